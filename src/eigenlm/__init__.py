@@ -1,0 +1,1 @@
+"""The linear-algebra workbench for language models."""

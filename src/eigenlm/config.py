@@ -1,0 +1,93 @@
+"""Frozen dataclasses to plain dictionaries and back, strictly: an unknown key is an error that names the nearest one."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union
+
+from eigenlm.errors import ConfigError, explain
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Plain JSON values of a dataclass; tuples become lists."""
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+
+
+def from_dict(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
+    """Build the dataclass `cls` from plain values, checking every key and type.
+
+    Args:
+        cls: a dataclass; nested dataclasses, `X | None`, `Literal`, tuples and lists are followed.
+        values: what `to_dict` gave, or the same from JSON.
+        where: what is being read, for the message.
+
+    Raises:
+        ConfigError: an unknown or missing key, or a value of the wrong type.
+    """
+    where = where or cls.__name__
+    if not isinstance(values, Mapping):
+        raise ConfigError(explain(where, expected="a mapping of fields", got=repr(values)))
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(fields)}"
+            raise ConfigError(explain(where, expected="known fields", got=repr(key), do=hint))
+    required = [
+        name
+        for name, field in fields.items()
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    missing = [name for name in required if name not in values]
+    if missing:
+        raise ConfigError(explain(where, expected=f"field {missing[0]!r}", got="nothing", do="add it"))
+    hints = typing.get_type_hints(cls)
+    return cls(**{key: _typed(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _typed(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return from_dict(typing.cast(type, hint), value, where)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _first_that_fits([option for option in arguments if option is not type(None)], value, where)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigError(explain(where, expected=f"one of {', '.join(map(repr, arguments))}", got=repr(value)))
+        return value
+    if origin in (tuple, list) and isinstance(value, (tuple, list)):
+        return origin(_typed(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is dict and isinstance(value, Mapping):
+        return {key: _typed(arguments[1], item, f"{where}[{key!r}]") for key, item in value.items()}
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    plain = origin or hint
+    if plain is Any or (isinstance(value, plain) and not (plain is int and isinstance(value, bool))):
+        return value
+    raise ConfigError(explain(where, expected=getattr(plain, "__name__", plain), got=repr(value)))
+
+
+def _first_that_fits(options: list[Any], value: Any, where: str) -> Any:
+    failures = []
+    for option in options:
+        try:
+            return _typed(option, value, where)
+        except ConfigError as error:
+            failures.append(error)
+    raise failures[0]

@@ -1,0 +1,31 @@
+"""The errors a user can cause, and the one way their messages are built."""
+
+
+class EigenError(ValueError):
+    """Something the user gave cannot be used; the message is one line that says what to do."""
+
+
+class ShapeError(EigenError):
+    """A tensor has sizes that the operation cannot take."""
+
+
+class ConfigError(EigenError):
+    """A configuration or an option has a value that makes no model, plan or run."""
+
+
+class CheckpointError(EigenError):
+    """A model file or folder is missing, damaged, or of a kind that is not read."""
+
+
+class DataError(EigenError):
+    """Text or another input or output file cannot be used."""
+
+
+def explain(operation: str, *, expected: object, got: object, do: str = "") -> str:
+    """One line for a user: the operation, what it expected, what came, and what to do about it.
+
+    >>> explain("cosine similarity", expected="two vectors of one width", got="(3,) and (4,)")
+    'cosine similarity: expected two vectors of one width, got (3,) and (4,)'
+    """
+    line = f"{operation}: expected {expected}, got {got}" + (f"; {do}" if do else "")
+    return " ".join(line.split())
