@@ -42,7 +42,9 @@ def whole_folder(target: str | Path) -> Iterator[Path]:
     """
     target = Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DataError(explain(f"writing {target}", expected="a new or empty folder", got="one in use", do="choose another"))
+        raise DataError(
+            explain(f"writing {target}", expected="a new or empty folder", got="one in use", do="choose another")
+        )
     with _told_plainly(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
@@ -83,5 +85,10 @@ def _told_plainly(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            explain(f"writing {target}", expected="a writable place with room", got=error.strerror or str(error), do="nothing was left behind")
+            explain(
+                f"writing {target}",
+                expected="a writable place with room",
+                got=error.strerror or str(error),
+                do="nothing was left behind",
+            )
         ) from error

@@ -1,0 +1,27 @@
+"""One transformer and the parts it is built from."""
+
+from eigenlm.model.attention import AttentionConfig, MultiHeadAttention
+from eigenlm.model.block import Block, Memory
+from eigenlm.model.config import EmbeddingConfig, HeadConfig, TransformerConfig
+from eigenlm.model.feed_forward import FeedForward, FeedForwardConfig
+from eigenlm.model.linear import DenseLinear, LowRankLinear
+from eigenlm.model.norms import NormConfig
+from eigenlm.model.positions import PositionConfig
+from eigenlm.model.transformer import Transformer
+
+__all__ = [
+    "AttentionConfig",
+    "Block",
+    "DenseLinear",
+    "EmbeddingConfig",
+    "FeedForward",
+    "FeedForwardConfig",
+    "HeadConfig",
+    "LowRankLinear",
+    "Memory",
+    "MultiHeadAttention",
+    "NormConfig",
+    "PositionConfig",
+    "Transformer",
+    "TransformerConfig",
+]

@@ -1,0 +1,42 @@
+"""From token ids to vectors."""
+
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from eigenlm.model.config import TransformerConfig
+from eigenlm.model.norms import build_norm
+from eigenlm.model.positions import sinusoidal_positions
+
+
+class Embedding(nn.Module):
+    """token vector (+ position vector) (+ segment vector), normed where the model does so."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.position_config = config.positions
+        self.scale = config.d_model**0.5 if config.embedding.scaled else 1.0
+        self.dropout = config.dropout
+        self.token = nn.Embedding(config.vocab_size, config.d_model)
+        self.position = (
+            nn.Embedding(config.context_length, config.d_model) if config.positions.kind == "learned" else None
+        )
+        types = config.embedding.num_token_types
+        self.token_type = nn.Embedding(types, config.d_model) if types else None
+        self.norm = build_norm(config.norm, config.d_model) if config.embedding.norm else None
+
+    def forward(
+        self, ids: Int[Tensor, "B T"], positions: Int[Tensor, "B T"], token_types: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B T D"]:
+        """Vectors of the tokens; padding (position -1) gets the vector of position 0, which nothing real sees."""
+        x_BTD = self.token(ids) * self.scale
+        if self.position is not None:
+            x_BTD = x_BTD + self.position(positions.clamp(min=0))
+        elif self.position_config.kind == "sinusoidal":
+            table_BTD = sinusoidal_positions(positions.clamp(min=0), x_BTD.shape[-1], self.position_config.base)
+            x_BTD = x_BTD + table_BTD.to(x_BTD.dtype)
+        if self.token_type is not None:
+            x_BTD = x_BTD + self.token_type(ids.new_zeros(ids.shape) if token_types is None else token_types)
+        if self.norm is not None:
+            x_BTD = self.norm(x_BTD)
+        return F.dropout(x_BTD, self.dropout) if self.training and self.dropout else x_BTD

@@ -1,0 +1,30 @@
+"""From vectors to logits."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from eigenlm.model.config import TransformerConfig
+from eigenlm.model.linear import DenseLinear
+from eigenlm.model.norms import build_norm
+
+
+class Head(nn.Module):
+    """logits = W h + b, where W is a matrix of its own or the embedding's."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        assert config.head is not None
+        self.transform = DenseLinear(config.d_model, config.d_model) if config.head.transform else None
+        self.transform_norm = build_norm(config.norm, config.d_model) if config.head.transform else None
+        self.weight = None if config.head.tied else nn.Parameter(torch.empty(config.vocab_size, config.d_model))
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size)) if config.head.bias else None
+        if self.weight is not None:
+            nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, hidden: Float[Tensor, "B T D"], embedding: Float[Tensor, "V D"]) -> Float[Tensor, "B T V"]:
+        """Logits of each place; `embedding` serves when the head is tied."""
+        if self.transform is not None and self.transform_norm is not None:
+            hidden = self.transform_norm(F.gelu(self.transform(hidden)))
+        return F.linear(hidden, embedding if self.weight is None else self.weight, self.bias)

@@ -1,0 +1,155 @@
+"""The transformer: token ids -> embedding -> blocks -> norm -> logits."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from eigenlm.attention import DecodingState, LayerState, Visibility, visibility
+from eigenlm.errors import ShapeError, explain
+from eigenlm.model.block import Block, Memory
+from eigenlm.model.config import TransformerConfig
+from eigenlm.model.embedding import Embedding
+from eigenlm.model.head import Head
+from eigenlm.model.linear import DenseLinear
+from eigenlm.model.norms import build_norm
+from eigenlm.model.positions import Rotation, rotation
+
+
+class Transformer(nn.Module):
+    """A decoder, an encoder or an encoder-decoder, as its config says.
+
+    >>> from eigenlm.model import AttentionConfig, FeedForwardConfig
+    >>> config = TransformerConfig(
+    ...     vocab_size=50, context_length=16, d_model=8, num_layers=2,
+    ...     attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=4),
+    ...     feed_forward=FeedForwardConfig(d_ff=16, activation="swiglu"))
+    >>> Transformer(config)(torch.tensor([[3, 1, 4]])).shape
+    torch.Size([1, 3, 50])
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = Embedding(config)
+        if config.kind == "encoder_decoder":
+            self.encoder = nn.ModuleList(Block(config) for _ in range(config.num_encoder_layers))
+            self.encoder_norm = build_norm(config.norm, config.d_model) if config.final_norm else None
+        self.blocks = nn.ModuleList(
+            Block(config, attends_to_encoder=config.kind == "encoder_decoder") for _ in range(config.num_layers)
+        )
+        self.norm = build_norm(config.norm, config.d_model) if config.final_norm else None
+        self.head = Head(config) if config.head is not None else None
+        self.pooler = DenseLinear(config.d_model, config.d_model) if config.pooler else None
+        self.apply(_initialise)
+
+    def forward(
+        self,
+        ids: Int[Tensor, "B T"],
+        *,
+        positions: Int[Tensor, "B T"] | None = None,
+        token_types: Int[Tensor, "B T"] | None = None,
+        state: DecodingState | None = None,
+        source: Memory | Int[Tensor, "B S"] | None = None,
+    ) -> Float[Tensor, "B T V"]:
+        """Logits of the next token (decoder) or of each token (encoder); hidden vectors if there is no head.
+
+        Args:
+            ids: (B, T) token ids.
+            positions: (B, T) places in the text, -1 for padding; by default 0, 1, 2, ... after what `state` holds.
+            token_types: (B, T) segments, for BERT.
+            state: what earlier tokens left; new tokens are added to it.
+            source: an encoder-decoder's input: (B, S) ids, or what `encode` gave.
+
+        Raises:
+            ShapeError: a token outside the vocabulary, a text longer than the context, or a source missing or too many.
+        """
+        hidden_BTD = self.hidden(ids, positions=positions, token_types=token_types, state=state, source=source)
+        return hidden_BTD if self.head is None else self.head(hidden_BTD, self.embedding.token.weight)
+
+    def hidden(
+        self,
+        ids: Int[Tensor, "B T"],
+        *,
+        positions: Int[Tensor, "B T"] | None = None,
+        token_types: Int[Tensor, "B T"] | None = None,
+        state: DecodingState | None = None,
+        source: Memory | Int[Tensor, "B S"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
+        """The last hidden vectors, before the head; arguments as in `forward`."""
+        if (source is None) == (self.config.kind == "encoder_decoder"):
+            got = "none" if source is None else "one"
+            raise ShapeError(
+                explain(f"running a {self.config.kind}", expected="a source iff it is an encoder_decoder", got=got)
+            )
+        memory = self.encode(source) if isinstance(source, Tensor) else source
+        positions, visible = self._place(ids, positions, state, causal=self.config.kind != "encoder")
+        x_BTD = self.embedding(ids, positions, token_types)
+        turn = self._turn(positions, x_BTD.dtype)
+        for i, block in enumerate(self.blocks):
+            layer_state = state.layers[i] if state is not None else None
+            memory_state = state.cross[i] if state is not None and memory is not None else None
+            x_BTD = block(x_BTD, visible, turn, layer_state, memory, memory_state)
+        return x_BTD if self.norm is None else self.norm(x_BTD)
+
+    def encode(self, source: Int[Tensor, "B S"], positions: Int[Tensor, "B S"] | None = None) -> Memory:
+        """What the decoder of an encoder-decoder looks at; positions as in `forward`, -1 for padding."""
+        positions, visible = self._place(source, positions, None, causal=False)
+        x_BSD = self.embedding(source, positions)
+        turn = self._turn(positions, x_BSD.dtype)
+        for block in self.encoder:
+            x_BSD = block(x_BSD, visible, turn)
+        real_B1S = positions[:, None] >= 0
+        seen = Visibility() if bool(real_B1S.all()) else Visibility(mask=real_B1S[:, None])
+        return Memory(x_BSD if self.encoder_norm is None else self.encoder_norm(x_BSD), seen)
+
+    def pooled(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
+        """BERT's sentence vector, tanh(W h_0 + b)."""
+        if self.pooler is None:
+            raise ShapeError(explain("pooling", expected="a model with a pooler", got="one without"))
+        return torch.tanh(self.pooler(hidden[:, 0]))
+
+    def new_state(self, capacity: int = 256) -> DecodingState:
+        """An empty state with room for `capacity` tokens; it grows when more come."""
+        layers = [LayerState(capacity) for _ in self.blocks]
+        return DecodingState(layers, [LayerState(1) for _ in self.blocks])
+
+    def _place(
+        self, ids: Tensor, positions: Tensor | None, state: DecodingState | None, *, causal: bool
+    ) -> tuple[Tensor, Visibility]:
+        B, T = ids.shape
+        if bool((ids < 0).any()) or bool((ids >= self.config.vocab_size).any()):
+            worst = int(ids.flatten()[ids.flatten().sub(self.config.vocab_size // 2).abs().argmax()])
+            raise ShapeError(explain("token ids", expected=f"0 to {self.config.vocab_size - 1}", got=worst))
+        past = state.length if state is not None else 0
+        plain = positions is None
+        if positions is None:
+            start = 0 if past == 0 else int(state.positions[0, -1]) + 1
+            positions = torch.arange(start, start + T, device=ids.device).expand(B, T)
+        last = int(positions.max())
+        if last >= self.config.context_length:
+            do = "shorten the text or ask for fewer tokens"
+            raise ShapeError(
+                explain("text length", expected=f"at most {self.config.context_length} tokens", got=last + 1, do=do)
+            )
+        window = self.config.attention.window
+        key_positions = state.advance(positions) if state is not None else positions
+        if plain and not (state is not None and state.padded) and (window is None or last < window):
+            if T == 1 or not causal:
+                return positions, Visibility()
+            if past == 0:
+                return positions, Visibility(causal=True)
+        return positions, visibility(positions, key_positions, causal=causal, window=window)
+
+    def _turn(self, positions: Tensor, dtype: torch.dtype) -> Rotation | None:
+        if self.config.positions.kind != "rotary":
+            return None
+        return rotation(positions.clamp(min=0), self.config.attention.head_dim, self.config.positions, dtype)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Normal weights of standard deviation 0.02 and zero biases, as in GPT-2."""
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
