@@ -1,4 +1,4 @@
-"""Frozen dataclasses to plain dictionaries and back, strictly: an unknown key is an error that names the nearest one."""
+"""Frozen dataclasses to plain values and back, strictly: an unknown key is an error that names the nearest one."""
 
 import dataclasses
 import difflib

@@ -19,8 +19,7 @@ class LayerState:
         self, key: Float[Tensor, "B T G K"], value: Float[Tensor, "B T G K"]
     ) -> tuple[Float[Tensor, "B S G K"], Float[Tensor, "B S G K"]]:
         """Add T tokens; return keys and values of all S tokens so far, as views."""
-        B, T, G, K = key.shape
-        end = self._length + T
+        end = self._length + key.shape[1]
         if self._room is None or end > self._room.shape[3]:
             self._grow(max(end, 2 * self._length, self._capacity), key)
         assert self._room is not None
@@ -56,21 +55,13 @@ class DecodingState:
         layers: of the self-attention.
         cross: of the attention to an encoder's output, filled once; empty for a decoder alone.
         positions: (B, S) places of the tokens so far, -1 for padding.
-        padded: whether any of them is padding.
     """
 
     layers: list[LayerState]
     cross: list[LayerState] = field(default_factory=list)
     positions: Int[Tensor, "B S"] | None = None
-    padded: bool = False
-
-    @property
-    def length(self) -> int:
-        """How many columns are taken, padding included."""
-        return 0 if self.positions is None else self.positions.shape[1]
 
     def advance(self, positions: Int[Tensor, "B T"]) -> Int[Tensor, "B S"]:
         """Note the positions of new tokens; return those of all."""
-        self.padded = self.padded or bool((positions < 0).any())
         self.positions = positions if self.positions is None else torch.cat([self.positions, positions], dim=1)
         return self.positions

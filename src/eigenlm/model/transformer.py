@@ -1,7 +1,6 @@
 """The transformer: token ids -> embedding -> blocks -> norm -> logits."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -121,25 +120,17 @@ class Transformer(nn.Module):
         if bool((ids < 0).any()) or bool((ids >= self.config.vocab_size).any()):
             worst = int(ids.flatten()[ids.flatten().sub(self.config.vocab_size // 2).abs().argmax()])
             raise ShapeError(explain("token ids", expected=f"0 to {self.config.vocab_size - 1}", got=worst))
-        past = state.length if state is not None else 0
-        plain = positions is None
         if positions is None:
-            start = 0 if past == 0 else int(state.positions[0, -1]) + 1
-            positions = torch.arange(start, start + T, device=ids.device).expand(B, T)
-        last = int(positions.max())
-        if last >= self.config.context_length:
+            past_B1 = 0 if state is None or state.positions is None else state.positions.amax(dim=1, keepdim=True) + 1
+            positions = (past_B1 + torch.arange(T, device=ids.device)).expand(B, T)
+        length = int(positions.max()) + 1
+        if length > self.config.context_length:
             do = "shorten the text or ask for fewer tokens"
             raise ShapeError(
-                explain("text length", expected=f"at most {self.config.context_length} tokens", got=last + 1, do=do)
+                explain("text length", expected=f"at most {self.config.context_length} tokens", got=length, do=do)
             )
-        window = self.config.attention.window
-        key_positions = state.advance(positions) if state is not None else positions
-        if plain and not (state is not None and state.padded) and (window is None or last < window):
-            if T == 1 or not causal:
-                return positions, Visibility()
-            if past == 0:
-                return positions, Visibility(causal=True)
-        return positions, visibility(positions, key_positions, causal=causal, window=window)
+        key_positions = positions if state is None else state.advance(positions)
+        return positions, visibility(positions, key_positions, causal=causal, window=self.config.attention.window)
 
     def _turn(self, positions: Tensor, dtype: torch.dtype) -> Rotation | None:
         if self.config.positions.kind != "rotary":
