@@ -25,6 +25,10 @@ class Head(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "B T D"], embedding: Float[Tensor, "V D"]) -> Float[Tensor, "B T V"]:
         """Logits of each place; `embedding` serves when the head is tied."""
-        if self.transform is not None and self.transform_norm is not None:
-            hidden = self.transform_norm(F.gelu(self.transform(hidden)))
-        return F.linear(hidden, embedding if self.weight is None else self.weight, self.bias)
+        return F.linear(self.before(hidden), embedding if self.weight is None else self.weight, self.bias)
+
+    def before(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """What the logits' matrix is applied to."""
+        if self.transform is None or self.transform_norm is None:
+            return hidden
+        return self.transform_norm(F.gelu(self.transform(hidden)))

@@ -64,7 +64,7 @@ class Transformer(nn.Module):
             ShapeError: a token outside the vocabulary, a text longer than the context, or a source missing or too many.
         """
         hidden_BTD = self.hidden(ids, positions=positions, token_types=token_types, state=state, source=source)
-        return hidden_BTD if self.head is None else self.head(hidden_BTD, self.embedding.token.weight)
+        return self.logits(hidden_BTD)
 
     def hidden(
         self,
@@ -90,6 +90,10 @@ class Transformer(nn.Module):
             memory_state = state.cross[i] if state is not None and memory is not None else None
             x_BTD = block(x_BTD, visible, turn, layer_state, memory, memory_state)
         return x_BTD if self.norm is None else self.norm(x_BTD)
+
+    def logits(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
+        """Logits of hidden vectors; the vectors themselves if there is no head."""
+        return hidden if self.head is None else self.head(hidden, self.embedding.token.weight)
 
     def encode(self, source: Int[Tensor, "B S"], positions: Int[Tensor, "B S"] | None = None) -> Memory:
         """What the decoder of an encoder-decoder looks at; positions as in `forward`, -1 for padding."""
