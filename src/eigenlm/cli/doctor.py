@@ -1,0 +1,69 @@
+"""`eigenlm doctor`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from eigenlm.cli.options import Json
+from eigenlm.cli.output import print_json
+
+if TYPE_CHECKING:
+    from eigenlm.doctor import Diagnosis
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """What this machine can do for a model: cores, memory, measured rates, and the faults of its torch."""
+
+    json: Json = False
+    seconds: float = 0.3
+    """Time for each measured rate."""
+
+    def run(self) -> None:
+        """Examine the machine and say what was found."""
+        from eigenlm.doctor import examine
+
+        diagnosis = examine(self.seconds)
+        print_json(diagnosis) if self.json else _print(diagnosis)
+
+
+def _print(diagnosis: "Diagnosis") -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2), title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _facts(diagnosis):
+        table.add_row(name, value)
+    faults = Table(box=None, padding=(0, 2), title="\nKnown faults of torch, each tried just now", title_justify="left")
+    for column in ("", "fault", "seen", "what eigenlm does"):
+        faults.add_column(column, overflow="fold", header_style="dim")
+    marks = {True: "[yellow]here[/]", False: "[green]not here[/]", None: "[dim]unknown[/]"}
+    for fault in diagnosis.faults:
+        faults.add_row(marks[fault.present], fault.name, fault.seen, fault.instead)
+    Console().print(table, faults)
+
+
+def _facts(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
+    m = diagnosis.machine
+    facts = [
+        ("processor", f"{m.processor}, {m.cores} cores, {m.threads} threads in an operation"),
+        ("instructions", ", ".join(m.isa)),
+        ("memory", f"{decimal(m.memory_bytes)}, {decimal(m.available_bytes)} free"),
+        ("system", f"{m.system}, Python {m.python}, torch {m.torch}"),
+        ("compiler", m.compiler or "none; torch.compile will not work on the processor"),
+    ]
+    for a in m.accelerators:
+        memory = f", {decimal(a.memory_bytes)}" if a.memory_bytes else ""
+        facts.append(("accelerator", f"{a.name} ({a.kind}{memory})"))
+    if not m.accelerators:
+        facts.append(("accelerator", "none"))
+    for s in diagnosis.speeds:
+        rates = f"float32 {s.gemm_float32:,.0f} GFLOP/s, bfloat16 {s.gemm_bfloat16:,.0f} GFLOP/s"
+        facts.append((f"{s.device}: products", rates))
+        facts.append((f"{s.device}: reading", f"{s.read:,.1f} GB/s"))
+    for e in diagnosis.extras:
+        state = "complete" if not e.missing else f"without {', '.join(e.missing)}"
+        facts.append((f"extra {e.name}", state))
+    return facts

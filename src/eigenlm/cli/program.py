@@ -1,0 +1,112 @@
+"""From the words of a command line to a command that ran, and from an error to one line and an exit code."""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Protocol
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from eigenlm.errors import EigenError
+
+# Module and class of each command; imported only when asked for, and importing torch only when run.
+COMMANDS = {
+    "tour": ("tour", "Tour"),
+    "chat": ("chat", "Chat"),
+    "generate": ("generate", "Generate"),
+    "info": ("info", "Info"),
+    "perplexity": ("perplexity", "Perplexity"),
+    "analyze": ("analyze", "Analyze"),
+    "plan": ("plan", "Plan"),
+    "apply": ("apply", "Apply"),
+    "export": ("export", "Export"),
+    "tokenizer train": ("tokenizer_train", "TokenizerTrain"),
+    "doctor": ("doctor", "Doctor"),
+}
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+class Command(Protocol):
+    """What a command file defines: a dataclass whose fields are the options, whose docstring is the help."""
+
+    def run(self) -> None:
+        """Do it, printing what it gives."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        argv: the words after the program's name; those of this process by default.
+
+    Returns:
+        the exit code: 0, 2 for something the user can mend, 130 after Ctrl-C.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(words)
+    except EigenError as error:
+        return _fail(str(error), USER_ERROR)
+    except KeyboardInterrupt:
+        return _fail("interrupted; no output was left half-written", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has left; what Python still holds for them goes nowhere instead of raising again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def load_command(name: str) -> type[Command]:
+    """The class of a command, without the libraries it will need."""
+    module, cls = COMMANDS[name]
+    found: type[Command] = getattr(importlib.import_module(f"eigenlm.cli.{module}"), cls)
+    return found
+
+
+def parse(name: str, words: Sequence[str]) -> Command:
+    """The command `name` with its options; exits with help on --help and with code 2 on options that do not fit."""
+    return tyro.cli(
+        load_command(name),
+        prog=f"eigenlm {name}",
+        args=words,
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+    )
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        _print_overview()
+        return 0
+    if words[0] == "--version":
+        print(f"eigenlm {version('eigenlm')}")
+        return 0
+    for count in (2, 1):
+        if (name := " ".join(words[:count])) in COMMANDS:
+            parse(name, words[count:]).run()
+            sys.stdout.flush()
+            return 0
+    near = difflib.get_close_matches(words[0], COMMANDS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "see eigenlm --help"
+    return _fail(f"command: expected one of {', '.join(COMMANDS)}, got {words[0]!r}; {hint}", USER_ERROR)
+
+
+def _print_overview() -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for name in COMMANDS:
+        table.add_row(f"[bold]{name}[/]", (load_command(name).__doc__ or "").splitlines()[0])
+    console = Console()
+    console.print("usage: [bold]eigenlm COMMAND[/] ...    [bold]eigenlm COMMAND --help[/] for its options\n")
+    console.print(table)
+    console.print(
+        "\nMODEL is a folder, a .gguf file, an installed model package (smollm2-135m-instruct, minilm-l6-v2),\n"
+        "or a Hub name. A first look at all of it, on a real model: [bold]eigenlm tour[/]"
+    )
+
+
+def _fail(line: str, code: int) -> int:
+    print("eigenlm: " + " ".join(line.split()), file=sys.stderr)
+    return code

@@ -1,0 +1,44 @@
+"""Everything the doctor knows about a machine, in one value."""
+
+from dataclasses import dataclass
+
+import torch
+
+from eigenlm.doctor.extras import Extra, look_at_extras
+from eigenlm.doctor.faults import Fault, probe_faults
+from eigenlm.doctor.machine import Machine, look_at_machine
+from eigenlm.doctor.speed import Speed, measure_speed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What this machine can do for a model.
+
+    Attributes:
+        machine: what there is.
+        speeds: measured rates of the processor, then of the first accelerator if there is one.
+        faults: of this torch.
+        extras: optional parts of eigenlm.
+    """
+
+    machine: Machine
+    speeds: tuple[Speed, ...]
+    faults: tuple[Fault, ...]
+    extras: tuple[Extra, ...]
+
+
+def examine(seconds: float = 0.3) -> Diagnosis:
+    """Look, measure and probe.
+
+    Args:
+        seconds: time for each measured rate, three a device.
+    """
+    devices = ["cpu"]
+    if torch.accelerator.is_available():
+        devices.append(str(torch.accelerator.current_accelerator()))
+    return Diagnosis(
+        machine=look_at_machine(),
+        speeds=tuple(measure_speed(device, seconds) for device in devices),
+        faults=probe_faults(),
+        extras=look_at_extras(),
+    )
