@@ -45,8 +45,11 @@ def packed(model: Transformer) -> Transformer:
     """The model's twin for fast running on a CPU, or the model itself where packing does not serve.
 
     The twin shares everything but its matrices, which take as much memory again; it is kept until a weight of
-    the model changes. It does not serve on other devices, without oneDNN, or where memory for the copies is short.
+    the model changes. It does not serve on other devices, without oneDNN, where memory for the copies is short, or
+    for a model made in inference mode, whose changes cannot be seen.
     """
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        return model
     stamp = tuple((parameter.data_ptr(), parameter._version) for parameter in model.parameters())
     if model in _twins and _twins[model][0] == stamp:
         return _twins[model][1]

@@ -28,7 +28,7 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_factors(
-        cls, B: Float[Tensor, "out R"], A: Float[Tensor, "R in"], bias: Tensor | None = None
+        cls, B: Float[Tensor, "out R"], A: Float[Tensor, "_ in"], bias: Tensor | None = None
     ) -> "LowRankLinear":
         """The layer that applies B @ A, keeping the factors' dtype and device.
 

@@ -1,0 +1,26 @@
+"""Text up to the first stop string, while it arrives."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+
+def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
+    """Yield text before the first stop string; what may begin one is held back until it is certain.
+
+    >>> list(until_stop(["one ", "tw", "o th", "ree"], ["two"]))
+    ['one ']
+    """
+    stops = [stop for stop in stops if stop]
+    held = ""
+    for piece in pieces:
+        held += piece
+        ends = [held.index(stop) for stop in stops if stop in held]
+        if ends:
+            if min(ends):
+                yield held[: min(ends)]
+            return
+        kept = max((size for stop in stops for size in range(1, len(stop)) if held.endswith(stop[:size])), default=0)
+        if len(held) > kept:
+            yield held[: len(held) - kept]
+        held = held[len(held) - kept :]
+    if held:
+        yield held

@@ -1,0 +1,103 @@
+"""Generation: cached = uncached, batch = single, packed = plain, and how it ends."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from eigenlm.engine import Sampling, generate, packed
+from eigenlm.errors import DataError, ShapeError
+from tests.model.test_transformer import BERT, DECODERS, LLAMA, ORIGINAL, build, ids
+
+FAMILIES = DECODERS | {"original": ORIGINAL}
+PROMPTS = [[3, 1, 4, 1, 5, 9, 2], [6], [5, 3, 5]]
+SOURCES = [[2, 7, 1, 8], [2, 8], [1, 8, 2, 8, 4]]
+
+
+def _rows(steps):
+    return [[token for token in row if token is not None] for row in zip(*steps)]
+
+
+def _uncached(model, prompt, source, count):
+    tokens = list(prompt)
+    for _ in range(count):
+        extra = {"source": torch.tensor([source])} if model.config.kind == "encoder_decoder" else {}
+        tokens.append(int(model(torch.tensor([tokens]), **extra)[0, -1].argmax()))
+    return tokens[len(prompt) :]
+
+
+@pytest.mark.parametrize("config", FAMILIES.values(), ids=FAMILIES)
+@torch.no_grad()
+def test_a_batch_with_a_cache_equals_each_prompt_alone_without(config):
+    model = build(config)
+    sources = SOURCES if config.kind == "encoder_decoder" else None
+    batch = _rows(generate(model, PROMPTS, max_tokens=9, sources=sources))
+    assert batch == [_uncached(model, prompt, source, 9) for prompt, source in zip(PROMPTS, SOURCES)]
+
+
+@pytest.mark.parametrize("config", [*FAMILIES.values(), BERT], ids=[*FAMILIES, "bert"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@torch.no_grad()
+def test_packed_equals_plain(config, dtype):
+    model = build(config, dtype)
+    extra = {"source": ids(2, 5, seed=9)} if config.kind == "encoder_decoder" else {}
+    twin = packed(model)
+    assert twin is not model
+    bound = 1e-5 if dtype == torch.float32 else 0.15  # bfloat16 keeps 8 bits; logits here are of size 4
+    torch.testing.assert_close(twin(ids(2, 6), **extra), model(ids(2, 6), **extra), rtol=0, atol=bound)
+
+
+@torch.no_grad()
+def test_packing_follows_the_weights():
+    model, tokens = build(LLAMA), ids(1, 4)
+    assert packed(model) is packed(model)
+    before = packed(model)(tokens)
+    model.blocks[0].feed_forward.up.weight.mul_(2)
+    after = packed(model)(tokens)
+    assert not torch.allclose(before, after)
+    torch.testing.assert_close(after, model(tokens), rtol=0, atol=1e-5)  # float32, another summation order
+
+
+def test_stop_token_ends_one_row_and_not_the_other():
+    model = build(LLAMA)
+    first, second = _rows(generate(model, PROMPTS[:2], max_tokens=8))
+    stop = next(token for token in first if token not in second)
+    got = _rows(generate(model, PROMPTS[:2], max_tokens=8, stop_tokens={stop}))
+    assert got == [first[: first.index(stop)], second]
+
+
+def test_generation_ends_with_the_context():
+    model = build(LLAMA)
+    (row,) = _rows(generate(model, [list(range(20))], max_tokens=100))
+    assert len(row) == LLAMA.context_length - 20
+
+
+@pytest.mark.parametrize(
+    ("prompts", "error", "said"),
+    [
+        ([], DataError, "empty"),
+        ([[1], []], DataError, "empty"),
+        ([[1] * 24], ShapeError, "fewer than 24 tokens, got 24"),
+        ([[99]], ShapeError, "0 to 30, got 99"),
+    ],
+)
+def test_bad_prompts_are_refused(prompts, error, said):
+    with pytest.raises(error, match=said):
+        list(generate(build(LLAMA), prompts, max_tokens=3))
+
+
+def test_an_encoder_does_not_generate():
+    with pytest.raises(ShapeError, match="an encoder"):
+        list(generate(build(BERT), [[1]], max_tokens=3))
+
+
+def test_seeded_rows_do_not_depend_on_their_batch():
+    model = build(dataclasses.replace(LLAMA, context_length=64))
+    hot = Sampling(temperature=1.0, seed=5)
+    batch = _rows(generate(model, PROMPTS, max_tokens=20, sampling=hot))
+    alone = [
+        _rows(generate(model, [prompt], max_tokens=20, sampling=dataclasses.replace(hot, seed=5 + row)))[0]
+        for row, prompt in enumerate(PROMPTS)
+    ]
+    assert batch == alone
+    assert _rows(generate(model, PROMPTS, max_tokens=20, sampling=dataclasses.replace(hot, seed=6))) != batch

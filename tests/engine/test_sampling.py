@@ -1,0 +1,55 @@
+"""Sampling against the definitions and against transformers' processors."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eigenlm.engine.sampling import Sampler, Sampling, keep_likely
+from eigenlm.errors import ConfigError
+
+warpers = pytest.importorskip("transformers.generation.logits_process", reason="transformers is not installed")
+
+
+def _logits(seed, V=40):
+    return torch.randn(3, V, generator=torch.Generator().manual_seed(seed)) * 3
+
+
+@given(st.integers(0, 10_000), st.integers(1, 60), st.floats(0.01, 0.99), st.floats(0.001, 0.9))
+def test_kept_tokens_equal_transformers(seed, top_k, top_p, min_p):
+    logits = _logits(seed)
+    for ours, theirs in (
+        (Sampling(top_k=top_k), warpers.TopKLogitsWarper(top_k)),
+        (Sampling(top_p=top_p), warpers.TopPLogitsWarper(top_p)),
+        (Sampling(min_p=min_p), warpers.MinPLogitsWarper(min_p)),
+    ):
+        assert torch.equal(keep_likely(logits, ours) > -torch.inf, theirs(None, logits.clone()) > -torch.inf)
+
+
+def test_repetition_penalty_equals_transformers():
+    logits, seen = _logits(0), [torch.tensor([1, 2, 2]), torch.tensor([5, 6, 7]), torch.tensor([0, 39, 3])]
+    sampler = Sampler(Sampling(repetition_penalty=1.7), 3, torch.device("cpu"))
+    want = warpers.RepetitionPenaltyLogitsProcessor(1.7)(torch.stack(seen), logits.clone())
+    got = torch.stack([sampler._penalised(row, tokens) for row, tokens in zip(logits, seen)])
+    torch.testing.assert_close(got, want)
+
+
+def test_draws_follow_the_distribution():
+    logits = torch.log(torch.tensor([0.5, 0.3, 0.2])).expand(3000, 3)
+    sampler = Sampler(Sampling(temperature=1.0, seed=0), 3000, torch.device("cpu"))
+    counts = torch.bincount(sampler.choose(logits, []), minlength=3) / 3000
+    torch.testing.assert_close(counts, torch.tensor([0.5, 0.3, 0.2]), rtol=0, atol=0.04)  # 4 standard errors
+
+
+def test_temperature_zero_is_greedy():
+    logits = _logits(3)
+    assert torch.equal(Sampler(Sampling(), 3, torch.device("cpu")).choose(logits, []), logits.argmax(-1))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"temperature": -1.0}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.1}, {"min_p": 2.0}, {"repetition_penalty": 0.0}],
+)
+def test_impossible_settings_are_refused(bad):
+    with pytest.raises(ConfigError, match=next(iter(bad))):
+        Sampling(**bad)
