@@ -1,0 +1,199 @@
+"""Text to token ids and back, with control tokens that no text can spell."""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import tokenizers
+
+from eigenlm.errors import DataError, explain
+from eigenlm.text import tokenizer_files
+from eigenlm.text.byte_alphabet import unspell
+from eigenlm.text.text_stream import TextStream
+
+_BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
+
+
+class Tokenizer:
+    """A vocabulary and the rule that cuts text into it; the work is done by the `tokenizers` library.
+
+    Control tokens are the added tokens of the vocabulary, such as `<|im_end|>`, whether their file calls them special
+    or not; added tokens that are only white space are text. Text becomes a control token only where `control=True`
+    asks for it.
+
+    Args:
+        library: the `tokenizers.Tokenizer`; its truncation and padding are switched off.
+        roles: which token plays which part, under Hugging Face's names: `bos_token`, `eos_token`, `pad_token`,
+            `unk_token`, `cls_token`, `sep_token`, `mask_token`. Tokens that are not in the vocabulary are left out.
+    """
+
+    def __init__(self, library: tokenizers.Tokenizer, roles: Mapping[str, str] | None = None) -> None:
+        library.no_truncation()
+        library.no_padding()
+        library.encode_special_tokens = False
+        self.library = library
+        named = {"unk_token": getattr(library.model, "unk_token", None)} | dict(roles or {})
+        self.roles = {role: token for role, token in named.items() if token and library.token_to_id(token) is not None}
+        added = sorted(library.get_added_tokens_decoder().items())
+        self.control_tokens: dict[str, int] = {token.content: i for i, token in added if token.content.strip()}
+        self.vocab_size = max(library.get_vocab_size(), 1 + max((i for i, _ in added), default=-1))
+        self.unknown = self._role("unk_token")
+        self._never = frozenset(self.control_tokens.values()) - {self.unknown}
+        self._literal = _without_control(library, library.model, {})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Tokenizer":
+        """Read a tokenizer from a folder or a file.
+
+        Args:
+            path: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt` (GPT-2), or `vocab.txt` (BERT); or
+                one of these files.
+
+        Raises:
+            CheckpointError: nothing of that kind is there, or it is damaged.
+        """
+        return cls(*tokenizer_files.read(Path(path)))
+
+    def save(self, folder: str | Path) -> None:
+        """Write `tokenizer.json` and `tokenizer_config.json`, which `transformers.AutoTokenizer` reads."""
+        tokenizer_files.write(Path(folder), self.library, self.roles)
+
+    def encode(self, text: str, *, control: bool = False, add_markers: bool = False) -> list[int]:
+        """Token ids of a text.
+
+        Args:
+            text: any string.
+            control: recognise control tokens in `text`; only for text that no user wrote.
+            add_markers: add what the vocabulary puts around a whole text, such as BERT's `[CLS]` and `[SEP]`.
+
+        Raises:
+            DataError: the string holds half a surrogate pair, so it is not Unicode text.
+        """
+        return self.encode_batch([text], control=control, add_markers=add_markers)[0]
+
+    def encode_batch(
+        self, texts: Sequence[str], *, control: bool = False, add_markers: bool = False
+    ) -> list[list[int]]:
+        """`encode` of every text, in parallel."""
+        for text in texts:
+            _check_unicode(text)
+        library = self.library if control else self._literal
+        rows = library.encode_batch_fast(list(texts), add_special_tokens=add_markers)
+        if not control and not all(self._never.isdisjoint(_spelled(row)) for row in rows):
+            rows = self._hardened.encode_batch_fast(list(texts), add_special_tokens=add_markers)
+        return [row.ids for row in rows]
+
+    def decode(self, ids: Iterable[int], *, control: bool = False) -> str:
+        """Text of token ids; tokens that the vocabulary calls special appear only with `control=True`.
+
+        Raises:
+            DataError: an id outside the vocabulary.
+        """
+        ids = list(ids)
+        outside = next((i for i in ids if not 0 <= i < self.vocab_size), None)
+        if outside is not None:
+            raise DataError(explain("decoding", expected=f"token ids from 0 to {self.vocab_size - 1}", got=outside))
+        return self.library.decode(ids, skip_special_tokens=not control)
+
+    def decode_stream(self, *, control: bool = False) -> TextStream:
+        """A decoder that takes one id at a time and gives only whole characters."""
+        return TextStream(lambda ids: self.decode(ids, control=control))
+
+    def token(self, id: int) -> str | None:
+        """The token as the vocabulary spells it, or None."""
+        return self.library.id_to_token(id) if id >= 0 else None
+
+    def id(self, token: str) -> int | None:
+        """The id of a token as the vocabulary spells it, or None."""
+        return self.library.token_to_id(token)
+
+    def token_bytes(self, id: int) -> bytes:
+        """The UTF-8 bytes that one token adds to the middle of a text; none for a control token.
+
+        Raises:
+            DataError: an id outside the vocabulary.
+        """
+        token = self.token(id)
+        if token is None:
+            raise DataError(explain("bytes of a token", expected=f"an id below {self.vocab_size}", got=id))
+        if token in self.control_tokens:
+            return b""
+        if isinstance(self.library.decoder, tokenizers.decoders.ByteLevel):
+            return unspell(token) or token.encode()
+        if byte := _BYTE_TOKEN.fullmatch(token):
+            return bytes([int(byte[1], 16)])
+        return token.removeprefix("##").replace("▁", " ").encode()
+
+    @property
+    def bos(self) -> int | None:
+        """The id that begins a text (BERT's `[CLS]` where there is no other), or None."""
+        return self._role("bos_token", "cls_token")
+
+    @property
+    def eos(self) -> int | None:
+        """The id that ends a text (BERT's `[SEP]` where there is no other), or None."""
+        return self._role("eos_token", "sep_token")
+
+    @property
+    def pad(self) -> int | None:
+        """The id that fills up short rows, or None."""
+        return self._role("pad_token")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the serialised tokenizer, in hexadecimal."""
+        return hashlib.sha256(self.library.to_str().encode()).hexdigest()
+
+    def _role(self, *names: str) -> int | None:
+        return next((self.library.token_to_id(self.roles[name]) for name in names if name in self.roles), None)
+
+    @cached_property
+    def _hardened(self) -> tokenizers.Tokenizer:
+        """For vocabularies whose model can itself spell a control token: there those have names nobody can guess."""
+        state = json.loads(self.library.to_str())
+        secret = {token: secrets.token_hex(16) for token, i in self.control_tokens.items() if i in self._never}
+        model = state["model"]
+        if isinstance(model["vocab"], dict):
+            model["vocab"] = {secret.get(token, token): i for token, i in model["vocab"].items()}
+        else:
+            model["vocab"] = [[secret.get(token, token), score] for token, score in model["vocab"]]
+        pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in model.get("merges", [])]
+        if pairs:
+            model["merges"] = [pair for pair in pairs if secret.keys().isdisjoint((*pair, "".join(pair)))]
+        plain = tokenizers.Tokenizer.from_str(json.dumps(state | {"added_tokens": [], "post_processor": None}))
+        return _without_control(self.library, plain.model, secret)
+
+
+def _without_control(
+    library: tokenizers.Tokenizer, model: tokenizers.models.Model, names: Mapping[str, str]
+) -> tokenizers.Tokenizer:
+    """The same tokenizer on a model (shared, not copied), blind to control tokens in its input."""
+    literal = tokenizers.Tokenizer(model)
+    literal.normalizer = library.normalizer
+    literal.pre_tokenizer = library.pre_tokenizer
+    literal.post_processor = library.post_processor
+    added = [token for _, token in sorted(library.get_added_tokens_decoder().items())]
+    for token in added:
+        token.special = bool(token.content.strip())
+        token.content = names.get(token.content, token.content)
+    literal.add_tokens(added)
+    literal.encode_special_tokens = True
+    return literal
+
+
+def _spelled(row: tokenizers.Encoding) -> list[int]:
+    """The ids that came from the text, without the markers put around it."""
+    return [i for i, marker in zip(row.ids, row.special_tokens_mask) if not marker]
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            explain("encoding", expected="Unicode text", got=f"a lone surrogate at character {error.start}")
+        ) from error
