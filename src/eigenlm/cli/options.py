@@ -1,14 +1,68 @@
 """Options that several commands share, each said once."""
 
-from typing import Annotated
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+if TYPE_CHECKING:
+    from eigenlm.engine import Sampling
+    from eigenlm.language_model import LanguageModel
 
 Model = Annotated[
     str,
     tyro.conf.Positional,
     tyro.conf.arg(metavar="MODEL", help="A folder, a .gguf file, an installed model package, or a Hub name."),
 ]
+Text = Annotated[
+    Path | None,
+    tyro.conf.arg(
+        metavar="PATH",
+        help="A text, jsonl or parquet file, or a folder of them; without it, the documentation inside Python itself.",
+    ),
+]
+Out = Annotated[Path, tyro.conf.arg(metavar="PATH", help="Where to write; it appears whole or not at all.")]
 Json = Annotated[
     bool, tyro.conf.arg(help="Print one JSON object on standard output, and everything else on standard error.")
 ]
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where a model runs and with which numbers."""
+
+    device: str = "auto"
+    """`auto` (an accelerator if there is one), `cpu`, or another of torch's names."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Numbers of weights and activations."""
+
+    def load(self, model: str) -> "LanguageModel":
+        """Read a model to run there."""
+        from eigenlm.language_model import load
+
+        return load(model, dtype=self.dtype, device=self.device)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the next token is chosen."""
+
+    temperature: float = 0.0
+    """Logits are divided by it; 0 takes the likeliest token."""
+    top_k: int = 0
+    """Only the k likeliest tokens; 0 for all."""
+    top_p: float = 1.0
+    """Only the likeliest tokens that together reach this probability."""
+    min_p: float = 0.0
+    """Only tokens at least this fraction as likely as the likeliest."""
+    repetition_penalty: float = 1.0
+    """How much less likely a token becomes that was there before; 1 for none."""
+    seed: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Draws the same tokens again; without it, new ones each time."""
+
+    def sampling(self) -> "Sampling":
+        """What the engine takes."""
+        from eigenlm.engine import Sampling
+
+        return Sampling(**asdict(self))

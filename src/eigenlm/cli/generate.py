@@ -1,0 +1,32 @@
+"""`eigenlm generate`."""
+
+import sys
+from dataclasses import dataclass, field
+
+from eigenlm.cli.options import Choice, Compute, Model
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Continue a prompt, printing the text as it comes."""
+
+    model: Model
+    prompt: str
+    """The text to continue."""
+    max_tokens: int = 128
+    """The most new tokens."""
+    stop: tuple[str, ...] = ()
+    """Strings that end the text; they are not printed."""
+    choice: Choice = field(default_factory=Choice)
+    compute: Compute = field(default_factory=Compute)
+
+    def run(self) -> None:
+        """Stream the continuation to standard output."""
+        lm = self.compute.load(self.model)
+        pieces = lm.stream(
+            self.prompt, max_tokens=self.max_tokens, sampling=self.choice.sampling(), stop=self.stop
+        )
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        print()
