@@ -2,14 +2,18 @@
 
 import copy
 import weakref
+from collections.abc import Sequence
+from typing import Any
 
 import psutil
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from eigenlm.model import DenseLinear, Transformer
+from eigenlm.model import DenseLinear, FeedForward, MultiHeadAttention, Transformer
 from eigenlm.model.head import Head
+from eigenlm.model.positions import Rotation, rotate
 
 _Stamp = tuple[tuple[int, int], ...]
 _twins: weakref.WeakKeyDictionary[Transformer, tuple[_Stamp, Transformer]] = weakref.WeakKeyDictionary()
@@ -41,6 +45,62 @@ class PackedHead(nn.Module):
         return self.logits(self.before(hidden))
 
 
+class MirroredNorm(nn.Module):
+    """RMS norm of x as the first half of the layer norm of (x, -x), whose mean is 0: one kernel instead of seven."""
+
+    def __init__(self, norm: nn.RMSNorm) -> None:
+        super().__init__()
+        assert norm.eps is not None
+        self.width, self.eps = norm.weight.shape[0], norm.eps
+        self.weight = torch.cat([norm.weight, norm.weight]).detach()
+
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """x / sqrt(mean(x^2) + eps) * weight."""
+        return F.layer_norm(torch.cat([x, -x], dim=-1), self.weight.shape, self.weight, None, self.eps)[
+            ..., : self.width
+        ]
+
+
+class PackedAttention(MultiHeadAttention):
+    """Self-attention whose queries, keys and values come from one matrix."""
+
+    def __init__(self, attention: MultiHeadAttention) -> None:
+        nn.Module.__init__(self)
+        self.head_dim = attention.head_dim
+        parts = (attention.query, attention.key, attention.value)
+        self.num_heads = [part.out_features // self.head_dim for part in parts]
+        self.query_key_value = PackedLinear(*_stacked(parts))
+        self.output = pack(attention.output)  # type: ignore[assignment]
+        self.query_norm, self.key_norm = (norm and pack(norm) for norm in (attention.query_norm, attention.key_norm))
+
+    def project(
+        self, x: Float[Tensor, "B T D"], turn: Rotation | None
+    ) -> tuple[Float[Tensor, "B T H K"], Float[Tensor, "B T G K"], Float[Tensor, "B T G K"]]:
+        """Queries, keys and values of x; heads of queries and keys are turned together."""
+        H, G, _ = self.num_heads
+        q_BTHK, k_BTGK, v_BTGK = self._heads(self.query_key_value(x)).split(self.num_heads, dim=2)
+        if self.query_norm is not None and self.key_norm is not None:
+            q_BTHK, k_BTGK = self.query_norm(q_BTHK), self.key_norm(k_BTGK)
+        if turn is None:
+            return q_BTHK, k_BTGK, v_BTGK
+        q_BTHK, k_BTGK = rotate(torch.cat([q_BTHK, k_BTGK], dim=2), turn).split([H, G], dim=2)
+        return q_BTHK, k_BTGK, v_BTGK
+
+
+class PackedGatedFeedForward(nn.Module):
+    """A SwiGLU feed-forward layer whose two inner branches come from one matrix."""
+
+    def __init__(self, feed_forward: FeedForward) -> None:
+        super().__init__()
+        self.gate_up = PackedLinear(*_stacked((feed_forward.gate, feed_forward.up)))
+        self.down = pack(feed_forward.down)
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """down(silu(gate x) * up x)."""
+        gate_BTF, up_BTF = self.gate_up(x).chunk(2, dim=-1)
+        return self.down(F.silu(gate_BTF) * up_BTF)
+
+
 def packed(model: Transformer) -> Transformer:
     """The model's twin for fast running on a CPU, or the model itself where packing does not serve.
 
@@ -55,7 +115,7 @@ def packed(model: Transformer) -> Transformer:
         return _twins[model][1]
     if not _serves(model):
         return model
-    twin = _twin(model, model.embedding.token.weight)
+    twin = pack(model)
     assert isinstance(twin, Transformer)
     _twins[model] = (stamp, twin)
     return twin
@@ -72,13 +132,27 @@ def _serves(model: Transformer) -> bool:
     )
 
 
-def _twin(module: nn.Module, embedding: Tensor) -> nn.Module:
+def pack(module: nn.Module) -> nn.Module:
+    """A twin that shares all but its dense matrices: those are packed, and fused where one input meets several."""
     if isinstance(module, DenseLinear):
         return PackedLinear(module.weight, module.bias)
-    if isinstance(module, Head):
-        return PackedHead(module, embedding)
+    if isinstance(module, nn.RMSNorm):
+        return MirroredNorm(module)
+    if type(module) is MultiHeadAttention and _all_dense(module.query, module.key, module.value):
+        return PackedAttention(module)
+    if isinstance(module, FeedForward) and _all_dense(module.gate, module.up):
+        return PackedGatedFeedForward(module)
     twin = copy.copy(module)
-    twin._modules = {
-        name: child if child is None else _twin(child, embedding) for name, child in module._modules.items()
-    }
+    twin._modules = {name: child if child is None else pack(child) for name, child in module._modules.items()}
+    if isinstance(module, Transformer) and module.head is not None:
+        twin.head = PackedHead(module.head, module.embedding.token.weight)
     return twin
+
+
+def _all_dense(*layers: nn.Module | None) -> bool:
+    return all(isinstance(layer, DenseLinear) for layer in layers)
+
+
+def _stacked(layers: Sequence[Any]) -> tuple[Tensor, Tensor | None]:
+    bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
+    return torch.cat([layer.weight for layer in layers]), bias

@@ -1,6 +1,6 @@
 """One transformer and the parts it is built from."""
 
-from eigenlm.model.attention import AttentionConfig, MultiHeadAttention
+from eigenlm.model.attention import AttentionConfig, CrossAttention, MultiHeadAttention
 from eigenlm.model.block import Block, Memory
 from eigenlm.model.config import EmbeddingConfig, HeadConfig, TransformerConfig
 from eigenlm.model.feed_forward import FeedForward, FeedForwardConfig
@@ -12,6 +12,7 @@ from eigenlm.model.transformer import Transformer
 __all__ = [
     "AttentionConfig",
     "Block",
+    "CrossAttention",
     "DenseLinear",
     "EmbeddingConfig",
     "FeedForward",

@@ -60,22 +60,6 @@ class MultiHeadAttention(nn.Module):
         k_BSGK, v_BSGK = (k_BTGK, v_BTGK) if state is None else state.append(k_BTGK, v_BTGK)
         return self.output(softmax_attention(q_BTHK, k_BSGK, v_BSGK, visible).flatten(2))
 
-    def cross(
-        self,
-        x: Float[Tensor, "B T D"],
-        memory: Float[Tensor, "B S D"],
-        visible: Visibility,
-        state: LayerState | None = None,
-    ) -> Float[Tensor, "B T D"]:
-        """Attention of x to an encoder's output, whose keys and values a state keeps."""
-        if state is not None and not state.is_empty:
-            k_BSGK, v_BSGK = state.keys_and_values()
-        else:
-            k_BSGK, v_BSGK = self._heads(self.key(memory)), self._heads(self.value(memory))
-            if state is not None:
-                state.append(k_BSGK, v_BSGK)
-        return self.output(softmax_attention(self._heads(self.query(x)), k_BSGK, v_BSGK, visible).flatten(2))
-
     def project(
         self, x: Float[Tensor, "B T D"], turn: Rotation | None
     ) -> tuple[Float[Tensor, "B T H K"], Float[Tensor, "B T G K"], Float[Tensor, "B T G K"]]:
@@ -89,3 +73,23 @@ class MultiHeadAttention(nn.Module):
 
     def _heads(self, x_BTE: Tensor) -> Tensor:
         return x_BTE.unflatten(-1, (-1, self.head_dim))
+
+
+class CrossAttention(MultiHeadAttention):
+    """Attention of a decoder to an encoder's output."""
+
+    def forward(  # type: ignore[override]
+        self,
+        x: Float[Tensor, "B T D"],
+        memory: Float[Tensor, "B S D"],
+        visible: Visibility,
+        state: LayerState | None = None,
+    ) -> Float[Tensor, "B T D"]:
+        """Queries from x, keys and values from `memory`; a state keeps those for the next tokens."""
+        if state is not None and not state.is_empty:
+            k_BSGK, v_BSGK = state.keys_and_values()
+        else:
+            k_BSGK, v_BSGK = self._heads(self.key(memory)), self._heads(self.value(memory))
+            if state is not None:
+                state.append(k_BSGK, v_BSGK)
+        return self.output(softmax_attention(self._heads(self.query(x)), k_BSGK, v_BSGK, visible).flatten(2))

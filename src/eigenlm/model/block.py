@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from eigenlm.attention import LayerState, Visibility
-from eigenlm.model.attention import MultiHeadAttention
+from eigenlm.model.attention import CrossAttention, MultiHeadAttention
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.feed_forward import FeedForward
 from eigenlm.model.norms import build_norm
@@ -34,7 +34,7 @@ class Block(nn.Module):
         self.attention = MultiHeadAttention(config.attention, config.d_model, config.norm)
         if attends_to_encoder:
             self.cross_attention_norm = build_norm(config.norm, config.d_model)
-            self.cross_attention = MultiHeadAttention(config.attention, config.d_model, config.norm)
+            self.cross_attention = CrossAttention(config.attention, config.d_model, config.norm)
         self.feed_forward_norm = build_norm(config.norm, config.d_model)
         self.feed_forward = FeedForward(config.feed_forward, config.d_model)
 
@@ -53,7 +53,7 @@ class Block(nn.Module):
             x = self._residual(
                 x,
                 self.cross_attention_norm,
-                lambda h: self.cross_attention.cross(h, memory.hidden, memory.visible, memory_state),
+                lambda h: self.cross_attention(h, memory.hidden, memory.visible, memory_state),
             )
         return self._residual(x, self.feed_forward_norm, self.feed_forward)
 
