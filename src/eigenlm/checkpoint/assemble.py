@@ -1,0 +1,74 @@
+"""A transformer from a config and named tensors: built without memory, then given the tensors."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.errors import CheckpointError, explain
+from eigenlm.model import DenseLinear, LowRankLinear, Transformer, TransformerConfig
+from eigenlm.progress import track
+
+
+def skeleton(config: TransformerConfig, ranks: Mapping[str, int] | None = None) -> Transformer:
+    """The model on torch's meta device: names and sizes, no numbers.
+
+    Args:
+        config: what to build.
+        ranks: names of linear layers that are low-rank, and their R.
+
+    Raises:
+        CheckpointError: a name is not that of a linear layer.
+    """
+    with torch.device("meta"):
+        model = Transformer(config)
+        layers = dict(model.named_modules())
+        for name, rank in (ranks or {}).items():
+            dense = layers.get(name)
+            if not isinstance(dense, DenseLinear):
+                raise CheckpointError(explain("low-rank layers", expected="names of linear layers", got=repr(name)))
+            thin = LowRankLinear(dense.in_features, dense.out_features, rank, bias=dense.bias is not None)
+            model.set_submodule(name, thin)
+    return model
+
+
+def parameter_shapes(model: Transformer) -> dict[str, tuple[int, ...]]:
+    """Every parameter of the model and its sizes."""
+    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+
+
+def check_shapes(shapes: Mapping[str, tuple[int, ...]], tensors: TensorSource) -> None:
+    """Compare what a file holds with what the model has.
+
+    Raises:
+        CheckpointError: a tensor has other sizes.
+    """
+    for name, expected in shapes.items():
+        if tensors.shape(name) != expected:
+            raise CheckpointError(explain(f"tensor {name}", expected=f"sizes {expected}", got=tensors.shape(name)))
+
+
+def fill(model: Transformer, tensors: TensorSource, *, dtype: torch.dtype, device: torch.device | str) -> Transformer:
+    """Give a skeleton its numbers, one tensor at a time; the model comes back ready for use, in eval mode.
+
+    Raises:
+        CheckpointError: a number is NaN or infinite.
+    """
+    state = {}
+    for name, _ in track(list(model.named_parameters()), "loading"):
+        tensor = tensors[name]
+        _check_finite(name, tensor)
+        state[name] = tensor.to(device=device, dtype=dtype)
+    model.load_state_dict(state, strict=True, assign=True)
+    assert not any(parameter.is_meta for parameter in model.parameters())
+    return model.eval()
+
+
+def _check_finite(name: str, tensor: Tensor) -> None:
+    # The sum is one pass at the speed of memory; only where it is not finite are the numbers looked at.
+    if not tensor.sum().isfinite() and not tensor.isfinite().all():
+        bad = int((~tensor.isfinite()).sum())
+        raise CheckpointError(
+            explain(f"tensor {name}", expected="finite numbers", got=f"{bad} that are NaN or infinite")
+        )

@@ -1,0 +1,126 @@
+"""GPT-2: learned positions, LayerNorm, GELU, one fused matrix for query, key and value."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eigenlm.checkpoint.families.activations import ours, theirs
+from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse
+from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.model import TransformerConfig
+
+_CONSTANTS = {
+    "kind": "decoder",
+    "norm.kind": "layer",
+    "positions.kind": "learned",
+    "attention.bias": True,
+    "attention.output_bias": True,
+    "feed_forward.bias": True,
+}
+
+
+def _heads(heads: int, width: int) -> dict[str, Any]:
+    if heads < 1 or width % heads:
+        raise refuse("gpt2", f"heads that divide the width {width}", heads)
+    return {"attention.num_heads": heads, "attention.num_kv_heads": heads, "attention.head_dim": width // heads}
+
+
+def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"n_inner": 4 * values.get("n_embd", 0), "activation_function": "gelu_new", "resid_pdrop": 0.1}
+
+
+def _read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+    architecture = (values.get("architectures") or ["GPT2LMHeadModel"])[0]
+    if architecture not in ("GPT2LMHeadModel", "GPT2Model"):
+        raise refuse("gpt2", "GPT2LMHeadModel or GPT2Model", architecture)
+    tied = bool(values.get("tie_word_embeddings", True))
+    return {
+        **_heads(values["n_head"], values["n_embd"]),
+        "feed_forward.activation": ours("gpt2", values["activation_function"]),
+        "head": {"tied": tied} if architecture == "GPT2LMHeadModel" else None,
+    }
+
+
+def _write(config: TransformerConfig) -> dict[str, Any]:
+    return {
+        "architectures": ["GPT2LMHeadModel" if config.head is not None else "GPT2Model"],
+        "model_type": "gpt2",
+        "n_head": config.attention.num_heads,
+        "activation_function": theirs(config.feed_forward.activation),
+        "tie_word_embeddings": config.head is not None and config.head.tied,
+        "embd_pdrop": config.dropout,
+        "attn_pdrop": 0.0,
+    }
+
+
+GPT2 = Dialect(
+    family="gpt2",
+    constants=_CONSTANTS,
+    fields={
+        "vocab_size": "vocab_size",
+        "context_length": "n_positions",
+        "d_model": "n_embd",
+        "num_layers": "n_layer",
+        "feed_forward.d_ff": "n_inner",
+        "norm.eps": "layer_norm_epsilon",
+        "dropout": "resid_pdrop",
+    },
+    fixed={"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False, "add_cross_attention": False},
+    defaults=_defaults,
+    read=_read,
+    write=_write,
+    names={
+        "embedding.token": "transformer.wte",
+        "embedding.position": "transformer.wpe",
+        "blocks.{i}.attention_norm": "transformer.h.{i}.ln_1",
+        "blocks.{i}.attention.query": Place("transformer.h.{i}.attn.c_attn", transposed=True, part=0),
+        "blocks.{i}.attention.key": Place("transformer.h.{i}.attn.c_attn", transposed=True, part=1),
+        "blocks.{i}.attention.value": Place("transformer.h.{i}.attn.c_attn", transposed=True, part=2),
+        "blocks.{i}.attention.output": Place("transformer.h.{i}.attn.c_proj", transposed=True),
+        "blocks.{i}.feed_forward_norm": "transformer.h.{i}.ln_2",
+        "blocks.{i}.feed_forward.up": Place("transformer.h.{i}.mlp.c_fc", transposed=True),
+        "blocks.{i}.feed_forward.down": Place("transformer.h.{i}.mlp.c_proj", transposed=True),
+        "norm": "transformer.ln_f",
+        "head": "lm_head",
+    },
+    prefix="transformer.",
+    twins={"lm_head.weight": "transformer.wte.weight"},
+    leftovers=r"(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)",
+)
+
+
+def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+    return {
+        **_heads(values["attention.head_count"], values["embedding_length"]),
+        "vocab_size": tensors.shape("token_embd.weight")[0],
+        "head": {"tied": "output.weight" not in tensors},
+    }
+
+
+GGUF_GPT2 = Dialect(
+    family="gpt2",
+    constants={**_CONSTANTS, "feed_forward.activation": "gelu_tanh"},  # the only one llama.cpp computes for it
+    fields={
+        "vocab_size": "vocab_size",
+        "context_length": "context_length",
+        "d_model": "embedding_length",
+        "num_layers": "block_count",
+        "feed_forward.d_ff": "feed_forward_length",
+        "norm.eps": "attention.layer_norm_epsilon",
+    },
+    read=_read_gguf,
+    write=lambda config: {"attention.head_count": config.attention.num_heads},
+    names={
+        "embedding.token": "token_embd",
+        "embedding.position": "position_embd",
+        "blocks.{i}.attention_norm": "blk.{i}.attn_norm",
+        "blocks.{i}.attention.query": Place("blk.{i}.attn_qkv", part=0),
+        "blocks.{i}.attention.key": Place("blk.{i}.attn_qkv", part=1),
+        "blocks.{i}.attention.value": Place("blk.{i}.attn_qkv", part=2),
+        "blocks.{i}.attention.output": "blk.{i}.attn_output",
+        "blocks.{i}.feed_forward_norm": "blk.{i}.ffn_norm",
+        "blocks.{i}.feed_forward.up": "blk.{i}.ffn_up",
+        "blocks.{i}.feed_forward.down": "blk.{i}.ffn_down",
+        "norm": "output_norm",
+        "head": "output",
+    },
+)

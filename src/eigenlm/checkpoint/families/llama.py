@@ -1,0 +1,265 @@
+"""Llama and its kin: SmolLM2, Mistral, Qwen 2 and Qwen 3."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse
+from eigenlm.checkpoint.families.rope import (
+    read_gguf_rope,
+    read_hugging_face_rope,
+    write_gguf_rope,
+    write_hugging_face_rope,
+)
+from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.model import TransformerConfig
+
+_CONSTANTS = {
+    "kind": "decoder",
+    "norm.kind": "rms",
+    "positions.kind": "rotary",
+    "feed_forward.activation": "swiglu",
+}
+_HUGGING_FACE_FIELDS = {
+    "vocab_size": "vocab_size",
+    "context_length": "max_position_embeddings",
+    "d_model": "hidden_size",
+    "num_layers": "num_hidden_layers",
+    "attention.num_heads": "num_attention_heads",
+    "attention.num_kv_heads": "num_key_value_heads",
+    "attention.head_dim": "head_dim",
+    "feed_forward.d_ff": "intermediate_size",
+    "norm.eps": "rms_norm_eps",
+}
+_HUGGING_FACE_NAMES = {
+    "embedding.token": "model.embed_tokens",
+    "blocks.{i}.attention_norm": "model.layers.{i}.input_layernorm",
+    "blocks.{i}.attention.query": "model.layers.{i}.self_attn.q_proj",
+    "blocks.{i}.attention.key": "model.layers.{i}.self_attn.k_proj",
+    "blocks.{i}.attention.value": "model.layers.{i}.self_attn.v_proj",
+    "blocks.{i}.attention.output": "model.layers.{i}.self_attn.o_proj",
+    "blocks.{i}.attention.query_norm": "model.layers.{i}.self_attn.q_norm",
+    "blocks.{i}.attention.key_norm": "model.layers.{i}.self_attn.k_norm",
+    "blocks.{i}.feed_forward_norm": "model.layers.{i}.post_attention_layernorm",
+    "blocks.{i}.feed_forward.gate": "model.layers.{i}.mlp.gate_proj",
+    "blocks.{i}.feed_forward.up": "model.layers.{i}.mlp.up_proj",
+    "blocks.{i}.feed_forward.down": "model.layers.{i}.mlp.down_proj",
+    "norm": "model.norm",
+    "head": "lm_head",
+}
+_GGUF_FIELDS = {
+    "vocab_size": "vocab_size",
+    "context_length": "context_length",
+    "d_model": "embedding_length",
+    "num_layers": "block_count",
+    "attention.num_heads": "attention.head_count",
+    "attention.num_kv_heads": "attention.head_count_kv",
+    "attention.head_dim": "attention.key_length",
+    "feed_forward.d_ff": "feed_forward_length",
+    "norm.eps": "attention.layer_norm_rms_epsilon",
+}
+_GGUF_NAMES = {
+    "embedding.token": "token_embd",
+    "blocks.{i}.attention_norm": "blk.{i}.attn_norm",
+    "blocks.{i}.attention.query": "blk.{i}.attn_q",
+    "blocks.{i}.attention.key": "blk.{i}.attn_k",
+    "blocks.{i}.attention.value": "blk.{i}.attn_v",
+    "blocks.{i}.attention.output": "blk.{i}.attn_output",
+    "blocks.{i}.attention.query_norm": "blk.{i}.attn_q_norm",
+    "blocks.{i}.attention.key_norm": "blk.{i}.attn_k_norm",
+    "blocks.{i}.feed_forward_norm": "blk.{i}.ffn_norm",
+    "blocks.{i}.feed_forward.gate": "blk.{i}.ffn_gate",
+    "blocks.{i}.feed_forward.up": "blk.{i}.ffn_up",
+    "blocks.{i}.feed_forward.down": "blk.{i}.ffn_down",
+    "norm": "output_norm",
+    "head": "output",
+}
+_PAIRED = {
+    "blocks.{i}.attention.query": Place("blk.{i}.attn_q", paired=True),
+    "blocks.{i}.attention.key": Place("blk.{i}.attn_k", paired=True),
+}
+
+
+def hugging_face_dialect(
+    family: str,
+    class_name: str,
+    *,
+    constants: Mapping[str, Any],
+    read: Callable[[Mapping[str, Any]], dict[str, Any]],
+    write: Callable[[TransformerConfig], dict[str, Any]],
+    head_dim: int | None = None,
+) -> Dialect:
+    """One of the families in Hugging Face's format; they differ in biases, window and query/key norm.
+
+    Args:
+        family: `model_type` in config.json.
+        class_name: what its classes begin with, such as `Llama`.
+        constants: our fields that have one value in the whole family.
+        read: our fields that the family says in its own way.
+        write: the values with which it says them.
+        head_dim: what an absent `head_dim` means; None for hidden_size / num_attention_heads.
+    """
+
+    def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+        heads = values.get("num_attention_heads", 0)
+        width = head_dim if head_dim is not None else values.get("hidden_size", 0) // max(heads, 1)
+        return {"num_key_value_heads": heads, "head_dim": width}
+
+    def read_all(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+        rope = read_hugging_face_rope(values, values["head_dim"])
+        return {**rope, **_read_head(values), **read(values)}
+
+    def write_all(config: TransformerConfig) -> dict[str, Any]:
+        architecture = f"{class_name}{'ForCausalLM' if config.head is not None else 'Model'}"
+        tied = config.head is not None and config.head.tied
+        said = {"architectures": [architecture], "model_type": family, "tie_word_embeddings": tied}
+        return {**said, **write_hugging_face_rope(config), **write(config)}
+
+    return Dialect(
+        family=family,
+        constants={**_CONSTANTS, **constants},
+        fields=_HUGGING_FACE_FIELDS,
+        fixed={"hidden_act": "silu"},
+        defaults=defaults,
+        read=read_all,
+        write=write_all,
+        names=_HUGGING_FACE_NAMES,
+        prefix="model.",
+        twins={"lm_head.weight": "model.embed_tokens.weight"},
+        leftovers=r"(model\.)?layers\.\d+\.self_attn\.rotary_emb\.inv_freq",
+    )
+
+
+def _read_head(values: Mapping[str, Any]) -> dict[str, Any]:
+    architectures = values.get("architectures") or ["ForCausalLM"]
+    if architectures[0].endswith("ForCausalLM"):
+        return {"head": {"tied": bool(values.get("tie_word_embeddings", False))}}
+    if architectures[0].endswith("Model"):
+        return {"head": None}
+    raise refuse(values["model_type"], "a causal language model or the model below it", architectures[0])
+
+
+def _read_window(values: Mapping[str, Any]) -> dict[str, Any]:
+    """One window for all layers or none; `layer_types` and Qwen's `max_window_layers` may say otherwise."""
+    window = values.get("sliding_window")
+    kinds = set(values.get("layer_types") or ())
+    if not kinds and "max_window_layers" in values and values.get("use_sliding_window"):
+        first, layers = values["max_window_layers"], values["num_hidden_layers"]
+        kinds = {"full_attention" if i < first else "sliding_attention" for i in range(layers)}
+    if kinds > {"sliding_attention"} or not kinds <= {"sliding_attention", "full_attention"}:
+        raise refuse(values["model_type"], "one kind of attention in all layers", ", ".join(sorted(kinds)))
+    wanted = values.get("use_sliding_window", True) and kinds != {"full_attention"}
+    return {"attention.window": window if wanted else None}
+
+
+def _read_qwen_window(values: Mapping[str, Any]) -> dict[str, Any]:
+    return _read_window({"use_sliding_window": False, **values})
+
+
+def _write_window(config: TransformerConfig) -> dict[str, Any]:
+    window = config.attention.window
+    kind = "full_attention" if window is None else "sliding_attention"
+    return {
+        "use_sliding_window": window is not None,
+        "sliding_window": window,
+        "max_window_layers": config.num_layers if window is None else 0,
+        "layer_types": [kind] * config.num_layers,
+    }
+
+
+def _read_bias(values: Mapping[str, Any]) -> dict[str, Any]:
+    biased = bool(values.get("attention_bias", False))
+    return {"attention.bias": biased, "attention.output_bias": biased}
+
+
+def _read_llama(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_read_bias(values), "feed_forward.bias": bool(values.get("mlp_bias", False))}
+
+
+LLAMA = hugging_face_dialect(
+    "llama",
+    "Llama",
+    constants={"attention.window": None, "attention.query_key_norm": False},
+    read=_read_llama,
+    write=lambda config: {"attention_bias": config.attention.bias, "mlp_bias": config.feed_forward.bias},
+)
+MISTRAL = hugging_face_dialect(
+    "mistral",
+    "Mistral",
+    constants={"attention.bias": False, "attention.query_key_norm": False, "feed_forward.bias": False},
+    read=lambda values: _read_window({"sliding_window": 4096, **values}),
+    write=lambda config: {"sliding_window": config.attention.window},
+)
+QWEN2 = hugging_face_dialect(
+    "qwen2",
+    "Qwen2",
+    constants={
+        "attention.bias": True,
+        "attention.output_bias": False,
+        "attention.query_key_norm": False,
+        "feed_forward.bias": False,
+    },
+    read=_read_qwen_window,
+    write=_write_window,
+)
+QWEN3 = hugging_face_dialect(
+    "qwen3",
+    "Qwen3",
+    constants={"attention.query_key_norm": True, "feed_forward.bias": False},
+    read=lambda values: {**_read_bias(values), **_read_qwen_window(values)},
+    write=lambda config: {"attention_bias": config.attention.bias, **_write_window(config)},
+    head_dim=128,
+)
+
+
+def gguf_dialect(architecture: str, *, names: Mapping[str, str | Place], has_rope_table: bool, norms: bool) -> Dialect:
+    """One of the architectures in GGUF; keys come without the architecture's name.
+
+    Args:
+        architecture: `general.architecture`.
+        names: where it keeps tensors, if not as the table says.
+        has_rope_table: whether llama.cpp reads `rope_freqs.weight` for it.
+        norms: whether queries and keys are normed.
+    """
+
+    def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+        heads = values.get("attention.head_count", 0)
+        width = values.get("embedding_length", 0) // heads if isinstance(heads, int) and heads > 0 else 0
+        return {"attention.head_count_kv": heads, "attention.key_length": width}
+
+    def read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+        if values.get("attention.value_length", values["attention.key_length"]) != values["attention.key_length"]:
+            raise refuse(architecture, "keys and values of one width", values["attention.value_length"])
+        return {
+            **read_gguf_rope(values, tensors, values["attention.key_length"]),
+            "vocab_size": tensors.shape("token_embd.weight")[0],
+            "head": {"tied": "output.weight" not in tensors},
+            "attention.bias": "blk.0.attn_q.bias" in tensors,
+            "attention.output_bias": "blk.0.attn_output.bias" in tensors,
+            "attention.window": values.get("attention.sliding_window"),
+            "feed_forward.bias": "blk.0.ffn_gate.bias" in tensors,
+        }
+
+    def write(config: TransformerConfig) -> dict[str, Any]:
+        window = config.attention.window
+        return {
+            "attention.value_length": config.attention.head_dim,
+            **({} if window is None else {"attention.sliding_window": window}),
+            **write_gguf_rope(config, has_table=has_rope_table),
+        }
+
+    return Dialect(
+        family=architecture,
+        constants={**_CONSTANTS, "attention.query_key_norm": norms},
+        fields=_GGUF_FIELDS,
+        fixed={"expert_count": 0},
+        defaults=defaults,
+        read=read,
+        write=write,
+        names={**_GGUF_NAMES, **names},
+        leftovers=r"rope_freqs\.weight",
+    )
+
+
+GGUF_LLAMA = gguf_dialect("llama", names=_PAIRED, has_rope_table=True, norms=False)
+GGUF_QWEN2 = gguf_dialect("qwen2", names={}, has_rope_table=False, norms=False)
+GGUF_QWEN3 = gguf_dialect("qwen3", names={}, has_rope_table=False, norms=True)

@@ -1,0 +1,77 @@
+"""eigenlm model folders: config.json, model.safetensors under our own names, tokenizer files."""
+
+import json
+from pathlib import Path
+
+from eigenlm.checkpoint.assemble import check_shapes, parameter_shapes, skeleton
+from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.checkpoint.opened import Opened, check_depth
+from eigenlm.checkpoint.safetensors_reader import open_safetensors
+from eigenlm.checkpoint.safetensors_writer import save_tensors
+from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer, write_tokenizer
+from eigenlm.config import from_dict, to_dict
+from eigenlm.errors import CheckpointError, explain
+from eigenlm.files import whole_folder
+from eigenlm.model import Transformer, TransformerConfig
+from eigenlm.text.tokenizer import Tokenizer
+
+FORMAT = "eigenlm"
+VERSION = 1
+
+
+def open_folder(folder: Path) -> Opened:
+    """Understand an eigenlm folder; which layers are low-rank, and their rank, follows from the tensors.
+
+    Raises:
+        CheckpointError: another version, or tensors that do not fit the config.
+        ConfigError: a config that makes no model.
+    """
+    values = read_json_object(folder / "config.json")
+    if values.get("version") != VERSION:
+        got = f"version {values.get('version')!r}"
+        raise CheckpointError(explain(f"reading {folder}", expected=f"version {VERSION}", got=got, do="update eigenlm"))
+    config = from_dict(TransformerConfig, values.get("model", {}), f"{folder / 'config.json'} model")
+    tensors = open_safetensors(folder)
+    check_depth(config, tensors, folder)
+    model = skeleton(config, _ranks(tensors, folder))
+    shapes = parameter_shapes(model)
+    for expected, got in (("tensor", shapes.keys() - tensors.keys()), ("no tensor", tensors.keys() - shapes.keys())):
+        if got:
+            names = ", ".join(sorted(got)[:3])
+            found = "none of that name" if expected == "tensor" else "it"
+            raise CheckpointError(explain(f"reading {folder}", expected=f"{expected} {names}", got=found))
+    check_shapes(shapes, tensors)
+    return Opened(
+        path=folder,
+        format="eigenlm",
+        family=FORMAT,
+        config=config,
+        skeleton=model,
+        tensors=tensors,
+        read_tokenizer=lambda: read_tokenizer(folder),
+        chat_template=read_chat_template(folder),
+    )
+
+
+def write_folder(
+    path: str | Path, model: Transformer, *, tokenizer: Tokenizer | None = None, chat_template: str | None = None
+) -> None:
+    """Write an eigenlm folder, whole or not at all; low-rank layers keep their factors.
+
+    Raises:
+        DataError: `path` is in use or cannot be written.
+    """
+    values = {"format": FORMAT, "version": VERSION, "model": to_dict(model.config)}
+    with whole_folder(path) as folder:
+        save_tensors(model.state_dict(), folder / "model.safetensors")
+        write_tokenizer(folder, tokenizer, chat_template)
+        (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def _ranks(tensors: TensorSource, folder: Path) -> dict[str, int]:
+    thin = {name.removesuffix(".A"): tensors.shape(name) for name in tensors if name.endswith(".A")}
+    for name, shape in thin.items():
+        if len(shape) != 2:
+            raise CheckpointError(explain(f"reading {folder}", expected=f"{name}.A with two sizes", got=shape))
+    return {name: shape[0] for name, shape in thin.items()}

@@ -1,0 +1,49 @@
+"""A model in one GGUF file."""
+
+from pathlib import Path
+
+from eigenlm.checkpoint.families import GGUF
+from eigenlm.checkpoint.gguf_reader import GGUFFile
+from eigenlm.checkpoint.opened import Opened, understand
+from eigenlm.errors import CheckpointError, explain
+from eigenlm.text.tokenizer import Tokenizer
+from eigenlm.text.tokenizer_gguf import tokenizer_from_gguf
+
+NO_TOKENIZER = "none"
+
+
+def open_gguf(path: Path) -> Opened:
+    """Understand a GGUF file.
+
+    Raises:
+        CheckpointError: damaged, an unknown architecture, or tensors that do not fit it.
+        ConfigError: metadata that makes no model.
+    """
+    file = GGUFFile(path)
+    architecture = file.metadata.get("general.architecture")
+    dialect = GGUF.get(architecture) if isinstance(architecture, str) else None
+    if dialect is None:
+        raise CheckpointError(
+            explain(f"reading {path}", expected=f"an architecture of {', '.join(GGUF)}", got=repr(architecture))
+        )
+    prefix = f"{architecture}."
+    values = {key.removeprefix(prefix): value for key, value in file.metadata.items() if key.startswith(prefix)}
+    config = dialect.config(values, file)
+    model, tensors = understand(dialect, config, file, path)
+    template = file.metadata.get("tokenizer.chat_template")
+    return Opened(
+        path=path,
+        format="gguf",
+        family=dialect.family,
+        config=config,
+        skeleton=model,
+        tensors=tensors,
+        read_tokenizer=lambda: _tokenizer(file),
+        chat_template=template if isinstance(template, str) else None,
+    )
+
+
+def _tokenizer(file: GGUFFile) -> Tokenizer | None:
+    if file.metadata.get("tokenizer.ggml.model", NO_TOKENIZER) == NO_TOKENIZER:
+        return None
+    return tokenizer_from_gguf(file.metadata)

@@ -1,0 +1,71 @@
+"""Tensors and metadata of a GGUF file."""
+
+from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gguf.quants import dequantize
+from torch import Tensor
+
+from eigenlm.checkpoint.gguf_header import read_header
+from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.errors import CheckpointError, explain
+
+
+class GGUFFile(TensorSource):
+    """A memory-mapped GGUF file; tensors come as float32, with the values that the `gguf` package gives.
+
+    Attributes:
+        path: of the file.
+        metadata: keys to numbers, strings and lists of them.
+
+    Raises:
+        CheckpointError: missing, not GGUF, truncated, or with lengths or offsets that lie.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            with self.path.open("rb") as file:
+                self._data = mmap(file.fileno(), 0, access=ACCESS_READ)
+        except (OSError, ValueError) as error:
+            got = getattr(error, "strerror", None) or "an empty file"
+            raise CheckpointError(explain(f"reading {path}", expected="a GGUF file", got=got)) from error
+        header = read_header(self._data, str(path))
+        self.metadata: dict[str, Any] = header.metadata
+        self._places = header.tensors
+
+    def __getitem__(self, name: str) -> Tensor:
+        place = self._places[name]
+        stored = np.frombuffer(self._data, np.uint8, place.num_bytes, place.start)
+        rows = stored.reshape(*place.shape[:-1], -1)
+        try:
+            numbers = dequantize(rows, place.kind)
+        except NotImplementedError as error:
+            expected = "a type that the gguf package decodes"
+            raise CheckpointError(
+                explain(f"reading {self.path}", expected=expected, got=f"{name!r} as {place.kind.name}")
+            ) from error
+        fresh = numbers.reshape(place.shape).astype(np.float32, copy=not numbers.flags.writeable)
+        return torch.from_numpy(fresh)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Sizes of a tensor, (out, in) for a matrix."""
+        return self._places[name].shape
+
+    def storage(self, name: str) -> str:
+        """Its type as GGUF spells it: `F32`, `Q8_0`, `Q4_1`, ..."""
+        return self._places[name].kind.name
+
+    def num_bytes(self, name: str) -> int:
+        """Bytes it takes in the file."""
+        return self._places[name].num_bytes

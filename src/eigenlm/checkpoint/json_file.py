@@ -1,0 +1,24 @@
+"""JSON objects on disk."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from eigenlm.errors import CheckpointError, explain
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        CheckpointError: no such file, or other content.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(explain(f"reading {path}", expected="a file", got=error.strerror)) from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(explain(f"reading {path}", expected="JSON", got=error)) from error
+    if not isinstance(values, dict):
+        raise CheckpointError(explain(f"reading {path}", expected="a JSON object", got=type(values).__name__))
+    return values

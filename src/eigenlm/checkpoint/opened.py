@@ -1,0 +1,62 @@
+"""A model that was found and understood, with no tensor read yet."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from eigenlm.checkpoint.assemble import check_shapes, parameter_shapes, skeleton
+from eigenlm.checkpoint.families import Dialect
+from eigenlm.checkpoint.renaming import OurTensors, find_places
+from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.errors import CheckpointError, explain
+from eigenlm.model import Transformer, TransformerConfig
+from eigenlm.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A checked model, ready to be read.
+
+    Attributes:
+        path: the folder or file.
+        format: what it is.
+        family: `llama`, `gpt2`, ..., or `eigenlm` for a config no family fits.
+        config: what the model is.
+        skeleton: the model without numbers.
+        tensors: every parameter under our names, read when asked for.
+        read_tokenizer: gives the tokenizer, or None where there is none.
+        chat_template: its Jinja source, or None.
+    """
+
+    path: Path
+    format: Literal["eigenlm", "hugging_face", "gguf"]
+    family: str
+    config: TransformerConfig
+    skeleton: Transformer
+    tensors: TensorSource
+    read_tokenizer: Callable[[], Tokenizer | None]
+    chat_template: str | None
+
+
+def understand(
+    dialect: Dialect, config: TransformerConfig, source: TensorSource, path: Path
+) -> tuple[Transformer, OurTensors]:
+    """The skeleton of a foreign model, and its tensors under our names, all found and all of the right sizes.
+
+    Raises:
+        CheckpointError: tensors are missing, too many, or of other sizes.
+    """
+    check_depth(config, source, path)
+    model = skeleton(config)
+    shapes = parameter_shapes(model)
+    tensors = OurTensors(source, find_places(dialect, shapes, source, path), config.attention.head_dim)
+    check_shapes(shapes, tensors)
+    return model, tensors
+
+
+def check_depth(config: TransformerConfig, source: TensorSource, path: Path) -> None:
+    """Refuse a config that claims more blocks than there are tensors, before they are built."""
+    blocks = config.num_layers + config.num_encoder_layers
+    if blocks > len(source):
+        raise CheckpointError(explain(f"reading {path}", expected=f"{blocks} blocks", got=f"{len(source)} tensors"))

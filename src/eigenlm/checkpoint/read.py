@@ -1,0 +1,80 @@
+"""The one way in: a model's name or place to a model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from eigenlm.checkpoint.assemble import fill
+from eigenlm.checkpoint.folder import FORMAT, open_folder
+from eigenlm.checkpoint.gguf_model import open_gguf
+from eigenlm.checkpoint.hugging_face import open_hugging_face
+from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.checkpoint.locate import locate
+from eigenlm.checkpoint.opened import Opened
+from eigenlm.checkpoint.tensors import TensorSource, storage_summary
+from eigenlm.model import Transformer, TransformerConfig
+from eigenlm.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A model that was read.
+
+    Attributes:
+        path: the folder or file it came from.
+        family: `llama`, `gpt2`, ...; `eigenlm` for our own folders.
+        config: what the model is.
+        model: ready for use, in eval mode.
+        tokenizer: None where the model came without one.
+        chat_template: its Jinja source, None where the model came without one.
+        storage: bytes on disk for each kind of storage (`F32`, `Q4_1`, ...), the largest first.
+    """
+
+    path: Path
+    family: str
+    config: TransformerConfig
+    model: Transformer
+    tokenizer: Tokenizer | None
+    chat_template: str | None
+    storage: dict[str, int]
+
+
+def read_model(
+    where: str | Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> Checkpoint:
+    """Read a model folder (ours or Hugging Face's), a GGUF file, an installed model package or a Hub name.
+
+    Args:
+        where: a path or a name.
+        dtype: of the parameters.
+        device: where they go.
+
+    Raises:
+        CheckpointError: nothing is there, or it is damaged, unknown, or holds NaN or infinite weights.
+        ConfigError: its config makes no model.
+    """
+    opened = open_model(where)
+    return Checkpoint(
+        path=opened.path,
+        family=opened.family,
+        config=opened.config,
+        model=fill(opened.skeleton, opened.tensors, dtype=dtype, device=device),
+        tokenizer=opened.read_tokenizer(),
+        chat_template=opened.chat_template,
+        storage=storage_summary(opened.tensors),
+    )
+
+
+def open_model(where: str | Path) -> Opened:
+    """Find and check a model without reading a tensor; errors as in `read_model`."""
+    path = locate(where)
+    if path.is_file():
+        return open_gguf(path)
+    values = read_json_object(path / "config.json")
+    return open_folder(path) if values.get("format") == FORMAT else open_hugging_face(path)
+
+
+def open_tensors(where: str | Path) -> TensorSource:
+    """The tensors of a model under our names, each read when asked for; errors as in `read_model`."""
+    return open_model(where).tensors

@@ -1,0 +1,108 @@
+"""Tensors of a safetensors file, or of several under one index."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.errors import CheckpointError, explain
+
+INDEX_NAME = "model.safetensors.index.json"
+SINGLE_NAME = "model.safetensors"
+PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+
+
+class SafetensorsFiles(TensorSource):
+    """Tensors of one or more safetensors files, memory-mapped.
+
+    Raises:
+        CheckpointError: a file is missing, truncated, or two files hold one name.
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._file_of: dict[str, Any] = {}
+        for path in paths:
+            opened = _opened(path)
+            for name in opened.keys():  # noqa: SIM118 (safe_open is no mapping)
+                if name in self._file_of:
+                    raise CheckpointError(explain(f"reading {path}", expected="new names", got=f"{name!r} again"))
+                self._file_of[name] = opened
+
+    def __getitem__(self, name: str) -> Tensor:
+        # A copy, because safetensors hands out views of the mapped file, which another program may truncate.
+        return self._file_of[name].get_tensor(name).clone()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._file_of)
+
+    def __len__(self) -> int:
+        return len(self._file_of)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Sizes of a tensor."""
+        return tuple(self._file_of[name].get_slice(name).get_shape())
+
+    def storage(self, name: str) -> str:
+        """Its type as safetensors spells it: `F32`, `F16`, `BF16`, ..."""
+        return str(self._file_of[name].get_slice(name).get_dtype())
+
+    def num_bytes(self, name: str) -> int:
+        """Bytes it takes in the file."""
+        count = 1
+        for size in self.shape(name):
+            count *= size
+        bits = int("".join(filter(str.isdigit, self.storage(name).split("_")[0])) or 8)
+        return count * bits // 8
+
+
+def open_safetensors(folder: Path) -> SafetensorsFiles:
+    """The tensors of a model folder, in one file or in the shards that its index names.
+
+    Raises:
+        CheckpointError: no safetensors file is there, or a shard is missing or damaged.
+    """
+    index = folder / INDEX_NAME
+    if index.exists():
+        return SafetensorsFiles(_shards(index))
+    found = sorted(folder.glob("*.safetensors"))
+    single = folder / SINGLE_NAME if (folder / SINGLE_NAME) in found or len(found) != 1 else found[0]
+    if single.exists():
+        return SafetensorsFiles([single])
+    pickles = sorted(path for path in folder.iterdir() if path.suffix in PICKLES)
+    if pickles:
+        raise CheckpointError(refuse_pickle(pickles[0]))
+    raise CheckpointError(explain(f"reading {folder}", expected=f"{SINGLE_NAME} or {INDEX_NAME}", got="neither"))
+
+
+def refuse_pickle(path: Path) -> str:
+    """The message for a pickle checkpoint, which could run any program when opened."""
+    convert = (
+        "convert it where you trust it: "
+        "python -c \"from transformers import AutoModel; AutoModel.from_pretrained('IN').save_pretrained('OUT')\""
+    )
+    return explain(f"reading {path}", expected="safetensors or GGUF", got="a pickle, which can run code", do=convert)
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(
+            explain(f"reading {index}", expected="JSON with a weight_map", got=type(error).__name__)
+        ) from error
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+            raise CheckpointError(explain(f"reading {index}", expected="names of files beside it", got=repr(name)))
+    return [index.parent / name for name in names]
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except (OSError, SafetensorError) as error:
+        got = "no such file" if isinstance(error, FileNotFoundError) else f"a damaged one ({error})"
+        raise CheckpointError(explain(f"reading {path}", expected="a safetensors file", got=got)) from error

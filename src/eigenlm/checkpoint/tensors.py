@@ -1,0 +1,30 @@
+"""Named tensors in files, each read and decoded anew when it is asked for, never all at once."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+from torch import Tensor
+
+
+class TensorSource(Mapping[str, Tensor]):
+    """A mapping from name to tensor that knows sizes and storage without reading any number."""
+
+    @abstractmethod
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Sizes of a tensor."""
+
+    @abstractmethod
+    def storage(self, name: str) -> str:
+        """How its numbers are stored: `F32`, `BF16`, `Q4_1`, ..."""
+
+    @abstractmethod
+    def num_bytes(self, name: str) -> int:
+        """Bytes it takes in the file."""
+
+
+def storage_summary(tensors: TensorSource) -> dict[str, int]:
+    """Bytes in each kind of storage, the largest first."""
+    total: dict[str, int] = {}
+    for name in tensors:
+        total[tensors.storage(name)] = total.get(tensors.storage(name), 0) + tensors.num_bytes(name)
+    return dict(sorted(total.items(), key=lambda item: -item[1]))
