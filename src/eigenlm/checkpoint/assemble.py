@@ -1,14 +1,27 @@
 """A transformer from a config and named tensors: built without memory, then given the tensors."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.model import DenseLinear, LowRankLinear, Transformer, TransformerConfig
 from eigenlm.progress import track
+
+
+class _NoInitialisation(TorchFunctionMode):
+    """Leaves out torch.nn.init: nothing is there to fill, and on the meta device it imports half of torch."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def skeleton(config: TransformerConfig, ranks: Mapping[str, int] | None = None) -> Transformer:
@@ -21,7 +34,7 @@ def skeleton(config: TransformerConfig, ranks: Mapping[str, int] | None = None) 
     Raises:
         CheckpointError: a name is not that of a linear layer.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _NoInitialisation():
         model = Transformer(config)
         layers = dict(model.named_modules())
         for name, rank in (ranks or {}).items():

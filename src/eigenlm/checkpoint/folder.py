@@ -6,6 +6,7 @@ from pathlib import Path
 from eigenlm.checkpoint.assemble import check_shapes, parameter_shapes, skeleton
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.opened import Opened, check_depth
+from eigenlm.checkpoint.renaming import first_of
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.checkpoint.tensors import TensorSource
@@ -36,11 +37,13 @@ def open_folder(folder: Path) -> Opened:
     check_depth(config, tensors, folder)
     model = skeleton(config, _ranks(tensors, folder))
     shapes = parameter_shapes(model)
-    for expected, got in (("tensor", shapes.keys() - tensors.keys()), ("no tensor", tensors.keys() - shapes.keys())):
-        if got:
-            names = ", ".join(sorted(got)[:3])
-            found = "none of that name" if expected == "tensor" else "it"
-            raise CheckpointError(explain(f"reading {folder}", expected=f"{expected} {names}", got=found))
+    if missing := [name for name in shapes if name not in tensors]:
+        expected = f"tensors {first_of(missing)}"
+        raise CheckpointError(explain(f"reading {folder}", expected=expected, got="none of that name"))
+    if unexpected := [name for name in tensors if name not in shapes]:
+        raise CheckpointError(
+            explain(f"reading {folder}", expected="only the model's tensors", got=first_of(unexpected))
+        )
     check_shapes(shapes, tensors)
     return Opened(
         path=folder,

@@ -6,6 +6,7 @@ Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 an
 import math
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from mmap import mmap
 from typing import Any
 
@@ -175,7 +176,7 @@ class _Cursor:
                 raise self.refuse(f"tensor {name!r} within the file", f"{got}, a truncated or damaged file")
             places[name] = place
         ordered = sorted(places.items(), key=lambda item: item[1].start)
-        for (first, place), (second, following) in zip(ordered, ordered[1:]):
+        for (first, place), (second, following) in pairwise(ordered):
             if place.start + place.num_bytes > following.start:
                 raise self.refuse("tensors side by side", f"{first!r} and {second!r} in one place")
         return places

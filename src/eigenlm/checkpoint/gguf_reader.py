@@ -1,6 +1,5 @@
 """Tensors and metadata of a GGUF file."""
 
-from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -36,10 +35,10 @@ class GGUFFile(TensorSource):
             raise CheckpointError(explain(f"reading {path}", expected="a GGUF file", got=got)) from error
         header = read_header(self._data, str(path))
         self.metadata: dict[str, Any] = header.metadata
-        self._places = header.tensors
+        super().__init__(header.tensors)
 
     def __getitem__(self, name: str) -> Tensor:
-        place = self._places[name]
+        place = self._entries[name]
         stored = np.frombuffer(self._data, np.uint8, place.num_bytes, place.start)
         rows = stored.reshape(*place.shape[:-1], -1)
         try:
@@ -52,20 +51,14 @@ class GGUFFile(TensorSource):
         fresh = numbers.reshape(place.shape).astype(np.float32, copy=not numbers.flags.writeable)
         return torch.from_numpy(fresh)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor, (out, in) for a matrix."""
-        return self._places[name].shape
+        return self._entries[name].shape
 
     def storage(self, name: str) -> str:
         """Its type as GGUF spells it: `F32`, `Q8_0`, `Q4_1`, ..."""
-        return self._places[name].kind.name
+        return self._entries[name].kind.name
 
     def num_bytes(self, name: str) -> int:
         """Bytes it takes in the file."""
-        return self._places[name].num_bytes
+        return self._entries[name].num_bytes

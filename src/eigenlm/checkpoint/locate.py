@@ -33,7 +33,7 @@ def locate(where: str | Path) -> Path:
     name = str(where)
     if name.lower() in PACKAGES:
         return _packaged(name.lower())
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not path.suffix == ".gguf":
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")) and path.suffix != ".gguf":
         return _from_hub(name)
     raise CheckpointError(
         explain(

@@ -25,10 +25,11 @@ class OurTensors(TensorSource):
     """
 
     def __init__(self, source: TensorSource, places: Mapping[str, Place], head_dim: int) -> None:
-        self._source, self._places, self._head_dim = source, places, head_dim
+        super().__init__(places)
+        self._source, self._head_dim = source, head_dim
 
     def __getitem__(self, name: str) -> Tensor:
-        place = self._places[name]
+        place = self._entries[name]
         tensor = self._source[place.name]
         if place.transposed and tensor.dim() == 2:
             tensor = tensor.mT
@@ -38,15 +39,9 @@ class OurTensors(TensorSource):
             tensor = tensor.unflatten(0, (-1, self._head_dim // 2, 2)).transpose(1, 2).flatten(0, 2)
         return tensor.contiguous()
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor as we keep it."""
-        place = self._places[name]
+        place = self._entries[name]
         shape = self._source.shape(place.name)
         if place.transposed and len(shape) == 2:
             shape = (shape[1], shape[0])
@@ -56,11 +51,11 @@ class OurTensors(TensorSource):
 
     def storage(self, name: str) -> str:
         """How the file stores its numbers."""
-        return self._source.storage(self._places[name].name)
+        return self._source.storage(self._entries[name].name)
 
     def num_bytes(self, name: str) -> int:
         """Bytes it takes in the file."""
-        place = self._places[name]
+        place = self._entries[name]
         return self._source.num_bytes(place.name) // (1 if place.part is None else 3)
 
 
@@ -75,15 +70,16 @@ class TheirTensors(TensorSource):
     """
 
     def __init__(self, dialect: Dialect, tensors: Mapping[str, Tensor], head_dim: int, *, bare: bool = False) -> None:
-        self._tensors, self._head_dim = tensors, head_dim
-        self._sources: dict[str, list[tuple[str, Place]]] = {}
+        sources: dict[str, list[tuple[str, Place]]] = {}
         for name in tensors:
             place = dialect.place(name)
             theirs = place.name.removeprefix(dialect.prefix) if bare else place.name
-            self._sources.setdefault(theirs, []).append((name, place))
+            sources.setdefault(theirs, []).append((name, place))
+        super().__init__(sources)
+        self._tensors, self._head_dim = tensors, head_dim
 
     def __getitem__(self, name: str) -> Tensor:
-        sources = sorted(self._sources[name], key=lambda source: source[1].part or 0)
+        sources = sorted(self._entries[name], key=lambda source: source[1].part or 0)
         place = sources[0][1]
         tensor = torch.cat([self._tensors[ours].detach() for ours, _ in sources])
         if place.paired:
@@ -92,26 +88,20 @@ class TheirTensors(TensorSource):
             tensor = tensor.mT
         return tensor.contiguous()
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sources)
-
-    def __len__(self) -> int:
-        return len(self._sources)
-
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor as the file keeps it."""
-        sources = self._sources[name]
+        sources = self._entries[name]
         first = self._tensors[sources[0][0]].shape
         shape = (sum(self._tensors[ours].shape[0] for ours, _ in sources), *first[1:])
         return shape[::-1] if sources[0][1].transposed and len(shape) == 2 else shape
 
     def storage(self, name: str) -> str:
         """Its dtype."""
-        return str(self._tensors[self._sources[name][0][0]].dtype).removeprefix("torch.")
+        return str(self._tensors[self._entries[name][0][0]].dtype).removeprefix("torch.")
 
     def num_bytes(self, name: str) -> int:
         """Bytes it takes in memory."""
-        return sum(self._tensors[ours].nbytes for ours, _ in self._sources[name])
+        return sum(self._tensors[ours].nbytes for ours, _ in self._entries[name])
 
 
 def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSource, path: Path) -> dict[str, Place]:
@@ -142,13 +132,13 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
             places[parameter] = replace(place, name=found)
     if missing:
         raise CheckpointError(
-            explain(f"reading {path}", expected=f"tensors {_first(missing)}", got="none of that name")
+            explain(f"reading {path}", expected=f"tensors {first_of(missing)}", got="none of that name")
         )
     used = {place.name for place in places.values()}
     unused = [name for name in source if name not in used and not re.fullmatch(dialect.leftovers, name)]
     unexpected = [name for name in unused if not _is_copy(name, dialect, source, bare=bare)]
     if unexpected:
-        got = f"{_first(unexpected)}, which a {dialect.family} model of this config does not have"
+        got = f"{first_of(unexpected)}, which a {dialect.family} model of this config does not have"
         raise CheckpointError(explain(f"reading {path}", expected="only tensors of the model", got=got))
     return places
 
@@ -162,5 +152,6 @@ def _is_copy(name: str, dialect: Dialect, source: TensorSource, *, bare: bool) -
     return twin in source and torch.equal(source[name], source[twin])
 
 
-def _first(names: list[str]) -> str:
+def first_of(names: list[str]) -> str:
+    """A few of many names, for a message."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

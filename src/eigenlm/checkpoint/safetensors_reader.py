@@ -1,7 +1,6 @@
 """Tensors of a safetensors file, or of several under one index."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +23,26 @@ class SafetensorsFiles(TensorSource):
     """
 
     def __init__(self, paths: list[Path]) -> None:
-        self._file_of: dict[str, Any] = {}
+        file_of: dict[str, Any] = {}
         for path in paths:
             opened = _opened(path)
             for name in opened.keys():  # noqa: SIM118 (safe_open is no mapping)
-                if name in self._file_of:
+                if name in file_of:
                     raise CheckpointError(explain(f"reading {path}", expected="new names", got=f"{name!r} again"))
-                self._file_of[name] = opened
+                file_of[name] = opened
+        super().__init__(file_of)
 
     def __getitem__(self, name: str) -> Tensor:
         # A copy, because safetensors hands out views of the mapped file, which another program may truncate.
-        return self._file_of[name].get_tensor(name).clone()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._file_of)
-
-    def __len__(self) -> int:
-        return len(self._file_of)
+        return self._entries[name].get_tensor(name).clone()
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""
-        return tuple(self._file_of[name].get_slice(name).get_shape())
+        return tuple(self._entries[name].get_slice(name).get_shape())
 
     def storage(self, name: str) -> str:
         """Its type as safetensors spells it: `F32`, `F16`, `BF16`, ..."""
-        return str(self._file_of[name].get_slice(name).get_dtype())
+        return str(self._entries[name].get_slice(name).get_dtype())
 
     def num_bytes(self, name: str) -> int:
         """Bytes it takes in the file."""

@@ -1,13 +1,30 @@
 """Named tensors in files, each read and decoded anew when it is asked for, never all at once."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from torch import Tensor
 
 
 class TensorSource(Mapping[str, Tensor]):
-    """A mapping from name to tensor that knows sizes and storage without reading any number."""
+    """A mapping from name to tensor that knows sizes and storage without reading any number.
+
+    Args:
+        entries: the names, and what the kind of file needs to find a tensor.
+    """
+
+    def __init__(self, entries: Mapping[str, Any]) -> None:
+        self._entries = entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries  # Mapping's own would read the tensor
 
     @abstractmethod
     def shape(self, name: str) -> tuple[int, ...]:
