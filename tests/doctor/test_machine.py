@@ -5,7 +5,7 @@ import os
 import psutil
 import torch
 
-from eigenlm.doctor.extras import look_at_extras
+from eigenlm.doctor.installed import look_at_extras
 from eigenlm.doctor.machine import look_at_machine
 
 

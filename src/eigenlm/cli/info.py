@@ -1,0 +1,69 @@
+"""`eigenlm info`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.filesize import decimal
+
+from eigenlm.cli.options import Json, Model
+from eigenlm.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from eigenlm.analyze.anatomy import Part
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a model is: sizes, parameters and bytes and where they sit; reads no tensor."""
+
+    model: Model
+    json: Json = False
+
+    def run(self) -> None:
+        """Open the model and tell."""
+        from eigenlm.analyze.anatomy import anatomy
+        from eigenlm.checkpoint import open_model
+        from eigenlm.config import to_dict
+
+        opened = open_model(self.model)
+        parts = anatomy(opened.tensors)
+        tokenizer = opened.read_tokenizer()
+        facts = {
+            "path": str(opened.path),
+            "format": opened.format,
+            "family": opened.family,
+            "num_params": sum(part.num_params for part in parts),
+            "num_bytes": sum(part.num_bytes for part in parts),
+            "tokenizer": None if tokenizer is None else type(tokenizer.library.model).__name__,
+            "tokenizer_vocab_size": None if tokenizer is None else tokenizer.vocab_size,
+            "chat_template": opened.chat_template is not None,
+            "config": to_dict(opened.config),
+        }
+        print_json(facts | {"parts": parts}) if self.json else _print(facts, parts)
+
+
+def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
+    c = facts["config"]
+    attention = c["attention"]
+    tied = c["head"] is not None and c["head"]["tied"]
+    print(f"{facts['path']}  ({facts['format']}, {facts['family']} {c['kind']})")
+    print(f"{c['num_layers']} layers of width {c['d_model']}, feed-forward width {c['feed_forward']['d_ff']}")
+    print(
+        f"{attention['num_heads']} query heads and {attention['num_kv_heads']} key/value heads of width"
+        f" {attention['head_dim']}; {c['positions']['kind']} positions, context {c['context_length']:,} tokens"
+    )
+    tokenizer = f"{facts['tokenizer']} of {facts['tokenizer_vocab_size']:,} tokens" if facts["tokenizer"] else "none"
+    print(f"tokenizer: {tokenizer}; chat template: {'yes' if facts['chat_template'] else 'no'}\n")
+    rows = [
+        (
+            part.name + (" (also the head)" if tied and part.name == "embedding" else ""),
+            str(part.num_tensors),
+            f"{part.num_params:,}",
+            f"{part.num_params / facts['num_params']:.1%}",
+            decimal(part.num_bytes),
+            ", ".join(part.storage),
+        )
+        for part in parts
+    ]
+    rows.append(("all", "", f"{facts['num_params']:,}", "", decimal(facts["num_bytes"]), ""))
+    print_table("Where the numbers sit", ["part", "tensors", "parameters", "share", "bytes", "stored as"], rows)

@@ -1,0 +1,90 @@
+"""One sentence on its way through a model, as the matrices it becomes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from eigenlm.attention.naive import attention_weights
+from eigenlm.language_model import LanguageModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inside:
+    """What a sentence of T tokens becomes.
+
+    Attributes:
+        tokens: its pieces.
+        ids: their numbers in the vocabulary.
+        embedding: the vector of each.
+        layer: whose attention is shown, counted from 0.
+        head: which of its heads.
+        query: of every head of that layer.
+        key: of every key/value head.
+        value: of every key/value head.
+        weights: how much each token takes from each, in that head; rows sum to 1.
+        logits: of the token that comes next.
+    """
+
+    tokens: tuple[str, ...]
+    ids: Int[Tensor, " T"]
+    embedding: Float[Tensor, "T D"]
+    layer: int
+    head: int
+    query: Float[Tensor, "T H K"]
+    key: Float[Tensor, "T G K"]
+    value: Float[Tensor, "T G K"]
+    weights: Float[Tensor, "T S"]
+    logits: Float[Tensor, " V"]
+
+    def likeliest(self, count: int) -> list[tuple[int, float]]:
+        """The ids most probable to come next, and softmax(logits) of each."""
+        top = self.logits.softmax(dim=-1).topk(count)
+        return list(zip(top.indices.tolist(), top.values.tolist()))
+
+
+@torch.inference_mode()
+def look_inside(lm: LanguageModel, sentence: str) -> Inside:
+    """Run a decoder on a sentence and keep what one head sees: of all heads the one that looks most at other words.
+
+    Most heads rest on the first token or on the token itself when there is nothing to fetch (arXiv:2309.17453), so
+    that head is shown whose weights lie least on these two.
+    """
+    ids = lm.tokenizer.encode(sentence, add_markers=True)
+    inputs: dict[int, tuple[Any, ...]] = {}
+
+    def keep(layer: int) -> Any:
+        return lambda module, args: inputs.update({layer: args})
+
+    blocks: list[Any] = list(lm.model.blocks)
+    hooks = [block.attention.register_forward_pre_hook(keep(layer)) for layer, block in enumerate(blocks)]
+    try:
+        logits_BTV = lm.model(torch.tensor([ids], device=lm.device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    heads = [_heads(block.attention, *inputs[layer]) for layer, block in enumerate(blocks)]
+    weights_NHTS = torch.stack([weights_HTS for *_, weights_HTS in heads])
+    elsewhere_NH = (weights_NHTS.tril(-1)[..., 1:]).sum(dim=(-2, -1))
+    layer, head = divmod(int(elsewhere_NH.argmax()), elsewhere_NH.shape[1])
+    query, key, value, weights_HTS = heads[layer]
+    return Inside(
+        tokens=tuple(lm.tokenizer.decode([i], control=True) for i in ids),
+        ids=torch.tensor(ids),
+        embedding=lm.model.embedding.token.weight[ids].float(),
+        layer=layer,
+        head=head,
+        query=query,
+        key=key,
+        value=value,
+        weights=weights_HTS[head],
+        logits=logits_BTV[0, -1].float(),
+    )
+
+
+def _heads(attention: nn.Module, x_BTD: Tensor, visible: Any, turn: Any, *_: Any) -> tuple[Tensor, ...]:
+    """Queries, keys, values and weights of one layer, as float32."""
+    q_BTHK, k_BTGK, v_BTGK = (part.float() for part in attention.project(x_BTD, turn))  # type: ignore[operator]
+    return q_BTHK[0], k_BTGK[0], v_BTGK[0], attention_weights(q_BTHK, k_BTGK, visible)[0]
