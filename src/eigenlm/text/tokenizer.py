@@ -87,6 +87,17 @@ class Tokenizer:
             rows = self._hardened.encode_batch_fast(list(texts), add_special_tokens=add_markers)
         return [row.ids for row in rows]
 
+    def control_spans(self, text: str) -> list[tuple[int, int, int]]:
+        """Where `encode(text, control=True)` sees control tokens: (id, first character, one past the last)."""
+        _check_unicode(text)
+        row = self.library.encode(text, add_special_tokens=False)
+        spelled = {i: token for token, i in self.control_tokens.items()}
+        spans = ((i, *span) for i, span in zip(row.ids, row.offsets) if i in spelled)
+        # An unknown character also gives the unknown token's id; only its name in the text is the token itself.
+        return [
+            span for span in spans if span[0] != self.unknown or text[span[1] : span[2]].strip() == spelled[span[0]]
+        ]
+
     def decode(self, ids: Iterable[int], *, control: bool = False) -> str:
         """Text of token ids; tokens that the vocabulary calls special appear only with `control=True`.
 
