@@ -1,7 +1,20 @@
 """Model folders, Hugging Face folders and GGUF files: reading and writing, and nothing else."""
 
 from eigenlm.checkpoint.folder import write_folder
+from eigenlm.checkpoint.gguf_writer import write_gguf
+from eigenlm.checkpoint.hugging_face import write_hugging_face
+from eigenlm.checkpoint.opened import Opened
 from eigenlm.checkpoint.read import Checkpoint, open_model, open_tensors, read_model
 from eigenlm.checkpoint.tensors import TensorSource
 
-__all__ = ["Checkpoint", "TensorSource", "open_model", "open_tensors", "read_model", "write_folder"]
+__all__ = [
+    "Checkpoint",
+    "Opened",
+    "TensorSource",
+    "open_model",
+    "open_tensors",
+    "read_model",
+    "write_folder",
+    "write_gguf",
+    "write_hugging_face",
+]

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.gguf_reader import GGUFFile
+from eigenlm.checkpoint.gguf_writer import NO_TOKENIZER
 from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_gguf import tokenizer_from_gguf
-
-NO_TOKENIZER = "none"
 
 
 def open_gguf(path: Path) -> Opened:

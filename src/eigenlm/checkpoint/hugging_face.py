@@ -1,13 +1,19 @@
 """Hugging Face model folders: config.json, safetensors, tokenizer files."""
 
+import json
 from pathlib import Path
 
+from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import HUGGING_FACE
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
-from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer
+from eigenlm.checkpoint.safetensors_writer import save_tensors
+from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer, write_tokenizer
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.files import whole_folder
+from eigenlm.model import Transformer
+from eigenlm.text.tokenizer import Tokenizer
 
 
 def open_hugging_face(folder: Path) -> Opened:
@@ -39,3 +45,45 @@ def open_hugging_face(folder: Path) -> Opened:
         read_tokenizer=lambda: read_tokenizer(folder),
         chat_template=read_chat_template(folder),
     )
+
+
+def write_hugging_face(
+    path: str | Path,
+    model: Transformer,
+    *,
+    tokenizer: Tokenizer | None = None,
+    chat_template: str | None = None,
+    family: str | None = None,
+    multiply_out: bool = False,
+) -> str:
+    """Write a folder that transformers opens, whole or not at all.
+
+    Args:
+        path: a new or empty folder.
+        model: what to write.
+        tokenizer: written beside it.
+        chat_template: written beside it.
+        family: which family to prefer where several fit, such as the one the model was read from.
+        multiply_out: write low-rank layers as dense ones, B @ A; without it they are refused.
+
+    Returns:
+        The family it was written as.
+
+    Raises:
+        ConfigError: no family of Hugging Face's holds this model, or it is low-rank.
+        DataError: `path` is in use or cannot be written.
+    """
+    tensors = dense_tensors(model, multiply_out=multiply_out)
+    dialect, theirs = choose_family(HUGGING_FACE, model.config, tensors, family)
+    values = {
+        **dialect.values(model.config),
+        "torch_dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
+        "bos_token_id": tokenizer.bos if tokenizer is not None else None,
+        "eos_token_id": tokenizer.eos if tokenizer is not None else None,
+        "pad_token_id": tokenizer.pad if tokenizer is not None else None,
+    }
+    with whole_folder(path) as folder:
+        save_tensors(theirs, folder / "model.safetensors")
+        write_tokenizer(folder, tokenizer, chat_template)
+        (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    return dialect.family

@@ -5,6 +5,8 @@ from typing import Any
 
 from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse
 from eigenlm.checkpoint.families.rope import (
+    FACTORS,
+    ROPE_TENSOR,
     read_gguf_rope,
     read_hugging_face_rope,
     write_gguf_rope,
@@ -73,7 +75,8 @@ _GGUF_NAMES = {
     "norm": "output_norm",
     "head": "output",
 }
-_PAIRED = {
+_LLAMA_GGUF_NAMES = {
+    FACTORS: Place(ROPE_TENSOR),
     "blocks.{i}.attention.query": Place("blk.{i}.attn_q", paired=True),
     "blocks.{i}.attention.key": Place("blk.{i}.attn_k", paired=True),
 }
@@ -211,13 +214,12 @@ QWEN3 = hugging_face_dialect(
 )
 
 
-def gguf_dialect(architecture: str, *, names: Mapping[str, str | Place], has_rope_table: bool, norms: bool) -> Dialect:
+def gguf_dialect(architecture: str, *, names: Mapping[str, str | Place], norms: bool) -> Dialect:
     """One of the architectures in GGUF; keys come without the architecture's name.
 
     Args:
         architecture: `general.architecture`.
         names: where it keeps tensors, if not as the table says.
-        has_rope_table: whether llama.cpp reads `rope_freqs.weight` for it.
         norms: whether queries and keys are normed.
     """
 
@@ -244,7 +246,7 @@ def gguf_dialect(architecture: str, *, names: Mapping[str, str | Place], has_rop
         return {
             "attention.value_length": config.attention.head_dim,
             **({} if window is None else {"attention.sliding_window": window}),
-            **write_gguf_rope(config, has_table=has_rope_table),
+            **write_gguf_rope(config, has_table=FACTORS in names),
         }
 
     return Dialect(
@@ -260,6 +262,6 @@ def gguf_dialect(architecture: str, *, names: Mapping[str, str | Place], has_rop
     )
 
 
-GGUF_LLAMA = gguf_dialect("llama", names=_PAIRED, has_rope_table=True, norms=False)
-GGUF_QWEN2 = gguf_dialect("qwen2", names={}, has_rope_table=False, norms=False)
-GGUF_QWEN3 = gguf_dialect("qwen3", names={}, has_rope_table=False, norms=True)
+GGUF_LLAMA = gguf_dialect("llama", names=_LLAMA_GGUF_NAMES, norms=False)
+GGUF_QWEN2 = gguf_dialect("qwen2", names={}, norms=False)
+GGUF_QWEN3 = gguf_dialect("qwen3", names={}, norms=True)

@@ -8,6 +8,7 @@ from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, ConfigError, explain
 from eigenlm.model import TransformerConfig
 
+FACTORS = "positions.frequency_factors"
 ROPE_TENSOR = "rope_freqs.weight"
 _KINDS = "default, linear, llama3, or longrope with one list of factors"
 
@@ -34,7 +35,7 @@ def read_hugging_face_rope(values: Mapping[str, Any], head_dim: int) -> dict[str
         raise CheckpointError(
             explain(f"rotary scaling {kind!r}", expected="all its numbers", got=repr(error))
         ) from error
-    return {"positions.base": base, "positions.frequency_factors": factors}
+    return {"positions.base": base, FACTORS: factors}
 
 
 def write_hugging_face_rope(config: TransformerConfig) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def read_gguf_rope(values: Mapping[str, Any], tensors: TensorSource, head_dim: i
         factors = [float(one) * factor for one in tensors[ROPE_TENSOR].flatten()]
     else:
         factors = [factor] * (head_dim // 2)
-    return {"positions.base": base, "positions.frequency_factors": None if set(factors) == {1.0} else factors}
+    return {"positions.base": base, FACTORS: None if set(factors) == {1.0} else factors}
 
 
 def write_gguf_rope(config: TransformerConfig, *, has_table: bool) -> dict[str, Any]:

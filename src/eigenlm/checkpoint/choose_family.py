@@ -1,0 +1,83 @@
+"""Which family of a format can hold a model: the one whose config, written and read again, says the same."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from eigenlm.checkpoint.families import Dialect, differences
+from eigenlm.checkpoint.families.rope import FACTORS
+from eigenlm.checkpoint.renaming import TheirTensors, first_of
+from eigenlm.errors import ConfigError, EigenError, explain
+from eigenlm.model import LowRankLinear, Transformer, TransformerConfig
+
+
+def choose_family(
+    dialects: Mapping[str, Dialect], config: TransformerConfig, tensors: Mapping[str, Tensor], preferred: str | None
+) -> tuple[Dialect, TheirTensors]:
+    """The first family that loses nothing of the config, `preferred` before the others; and its tensors.
+
+    Args:
+        dialects: the families of a format.
+        config: the model.
+        tensors: its dense parameters.
+        preferred: the family it was read from, if any.
+
+    Raises:
+        ConfigError: no family can say what the config says; the message names what the nearest would lose.
+    """
+    order = sorted(dialects.values(), key=lambda dialect: dialect.family != preferred)
+    lost: dict[str, list[str]] = {}
+    for dialect in order:
+        try:
+            theirs = TheirTensors(
+                dialect,
+                {**tensors, **_factors(dialect, config)},
+                config.attention.head_dim,
+                bare=config.head is None,
+            )
+            lost[dialect.family] = differences(config, dialect.config(dialect.values(config), theirs))
+        except EigenError as error:
+            lost[dialect.family] = [*map(str, range(9)), str(error)]
+        if not lost[dialect.family]:
+            return dialect, theirs
+    nearest = min(lost, key=lambda family: len(lost[family]))
+    got = f"a model of which {nearest}, the nearest, would lose {first_of(lost[nearest])}"
+    do = "write an eigenlm folder"
+    raise ConfigError(
+        explain("choosing a family", expected=f"a model that one of {', '.join(dialects)} holds", got=got, do=do)
+    )
+
+
+def dense_tensors(model: Transformer, *, multiply_out: bool) -> dict[str, Tensor]:
+    """The parameters of a model with every linear layer dense.
+
+    Args:
+        model: any model.
+        multiply_out: replace low-rank factors by their product; the file is larger than the model.
+
+    Raises:
+        ConfigError: the model has low-rank layers, and they were not to be multiplied out.
+    """
+    thin = {name: layer for name, layer in model.named_modules() if isinstance(layer, LowRankLinear)}
+    if thin and not multiply_out:
+        raise ConfigError(
+            explain(
+                "writing for other libraries",
+                expected="dense matrices",
+                got=f"{len(thin)} low-rank ones",
+                do="multiply them out (multiply_out=True), or write an eigenlm folder, which keeps them",
+            )
+        )
+    factors = {f"{name}.{factor}" for name in thin for factor in "AB"}
+    dense = {name: parameter for name, parameter in model.state_dict().items() if name not in factors}
+    with torch.no_grad():
+        return dense | {f"{name}.weight": layer.dense() for name, layer in thin.items()}
+
+
+def _factors(dialect: Dialect, config: TransformerConfig) -> dict[str, Tensor]:
+    """Rotary factors as a tensor, where the format keeps them so."""
+    factors = config.positions.frequency_factors
+    if FACTORS not in dialect.names or factors is None or len(set(factors)) == 1:
+        return {}
+    return {FACTORS: torch.tensor(factors)}
