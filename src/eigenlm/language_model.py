@@ -1,0 +1,206 @@
+"""A model, its tokenizer and its chat template: text in, text out."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from eigenlm import checkpoint
+from eigenlm.engine import Sampling, generate, left_padded, packed
+from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.model import Transformer, TransformerConfig
+from eigenlm.text import ChatTemplate, Tokenizer, until_stop
+
+_ENDS_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end|>", "</s>")
+
+
+@dataclass(eq=False)
+class LanguageModel:
+    """What a model folder or a GGUF file holds, ready to run.
+
+    Attributes:
+        model: the transformer.
+        tokenizer: text to token ids and back.
+        chat_template: how messages become one prompt; None for a model that does not chat.
+        path: where it was read from.
+    """
+
+    model: Transformer
+    tokenizer: Tokenizer
+    chat_template: ChatTemplate | None
+    path: Path
+
+    @property
+    def config(self) -> TransformerConfig:
+        """What the transformer is made of."""
+        return self.model.config
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.embedding.token.weight.device
+
+    @property
+    def stop_tokens(self) -> set[int]:
+        """Tokens that end a text or a turn."""
+        ends = {self.tokenizer.control_tokens.get(name) for name in _ENDS_OF_TURN} | {self.tokenizer.eos}
+        return {token for token in ends if token is not None}
+
+    def generate(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        max_tokens: int = 128,
+        sampling: Sampling | None = None,
+        stop: Sequence[str] = (),
+    ) -> Any:
+        """Continue a text, or each of several in one batch; returns the new text, or a list of them.
+
+        Args:
+            prompt: the text or texts to continue.
+            max_tokens: the most new tokens.
+            sampling: how tokens are chosen; greedy by default.
+            stop: strings that end the text; they are not part of it.
+
+        Raises:
+            DataError: an empty prompt.
+            ShapeError: a prompt that fills the context.
+        """
+        if isinstance(prompt, str):
+            return "".join(self.stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop))
+        prompts = [self._prompt_ids(text) for text in prompt]
+        steps = list(self._steps(prompts, max_tokens, sampling))
+        rows = [[token for token in row if token is not None] for row in zip(*steps)] or [[] for _ in prompts]
+        return ["".join(until_stop(self.tokenizer.decode_stream().pieces(row), stop)) for row in rows]
+
+    def stream(
+        self, prompt: str, *, max_tokens: int = 128, sampling: Sampling | None = None, stop: Sequence[str] = ()
+    ) -> Iterator[str]:
+        """Continue a text, piece by piece as it comes; arguments as in `generate`."""
+        return self._stream(self._prompt_ids(prompt), max_tokens, sampling, stop)
+
+    def chat(self, messages: str | Sequence[Mapping[str, Any]], **options: Any) -> str:
+        """The answer to a question or a conversation; options as in `generate`.
+
+        Raises:
+            ConfigError: the model has no chat template.
+        """
+        return "".join(self.stream_chat(messages, **options))
+
+    def stream_chat(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        max_tokens: int = 256,
+        sampling: Sampling | None = None,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """The answer, piece by piece as it comes.
+
+        Args:
+            messages: a question, or a list of `{"role": ..., "content": ...}`.
+            max_tokens: the most tokens of the answer.
+            sampling: how tokens are chosen; greedy by default.
+            stop: strings that end the answer.
+        """
+        if self.chat_template is None:
+            raise ConfigError(explain("chat", expected="a model with a chat template", got="none", do="use generate"))
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
+        return self._stream(self.chat_template.encode(messages, self.tokenizer), max_tokens, sampling, stop)
+
+    @torch.inference_mode()
+    def embed(self, texts: Sequence[str]) -> Float[Tensor, "B D"]:
+        """One vector of length 1 a text: the mean of its tokens' last hidden vectors.
+
+        Source: arXiv:1908.10084, section 3 (mean pooling), which the MiniLM sentence encoders use.
+
+        Raises:
+            DataError: no text.
+            ShapeError: a text longer than the context.
+        """
+        if not texts:
+            raise DataError(explain("embedding", expected="at least one text", got="none"))
+        rows = [torch.tensor(ids) for ids in self.tokenizer.encode_batch(list(texts), add_markers=True)]
+        if not all(len(row) for row in rows):
+            raise DataError(explain("embedding", expected="texts of at least one token", got="an empty one"))
+        ids, positions = (part.to(self.device) for part in left_padded(rows))
+        hidden_BTD = packed(self.model).hidden(ids, positions=positions).float()
+        real_BT1 = (positions >= 0)[..., None]
+        return F.normalize((hidden_BTD * real_BT1).sum(dim=1) / real_BT1.sum(dim=1), dim=-1)
+
+    def save(self, folder: str | Path) -> None:
+        """Write an eigenlm model folder, whole or not at all.
+
+        Raises:
+            DataError: the folder is in use or cannot be written.
+        """
+        template = None if self.chat_template is None else self.chat_template.source
+        checkpoint.write_folder(folder, self.model, tokenizer=self.tokenizer, chat_template=template)
+
+    def _prompt_ids(self, text: str) -> list[int]:
+        ids = self.tokenizer.encode(text, add_markers=True)
+        if not ids:
+            raise DataError(explain("prompt", expected="some text", got="an empty one"))
+        return ids
+
+    def _stream(
+        self, prompt: list[int], max_tokens: int, sampling: Sampling | None, stop: Sequence[str]
+    ) -> Iterator[str]:
+        ids = (step[0] for step in self._steps([prompt], max_tokens, sampling))
+        tokens = (token for token in ids if token is not None)
+        return until_stop(self.tokenizer.decode_stream().pieces(tokens), stop)
+
+    def _steps(
+        self, prompts: list[list[int]], max_tokens: int, sampling: Sampling | None
+    ) -> Iterator[list[int | None]]:
+        steps = generate(self.model, prompts, max_tokens=max_tokens, sampling=sampling, stop_tokens=self.stop_tokens)
+        first = next(steps, None)
+        return iter(()) if first is None else itertools.chain([first], steps)
+
+
+def load(where: str | Path, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> LanguageModel:
+    """Read a model by name, folder or file.
+
+    Args:
+        where: a model folder (eigenlm's or Hugging Face's), a `.gguf`, the name of an installed model package
+            (`smollm2-135m-instruct`, `minilm-l6-v2`), or a Hub name.
+        dtype: `float32` or `bfloat16`.
+        device: `cpu`, `cuda`, or `auto` for the accelerator if there is one.
+
+    Raises:
+        CheckpointError: nothing there, or it is damaged or of a kind that is not read.
+        ConfigError: a dtype or device that does not serve.
+    """
+    read = checkpoint.read_model(where, dtype=_dtype(dtype), device=_device(device))
+    if read.tokenizer is None:
+        raise ConfigError(explain(f"loading {where}", expected="a tokenizer beside the weights", got="none"))
+    template = None if read.chat_template is None else ChatTemplate(read.chat_template)
+    return LanguageModel(read.model, read.tokenizer, template, read.path)
+
+
+def _dtype(dtype: str | torch.dtype) -> torch.dtype:
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    for name, found in known.items():
+        if dtype in (name, found):
+            return found
+    raise ConfigError(explain("dtype", expected=" or ".join(known), got=repr(dtype)))
+
+
+def _device(device: str) -> str:
+    if device == "auto":
+        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return "cpu" if found is None else found.type
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            explain("device", expected="cpu, auto, or an accelerator of this machine", got=device)
+        ) from error
+    return device

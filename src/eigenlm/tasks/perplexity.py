@@ -1,0 +1,138 @@
+"""How well a model expects a text: negative log-likelihood, perplexity, bits per byte."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from eigenlm.engine import packed
+from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.language_model import LanguageModel
+from eigenlm.progress import track
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perplexity:
+    """What a model makes of a text.
+
+    Attributes:
+        nll: mean negative log-likelihood, nats per scored token.
+        tokens: how many tokens were scored.
+        num_bytes: UTF-8 bytes of the scored tokens.
+        window: tokens in a window.
+        stride: tokens from one window's start to the next.
+        window_nll: nats summed over each window's scored tokens.
+        window_tokens: scored tokens of each window.
+    """
+
+    nll: float
+    tokens: int
+    num_bytes: int
+    window: int
+    stride: int
+    window_nll: tuple[float, ...]
+    window_tokens: tuple[int, ...]
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nll), per token."""
+        return math.exp(min(self.nll, 700.0))
+
+    @property
+    def bits_per_byte(self) -> float:
+        """nll in bits, spread over the text's bytes, so that tokenizers compare."""
+        return self.nll * self.tokens / math.log(2) / self.num_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Increase:
+    """How much worse one model expects a text than another, in nats per token, with a 95 % interval."""
+
+    nll: float
+    low: float
+    high: float
+
+
+@torch.inference_mode()
+def perplexity(
+    lm: LanguageModel, text: str | Iterable[str], *, window: int = 1024, stride: int | None = None
+) -> Perplexity:
+    """Score a text by windows; no token is added, and a token without any context is not scored.
+
+    With `stride` equal to `window` (the default) the first token of each window is left out. With a smaller stride,
+    windows overlap and each token is scored once, with the longest context it gets.
+
+    Args:
+        lm: a decoder with its tokenizer.
+        text: the text, or documents to be read as one with blank lines between.
+        window: tokens a window holds, at most the model's context.
+        stride: tokens from one window to the next.
+
+    Raises:
+        DataError: fewer than two tokens.
+        ConfigError: a window or stride that does not fit, or a model that is no decoder.
+    """
+    stride = window if stride is None else stride
+    _check(lm, window, stride)
+    ids = torch.tensor(lm.tokenizer.encode(text if isinstance(text, str) else "\n\n".join(text)), device=lm.device)
+    if len(ids) < 2:
+        raise DataError(explain("perplexity", expected="a text of at least 2 tokens", got=f"{len(ids)}"))
+    starts = range(0, max(len(ids) - (window - stride) - 1, 1), stride)
+    runner, sums, counts, num_bytes = packed(lm.model), [], [], 0
+    for start in track(starts, "perplexity"):
+        scored = _scored(start, min(start + window, len(ids)), window, stride)
+        nll_S = _nll(runner(ids[None, start : scored.stop])[0], ids[start : scored.stop])[scored.start - start - 1 :]
+        sums.append(float(nll_S.double().sum()))
+        counts.append(len(nll_S))
+        num_bytes += sum(len(lm.tokenizer.token_bytes(i)) for i in ids[scored.start : scored.stop].tolist())
+    return Perplexity(
+        nll=sum(sums) / sum(counts),
+        tokens=sum(counts),
+        num_bytes=max(num_bytes, 1),
+        window=window,
+        stride=stride,
+        window_nll=tuple(sums),
+        window_tokens=tuple(counts),
+    )
+
+
+def nll_increase(before: Perplexity, after: Perplexity, *, draws: int = 2000) -> Increase:
+    """Mean difference of two models on the same windows, and its bootstrap interval over windows.
+
+    Source: the paired bootstrap, Efron and Tibshirani 1993, chapter 13.
+
+    Raises:
+        DataError: the two were not measured on the same windows.
+    """
+    if before.window_tokens != after.window_tokens or (before.window, before.stride) != (after.window, after.stride):
+        raise DataError(
+            explain("nll increase", expected="one text in the same windows", got="two different measurements")
+        )
+    difference_W = torch.tensor(after.window_nll, dtype=torch.float64) - torch.tensor(before.window_nll)
+    tokens_W = torch.tensor(before.window_tokens, dtype=torch.float64)
+    picked = torch.randint(len(tokens_W), (draws, len(tokens_W)), generator=torch.Generator().manual_seed(0))
+    means = difference_W[picked].sum(1) / tokens_W[picked].sum(1)
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Increase(nll=float(difference_W.sum() / tokens_W.sum()), low=low, high=high)
+
+
+def _scored(start: int, stop: int, window: int, stride: int) -> range:
+    """Places scored by the window from `start` to `stop`: those that no earlier window held, given some context."""
+    first = start + 1 if stride == window or start == 0 else start + window - stride
+    return range(first, stop)
+
+
+def _nll(logits_TV: Tensor, ids_T: Tensor) -> Tensor:
+    return F.cross_entropy(logits_TV[:-1].float(), ids_T[1:], reduction="none")
+
+
+def _check(lm: LanguageModel, window: int, stride: int) -> None:
+    if lm.config.kind != "decoder" or lm.config.head is None:
+        raise ConfigError(explain("perplexity", expected="a decoder with a head", got=f"an {lm.config.kind}"))
+    if not 2 <= window <= lm.config.context_length:
+        raise ConfigError(explain("window", expected=f"2 to {lm.config.context_length} tokens", got=window))
+    if not 1 <= stride <= window:
+        raise ConfigError(explain("stride", expected=f"1 to the window's {window} tokens", got=stride))
