@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import tyro
 from rich.console import Console
@@ -31,6 +31,7 @@ COMMANDS = {
 USER_ERROR, INTERRUPTED = 2, 130
 
 
+@runtime_checkable
 class Command(Protocol):
     """What a command file defines: a dataclass whose fields are the options, whose docstring is the help."""
 

@@ -1,0 +1,40 @@
+"""How the tour talks: numbered steps, short paragraphs, small tables."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+
+STEPS = 6
+
+
+class Story:
+    """Prints the tour on one console.
+
+    Args:
+        console: standard output, or standard error when a program reads the result.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._step = 0
+
+    def step(self, title: str, why: str) -> None:
+        """Begin the next step: what happens, and why one would do it."""
+        self._step += 1
+        self.console.rule(f"[bold]{self._step} of {STEPS}  {title}[/]", align="left", style="dim")
+        self.say(why)
+
+    def say(self, text: str) -> None:
+        """A paragraph."""
+        self.console.print(Padding(text, (0, 0, 1, 0)), highlight=False)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Figures; the first column is words."""
+        table = Table(box=None, header_style="dim", padding=(0, 3, 0, 0))
+        for i, column in enumerate(columns):
+            table.add_column(column, justify="left" if i == 0 else "right")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(Padding(table, (0, 0, 1, 2)))

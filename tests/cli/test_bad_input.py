@@ -1,0 +1,124 @@
+"""Bad input: one clear line on standard error, exit code 2, and nothing left behind."""
+
+import json
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from eigenlm.cli import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def model(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+def refused(words: list[str], capsys: Capture) -> str:
+    """Run a command that must fail; give its one line."""
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("eigenlm: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def rewrite_tensors(model: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    tensors = load_file(model / "model.safetensors")
+    change(tensors)
+    save_file(tensors, model / "model.safetensors")
+
+
+def rewrite_config(model: Path, **values: object) -> None:
+    path = model / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def truncate(model: Path) -> None:
+    path = model / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def lie_about_length(model: Path) -> None:
+    path = model / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", 1 << 40) + path.read_bytes()[8:])
+
+
+def drop_tensor(model: Path) -> None:
+    rewrite_tensors(model, lambda t: t.pop("model.layers.1.mlp.up_proj.weight"))
+
+
+def add_tensor(model: Path) -> None:
+    rewrite_tensors(model, lambda t: t.update({"model.layers.1.mlp.extra.weight": torch.ones(2)}))
+
+
+def wrong_shape(model: Path) -> None:
+    rewrite_tensors(model, lambda t: t.update({"model.layers.0.mlp.up_proj.weight": torch.ones(3, 5)}))
+
+
+def pickle_instead(model: Path) -> None:
+    (model / "model.safetensors").unlink()
+    (model / "pytorch_model.bin").write_bytes(b"\x80\x02}q\x00.")
+
+
+def broken_json(model: Path) -> None:
+    (model / "config.json").write_text("{")
+
+
+SPOILS: dict[Callable[[Path], None], str] = {
+    truncate: "model.safetensors",
+    lie_about_length: "model.safetensors",
+    drop_tensor: "up_proj",
+    add_tensor: "extra",
+    wrong_shape: "up",
+    pickle_instead: "pickle",
+    broken_json: "config.json",
+    lambda model: rewrite_config(model, architectures=["NoSuchForCausalLM"], model_type="no_such"): "no_such",
+    lambda model: (model / "model.safetensors").unlink(): "model.safetensors",
+    lambda model: shutil.rmtree(model): "finding the model",
+}
+
+
+@pytest.mark.parametrize(("spoil", "named"), SPOILS.items())
+def test_damaged_model(model: Path, capsys: Capture, spoil: Callable[[Path], object], named: str) -> None:
+    spoil(model)
+    assert named.lower() in refused(["info", str(model)], capsys).lower()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GGUF", b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 1 << 60), b"\x80\x02}q\x00."]
+)
+def test_damaged_gguf(tmp_path: Path, capsys: Capture, content: bytes) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(content)
+    assert "model.gguf" in refused(["info", str(path)], capsys)
+
+
+def test_weights_that_are_no_numbers(model: Path, capsys: Capture) -> None:
+    rewrite_tensors(model, lambda t: t["model.layers.0.mlp.up_proj.weight"].fill_(torch.nan))
+    line = refused(["generate", str(model), "--prompt", "a", "--max-tokens", "1"], capsys)
+    assert "feed_forward.up" in line or "up_proj" in line
+
+
+def test_prompt_longer_than_the_context(tiny_model: Path, capsys: Capture) -> None:
+    assert "128" in refused(["generate", str(tiny_model), "--prompt", "a b " * 200], capsys)
+
+
+def test_empty_prompt(tiny_model: Path, capsys: Capture) -> None:
+    assert "prompt" in refused(["generate", str(tiny_model), "--prompt", ""], capsys)
+
+
+def test_temperature_below_zero(tiny_model: Path, capsys: Capture) -> None:
+    assert "temperature" in refused(["generate", str(tiny_model), "--prompt", "a", "--temperature", "-1"], capsys)
+
+
+def test_device_that_is_not_here(tiny_model: Path, capsys: Capture) -> None:
+    assert "device" in refused(["generate", str(tiny_model), "--prompt", "a", "--device", "moon"], capsys)

@@ -1,0 +1,76 @@
+"""The command line as a whole: help, exit codes, and one line for each error."""
+
+import subprocess
+import sys
+
+import pytest
+
+from eigenlm.cli import program
+from eigenlm.errors import DataError
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in program.COMMANDS)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["generate", "--help"], ["tour", "--help"]])
+def test_help_does_without_torch(words: list[str]) -> None:
+    """Importing torch takes seconds; help must come at once."""
+    script = (
+        "import sys\nfrom eigenlm.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit as end:\n    assert not end.code\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
+
+
+def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("eigenlm 0.")
+
+
+def test_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["analyse"]) == 2
+    assert "'analyze'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", program.COMMANDS)
+def test_unknown_option_is_a_usage_error(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        program.main([*name.split(), "--no-such-option"])
+    assert end.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", program.COMMANDS)
+def test_commands_have_few_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """At most ten of its own; where a model runs, and --json, are said the same way everywhere."""
+    with pytest.raises(SystemExit):
+        program.main([*name.split(), "--help"])
+    words = capsys.readouterr().out.replace("[", " ").split()
+    shared = {"--help", "--json", "--device", "--dtype"}
+    assert len({word for word in words if word.startswith("--") and len(word) > 2} - shared) <= 10
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (DataError("reading x: expected\ntext, got none"), 2, "eigenlm: reading x: expected text, got none\n"),
+        (KeyboardInterrupt(), 130, "eigenlm: interrupted; no output was left half-written\n"),
+    ],
+)
+def test_errors_become_one_line_and_a_code(monkeypatch, capsys, error: BaseException, code: int, line: str) -> None:
+    def fail(words: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(program, "_dispatch", fail)
+    assert program.main(["info", "x"]) == code
+    assert capsys.readouterr() == ("", line)
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    command = f"{sys.executable} -m eigenlm doctor --seconds 0.001 | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""
