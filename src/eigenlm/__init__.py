@@ -1,1 +1,38 @@
-"""The linear-algebra workbench for language models."""
+"""The linear-algebra workbench for language models.
+
+>>> import eigenlm
+>>> lm = eigenlm.load("smollm2-135m-instruct")  # doctest: +SKIP
+>>> lm.chat("What is an eigenvector?")  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eigenlm.engine import Sampling as Sampling
+    from eigenlm.language_model import LanguageModel as LanguageModel
+    from eigenlm.language_model import load as load
+    from eigenlm.tasks import Perplexity as Perplexity
+    from eigenlm.tasks import nll_increase as nll_increase
+    from eigenlm.tasks import perplexity as perplexity
+
+# Imported when first used: torch takes seconds, and `eigenlm --help` does not need it.
+_HOMES = {
+    "LanguageModel": "eigenlm.language_model",
+    "Perplexity": "eigenlm.tasks",
+    "Sampling": "eigenlm.engine",
+    "load": "eigenlm.language_model",
+    "nll_increase": "eigenlm.tasks",
+    "perplexity": "eigenlm.tasks",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'eigenlm' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

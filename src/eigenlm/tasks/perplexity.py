@@ -58,7 +58,7 @@ class Increase:
 
 @torch.inference_mode()
 def perplexity(
-    lm: LanguageModel, text: str | Iterable[str], *, window: int = 1024, stride: int | None = None
+    lm: LanguageModel, text: str | Iterable[str], *, window: int | None = None, stride: int | None = None
 ) -> Perplexity:
     """Score a text by windows; no token is added, and a token without any context is not scored.
 
@@ -68,19 +68,20 @@ def perplexity(
     Args:
         lm: a decoder with its tokenizer.
         text: the text, or documents to be read as one with blank lines between.
-        window: tokens a window holds, at most the model's context.
-        stride: tokens from one window to the next.
+        window: tokens a window holds; 1,024 or the model's context if that is shorter.
+        stride: tokens from one window to the next; the window's length.
 
     Raises:
         DataError: fewer than two tokens.
         ConfigError: a window or stride that does not fit, or a model that is no decoder.
     """
+    window = min(1024, lm.config.context_length) if window is None else window
     stride = window if stride is None else stride
     _check(lm, window, stride)
     ids = torch.tensor(lm.tokenizer.encode(text if isinstance(text, str) else "\n\n".join(text)), device=lm.device)
     if len(ids) < 2:
         raise DataError(explain("perplexity", expected="a text of at least 2 tokens", got=f"{len(ids)}"))
-    starts = range(0, max(len(ids) - (window - stride) - 1, 1), stride)
+    starts = range(0, max(len(ids) - max(window - stride, 1), 1), stride)
     runner, sums, counts, num_bytes = packed(lm.model), [], [], 0
     for start in track(starts, "perplexity"):
         scored = _scored(start, min(start + window, len(ids)), window, stride)
