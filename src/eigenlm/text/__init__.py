@@ -5,3 +5,4 @@ from eigenlm.text.stop_strings import until_stop as until_stop
 from eigenlm.text.tokenizer import Tokenizer as Tokenizer
 from eigenlm.text.tokenizer_gguf import gguf_metadata as gguf_metadata
 from eigenlm.text.tokenizer_gguf import tokenizer_from_gguf as tokenizer_from_gguf
+from eigenlm.text.windows import scored_windows as scored_windows

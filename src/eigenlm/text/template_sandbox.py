@@ -7,9 +7,10 @@ is limited too. Together with a deadline this bounds time and memory.
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, MappingView
+from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, ValuesView
 from datetime import datetime
 from functools import wraps
+from string import Formatter
 from typing import Any
 
 from jinja2 import TemplateError, nodes
@@ -61,7 +62,7 @@ def expanded_size(*values: Any) -> int:
             size += len(value)
         elif isinstance(value, Mapping):
             waiting += [*value.keys(), *value.values()]
-        elif isinstance(value, (list, tuple, set, frozenset, MappingView)):
+        elif isinstance(value, (list, tuple, KeysView, ValuesView, ItemsView)):
             waiting.extend(value)
         size += 1
         if size + len(waiting) > SIZE_LIMIT:
@@ -130,8 +131,20 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
                 return attr in methods
         return super().is_safe_attribute(obj, attr, value)
 
-    def wrap_str_format(self, value: Any) -> None:
-        """`str.format` is no method of the sandbox, so it needs no wrapping."""
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """`str.format` with plain fields only: a field with a width could be of any size."""
+        filled = super().wrap_str_format(value)
+        if filled is None:
+            return None
+        text = value.__self__
+
+        def bounded(*args: Any, **kwargs: Any) -> str:
+            if any(spec for _, _, spec, _ in Formatter().parse(text)):
+                raise SecurityError("format takes fields without a width")
+            _bound(len(text) + text.count("{") * expanded_size(args, kwargs))
+            return filled(*args, **kwargs)
+
+        return bounded
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """An operator, its result measured before it is made."""

@@ -11,7 +11,7 @@ from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import write_text
 
 ROLES = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
-_BERT_ROLES = {
+BERT_ROLES = {
     "pad_token": "[PAD]",
     "unk_token": "[UNK]",
     "cls_token": "[CLS]",
@@ -98,7 +98,7 @@ def _from_gpt2(folder: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
 
 
 def _from_bert(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
-    roles = _BERT_ROLES | _roles(folder)
+    roles = BERT_ROLES | _roles(folder)
     vocab = {token: i for i, token in enumerate(path.read_text(encoding="utf-8").rstrip("\n").split("\n"))}
     lowercase = read_json(folder / "tokenizer_config.json").get("do_lower_case", True)
     return wordpiece(vocab, roles, lowercase=lowercase), roles

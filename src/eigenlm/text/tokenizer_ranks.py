@@ -68,11 +68,9 @@ def tokenizer_from_ranks(
     Raises:
         CheckpointError: a byte is missing, a rank is given twice, or a token is no pair of earlier tokens.
     """
-    missing = next((byte for byte in range(256) if bytes([byte]) not in ranks), None)
-    if missing is not None:
-        raise CheckpointError(
-            explain("a vocabulary of ranks", expected="all 256 bytes", got=f"none for {missing:#04x}")
-        )
+    missing = [f"{byte:#04x}" for byte in range(256) if bytes([byte]) not in ranks]
+    if missing:
+        raise CheckpointError(explain("a vocabulary of ranks", expected="all 256 bytes", got=f"no {missing[0]}"))
     vocab = {spell(token): rank for token, rank in ranks.items()} | dict(control_tokens)
     if len(set(vocab.values())) != len(vocab):
         raise CheckpointError(

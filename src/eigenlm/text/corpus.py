@@ -1,0 +1,109 @@
+"""Documents from files: text, JSON lines, Parquet, gzip, and folders of them."""
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+
+from eigenlm.errors import DataError, explain
+
+FORMATS = (".txt", ".md", ".jsonl", ".parquet", ".txt.gz", ".jsonl.gz")
+# An article of WikiText begins at a line ` = Title = `; its sections have more signs: ` = = Section = = `.
+_ARTICLE = re.compile(r"^ = [^=\n].* = *\n", re.MULTILINE)
+
+
+def read_documents(path: str | Path) -> Iterator[str]:
+    """The documents of a file or folder, in order; large files are read piece by piece.
+
+    A text file is one document, or one for each article where it is written like WikiText. A line of JSON is one
+    document, its field `text`; so is a row of Parquet, its column `text`. A folder is read recursively, in the order
+    of its file names. Documents of white space alone are left out.
+
+    Raises:
+        DataError: nothing there, an unknown format, no text, a file that is damaged or not UTF-8, no field `text`.
+    """
+    path = Path(path)
+    found = False
+    for file in _files(path):
+        for document in _told_plainly(file):
+            if document.strip():
+                found = True
+                yield document
+    if not found:
+        raise DataError(explain(f"reading {path}", expected="some text", got="none"))
+
+
+def articles(text: str) -> list[str]:
+    """A text cut at WikiText's title lines; the whole text where there are none.
+
+    >>> articles(" = One = \\n a \\n = Two = \\n b \\n")
+    [' = One = \\n a \\n', ' = Two = \\n b \\n']
+    """
+    starts = [match.start() for match in _ARTICLE.finditer(text)]
+    cuts = [0, *starts, len(text)]
+    parts = [text[start:end] for start, end in pairwise(cuts)]
+    return [part for part in parts if part.strip()]
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise DataError(explain(f"reading {path}", expected="a file or folder", got="nothing there"))
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(FORMATS))
+        if not found:
+            raise DataError(explain(f"reading {path}", expected=f"files that end in {', '.join(FORMATS)}", got="none"))
+        return found
+    if not path.name.endswith(FORMATS):
+        raise DataError(explain(f"reading {path}", expected=f"a name that ends in {', '.join(FORMATS)}", got=path.name))
+    return [path]
+
+
+def _told_plainly(file: Path) -> Iterator[str]:
+    try:
+        yield from _documents(file)
+    except UnicodeDecodeError as error:
+        raise DataError(explain(f"reading {file}", expected="UTF-8 text", got=f"byte {error.start} is not")) from error
+    except (OSError, EOFError, zlib.error, pyarrow.ArrowException) as error:
+        raise DataError(explain(f"reading {file}", expected="a whole file", got=str(error)[:200])) from error
+
+
+def _documents(file: Path) -> Iterator[str]:
+    if file.name.endswith(".parquet"):
+        yield from _parquet(file)
+        return
+    open_text = gzip.open if file.name.endswith(".gz") else open
+    with open_text(file, "rt", encoding="utf-8-sig", newline="") as lines:
+        if file.name.removesuffix(".gz").endswith(".jsonl"):
+            yield from _json_lines(file, lines)
+        else:
+            yield from articles(lines.read())
+
+
+def _json_lines(file: Path, lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise DataError(explain(f"{file}, line {number}", expected="JSON", got=str(error))) from error
+        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+            got = ", ".join(row) if isinstance(row, dict) else type(row).__name__
+            raise DataError(explain(f"{file}, line {number}", expected="a field 'text' with a string", got=got))
+        yield row["text"]
+
+
+def _parquet(file: Path) -> Iterator[str]:
+    with pyarrow.parquet.ParquetFile(file) as table:
+        names = table.schema_arrow.names
+        if "text" not in names or not pyarrow.types.is_string(table.schema_arrow.field("text").type):
+            raise DataError(explain(f"reading {file}", expected="a column 'text' of strings", got=", ".join(names)))
+        for group in range(table.num_row_groups):
+            column = table.read_row_group(group, columns=["text"])["text"]
+            yield from (text for text in column.to_pylist() if text is not None)
