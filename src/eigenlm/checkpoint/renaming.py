@@ -75,6 +75,8 @@ class TheirTensors(TensorSource):
             place = dialect.place(name)
             theirs = place.name.removeprefix(dialect.prefix) if bare else place.name
             sources.setdefault(theirs, []).append((name, place))
+            if place.also is not None:
+                sources[place.also] = [(name, place)]
         super().__init__(sources)
         self._tensors, self._head_dim = tensors, head_dim
 
@@ -113,8 +115,10 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
     bare = not any(name.startswith(dialect.prefix) for name in source)
     twins = {ours: twin for twin, ours in dialect.twins.items()}
 
-    def spellings(name: str) -> Iterator[str]:
+    def spellings(name: str, also: str | None) -> Iterator[str]:
         yield name
+        if also is not None:
+            yield also
         if name in twins:
             yield twins[name]
         for ending, old in _OLD_ENDINGS.items():
@@ -125,7 +129,7 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
     for parameter in parameters:
         place = dialect.place(parameter)
         wanted = place.name.removeprefix(dialect.prefix) if bare else place.name
-        found = next((name for name in spellings(wanted) if name in source), None)
+        found = next((name for name in spellings(wanted, place.also) if name in source), None)
         if found is None:
             missing.append(wanted)
         else:
@@ -134,7 +138,7 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
         raise CheckpointError(
             explain(f"reading {path}", expected=f"tensors {first_of(missing)}", got="none of that name")
         )
-    used = {place.name for place in places.values()}
+    used = {name for place in places.values() for name in (place.name, place.also)}
     unused = [name for name in source if name not in used and not re.fullmatch(dialect.leftovers, name)]
     unexpected = [name for name in unused if not _is_copy(name, dialect, source, bare=bare)]
     if unexpected:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Dialect, refuse
+from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import TransformerConfig
 
@@ -85,13 +85,11 @@ BERT = Dialect(
         "head.transform": "cls.predictions.transform.dense",
         "head.transform_norm": "cls.predictions.transform.LayerNorm",
         "head.weight": "cls.predictions.decoder.weight",
-        "head.bias": "cls.predictions.bias",
+        # transformers adds decoder.bias; it is the same tensor as cls.predictions.bias unless the head is untied.
+        "head.bias": Place("cls.predictions.decoder.bias", also="cls.predictions.bias"),
     },
     prefix="bert.",
-    twins={
-        "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
-        "cls.predictions.decoder.bias": "cls.predictions.bias",
-    },
+    twins={"cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"},
     leftovers=r"(bert\.)?embeddings\.position_ids|cls\.seq_relationship\..*",
 )
 

@@ -24,12 +24,14 @@ class Place:
         transposed: a matrix stored as (in, out).
         part: which third of the rows of a fused query-key-value matrix.
         paired: rows of each head stored as 0, K/2, 1, K/2 + 1, ..., the order of GGML's rotation.
+        also: a second name for the same tensor, which some readers want and some files have alone.
     """
 
     name: str
     transposed: bool = False
     part: int | None = None
     paired: bool = False
+    also: str | None = None
 
 
 def _nothing_more(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
@@ -54,7 +56,7 @@ class Dialect:
         write: values of the format that no table can give.
         names: our modules or parameters, with `{i}`, and where the format keeps them.
         prefix: what a file without a head may leave off all names.
-        twins: names that some files hold as well as, or instead of, another name for the same tensor.
+        twins: names under which some files repeat another tensor, or keep it alone.
         leftovers: a pattern of names that carry nothing the model needs.
     """
 

@@ -1,0 +1,86 @@
+"""Tiny random models of transformers, one or more for each family."""
+
+import torch
+import transformers as t
+
+_LLAMA = {
+    "vocab_size": 96,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "rms_norm_eps": 1e-5,
+}
+_BERT = {
+    "vocab_size": 96,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 64,
+}
+_GPT2 = {"vocab_size": 96, "n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 64}
+_LLAMA3_ROPE = {
+    "rope_type": "llama3",
+    "rope_theta": 10000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
+
+MODELS = {
+    "llama": lambda: t.LlamaForCausalLM(t.LlamaConfig(**_LLAMA, tie_word_embeddings=False)),
+    "llama-tied": lambda: t.LlamaForCausalLM(t.LlamaConfig(**_LLAMA, tie_word_embeddings=True)),
+    "llama-headless": lambda: t.LlamaModel(t.LlamaConfig(**_LLAMA)),
+    "llama-biased": lambda: t.LlamaForCausalLM(t.LlamaConfig(**_LLAMA, attention_bias=True, mlp_bias=True)),
+    "llama-wide-heads": lambda: t.LlamaForCausalLM(t.LlamaConfig(**_LLAMA, head_dim=32)),
+    "llama-linear-rope": lambda: t.LlamaForCausalLM(
+        t.LlamaConfig(**_LLAMA, rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0})
+    ),
+    "llama-3-rope": lambda: t.LlamaForCausalLM(t.LlamaConfig(**_LLAMA, rope_parameters=_LLAMA3_ROPE)),
+    "mistral": lambda: t.MistralForCausalLM(t.MistralConfig(**_LLAMA, sliding_window=5)),
+    "mistral-no-window": lambda: t.MistralForCausalLM(t.MistralConfig(**_LLAMA, sliding_window=None)),
+    "qwen2": lambda: t.Qwen2ForCausalLM(t.Qwen2Config(**_LLAMA, tie_word_embeddings=True)),
+    "qwen2-window": lambda: t.Qwen2ForCausalLM(
+        t.Qwen2Config(**_LLAMA, use_sliding_window=True, sliding_window=5, max_window_layers=0)
+    ),
+    "qwen3": lambda: t.Qwen3ForCausalLM(t.Qwen3Config(**_LLAMA, head_dim=32)),
+    "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(**_GPT2)),
+    "gpt2-headless": lambda: t.GPT2Model(t.GPT2Config(**_GPT2)),
+    "gpt2-relu": lambda: t.GPT2LMHeadModel(
+        t.GPT2Config(**_GPT2, activation_function="relu", n_inner=96, tie_word_embeddings=False)
+    ),
+    "bert": lambda: t.BertModel(t.BertConfig(**_BERT)),
+    "bert-no-pooler": lambda: t.BertModel(t.BertConfig(**_BERT), add_pooling_layer=False),
+    "bert-gelu-new": lambda: t.BertModel(t.BertConfig(**_BERT, hidden_act="gelu_new")),
+    "bert-mlm": lambda: t.BertForMaskedLM(t.BertConfig(**_BERT)),
+    "bert-mlm-untied": lambda: t.BertForMaskedLM(t.BertConfig(**_BERT, tie_word_embeddings=False)),
+}
+
+
+def tiny(name: str) -> torch.nn.Module:
+    """A model with random biases and norms too, so that none of them can be forgotten unseen."""
+    torch.manual_seed(len(name))
+    model = MODELS[name]().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+            else:
+                parameter.mul_(3)
+    return model
+
+
+def ids() -> torch.Tensor:
+    """Two texts of 20 tokens, longer than the window of 5."""
+    return torch.randint(0, 96, (2, 20), generator=torch.Generator().manual_seed(0))
+
+
+def answer(model: torch.nn.Module) -> torch.Tensor:
+    """Logits, or the last hidden vectors of a model without a head."""
+    with torch.no_grad():
+        out = model(ids())
+    return out.logits if hasattr(out, "logits") else out.last_hidden_state
