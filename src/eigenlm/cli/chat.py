@@ -21,7 +21,7 @@ class Chat:
     """The most tokens of an answer."""
     system: str = ""
     """What the model is told before the conversation; its template may have words of its own."""
-    choice: Choice = field(default_factory=Choice)
+    choice: Choice = field(default_factory=lambda: Choice(temperature=0.7, top_p=0.9, repetition_penalty=1.1))
     compute: Compute = field(default_factory=Compute)
 
     def run(self) -> None:

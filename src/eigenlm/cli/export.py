@@ -1,9 +1,13 @@
 """`eigenlm export`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from eigenlm.cli.options import Model, Out
+from eigenlm.cli.options import Json, Model, Out
+from eigenlm.cli.output import print_json
+from eigenlm.errors import ConfigError, explain
+
+_PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -14,5 +18,39 @@ class Export:
     to: Literal["hf", "gguf"]
     """The format."""
     out: Out
-    storage: Literal["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"] = "F16"
-    """How numbers are stored; the last three only in GGUF."""
+    storage: Literal["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"] | None = None
+    """How matrices are stored; F32 in hf and Q8_0 in gguf by default, and the Q types in gguf only."""
+    multiply_out: bool = False
+    """Write low-rank matrices as dense ones, larger than they are; without it they are refused."""
+    json: Json = False
+
+    def run(self) -> None:
+        """Read the model and write it again."""
+        import torch
+
+        from eigenlm.checkpoint import open_model, read_model, write_gguf, write_hugging_face
+
+        storage = self.storage or ("F32" if self.to == "hf" else "Q8_0")
+        if self.to == "hf" and storage not in _PLAIN:
+            do = "choose --to gguf"
+            raise ConfigError(
+                explain("storage of a Hugging Face folder", expected=", ".join(_PLAIN), got=storage, do=do)
+            )
+        dtype = getattr(torch, _PLAIN[storage]) if self.to == "hf" else torch.float32
+        read = read_model(self.model, dtype=dtype)
+        parts: dict[str, Any] = {
+            "tokenizer": read.tokenizer,
+            "chat_template": read.chat_template,
+            "family": read.family,
+            "multiply_out": self.multiply_out,
+        }
+        if self.to == "hf":
+            family = write_hugging_face(self.out, read.model, **parts)
+        else:
+            family = write_gguf(self.out, read.model, storage=storage, **parts)
+        written = open_model(self.out).tensors
+        num_bytes = sum(written.num_bytes(name) for name in written)
+        if self.json:
+            print_json({"out": self.out, "family": family, "storage": storage, "num_bytes": num_bytes})
+        else:
+            print(f"{self.out}: {family}, {storage}, {num_bytes:,} bytes of tensors")

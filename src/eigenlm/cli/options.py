@@ -16,16 +16,24 @@ Model = Annotated[
     tyro.conf.arg(metavar="MODEL", help="A folder, a .gguf file, an installed model package, or a Hub name."),
 ]
 Text = Annotated[
-    Path | None,
-    tyro.conf.arg(
-        metavar="PATH",
-        help="A text, jsonl or parquet file, or a folder of them; without it, the documentation inside Python itself.",
-    ),
+    Path, tyro.conf.arg(metavar="PATH", help="A text, jsonl or parquet file (also .gz), or a folder of them.")
 ]
 Out = Annotated[Path, tyro.conf.arg(metavar="PATH", help="Where to write; it appears whole or not at all.")]
 Json = Annotated[
     bool, tyro.conf.arg(help="Print one JSON object on standard output, and everything else on standard error.")
 ]
+
+
+def read_text(path: Path) -> str:
+    """A text file as it is, however many articles are in it; other documents with a blank line between them.
+
+    Raises:
+        DataError: there is no text, or it cannot be read.
+    """
+    from eigenlm.text.corpus import read_documents
+
+    is_text = path.is_file() and path.name.endswith((".txt", ".txt.gz", ".md"))
+    return ("" if is_text else "\n\n").join(read_documents(path))
 
 
 @dataclass(frozen=True)

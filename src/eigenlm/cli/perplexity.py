@@ -11,25 +11,38 @@ from eigenlm.cli.output import print_json
 
 @dataclass(frozen=True)
 class Perplexity:
-    """How well a model predicts a text: nats a token, perplexity, bits a byte."""
+    """How well a model expects a text: nats a token, perplexity, bits a byte."""
 
     model: Model
-    text: Text = None
-    window: int = 1024
-    """Tokens the model sees at once; none is added, and the first of a window is not scored."""
+    text: Text
+    window: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Tokens the model sees at once, 1,024 or its context by default; none is added, and the first is not scored."""
     stride: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Tokens from one window's start to the next; as many as the window by default."""
+    """Tokens from one window's start to the next; as many as the window holds by default."""
     json: Json = False
     compute: Compute = field(default_factory=Compute)
 
     def run(self) -> None:
-        """Measure and print."""
-        import eigenlm
+        """Score the text and print."""
+        from eigenlm.tasks import perplexity
 
-        text = "\n\n".join(read_text(self.text))
-        result = eigenlm.perplexity(self.compute.load(self.model), text, window=self.window, stride=self.stride)
+        text = read_text(self.text)
+        lm = self.compute.load(self.model)
+        window = min(1024, lm.config.context_length) if self.window is None else self.window
+        result = perplexity(lm, text, window=window, stride=self.stride)
+        figures = {
+            "nll": result.nll,
+            "perplexity": result.perplexity,
+            "bits_per_byte": result.bits_per_byte,
+            "tokens": result.tokens,
+            "num_bytes": result.num_bytes,
+            "window": result.window,
+            "stride": result.stride,
+        }
         if self.json:
-            print_json(result)
+            print_json(figures)
         else:
-            print(f"{result.perplexity:.3f} perplexity, {result.nll:.4f} nats a token over {result.tokens:,} tokens,")
-            print(f"{result.bits_per_byte:.4f} bits a byte")
+            print(f"perplexity        {result.perplexity:.3f}")
+            print(f"nats a token      {result.nll:.4f}")
+            print(f"bits a byte       {result.bits_per_byte:.4f}")
+            print(f"tokens scored     {result.tokens:,} in windows of {result.window:,}")
