@@ -28,6 +28,7 @@ def choose_family(
     """
     order = sorted(dialects.values(), key=lambda dialect: dialect.family != preferred)
     lost: dict[str, list[str]] = {}
+    refused: dict[str, str] = {}
     for dialect in order:
         try:
             theirs = TheirTensors(
@@ -38,14 +39,18 @@ def choose_family(
             )
             lost[dialect.family] = differences(config, dialect.config(dialect.values(config), theirs))
         except EigenError as error:
-            lost[dialect.family] = [*map(str, range(9)), str(error)]
+            refused[dialect.family] = str(error)
+            continue
         if not lost[dialect.family]:
             return dialect, theirs
-    nearest = min(lost, key=lambda family: len(lost[family]))
-    got = f"a model of which {nearest}, the nearest, would lose {first_of(lost[nearest])}"
+    if lost:
+        nearest = min(lost, key=lambda family: len(lost[family]))
+        got = f"one of which {nearest}, the nearest, would lose {first_of(lost[nearest])}"
+    else:
+        got = refused.get(preferred or "", "another")
     do = "write an eigenlm folder"
     raise ConfigError(
-        explain("choosing a family", expected=f"a model that one of {', '.join(dialects)} holds", got=got, do=do)
+        explain("choosing a family", expected=f"a model that {', '.join(dialects)} can hold", got=got, do=do)
     )
 
 

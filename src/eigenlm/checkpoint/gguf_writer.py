@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from gguf import GGMLQuantizationType, GGUFValueType, GGUFWriter, LlamaFileType
@@ -20,7 +20,6 @@ from eigenlm.progress import track
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_gguf import gguf_metadata
 
-Storage = Literal["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"]
 NO_TOKENIZER = "none"
 
 _FILE_TYPES = {
@@ -40,7 +39,7 @@ def write_gguf(
     path: str | Path,
     model: Transformer,
     *,
-    storage: Storage = "Q8_0",
+    storage: str = "Q8_0",
     tokenizer: Tokenizer | None = None,
     chat_template: str | None = None,
     family: str | None = None,
@@ -90,9 +89,7 @@ def write_gguf(
     return dialect.family
 
 
-def _write(
-    writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors: TheirTensors, storage: Storage
-) -> None:
+def _write(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors: TheirTensors, storage: str) -> None:
     for key, value in metadata.items():
         _add(writer, key, value)
     kinds = {name: _kind(name, tensors.shape(name), storage) for name in tensors}
@@ -116,7 +113,7 @@ def _add(writer: GGUFWriter, key: str, value: Any) -> None:
         writer.add_key_value(key, value, kinds[type(value)])
 
 
-def _kind(name: str, shape: tuple[int, ...], storage: Storage) -> GGMLQuantizationType:
+def _kind(name: str, shape: tuple[int, ...], storage: str) -> GGMLQuantizationType:
     if len(shape) == 1 or name in _ALWAYS_F32:
         return GGMLQuantizationType.F32
     kind = GGMLQuantizationType[storage]

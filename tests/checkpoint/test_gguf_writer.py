@@ -1,0 +1,195 @@
+"""GGUF files written, against transformers' and llama.cpp's readers, and read back."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_transformers
+import torch
+import transformers
+from gguf import GGMLQuantizationType, GGUFReader
+from gguf.quants import dequantize, quantize
+
+from eigenlm.checkpoint import Checkpoint, open_tensors, read_model, write_gguf
+from eigenlm.checkpoint.families import differences
+from eigenlm.errors import CheckpointError, ConfigError, DataError, EigenError
+from eigenlm.model import LowRankLinear
+
+STORAGES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1")
+NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "bert-mlm", "bert-mlm-untied"}
+HELD = [name for name in tiny_transformers.MODELS if name not in NOT_HELD]
+ARCHITECTURES = {"mistral": "llama"}
+
+
+def original(name: str, folder: Path) -> Checkpoint:
+    tiny_transformers.tiny(name).save_pretrained(folder / "theirs")
+    return read_model(folder / "theirs")
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_float32_round_trip_is_exact(name, tmp_path):
+    ours = original(name, tmp_path)
+    architecture = write_gguf(tmp_path / "m.gguf", ours.model, storage="F32", family=ours.family)
+    assert architecture == ARCHITECTURES.get(ours.family, ours.family)
+    again = read_model(tmp_path / "m.gguf")
+    assert not differences(ours.config, again.config)
+    for key, tensor in ours.model.state_dict().items():
+        assert torch.equal(tensor, again.model.state_dict()[key]), key
+    assert again.tokenizer is None
+
+
+@pytest.mark.parametrize("name", sorted(NOT_HELD))
+def test_what_gguf_cannot_say_is_refused(name, tmp_path):
+    ours = original(name, tmp_path)
+    with pytest.raises(ConfigError, match="choosing a family") as caught:
+        write_gguf(tmp_path / "m.gguf", ours.model, family=ours.family)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "m.gguf").exists()
+
+
+@pytest.mark.parametrize("name", ["llama", "llama-tied", "mistral-no-window", "qwen2", "qwen3", "gpt2"])
+def test_transformers_reads_the_same_logits(name, tmp_path):
+    ours = original(name, tmp_path)
+    write_gguf(tmp_path / "m.gguf", ours.model, storage="F32", family=ours.family)
+    # transformers does not read Qwen 3's head_dim, nor GPT-2's vocab_size, from GGUF metadata.
+    told = {"config": transformers.AutoConfig.from_pretrained(tmp_path / "theirs")} if name in ("qwen3", "gpt2") else {}
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="m.gguf", **told).eval()
+    with torch.no_grad():
+        logits = ours.model(tiny_transformers.ids())
+    # float32 sums in another order
+    torch.testing.assert_close(logits, tiny_transformers.answer(theirs), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_stored_numbers_are_those_of_the_gguf_package(storage, tmp_path):
+    ours = original("llama", tmp_path)
+    write_gguf(tmp_path / "m.gguf", ours.model, storage=storage)
+    tensors = open_tensors(tmp_path / "m.gguf")
+    for name, parameter in ours.model.state_dict().items():
+        kind = "F32" if parameter.dim() == 1 else storage
+        if kind.startswith("Q4") and name in ("embedding.token.weight", "head.weight"):
+            kind = "Q8_0"
+        assert tensors.storage(name) == kind
+        quantized = quantize(parameter.numpy(), GGMLQuantizationType[kind])
+        assert torch.equal(tensors[name], torch.from_numpy(dequantize(quantized, GGMLQuantizationType[kind]))), name
+
+
+def test_rows_that_are_not_whole_blocks_are_kept_as_float16(tmp_path):
+    ours = original("llama", tmp_path)
+    ours.model.blocks[0].feed_forward.down.weight = torch.nn.Parameter(torch.randn(64, 96))
+    theirs = tiny_transformers.MODELS["llama"]().config
+    theirs.intermediate_size = 90
+    transformers.LlamaForCausalLM(theirs).save_pretrained(tmp_path / "odd")
+    write_gguf(tmp_path / "m.gguf", read_model(tmp_path / "odd").model, storage="Q8_0")
+    tensors = open_tensors(tmp_path / "m.gguf")
+    assert tensors.storage("blocks.0.feed_forward.down.weight") == "F16"
+    assert tensors.storage("blocks.0.feed_forward.up.weight") == "Q8_0"
+
+
+def test_metadata_as_llama_cpp_spells_it(tmp_path, tiny_model):
+    ours = read_model(tiny_model)
+    write_gguf(tmp_path / "m.gguf", ours.model, tokenizer=ours.tokenizer, chat_template=ours.chat_template)
+    fields = {key: field.contents() for key, field in GGUFReader(tmp_path / "m.gguf").fields.items()}
+    assert fields["general.architecture"] == "llama"
+    assert fields["llama.attention.head_count_kv"] == 2
+    assert fields["llama.rope.dimension_count"] == 8
+    assert fields["llama.attention.layer_norm_rms_epsilon"] == np.float32(1e-5)
+    assert fields["tokenizer.chat_template"] == ours.chat_template
+    assert len(fields["tokenizer.ggml.tokens"]) == ours.config.vocab_size
+    again = read_model(tmp_path / "m.gguf")
+    text = "<|im_start|>The matrix of tokens"
+    assert again.tokenizer.encode(text, control=True) == ours.tokenizer.encode(text, control=True)
+    assert again.chat_template == ours.chat_template
+
+
+def test_a_vocabulary_is_filled_up_to_the_width_of_the_model(tmp_path, tiny_model):
+    tokenizer = read_model(tiny_model).tokenizer
+    small = original("llama", tmp_path)
+    with pytest.raises(ConfigError, match="at most 96 tokens"):
+        write_gguf(tmp_path / "m.gguf", small.model, tokenizer=tokenizer)
+    config = tiny_transformers.MODELS["llama"]().config
+    config.vocab_size = tokenizer.vocab_size + 20
+    transformers.LlamaForCausalLM(config).save_pretrained(tmp_path / "wide")
+    write_gguf(tmp_path / "m.gguf", read_model(tmp_path / "wide").model, tokenizer=tokenizer)
+    again = read_model(tmp_path / "m.gguf")
+    assert again.config.vocab_size == again.tokenizer.vocab_size == tokenizer.vocab_size + 20
+    assert again.tokenizer.encode("the matrix") == tokenizer.encode("the matrix")
+
+
+def test_low_rank_is_multiplied_out_only_when_asked(tmp_path):
+    model = original("llama", tmp_path).model
+    thin = LowRankLinear.from_factors(torch.randn(96, 7), torch.randn(7, 64))
+    model.blocks[0].feed_forward.up = thin
+    with pytest.raises(ConfigError, match="low-rank"):
+        write_gguf(tmp_path / "m.gguf", model, storage="F32")
+    write_gguf(tmp_path / "m.gguf", model, storage="F32", multiply_out=True)
+    assert torch.equal(open_tensors(tmp_path / "m.gguf")["blocks.0.feed_forward.up.weight"], thin.B @ thin.A)
+
+
+def test_an_unknown_storage_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="F32, F16, BF16, Q8_0, Q4_0, Q4_1, got 'Q2_K'"):
+        write_gguf(tmp_path / "m.gguf", original("llama", tmp_path).model, storage="Q2_K")
+
+
+def test_an_architecture_that_is_not_known(tmp_path):
+    write_gguf(tmp_path / "m.gguf", original("qwen3", tmp_path).model, storage="F32")
+    content = (tmp_path / "m.gguf").read_bytes()
+    (tmp_path / "m.gguf").write_bytes(content.replace(b"qwen3", b"mamba"))
+    with pytest.raises(CheckpointError, match="llama, qwen2, qwen3, gpt2, bert, got 'mamba'"):
+        read_model(tmp_path / "m.gguf")
+
+
+def test_scaling_that_is_not_computed_is_refused(tmp_path):
+    write_gguf(tmp_path / "m.gguf", original("llama-linear-rope", tmp_path).model, storage="F32")
+    content = (tmp_path / "m.gguf").read_bytes()
+    (tmp_path / "m.gguf").write_bytes(content.replace(b"linear", b"dynami"))
+    with pytest.raises(CheckpointError, match="'dynami'"):
+        read_model(tmp_path / "m.gguf")
+
+
+def test_flipped_bytes_give_a_model_or_one_line(tmp_path, tiny_model):
+    ours = read_model(tiny_model)
+    write_gguf(tmp_path / "m.gguf", ours.model, tokenizer=ours.tokenizer, chat_template=ours.chat_template)
+    whole = (tmp_path / "m.gguf").read_bytes()
+    header = whole.index(b"token_embd") + 2_000
+    generator = np.random.default_rng(0)
+    refused = 0
+    for at in generator.integers(0, header, 60):
+        damaged = bytearray(whole)
+        damaged[at] ^= int(generator.integers(1, 256))
+        (tmp_path / "m.gguf").write_bytes(damaged)
+        try:
+            read_model(tmp_path / "m.gguf")
+        except EigenError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 5
+
+
+@pytest.mark.skipif(find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed")
+@pytest.mark.parametrize("name", ["llama", "llama-3-rope", "qwen2", "qwen3", "gpt2"])
+def test_llama_cpp_gives_the_same_logits(name, tmp_path):
+    ours = original(name, tmp_path)
+    write_gguf(tmp_path / "m.gguf", ours.model, storage="F32", family=ours.family)
+    ids = tiny_transformers.ids()[:1]
+    program = (
+        "import sys, json; from llama_cpp import Llama; ids = json.loads(sys.argv[2]);"
+        "model = Llama(sys.argv[1], n_ctx=64, logits_all=True, type_k=0, type_v=0, flash_attn=False, verbose=False);"
+        "model.eval(ids); print(json.dumps(model.scores[: len(ids)].tolist()))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "m.gguf"), json.dumps(ids[0].tolist())]
+    theirs = torch.tensor(json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout))
+    with torch.no_grad():
+        logits = ours.model(ids)[0]
+    # llama.cpp looks GELU up in a float16 table (measured 2e-4); the others were within 5e-7.
+    assert (logits - theirs).norm() / theirs.norm() < (1e-3 if name == "gpt2" else 1e-5)
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="writable"):
+        write_gguf(tmp_path / "file" / "m.gguf", original("llama", tmp_path).model)
