@@ -40,15 +40,15 @@ def read_documents(path: str | Path) -> Iterator[str]:
 
 
 def articles(text: str) -> list[str]:
-    """A text cut at WikiText's title lines; the whole text where there are none.
+    """A text cut at WikiText's title lines, the whole text where there are none; joined they are the text again.
 
     >>> articles(" = One = \\n a \\n = Two = \\n b \\n")
     [' = One = \\n a \\n', ' = Two = \\n b \\n']
     """
     starts = [match.start() for match in _ARTICLE.finditer(text)]
-    cuts = [0, *starts, len(text)]
-    parts = [text[start:end] for start, end in pairwise(cuts)]
-    return [part for part in parts if part.strip()]
+    if starts and not text[: starts[0]].strip():
+        starts = starts[1:]
+    return [text[start:end] for start, end in pairwise([0, *starts, len(text)])]
 
 
 def _files(path: Path) -> list[Path]:

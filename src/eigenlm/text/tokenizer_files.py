@@ -80,7 +80,7 @@ def _from_json(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str
     if isinstance(library.model, models.Unigram):
         unknown = library.id_to_token(json.loads(source)["model"].get("unk_id") or 0)
         roles = {"unk_token": unknown or ""} | roles
-    if "eos_token" not in roles and library.token_to_id(_GPT2_END) is not None:
+    if roles.keys().isdisjoint(("eos_token", "sep_token")) and library.token_to_id(_GPT2_END) is not None:
         roles = {"bos_token": _GPT2_END, "eos_token": _GPT2_END} | roles
     return library, roles
 

@@ -47,6 +47,8 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     if not tokens or len(types) != len(tokens):
         got = f"{len(tokens)} tokens and {len(types)} types"
         raise CheckpointError(explain("the tokenizer of a GGUF file", expected="tokens, each with its type", got=got))
+    if kind == "bert":
+        tokens = [_from_phantom(token) for token in tokens]
     roles = _roles(fields, tokens, kind)
     try:
         library = builders[kind](fields, tokens, roles)
@@ -133,7 +135,7 @@ def _llama(fields: Mapping[str, Any], tokens: Sequence[str], roles: Mapping[str,
 
 
 def _bert(fields: Mapping[str, Any], tokens: Sequence[str], roles: Mapping[str, str]) -> tokenizers.Tokenizer:
-    vocab = {_from_phantom(token): i for i, token in enumerate(tokens)}
+    vocab = {token: i for i, token in enumerate(tokens)}
     return wordpiece(vocab, dict(roles), lowercase=fields.get("normalizer.lowercase", True))
 
 

@@ -1,0 +1,85 @@
+"""Windows cover what they say they cover."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eigenlm.errors import ConfigError, DataError
+from eigenlm.text.tokenizer_training import train_tokenizer
+from eigenlm.text.windows import scored_windows, split_documents, token_windows
+
+from .conftest import CORPUS
+
+
+def test_rows_joined_are_the_documents_with_the_end_token_after_each(bpe):
+    rows = token_windows(CORPUS, bpe, 10)
+    stream = [i for text in CORPUS for i in (*bpe.encode(text), bpe.eos)]
+    assert rows.dtype == torch.int64
+    assert rows.flatten().tolist() == stream[: len(stream) // 10 * 10]
+
+
+def test_rows_overlap_by_the_stride(bpe):
+    rows = token_windows(CORPUS, bpe, 10, stride=4)
+    assert torch.equal(rows[:-1, 4:], rows[1:, :6])
+    assert torch.equal(rows[::5], token_windows(CORPUS, bpe, 10, stride=20))
+
+
+def test_a_blank_line_stands_between_where_there_is_no_end_token():
+    tokenizer = train_tokenizer("bpe", CORPUS, 300, ())
+    rows = token_windows(CORPUS, tokenizer, 1)
+    assert tokenizer.decode(rows.flatten().tolist()) == "".join(text + "\n\n" for text in CORPUS)
+
+
+@given(length=st.integers(2, 60), window=st.integers(2, 20), data=st.data())
+def test_every_token_but_those_without_context_is_scored_once(length, window, data):
+    stride = data.draw(st.integers(1, window))
+    ids = list(range(100, 100 + length))
+    scored = []
+    for part in scored_windows(ids, window, stride):
+        assert list(part.ids) == ids[part.start : part.start + window]
+        assert 0 < part.num_scored < len(part.ids)
+        if part.start and stride < window:
+            assert part.num_scored <= stride
+        scored += part.ids[-part.num_scored :]
+    unscored = ids[::window] if stride == window else ids[:1]
+    assert scored == [i for i in ids if i not in unscored]
+
+
+def test_the_windows_of_a_perplexity_run():
+    parts = list(scored_windows(range(2500), 1024))
+    assert [(part.start, len(part.ids), part.num_scored) for part in parts] == [
+        (0, 1024, 1023),
+        (1024, 1024, 1023),
+        (2048, 452, 451),
+    ]
+
+
+@given(texts=st.lists(st.text(max_size=5), max_size=30), seed=st.integers(0, 9))
+def test_a_split_is_disjoint_and_a_function_of_the_text(texts, seed):
+    first, second = split_documents(texts, 0.5, seed)
+    assert sorted(first + second) == sorted(texts)
+    assert not set(first) & set(second)
+    for text in texts:
+        assert split_documents([text], 0.5, seed)[0] == ([text] if text in first else [])
+
+
+def test_a_split_has_the_fraction_asked_for():
+    first, _ = split_documents(map(str, range(10_000)), 0.2)
+    assert abs(len(first) - 2000) < 200  # five standard deviations of a binomial count
+    assert split_documents(map(str, range(100)), 0.2, seed=1)[0] != split_documents(map(str, range(100)), 0.2)[0]
+
+
+@pytest.mark.parametrize(("window", "stride"), [(0, None), (4, 0), (4, 5), (1, 1)])
+def test_windows_that_cannot_be(window, stride):
+    with pytest.raises(ConfigError):
+        list(scored_windows([1, 2, 3], window, stride))
+
+
+def test_too_little_text(bpe):
+    with pytest.raises(DataError, match="at least 50 tokens, got 2"):
+        token_windows(["a"], bpe, 50)
+    with pytest.raises(DataError, match="at least 2 tokens, got 1"):
+        list(scored_windows([1], 4))
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        split_documents(["a"], 1.0)
