@@ -47,10 +47,10 @@ class Inside:
 
 @torch.inference_mode()
 def look_inside(lm: LanguageModel, sentence: str) -> Inside:
-    """Run a decoder on a sentence and keep what one head sees: of all heads the one that looks most at other words.
+    """Run a decoder on a sentence and keep what one head sees: of all heads the one that best continues repetitions.
 
-    Most heads rest on the first token or on the token itself when there is nothing to fetch (arXiv:2309.17453), so
-    that head is shown whose weights lie least on these two.
+    Such a head looks from a token to what followed the same token before: an induction head (arXiv:2209.11895). It is
+    the one with the most weight on places j <= t with token(j - 1) = token(t).
     """
     ids = lm.tokenizer.encode(sentence, add_markers=True)
     inputs: dict[int, tuple[Any, ...]] = {}
@@ -67,8 +67,9 @@ def look_inside(lm: LanguageModel, sentence: str) -> Inside:
             hook.remove()
     heads = [_heads(block.attention, *inputs[layer]) for layer, block in enumerate(blocks)]
     weights_NHTS = torch.stack([weights_HTS for *_, weights_HTS in heads])
-    elsewhere_NH = (weights_NHTS.tril(-1)[..., 1:]).sum(dim=(-2, -1))
-    layer, head = divmod(int(elsewhere_NH.argmax()), elsewhere_NH.shape[1])
+    followed_TS = (torch.tensor(ids)[:, None] == torch.tensor([-1, *ids[:-1]])).tril().to(weights_NHTS.device)
+    score_NH = (weights_NHTS * followed_TS).sum(dim=(-2, -1))
+    layer, head = divmod(int(score_NH.argmax()), score_NH.shape[1])
     query, key, value, weights_HTS = heads[layer]
     return Inside(
         tokens=tuple(lm.tokenizer.decode([i], control=True) for i in ids),

@@ -1,6 +1,6 @@
 """How the tour talks: numbered steps, short paragraphs, small tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -38,3 +38,13 @@ class Story:
         for row in rows:
             table.add_row(*row)
         self.console.print(Padding(table, (0, 0, 1, 2)))
+
+    def quote(self, question: str, answer: Iterator[str]) -> str:
+        """A question and its answer, printed as it comes; gives the whole answer."""
+        self.console.print(f"  [bold]>[/] {question}\n  ", end="", highlight=False)
+        said = ""
+        for piece in answer:
+            self.console.out(piece, end="", highlight=False)
+            said += piece
+        self.console.print("\n")
+        return said

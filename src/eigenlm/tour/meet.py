@@ -1,0 +1,57 @@
+"""Step 1: what the model is, and a question for it."""
+
+import time
+
+from rich.filesize import decimal
+
+from eigenlm.analyze.anatomy import anatomy
+from eigenlm.checkpoint import open_model
+from eigenlm.language_model import LanguageModel, load
+from eigenlm.tour.story import Story
+
+QUESTION = "What is gravity? Answer in one short sentence."
+
+
+def meet(story: Story, model: str) -> LanguageModel:
+    """Show where the numbers of a model sit, then load it."""
+    story.step(
+        "Meet the model",
+        "A language model is a few hundred matrices in a file. This is what the file says before one number is read.",
+    )
+    opened = open_model(model)
+    config, parts = opened.config, anatomy(opened.tensors)
+    attention = config.attention
+    story.say(
+        f"[bold]{opened.path.name}[/]: {config.num_layers} layers (N); {attention.num_heads} query heads (H) and"
+        f" {attention.num_kv_heads} key/value heads (G) of width {attention.head_dim} (K) in each; residual stream of"
+        f" width {config.d_model} (D), feed-forward of width {config.feed_forward.d_ff} (F); vocabulary of"
+        f" {config.vocab_size:,} (V); it reads up to {config.context_length:,} tokens."
+    )
+    total = sum(part.num_params for part in parts)
+    story.table(
+        ["part", "tensors", "parameters", "share", "bytes in the file", "stored as"],
+        [
+            [
+                part.name,
+                str(part.num_tensors),
+                f"{part.num_params:,}",
+                f"{part.num_params / total:.1%}",
+                decimal(part.num_bytes),
+                ", ".join(part.storage),
+            ]
+            for part in parts
+        ]
+        + [["all", "", f"{total:,}", "", decimal(sum(part.num_bytes for part in parts)), ""]],
+    )
+    start = time.perf_counter()
+    lm = load(model)
+    story.say(f"Loaded as float32 in {time.perf_counter() - start:.1f} s.")
+    return lm
+
+
+def ask(story: Story, lm: LanguageModel) -> str:
+    """Put the question through the chat template; greedy, so that the same model says the same again."""
+    if lm.chat_template is None:
+        prompt = "Gravity is"
+        return story.quote(prompt, lm.stream(prompt, max_tokens=48))
+    return story.quote(QUESTION, lm.stream_chat(QUESTION, max_tokens=48))
