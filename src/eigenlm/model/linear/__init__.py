@@ -1,6 +1,7 @@
 """Linear layers under one contract: forward(x) equals F.linear(x, layer.dense(), layer.bias)."""
 
 from eigenlm.model.linear.dense import DenseLinear
+from eigenlm.model.linear.interpolative import InterpolativeLinear
 from eigenlm.model.linear.low_rank import LowRankLinear
 
-__all__ = ["DenseLinear", "LowRankLinear"]
+__all__ = ["DenseLinear", "InterpolativeLinear", "LowRankLinear"]
