@@ -7,6 +7,7 @@ import torch
 
 from eigenlm.engine import Sampling, generate, packed
 from eigenlm.errors import DataError, ShapeError
+from eigenlm.model import InterpolativeLinear, LowRankLinear
 from tests.model.test_transformer import BERT, DECODERS, LLAMA, ORIGINAL, build, ids
 
 FAMILIES = DECODERS | {"original": ORIGINAL}
@@ -45,6 +46,20 @@ def test_packed_equals_plain(config, dtype):
     assert twin is not model
     bound = 1e-5 if dtype == torch.float32 else 0.15  # bfloat16 keeps 8 bits; logits here are of size 4
     torch.testing.assert_close(twin(ids(2, 6), **extra), model(ids(2, 6), **extra), rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("kind", [LowRankLinear, InterpolativeLinear])
+@torch.no_grad()
+def test_packed_equals_plain_with_thin_layers(kind):
+    model, generator = build(BERT), torch.Generator().manual_seed(0)
+    for block in model.blocks:
+        for part, name in ((block.attention, "key"), (block.attention, "output"), (block.feed_forward, "gate")):
+            dense = getattr(part, name)
+            B = torch.randn(dense.out_features, 3, generator=generator)
+            A = torch.randn(3, dense.in_features, generator=generator)
+            setattr(part, name, kind.from_factors(B, A, dense.bias))
+    want, got = model(ids(2, 6)), packed(model)(ids(2, 6))
+    torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-4)  # float32; unit normal factors make logits of size 10
 
 
 @torch.no_grad()

@@ -11,7 +11,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from eigenlm.model import DenseLinear, FeedForward, MultiHeadAttention, Transformer
+from eigenlm.model import (
+    DenseLinear,
+    FeedForward,
+    InterpolativeLinear,
+    LowRankLinear,
+    MultiHeadAttention,
+    Transformer,
+)
 from eigenlm.model.head import Head
 from eigenlm.model.positions import Rotation, rotate
 
@@ -30,6 +37,21 @@ class PackedLinear(nn.Module):
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Apply the matrix; no gradients."""
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+
+
+class PackedInterpolation(nn.Module):
+    """A low-rank layer told by some of its rows, both matrices packed."""
+
+    def __init__(self, layer: InterpolativeLinear) -> None:
+        super().__init__()
+        self.kept, self.others = PackedLinear(layer.A, None), PackedLinear(layer.K, None)
+        self.place, self.bias = layer.place, layer.bias
+
+    def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
+        """The rows that are kept, then the others from them."""
+        kept = self.kept(x)
+        y = torch.cat([kept, self.others(kept)], dim=-1).index_select(-1, self.place)
+        return y if self.bias is None else y + self.bias
 
 
 class PackedHead(nn.Module):
@@ -136,6 +158,10 @@ def pack(module: nn.Module) -> nn.Module:
     """A twin that shares all but its dense matrices: those are packed, and fused where one input meets several."""
     if isinstance(module, DenseLinear):
         return PackedLinear(module.weight, module.bias)
+    if isinstance(module, LowRankLinear):
+        return nn.Sequential(PackedLinear(module.A, None), PackedLinear(module.B, module.bias))
+    if isinstance(module, InterpolativeLinear):
+        return PackedInterpolation(module)
     if isinstance(module, nn.RMSNorm):
         return MirroredNorm(module)
     if type(module) is MultiHeadAttention and _all_dense(module.query, module.key, module.value):

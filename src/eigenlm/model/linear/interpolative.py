@@ -48,7 +48,7 @@ class InterpolativeLinear(nn.Module):
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """The rows that are kept, then the others from them."""
         kept = F.linear(x, self.A)
-        y = torch.cat([kept, F.linear(kept, self.K)], dim=-1)[..., self.place]
+        y = torch.cat([kept, F.linear(kept, self.K)], dim=-1).index_select(-1, self.place)
         return y if self.bias is None else y + self.bias
 
     def dense(self) -> Float[Tensor, "out in"]:
