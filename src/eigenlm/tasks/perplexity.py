@@ -12,6 +12,7 @@ from eigenlm.engine import packed
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.language_model import LanguageModel
 from eigenlm.progress import track
+from eigenlm.text import scored_windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,22 +78,19 @@ def perplexity(
     """
     window = min(1024, lm.config.context_length) if window is None else window
     stride = window if stride is None else stride
-    _check(lm, window, stride)
-    ids = torch.tensor(lm.tokenizer.encode(text if isinstance(text, str) else "\n\n".join(text)), device=lm.device)
-    if len(ids) < 2:
-        raise DataError(explain("perplexity", expected="a text of at least 2 tokens", got=f"{len(ids)}"))
-    starts = range(0, max(len(ids) - max(window - stride, 1), 1), stride)
-    runner, sums, counts, num_bytes = packed(lm.model), [], [], 0
-    for start in track(starts, "perplexity"):
-        scored = _scored(start, min(start + window, len(ids)), window, stride)
-        nll_S = _nll(runner(ids[None, start : scored.stop])[0], ids[start : scored.stop])[scored.start - start - 1 :]
-        sums.append(float(nll_S.double().sum()))
-        counts.append(len(nll_S))
-        num_bytes += sum(len(lm.tokenizer.token_bytes(i)) for i in ids[scored.start : scored.stop].tolist())
+    _check(lm, window)
+    ids = lm.tokenizer.encode(text if isinstance(text, str) else "\n\n".join(text))
+    windows = list(scored_windows(ids, window, stride))
+    runner, sums = packed(lm.model), []
+    for scored in track(windows, "perplexity"):
+        ids_T = torch.tensor(scored.ids, device=lm.device)
+        sums.append(float(_nll(runner(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
+    counts = [scored.num_scored for scored in windows]
+    scored_tokens = [token for scored in windows for token in scored.ids[-scored.num_scored :]]
     return Perplexity(
         nll=sum(sums) / sum(counts),
         tokens=sum(counts),
-        num_bytes=max(num_bytes, 1),
+        num_bytes=max(sum(len(lm.tokenizer.token_bytes(token)) for token in scored_tokens), 1),
         window=window,
         stride=stride,
         window_nll=tuple(sums),
@@ -120,20 +118,12 @@ def nll_increase(before: Perplexity, after: Perplexity, *, draws: int = 2000) ->
     return Increase(nll=float(difference_W.sum() / tokens_W.sum()), low=low, high=high)
 
 
-def _scored(start: int, stop: int, window: int, stride: int) -> range:
-    """Places scored by the window from `start` to `stop`: those that no earlier window held, given some context."""
-    first = start + 1 if stride == window or start == 0 else start + window - stride
-    return range(first, stop)
-
-
 def _nll(logits_TV: Tensor, ids_T: Tensor) -> Tensor:
     return F.cross_entropy(logits_TV[:-1].float(), ids_T[1:], reduction="none")
 
 
-def _check(lm: LanguageModel, window: int, stride: int) -> None:
+def _check(lm: LanguageModel, window: int) -> None:
     if lm.config.kind != "decoder" or lm.config.head is None:
         raise ConfigError(explain("perplexity", expected="a decoder with a head", got=f"an {lm.config.kind}"))
-    if not 2 <= window <= lm.config.context_length:
-        raise ConfigError(explain("window", expected=f"2 to {lm.config.context_length} tokens", got=window))
-    if not 1 <= stride <= window:
-        raise ConfigError(explain("stride", expected=f"1 to the window's {window} tokens", got=stride))
+    if window > lm.config.context_length:
+        raise ConfigError(explain("window", expected=f"at most {lm.config.context_length} tokens", got=window))
