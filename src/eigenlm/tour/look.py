@@ -32,9 +32,9 @@ def look(story: Story, lm: LanguageModel) -> Inside:
         ],
     )
     story.say(
-        f"Attention of head {seen.head} in layer {seen.layer}, softmax(q k / sqrt(K)): each row says, in per cent, where"
-        " a token takes its values from; it cannot see the tokens after it. Of all heads this one looks most from a word"
-        " to what followed the same word before, as its last rows show (an induction head, arXiv:2209.11895)."
+        f"Attention of head {seen.head} in layer {seen.layer}, softmax(q k / sqrt(K)): a row says, in per cent, where a"
+        " token takes its values from; it cannot see the tokens after it. Of all heads this one looks most from a word"
+        " to what followed the same word before, as the last rows show (an induction head, arXiv:2209.11895)."
     )
     _print_attention(story, seen)
     story.say("Softmax turns the last token's logits into probabilities. The five likeliest to come next:")
