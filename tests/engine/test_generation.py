@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from eigenlm.engine import Sampling, generate, packed
+from eigenlm.engine import Sampling, generate, packed, packing
 from eigenlm.errors import DataError, ShapeError
 from eigenlm.model import InterpolativeLinear, LowRankLinear
 from tests.model.test_transformer import BERT, DECODERS, LLAMA, ORIGINAL, build, ids
@@ -48,9 +48,11 @@ def test_packed_equals_plain(config, dtype):
     torch.testing.assert_close(twin(ids(2, 6), **extra), model(ids(2, 6), **extra), rtol=0, atol=bound)
 
 
+@pytest.mark.parametrize("worth", [0, 1 << 20], ids=["thin", "multiplied out"])
 @pytest.mark.parametrize("kind", [LowRankLinear, InterpolativeLinear])
 @torch.no_grad()
-def test_packed_equals_plain_with_thin_layers(kind):
+def test_packed_equals_plain_with_thin_layers(kind, worth, monkeypatch):
+    monkeypatch.setattr(packing, "_BYTES_A_CALL", worth)
     model, generator = build(BERT), torch.Generator().manual_seed(0)
     for block in model.blocks:
         for part, name in ((block.attention, "key"), (block.attention, "output"), (block.feed_forward, "gate")):
