@@ -24,7 +24,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	$(BIN)/python -m benchmarks
+	@for script in $$(grep -l '__main__' benchmarks/*.py); do echo $$script; $(BIN)/python $$script || exit 1; done
 
 docs: setup
 	$(BIN)/python docs/write_cli.py

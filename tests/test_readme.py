@@ -1,0 +1,62 @@
+"""What the README says to type works as written, on a tiny model and without a network."""
+
+import io
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from eigenlm.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REAL_MODEL = "smollm2-135m-instruct"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("eigenlm ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands run, one after the other; each finds what those before it wrote."""
+    place = tmp_path_factory.mktemp("readme")
+    shutil.copy(ROOT / "README.md", place)
+    return place
+
+
+def test_the_readme_has_commands() -> None:
+    assert {line.split()[1] for line in COMMANDS} >= {"info", "chat", "analyze", "plan", "apply", "export", "doctor"}
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_command(line: str, folder: Path, tiny_model: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.stdin", io.StringIO("hello\n"))
+    words = [str(tiny_model) if word == REAL_MODEL else word for word in shlex.split(line)[1:]]
+    assert main(words) == 0
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("program", blocks("python"))
+def test_python(program: str, folder: Path, tiny_model: Path, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program.replace(REAL_MODEL, str(tiny_model)), "README.md", "exec"), {})
+    assert (tmp_path / "smaller" / "config.json").is_file()
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_make_has_the_two_commands(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert f"make {target}" in README
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    assert targets
+    assert not [target for target in targets if not target.startswith("http") and not (ROOT / target).exists()]
