@@ -18,6 +18,7 @@ CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+TEMPLATE = ChatTemplate(CHATML)
 roles = st.sampled_from(["system", "user", "assistant"])
 words = st.one_of(
     st.sampled_from(CONTROL), st.sampled_from(["<|im_", "end|>", "<", "|>", "\ue000"]), st.text(max_size=4)
@@ -38,17 +39,16 @@ def theirs(bpe, tmp_path_factory):
 @given(messages=chats(st.text(max_size=20).filter(lambda text: not any(token in text for token in CONTROL))))
 def test_plain_messages_give_the_ids_of_transformers(bpe, theirs, messages):
     want = theirs.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
-    assert ChatTemplate(CHATML).encode(messages, bpe) == want
+    assert TEMPLATE.encode(messages, bpe) == want
 
 
 @given(messages=chats(st.lists(words, max_size=6).map("".join)))
 def test_no_message_makes_a_control_token_and_none_is_changed(bpe, messages):
-    template = ChatTemplate(CHATML)
-    ids = template.encode(messages, bpe)
+    ids = TEMPLATE.encode(messages, bpe)
     starts, ends = ids.count(bpe.id("<|im_start|>")), ids.count(bpe.id("<|im_end|>"))
     assert (starts, ends) == (len(messages) + 1, len(messages))
     assert bpe.eos not in ids
-    assert bpe.decode(ids, control=True) == template.render(messages)
+    assert bpe.decode(ids, control=True) == TEMPLATE.render(messages)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_letters_that_normalise_to_a_control_token_make_none():
     library.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     library.add_special_tokens([tokenizers.AddedToken("<s>", normalized=True)])
     tokenizer = Tokenizer(library, {"bos_token": "<s>"})
-    assert tokenizer.encode("＜s＞", control=True) == [0]  # the danger is real
+    assert tokenizer.encode("\uff1cs\uff1e", control=True) == [0]  # the danger is real
     template = ChatTemplate("{{ bos_token }}{{ messages[0].content }}")
-    assert template.encode([{"role": "user", "content": "＜s＞"}], tokenizer) == [0, 1, 2, 3]
+    assert template.encode([{"role": "user", "content": "\uff1cs\uff1e"}], tokenizer) == [0, 1, 2, 3]
 
 
 def test_smollm2_prompt_equals_transformers(smollm2_metadata, tmp_path):
@@ -104,7 +104,6 @@ def test_parts_of_a_message_are_joined_and_tools_are_seen(bpe):
     "messages",
     [
         [],
-        ["hello"],
         [{"content": "hello"}],
         [{"role": "user"}],
         [{"role": "user", "content": None}],
@@ -114,6 +113,6 @@ def test_parts_of_a_message_are_joined_and_tools_are_seen(bpe):
     ],
 )
 def test_messages_of_another_form(bpe, messages):
-    for act in (lambda: ChatTemplate(CHATML).render(messages), lambda: ChatTemplate(CHATML).encode(messages, bpe)):
+    for act in (lambda: TEMPLATE.render(messages), lambda: TEMPLATE.encode(messages, bpe)):
         with pytest.raises(DataError, match=r"chat: expected"):
             act()

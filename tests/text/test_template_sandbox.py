@@ -1,13 +1,16 @@
 """Attacks on the template sandbox: each ends in one line, in little time and memory."""
 
+import json
 import resource
 import sys
 import time
+from functools import partial
 
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from eigenlm.errors import DataError
+from eigenlm.text import chat_template
 from eigenlm.text.chat_template import ChatTemplate
 
 MESSAGES = [{"role": "user", "content": "x"}]
@@ -29,8 +32,7 @@ ESCAPES = [
     "{{ joiner.__init__.__globals__.os.popen('id').read() }}",
     "{{ self.__init__.__globals__.__builtins__ }}",
     "{{ namespace.__init__.__globals__ }}",
-    "{{ raise_exception.__globals__ }}",
-    "{{ range.__self__.x }}",
+    "{{ raise_exception.__globals__.sys }}",
     "{{ '{0.__class__.__mro__}'.format('x') }}",
     "{{ 'x'|attr('__class__') }}",
     "{{ [messages]|map(attribute='__class__.__mro__')|first|first }}",
@@ -74,7 +76,8 @@ GIANTS = [
     "{{ ('a' * 99999).join(['b'] * 99999) }}",
     "{% for i in range(99999) %}{{ 'a' * 1000 }}{% endfor %}",
     "{% set x %}{% for i in range(99999) %}{{ 'a' * 1000 }}{% endfor %}{% endset %}",
-    "{% set ns = namespace(x='a' * 999999, l=[]) %}{% for i in range(99999) %}{% set ns.l = ns.l + [ns.x[1:]] %}{% endfor %}",
+    "{% set ns = namespace(x='a' * 999999, l=[]) %}"
+    "{% for i in range(99999) %}{% set ns.l = ns.l + [ns.x[1:]] %}{% endfor %}",
     doubled("{% set ns.x = ns.x + ns.x %}"),
     doubled("{% set ns.x = ns.x ~ ns.x %}"),
     doubled("{% set ns.x = ns.x|replace('a', 'aa') %}"),
@@ -111,6 +114,13 @@ BROKEN = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _impatience():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chat_template, "_SECONDS", 0.5)
+        yield
+
+
 def _peak() -> int:
     """Peak memory of the process in bytes; macOS counts in bytes, Linux in kibibytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -122,8 +132,9 @@ def test_an_attack_is_refused_in_one_line(source):
     with pytest.raises(DataError) as caught:
         ChatTemplate(source).render(MESSAGES)
     assert "\n" not in str(caught.value)
+    assert "TypeCheckError" not in str(caught.value)  # users have no beartype to save them
     assert len(str(caught.value)) < 500
-    assert time.monotonic() - start < 10  # 2 s each for compiling and rendering, and room for a busy machine
+    assert time.monotonic() - start < 5  # 0.5 s each for compiling and rendering, and room for a busy machine
     assert _peak() - before < 400 << 20  # 32 values of 2^20 elements
 
 
@@ -131,6 +142,7 @@ def test_an_attack_is_refused_in_one_line(source):
     "source",
     [
         "{{ messages.__class__ }}{{ ''['__class__'] }}{{ messages[0]['__class__'] }}",
+        "{{ raise_exception.__globals__ }}{{ range.__self__ }}",
         "{{ [''] | map(attribute='__class__') | list | length }}",
     ],
 )
@@ -142,23 +154,21 @@ def test_private_names_that_are_only_printed_are_nothing(source):
     "source",
     [
         "{{ 'a' ~ 1 ~ none }}{{ 'abc'[1:] }}{{ [1, 2, 3][::-1] }}{{ (1, 2)[:1] }}",
-        "{% set ns = namespace(found=false, n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}",
+        "{% set ns = namespace(n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}",
         "{%- for m in messages %}\n    {% if loop.first %}\n  first\n    {%- endif %}\n{% endfor -%}\n  end",
-        "{% for i in range(9) %}{% if i == 2 %}{% continue %}{% elif i == 5 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+        "{% for i in range(9) %}{% if i == 2 %}{% continue %}{% elif i > 5 %}{% break %}{% endif %}{{ i }}{% endfor %}",
         "{{ {'b': [1, 'é<'], 'a': none}|tojson }}{{ {'a': [1]}|tojson(indent=2) }}",
-        "{{ ' a '|trim }}{{ 'a,b'.split(',')|join(';') }}{{ ['b', 'a']|sort|first }}{{ 'x'|default('y') }}{{ z|default('y') }}",
-        "{{ '{} and {name}'.format(1, name='two') }}{{ 'line\nline'|indent(2) }}{{ 7 // 2 }}{{ 7 % 4 }}{{ 2 ** 5 }}{{ -3 }}",
-        "{% macro f(x, y=2) %}[{{ x }}{{ y }}]{% endmacro %}{{ f(1) }}{{ f(1, y=3) }}{% set a, b = 1, 2 %}{{ a }}{{ b }}",
+        "{{ ' a '|trim }}{{ 'a,b'.split(',')|join(';') }}{{ ['b', 'a']|sort|first }}{{ z|default('y') }}",
+        "{{ '{} and {name}'.format(1, name='two') }}{{ 'line\nline'|indent(2) }}",
+        "{{ 7 // 2 }}{{ 7 % 4 }}{{ 2 ** 5 }}{{ -3 }}{{ 7 / 2 }}{{ 'a' * 3 }}{{ [1] + [2] }}",
+        "{% macro f(x, y=2) %}[{{ x }}{{ y }}]{% endmacro %}{{ f(1) }}{{ f(1, y=3) }}{% set a, b = 1, 2 %}{{ b }}",
         "{{ messages|selectattr('role', 'equalto', 'user')|list|length }}{{ messages|map(attribute='content')|join }}",
         "{% for key, value in {'a': 1}.items() %}{{ key }}{{ value }}{% endfor %}{{ messages[0].get('none', 'd') }}",
     ],
 )
 def test_what_templates_do_gives_what_plain_jinja_gives(source):
     plain = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
-    plain.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
-    plain.filters["tojson"] = lambda value, indent=None: __import__("json").dumps(
-        value, ensure_ascii=False, indent=indent
-    )
+    plain.filters["tojson"] = partial(json.dumps, ensure_ascii=False)
     assert ChatTemplate(source).render(MESSAGES) == plain.from_string(source).render(messages=MESSAGES)
 
 

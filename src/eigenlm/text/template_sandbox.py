@@ -225,15 +225,15 @@ class _Metered(NodeTransformer):
         ends = [part or none for part in (node.arg.start, node.arg.stop, node.arg.step)]
         return _through("sliced", [node.node, *ends], node)
 
-    def visit_List(self, node: nodes.List) -> nodes.Node:
+    def visit_List(self, node: nodes.List | nodes.Dict) -> nodes.Node:
         self.generic_visit(node)
         return _through("made", [node], node)
+
+    visit_Dict = visit_List
 
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
         self.generic_visit(node)
         return _through("made", [node], node) if node.ctx == "load" else node
-
-    visit_Dict = visit_List
 
 
 def _through(method: str, arguments: list[nodes.Expr], node: nodes.Node) -> nodes.Node:
