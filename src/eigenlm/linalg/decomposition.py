@@ -1,0 +1,138 @@
+"""Singular values and the thin SVD, by the Gram matrix where its error bound allows and by LAPACK's SVD elsewhere.
+
+The eigenvalues of the smaller Gram matrix, G = W^T W or W W^T, are the squared singular values, and cost a third of an
+SVD. Squaring has a price: rounding moves every eigenvalue of G by up to n u sigma_1^2, with u = 2^-53 and n the smaller
+side (LAPACK Users' Guide, section 4.7, with its customary p(n) = n), hence
+
+    |error of sigma| / sigma  <=  n u / 2 * (sigma_1 / sigma)^2 .
+
+Where the smallest singular value breaks the promised error, the matrix is decomposed without squaring.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from eigenlm.errors import DataError, ShapeError, explain
+
+_UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
+_BLOCK_ROWS = 4096
+
+
+def singular_values(W: Float[Tensor, "*batch m n"], rel_error: float = 1e-6) -> Float64[Tensor, "*batch r"]:
+    """All min(m, n) singular values in float64, descending, each within `rel_error` of the true one or as LAPACK's SVD.
+
+    W is read in float64 by blocks of rows, so beside W only a square of its smaller side is held.
+
+    Args:
+        W: matrices of any floating type, (..., m, n).
+        rel_error: the relative error up to which the Gram shortcut is taken.
+
+    Returns:
+        sigma_1 >= ... >= sigma_min(m, n), (..., min(m, n)).
+
+    Raises:
+        ShapeError: W is no matrix, or an empty one.
+        DataError: W holds NaN or infinity, or is not floating point.
+
+    >>> singular_values(torch.tensor([[3.0, 0.0], [0.0, -4.0]])).tolist()
+    [4.0, 3.0]
+    """
+    _check(W, "singular values")
+    matrices = W.detach().reshape(-1, *W.shape[-2:])
+    return torch.stack([_values(matrix, rel_error) for matrix in matrices]).reshape(*W.shape[:-2], -1)
+
+
+def svd(
+    W: Float[Tensor, "*batch m n"],
+) -> tuple[Float[Tensor, "*batch m r"], Float[Tensor, "*batch r"], Float[Tensor, "*batch r n"]]:
+    """The thin SVD, W = U diag(S) Vh, computed in float64 and returned in W's precision (float32 for half types).
+
+    Tall or wide matrices go through their Gram matrix when the loss of orthogonality, n u (sigma_1 / sigma_n)^2, stays
+    below the rounding of the result; everything else is LAPACK's SVD. Signs are arbitrary, as in `torch.linalg.svd`.
+
+    Raises:
+        ShapeError: W is no matrix, or an empty one.
+        DataError: W holds NaN or infinity, or is not floating point.
+    """
+    _check(W, "SVD")
+    m, n = W.shape[-2:]
+    dtype = W.dtype if W.dtype in (torch.float32, torch.float64) else torch.float32
+    triples = [_triple(matrix, torch.finfo(dtype).eps) for matrix in W.detach().reshape(-1, m, n)]
+    U, S, Vh = (torch.stack(parts).to(dtype) for parts in zip(*triples))
+    batch, r = W.shape[:-2], min(m, n)
+    return U.reshape(*batch, m, r), S.reshape(*batch, r), Vh.reshape(*batch, r, n)
+
+
+def _values(W: Tensor, rel_error: float) -> Tensor:
+    tall = W if W.shape[0] >= W.shape[1] else W.mT
+    exponent = _exponent(tall)
+    S = torch.linalg.eigvalsh(_gram(tall, exponent)).clamp_min(0).sqrt().flip(-1)
+    if _gram_error(S) > 2 * rel_error:
+        S = torch.linalg.svdvals(_triangle(tall, exponent))
+    return S * 2.0**exponent
+
+
+def _triple(W: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    m, n = W.shape
+    if m < n:
+        U, S, Vh = _triple(W.mT, eps)
+        return Vh.mT, S, U.mT
+    exponent = _exponent(W)
+    scaled = W.double() * 2.0**-exponent
+    if m >= 2 * n and n * _UNIT_ROUNDOFF <= eps:
+        L, V = torch.linalg.eigh(_gram(W, exponent))
+        S, V = L.clamp_min(0).sqrt().flip(-1), V.flip(-1)
+        if 0 < _gram_error(S) <= eps:
+            return scaled @ V / S, S * 2.0**exponent, V.mT
+    U, S, Vh = torch.linalg.svd(scaled, full_matrices=False)
+    return U, S * 2.0**exponent, Vh
+
+
+def _gram_error(S: Tensor) -> float:
+    """n u (sigma_1 / sigma_n)^2: zero for the zero matrix, infinite for a singular one."""
+    largest, smallest = S[0].item(), S[-1].item()
+    if largest == 0:
+        return 0.0
+    return len(S) * _UNIT_ROUNDOFF * (largest / smallest) ** 2 if smallest > 0 else math.inf
+
+
+def _gram(tall: Tensor, exponent: int) -> Tensor:
+    n = tall.shape[-1]
+    gram = torch.zeros(n, n, dtype=torch.float64, device=tall.device)
+    for block in _blocks(tall, exponent):
+        gram.addmm_(block.mT, block)
+    return gram
+
+
+def _triangle(tall: Tensor, exponent: int) -> Tensor:
+    """R of W = QR, a block of rows at a time; its singular values are those of W."""
+    R = tall.new_zeros(0, tall.shape[-1], dtype=torch.float64)
+    for block in _blocks(tall, exponent):
+        R = torch.linalg.qr(torch.cat([R, block]), mode="r").R
+    return R
+
+
+def _blocks(tall: Tensor, exponent: int) -> Iterator[Tensor]:
+    for block in tall.split(_BLOCK_ROWS):
+        yield block.double() * 2.0**-exponent
+
+
+def _exponent(W: Tensor) -> int:
+    """The power of two to divide by, exactly, so that squares of float64 entries neither overflow nor vanish."""
+    peak = torch.linalg.vector_norm(W, math.inf, dtype=torch.float64).item()
+    return max(-1000, min(1000, math.frexp(peak)[1]))
+
+
+def _check(W: Tensor, operation: str) -> None:
+    if W.ndim < 2 or 0 in W.shape:
+        raise ShapeError(explain(operation, expected="a matrix (..., m, n) that is not empty", got=tuple(W.shape)))
+    if not W.is_floating_point():
+        raise DataError(explain(operation, expected="floating-point numbers", got=W.dtype, do="convert with .float()"))
+    # The largest magnitude is NaN or infinite exactly when some entry is, and costs no copy of W.
+    if not torch.linalg.vector_norm(W.detach(), math.inf, dtype=torch.float64).isfinite():
+        count = W.numel() - int(W.isfinite().sum())
+        raise DataError(explain(operation, expected="finite numbers", got=f"{count} NaN or infinite of {W.numel()}"))
