@@ -1,0 +1,72 @@
+"""What flows through linear layers: inputs as text goes forward, gradients as sampled labels come back."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from eigenlm.compress.linears import linears
+
+
+def logits_of(module: nn.Module, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+    """Logits of a transformer, ours or Hugging Face's."""
+    output = module(ids)
+    return output if isinstance(output, Tensor) else output.logits
+
+
+def quick_products(device: torch.device) -> torch.autocast:
+    """Autocast to bfloat16 where the processor multiplies it natively."""
+    native = device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=native)
+
+
+class Hooks:
+    """Hooks on linear layers for as long as a `with` block runs; parameters collect no gradients meanwhile.
+
+    Args:
+        module: whose layers are watched.
+        seen: called with a layer's name and its input (rows, in) at each forward pass.
+        felt: called with a layer's name, that input, and the gradient at its output (rows, out) at each backward pass.
+    """
+
+    def __init__(
+        self, module: nn.Module, seen: Callable[[str, Tensor], None], felt: Callable[[str, Tensor, Tensor], None]
+    ) -> None:
+        self._module, self._seen, self._felt = module, seen, felt
+
+    def __enter__(self) -> "Hooks":
+        self._frozen = [(p, p.requires_grad) for p in self._module.parameters()]
+        for parameter, _ in self._frozen:
+            parameter.requires_grad_(False)
+        layers = linears(self._module)
+        self._handles = [layer.register_forward_hook(self._watch(name)) for name, layer in layers.items()]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+        for parameter, wanted in self._frozen:
+            parameter.requires_grad_(wanted)
+
+    def _watch(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            self._seen(name, inputs[0])
+            # With frozen parameters the graph begins at the first layers' outputs.
+            output = output if output.requires_grad else output.detach().requires_grad_()
+            x_CI = inputs[0].detach().flatten(0, -2)
+            output.register_hook(lambda g: self._felt(name, x_CI, g.flatten(0, -2)))
+            return output
+
+        return hook
+
+
+def backward_of_sampled_labels(module: nn.Module, ids: Tensor, generator: torch.Generator) -> None:
+    """Backpropagate the nll, summed over tokens, of labels drawn from the model itself: the gradients of the Fisher.
+
+    Source: arXiv:1412.1193, section 9.2: labels from the data would give the empirical Fisher instead.
+    """
+    with torch.enable_grad():
+        logits_CV = logits_of(module, ids).flatten(0, -2).float()
+        labels_C = torch.multinomial(logits_CV.detach().softmax(dim=-1), 1, generator=generator)[:, 0]
+        nn.functional.cross_entropy(logits_CV, labels_C, reduction="sum").backward()
