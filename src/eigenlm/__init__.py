@@ -9,21 +9,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eigenlm.compress import Plan as Plan
     from eigenlm.engine import Sampling as Sampling
     from eigenlm.language_model import LanguageModel as LanguageModel
     from eigenlm.language_model import load as load
     from eigenlm.tasks import Perplexity as Perplexity
     from eigenlm.tasks import nll_increase as nll_increase
     from eigenlm.tasks import perplexity as perplexity
+    from eigenlm.workbench import apply as apply
+    from eigenlm.workbench import plan as plan
 
 # Imported when first used: torch takes seconds, and `eigenlm --help` does not need it.
 _HOMES = {
     "LanguageModel": "eigenlm.language_model",
     "Perplexity": "eigenlm.tasks",
+    "Plan": "eigenlm.compress",
     "Sampling": "eigenlm.engine",
+    "apply": "eigenlm.workbench",
     "load": "eigenlm.language_model",
     "nll_increase": "eigenlm.tasks",
     "perplexity": "eigenlm.tasks",
+    "plan": "eigenlm.workbench",
 }
 __all__ = list(_HOMES)
 

@@ -29,12 +29,14 @@ class LanguageModel:
         tokenizer: text to token ids and back.
         chat_template: how messages become one prompt; None for a model that does not chat.
         path: where it was read from.
+        name: what `load` finds it by again.
     """
 
     model: Transformer
     tokenizer: Tokenizer
     chat_template: ChatTemplate | None
     path: Path
+    name: str
 
     @property
     def config(self) -> TransformerConfig:
@@ -182,7 +184,8 @@ def load(where: str | Path, *, dtype: str | torch.dtype = "float32", device: str
     if read.tokenizer is None:
         raise ConfigError(explain(f"loading {where}", expected="a tokenizer beside the weights", got="none"))
     template = None if read.chat_template is None else ChatTemplate(read.chat_template)
-    return LanguageModel(read.model, read.tokenizer, template, read.path)
+    name = str(read.path.resolve()) if Path(where).exists() else str(where)
+    return LanguageModel(read.model, read.tokenizer, template, read.path, name)
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype:
