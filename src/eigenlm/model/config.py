@@ -105,5 +105,12 @@ class TransformerConfig:
                     f"kind {self.kind!r}", expected="encoder layers iff encoder_decoder", got=self.num_encoder_layers
                 )
             )
+        if a.window is not None and a.window < 1:
+            raise ConfigError(explain("attention.window", expected="at least 1, or None for all keys", got=a.window))
+        if not 0.0 <= self.norm.eps < 1.0:
+            raise ConfigError(explain("norm.eps", expected="a small number, at least 0", got=self.norm.eps))
+        if self.embedding.num_token_types < 0:
+            got = self.embedding.num_token_types
+            raise ConfigError(explain("embedding.num_token_types", expected="at least 0", got=got))
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(explain("dropout", expected="a probability in [0, 1)", got=self.dropout))
