@@ -13,7 +13,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from eigenlm.checkpoint import open_tensors, read_model, write_hugging_face
+from eigenlm.checkpoint import open_model, open_tensors, read_model, write_hugging_face
 from eigenlm.errors import CheckpointError, ConfigError, EigenError
 from eigenlm.model import LowRankLinear, Transformer
 
@@ -156,6 +156,36 @@ def test_a_tied_head_that_is_stored_all_the_same(tmp_path):
         read_model(other)
 
 
+def test_no_window_is_not_the_window_that_absence_means(tmp_path):
+    saved("mistral-no-window", tmp_path / "model")
+    values = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert values["sliding_window"] is None
+    assert read_model(tmp_path / "model").config.attention.window is None
+    edited(tmp_path / "model", sliding_window=None)
+    assert read_model(tmp_path / "model").config.attention.window == 4096  # as transformers' MistralConfig says
+    assert transformers.AutoConfig.from_pretrained(tmp_path / "model").sliding_window == 4096
+
+
+ODD = (-1, 0, "x", 1e30, 10**30, [], {}, True, float("nan"), ["x"], {"a": 1}, 2**40, None)
+
+
+@pytest.mark.parametrize("name", ["llama-3-rope", "mistral", "qwen2-window", "gpt2", "bert-mlm"])
+def test_any_odd_value_in_a_config_gives_a_model_or_one_line(name, tmp_path):
+    saved(name, tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    values = json.loads(path.read_text())
+    refused = 0
+    for key in values:
+        for odd in ODD:
+            path.write_text(json.dumps(values | {key: odd}))
+            try:
+                open_model(tmp_path / "model")
+            except EigenError as error:
+                refused += 1
+                assert "\n" not in str(error), key
+    assert refused > 100
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
@@ -163,13 +193,19 @@ def test_a_tied_head_that_is_stored_all_the_same(tmp_path):
         ("llama", {"model_type": None}, "got None"),
         ("llama", {"hidden_act": "gelu"}, "hidden_act = 'silu'"),
         ("llama", {"hidden_size": None}, "hidden_size|d_model"),
-        ("llama", {"num_attention_heads": "four"}, "num_heads|sizes"),
-        ("llama", {"num_hidden_layers": 10**9}, "blocks"),
+        ("llama", {"num_attention_heads": "four"}, "right types"),
+        ("llama", {"num_hidden_layers": 10**9}, "num_layers of at most 21"),
         ("llama", {"num_hidden_layers": 3}, r"model\.layers\.2\..* and 6 more"),
         ("llama", {"num_hidden_layers": 1}, "only tensors of the model"),
         ("llama", {"intermediate_size": 95}, r"blocks\.0\.feed_forward.*\(95, 64\).*\(96, 64\)"),
         ("llama", {"architectures": ["LlamaForSequenceClassification"]}, "causal language model"),
         ("llama", {"quantization_config": {"quant_method": "gptq"}}, "quantization_config"),
+        ("llama", {"rms_norm_eps": None}, "rms_norm_eps"),
+        ("llama", {"rms_norm_eps": -1.0}, "norm.eps"),
+        ("llama", {"tie_word_embeddings": "yes"}, "tied: expected bool, got 'yes'"),
+        ("llama", {"head_dim": 10**12}, "head_dim of at most 96"),
+        ("mistral", {"sliding_window": 0}, "window"),
+        ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 0.0}}, "above 0"),
         ("llama", {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "'yarn'"),
         ("llama", {"rope_parameters": {"rope_type": "linear"}}, "factor"),
         ("llama", {"rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 0.5}}, "share of 0.5"),

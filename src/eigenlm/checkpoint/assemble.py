@@ -32,10 +32,14 @@ def skeleton(config: TransformerConfig, ranks: Mapping[str, int] | None = None) 
         ranks: names of linear layers that are low-rank, and their R.
 
     Raises:
-        CheckpointError: a name is not that of a linear layer.
+        CheckpointError: a name is not that of a linear layer, or sizes are beyond what a tensor can have.
     """
     with torch.device("meta"), _NoInitialisation():
-        model = Transformer(config)
+        try:
+            model = Transformer(config)
+        except (RuntimeError, OverflowError, TypeError) as error:
+            got = str(error).splitlines()[0]
+            raise CheckpointError(explain("building the model", expected="sizes of tensors", got=got)) from error
         layers = dict(model.named_modules())
         for name, rank in (ranks or {}).items():
             dense = layers.get(name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eigenlm.checkpoint.assemble import check_shapes, parameter_shapes, skeleton
 from eigenlm.checkpoint.json_file import read_json_object
-from eigenlm.checkpoint.opened import Opened, check_depth
+from eigenlm.checkpoint.opened import Opened
 from eigenlm.checkpoint.renaming import first_of
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
@@ -34,7 +34,8 @@ def open_folder(folder: Path) -> Opened:
         raise CheckpointError(explain(f"reading {folder}", expected=f"version {VERSION}", got=got, do="update eigenlm"))
     config = from_dict(TransformerConfig, values.get("model", {}), f"{folder / 'config.json'} model")
     tensors = open_safetensors(folder)
-    check_depth(config, tensors, folder)
+    if (blocks := config.num_layers + config.num_encoder_layers) > len(tensors):
+        raise CheckpointError(explain(f"reading {folder}", expected=f"{blocks} blocks", got=f"{len(tensors)} tensors"))
     model = skeleton(config, _ranks(tensors, folder))
     shapes = parameter_shapes(model)
     if missing := [name for name in shapes if name not in tensors]:

@@ -9,7 +9,6 @@ from eigenlm.checkpoint.assemble import check_shapes, parameter_shapes, skeleton
 from eigenlm.checkpoint.families import Dialect
 from eigenlm.checkpoint.renaming import OurTensors, find_places
 from eigenlm.checkpoint.tensors import TensorSource
-from eigenlm.errors import CheckpointError, explain
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
 
@@ -47,16 +46,8 @@ def understand(
     Raises:
         CheckpointError: tensors are missing, too many, or of other sizes.
     """
-    check_depth(config, source, path)
     model = skeleton(config)
     shapes = parameter_shapes(model)
     tensors = OurTensors(source, find_places(dialect, shapes, source, path), config.attention.head_dim)
     check_shapes(shapes, tensors)
     return model, tensors
-
-
-def check_depth(config: TransformerConfig, source: TensorSource, path: Path) -> None:
-    """Refuse a config that claims more blocks than there are tensors, before they are built."""
-    blocks = config.num_layers + config.num_encoder_layers
-    if blocks > len(source):
-        raise CheckpointError(explain(f"reading {path}", expected=f"{blocks} blocks", got=f"{len(source)} tensors"))

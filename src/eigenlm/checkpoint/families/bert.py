@@ -32,7 +32,7 @@ def _read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
     predicts = "cls.predictions.transform.dense.weight" in tensors
     if predicts and activation != "gelu":
         raise refuse("bert", "gelu, the activation of the head", values["hidden_act"])
-    head = {"tied": bool(values.get("tie_word_embeddings", True)), "bias": True, "transform": True}
+    head = {"tied": values["tie_word_embeddings"], "bias": True, "transform": True}
     return {
         **_heads(values["num_attention_heads"], values["hidden_size"]),
         "feed_forward.activation": activation,
@@ -65,6 +65,7 @@ BERT = Dialect(
         "embedding.num_token_types": "type_vocab_size",
         "dropout": "hidden_dropout_prob",
     },
+    defaults=lambda values: {"hidden_act": "gelu", "hidden_dropout_prob": 0.1, "tie_word_embeddings": True},
     fixed={"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False},
     read=_read,
     write=_write,

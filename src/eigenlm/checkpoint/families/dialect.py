@@ -9,7 +9,7 @@ from typing import Any
 
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.config import from_dict, to_dict
-from eigenlm.errors import CheckpointError, ConfigError, explain
+from eigenlm.errors import CheckpointError, ConfigError, EigenError, explain
 from eigenlm.model import TransformerConfig
 
 _BLOCK = re.compile(r"^blocks\.(\d+)\.")
@@ -50,8 +50,8 @@ class Dialect:
         family: its name, `model_type` in Hugging Face's config.json.
         constants: our fields (dotted) that have one value in every model of the family.
         fields: our fields (dotted) and what the format calls them.
-        fixed: the format's keys with the only value that is read; absent means that value.
-        defaults: the format's keys and the value that absence means.
+        fixed: the format's keys with the only value that is read; absent or null means that value.
+        defaults: the format's keys and the value that absent or null means.
         read: fields of ours that no table can give, from the format's values and its tensors.
         write: values of the format that no table can give.
         names: our modules or parameters, with `{i}`, and where the format keeps them.
@@ -80,20 +80,27 @@ class Dialect:
             ConfigError: a value is missing, of a wrong type, or makes no model.
         """
         for key, only in self.fixed.items():
-            if values.get(key, only) != only:
+            if values.get(key) not in (None, only):
                 raise CheckpointError(
                     explain(f"reading a {self.family} model", expected=f"{key} = {only!r}", got=repr(values[key])[:80])
                 )
         where = f"reading a {self.family} model"
         try:
-            values = {**self.defaults(values), **{key: value for key, value in values.items() if value is not None}}
+            absent = {key: value for key, value in self.defaults(values).items() if values.get(key) is None}
+            values = {**values, **absent}
             fields = {ours: values[theirs] for ours, theirs in self.fields.items() if theirs in values}
-            ours = nested({**self.constants, **fields, **self.read(values, tensors)})
+            _check_sizes(fields, tensors, where)
+            ours = {**self.constants, **fields, **self.read(values, tensors)}
+            for name, theirs in self.fields.items():
+                if name not in ours:
+                    raise KeyError(theirs)
+        except EigenError:
+            raise
         except KeyError as error:
             raise ConfigError(explain(where, expected=f"the key {error}", got="nothing")) from error
-        except (TypeError, AttributeError) as error:
-            raise ConfigError(explain(where, expected="numbers where there are sizes", got=error)) from error
-        return from_dict(TransformerConfig, ours, where)
+        except (TypeError, AttributeError, ValueError, ArithmeticError) as error:
+            raise ConfigError(explain(where, expected="values of the right types", got=error)) from error
+        return from_dict(TransformerConfig, nested(ours), where)
 
     def values(self, config: TransformerConfig) -> dict[str, Any]:
         """The format's values for a model of this family.
@@ -121,6 +128,18 @@ class Dialect:
         place = found if isinstance(found, Place) else Place(str(found))
         name = place.name.replace("{i}", block[1]) if block else place.name
         return replace(place, name=name if exact is not None else f"{name}.{leaf}")
+
+
+def _check_sizes(fields: Mapping[str, Any], tensors: TensorSource, where: str) -> None:
+    """Refuse sizes that no tensor of the file has, before anything of that size is made."""
+    widest = max((size for name in tensors for size in tensors.shape(name)), default=0)
+    limits = dict.fromkeys(("d_model", "feed_forward.d_ff", "attention.head_dim"), widest) | {
+        "num_layers": len(tensors)
+    }
+    for name, limit in limits.items():
+        size = fields.get(name, 0)
+        if isinstance(size, (int, float)) and not 0 <= size <= limit:
+            raise CheckpointError(explain(where, expected=f"{name} of at most {limit}, as in the tensors", got=size))
 
 
 def differences(config: TransformerConfig, came_back: TransformerConfig) -> list[str]:

@@ -25,14 +25,15 @@ def _heads(heads: int, width: int) -> dict[str, Any]:
 
 
 def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {"n_inner": 4 * values.get("n_embd", 0), "activation_function": "gelu_new", "resid_pdrop": 0.1}
+    inner = 4 * values.get("n_embd", 0)
+    return {"n_inner": inner, "activation_function": "gelu_new", "resid_pdrop": 0.1, "tie_word_embeddings": True}
 
 
 def _read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
     architecture = (values.get("architectures") or ["GPT2LMHeadModel"])[0]
     if architecture not in ("GPT2LMHeadModel", "GPT2Model"):
         raise refuse("gpt2", "GPT2LMHeadModel or GPT2Model", architecture)
-    tied = bool(values.get("tie_word_embeddings", True))
+    tied = values["tie_word_embeddings"]
     return {
         **_heads(values["n_head"], values["n_embd"]),
         "feed_forward.activation": ours("gpt2", values["activation_function"]),

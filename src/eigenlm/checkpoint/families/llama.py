@@ -103,9 +103,10 @@ def hugging_face_dialect(
     """
 
     def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-        heads = values.get("num_attention_heads", 0)
-        width = head_dim if head_dim is not None else values.get("hidden_size", 0) // max(heads, 1)
-        return {"num_key_value_heads": heads, "head_dim": width}
+        heads = values.get("num_attention_heads")
+        width = head_dim if head_dim is not None else values.get("hidden_size", 0) // max(heads or 1, 1)
+        off = dict.fromkeys(("tie_word_embeddings", "attention_bias", "mlp_bias", "use_sliding_window"), False)
+        return {"num_key_value_heads": heads, "head_dim": width, **off}
 
     def read_all(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
         rope = read_hugging_face_rope(values, values["head_dim"])
@@ -135,27 +136,22 @@ def hugging_face_dialect(
 def _read_head(values: Mapping[str, Any]) -> dict[str, Any]:
     architectures = values.get("architectures") or ["ForCausalLM"]
     if architectures[0].endswith("ForCausalLM"):
-        return {"head": {"tied": bool(values.get("tie_word_embeddings", False))}}
+        return {"head": {"tied": values["tie_word_embeddings"]}}
     if architectures[0].endswith("Model"):
         return {"head": None}
     raise refuse(values["model_type"], "a causal language model or the model below it", architectures[0])
 
 
-def _read_window(values: Mapping[str, Any]) -> dict[str, Any]:
-    """One window for all layers or none; `layer_types` and Qwen's `max_window_layers` may say otherwise."""
-    window = values.get("sliding_window")
-    kinds = set(values.get("layer_types") or ())
-    if not kinds and "max_window_layers" in values and values.get("use_sliding_window"):
-        first, layers = values["max_window_layers"], values["num_hidden_layers"]
-        kinds = {"full_attention" if i < first else "sliding_attention" for i in range(layers)}
-    if kinds > {"sliding_attention"} or not kinds <= {"sliding_attention", "full_attention"}:
-        raise refuse(values["model_type"], "one kind of attention in all layers", ", ".join(sorted(kinds)))
-    wanted = values.get("use_sliding_window", True) and kinds != {"full_attention"}
-    return {"attention.window": window if wanted else None}
-
-
 def _read_qwen_window(values: Mapping[str, Any]) -> dict[str, Any]:
-    return _read_window({"use_sliding_window": False, **values})
+    """One window for all layers or for none; a mixture is refused."""
+    window = values.get("sliding_window", 4096)
+    if window is None or not values["use_sliding_window"]:
+        return {"attention.window": None}
+    first, layers = values.get("max_window_layers", 28), values["num_hidden_layers"]
+    kinds = values.get("layer_types") or ["full_attention" if i < first else "sliding_attention" for i in range(layers)]
+    if len(set(kinds)) > 1:
+        raise refuse(values["model_type"], "one kind of attention in all layers", ", ".join(sorted(set(kinds))))
+    return {"attention.window": window if kinds[0] == "sliding_attention" else None}
 
 
 def _write_window(config: TransformerConfig) -> dict[str, Any]:
@@ -170,12 +166,12 @@ def _write_window(config: TransformerConfig) -> dict[str, Any]:
 
 
 def _read_bias(values: Mapping[str, Any]) -> dict[str, Any]:
-    biased = bool(values.get("attention_bias", False))
+    biased = values["attention_bias"]
     return {"attention.bias": biased, "attention.output_bias": biased}
 
 
 def _read_llama(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_read_bias(values), "feed_forward.bias": bool(values.get("mlp_bias", False))}
+    return {**_read_bias(values), "feed_forward.bias": values["mlp_bias"]}
 
 
 LLAMA = hugging_face_dialect(
@@ -189,7 +185,7 @@ MISTRAL = hugging_face_dialect(
     "mistral",
     "Mistral",
     constants={"attention.bias": False, "attention.query_key_norm": False, "feed_forward.bias": False},
-    read=lambda values: _read_window({"sliding_window": 4096, **values}),
+    read=lambda values: {"attention.window": values.get("sliding_window", 4096)},
     write=lambda config: {"sliding_window": config.attention.window},
 )
 QWEN2 = hugging_face_dialect(

@@ -21,12 +21,12 @@ def read_hugging_face_rope(values: Mapping[str, Any], head_dim: int) -> dict[str
     """
     scaling = values.get("rope_scaling") or values.get("rope_parameters") or {}
     kind = scaling.get("rope_type", scaling.get("type", "default"))
-    base = float(scaling.get("rope_theta", values.get("rope_theta", 10000.0)))
+    base = float(scaling.get("rope_theta") or values.get("rope_theta") or 10000.0)
     if any(isinstance(value, Mapping) for value in scaling.values()):
         raise CheckpointError(
             explain("rotary positions", expected="one base for all layers", got="one a kind of layer")
         )
-    partial = scaling.get("partial_rotary_factor", values.get("partial_rotary_factor", 1.0))
+    partial = scaling.get("partial_rotary_factor") or values.get("partial_rotary_factor") or 1.0
     if partial != 1.0:
         raise CheckpointError(explain("rotary positions", expected="all of a head turned", got=f"a share of {partial}"))
     try:
@@ -35,7 +35,7 @@ def read_hugging_face_rope(values: Mapping[str, Any], head_dim: int) -> dict[str
         raise CheckpointError(
             explain(f"rotary scaling {kind!r}", expected="all its numbers", got=repr(error))
         ) from error
-    return {"positions.base": base, FACTORS: factors}
+    return _checked(base, factors)
 
 
 def write_hugging_face_rope(config: TransformerConfig) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def read_gguf_rope(values: Mapping[str, Any], tensors: TensorSource, head_dim: i
         factors = [float(one) * factor for one in tensors[ROPE_TENSOR].flatten()]
     else:
         factors = [factor] * (head_dim // 2)
-    return {"positions.base": base, FACTORS: None if set(factors) == {1.0} else factors}
+    return _checked(base, None if set(factors) == {1.0} else factors)
 
 
 def write_gguf_rope(config: TransformerConfig, *, has_table: bool) -> dict[str, Any]:
@@ -99,6 +99,13 @@ def write_gguf_rope(config: TransformerConfig, *, has_table: bool) -> dict[str, 
     if not has_table:
         raise ConfigError(explain("writing GGUF", expected="one rotary factor for all frequencies", got="several"))
     return values
+
+
+def _checked(base: float, factors: list[float] | None) -> dict[str, Any]:
+    for number in (base, *(factors or ())):
+        if not 0.0 < number < math.inf:
+            raise CheckpointError(explain("rotary positions", expected="a base and factors above 0", got=number))
+    return {"positions.base": base, FACTORS: factors}
 
 
 def _factors(kind: str, scaling: Mapping[str, Any], base: float, head_dim: int) -> list[float] | None:
