@@ -1,0 +1,126 @@
+"""Grams against dense sums, and the forecast against the loss it forecasts."""
+
+import contextlib
+import importlib
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from eigenlm.compress import forecast, linears, measure
+from eigenlm.errors import ConfigError, DataError
+from tests.model.test_transformer import LLAMA, build, ids
+
+
+@pytest.fixture(autouse=True)
+def exact_products(monkeypatch):
+    """Float32 throughout, so that sums can be compared closely."""
+    for room in ("measure", "forecast"):
+        module = importlib.import_module(f"eigenlm.compress.{room}")
+        monkeypatch.setattr(module, "quick_products", lambda _: contextlib.nullcontext())
+
+
+def _inputs_and_gradients(model, windows, seed):
+    """The same second moments from stored activations, one layer after the other, with ordinary autograd."""
+    generator, inputs, gradients = torch.Generator().manual_seed(seed), {}, {}
+    for name, layer in linears(model).items():
+        layer.register_forward_hook(
+            lambda _, x, y, name=name: (
+                (inputs.setdefault(name, []).append(x[0]), y.retain_grad(), gradients.setdefault(name, []).append(y))[
+                    -1
+                ]
+                and None
+            )
+        )
+    for window in windows:
+        logits = model(window[None])[0]
+        labels = torch.multinomial(logits.detach().softmax(-1), 1, generator=generator)[:, 0]
+        F.cross_entropy(logits, labels, reduction="sum").backward()
+    rows = {name: torch.cat([x.flatten(0, -2) for x in xs]).double() for name, xs in inputs.items()}
+    felt = {name: torch.cat([y.grad.flatten(0, -2) for y in ys]).double() for name, ys in gradients.items()}
+    return rows, felt
+
+
+def test_grams_equal_sums_over_stored_activations():
+    windows = ids(3, 12)
+    found = measure(build(LLAMA), windows, seed=4)
+    rows, felt = _inputs_and_gradients(build(LLAMA), windows, seed=4)
+    assert found.tokens == 36
+    assert set(found.output_grams) == set(felt)
+    for name in felt:
+        want = felt[name].mT @ felt[name] / 36
+        torch.testing.assert_close(found.output_grams[name].double(), want, rtol=1e-4, atol=1e-6)  # float32 sums
+        want = rows[name].mT @ rows[name] / 36
+        torch.testing.assert_close(found.input_gram(name).double(), want, rtol=1e-4, atol=1e-6)
+
+
+def test_layers_with_one_input_share_its_gram():
+    found = measure(build(LLAMA), ids(1, 6))
+    first = "blocks.0.attention."
+    assert found.input_of[first + "key"] == found.input_of[first + "value"] == first + "query"
+    assert found.input_of["blocks.0.feed_forward.up"] == "blocks.0.feed_forward.gate"
+    assert len(found.input_grams) == 2 * 4  # of a block: attention's input and output, the feed-forward's two
+
+
+def test_measuring_leaves_the_module_as_it_was():
+    model, tokens = build(LLAMA), ids(1, 6)
+    before = model(tokens)
+    measure(model, tokens)
+    assert torch.equal(model(tokens), before)
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_any_module_with_linear_layers_will_do():
+    class Bag(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.middle = nn.Embedding(31, 8), nn.Linear(8, 6)
+            self.head = nn.Linear(6, 31)
+
+        def forward(self, tokens):
+            return self.head(self.middle(self.embedding(tokens)).relu())
+
+    assert set(measure(Bag(), ids(2, 5)).output_grams) == {"middle", "head"}
+
+
+def test_a_tied_head_is_no_layer_of_its_own():
+    model = nn.ModuleDict({"embedding": nn.Embedding(31, 8), "middle": nn.Linear(8, 8), "head": nn.Linear(8, 31)})
+    model["head"].weight = model["embedding"].weight
+    assert set(linears(model)) == {"middle"}
+
+
+def test_a_module_without_linear_layers_is_refused():
+    with pytest.raises(ConfigError, match="linear layers"):
+        linears(nn.Embedding(3, 3))
+
+
+def test_activations_that_are_not_finite_name_their_layer():
+    model = build(LLAMA)
+    with torch.no_grad():
+        model.blocks[1].attention_norm.weight[3] = torch.nan
+    with pytest.raises((DataError, RuntimeError), match=r"blocks\.1\.attention\.query|probability"):
+        measure(model, ids(1, 6))
+
+
+def _nll_under_its_own_labels(model, reference, windows):
+    """Expected nll of labels drawn from `reference`: the cross-entropy that the Fisher is the curvature of."""
+    with torch.no_grad():
+        labels, log_probabilities = reference(windows).softmax(-1), model(windows).log_softmax(-1)
+    return float(-(labels * log_probabilities).sum(-1).mean())
+
+
+def test_forecast_of_a_small_change_is_its_cost():
+    model, windows = build(LLAMA), ids(400, 12, seed=3)
+    name, generator = "blocks.1.feed_forward.down", torch.Generator().manual_seed(0)
+    change = torch.randn(model.get_submodule(name).weight.shape, generator=generator) * 0.02
+    told = forecast(model, {name: change}, windows)
+    changed = build(LLAMA)
+    with torch.no_grad():
+        changed.get_submodule(name).weight.add_(change)
+    cost = _nll_under_its_own_labels(changed, model, windows) - _nll_under_its_own_labels(model, model, windows)
+    assert told.nll_increase == pytest.approx(
+        cost, rel=0.15
+    )  # 4,800 sampled labels; the last layer is nearly quadratic
+    assert told.low < told.nll_increase < told.high
