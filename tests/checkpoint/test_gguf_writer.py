@@ -157,7 +157,7 @@ def test_flipped_bytes_give_a_model_or_one_line(tmp_path, tiny_model):
     whole = (tmp_path / "m.gguf").read_bytes()
     header = whole.index(b"token_embd") + 2_000
     generator = np.random.default_rng(0)
-    refused = 0
+    messages = []
     for at in generator.integers(0, header, 60):
         damaged = bytearray(whole)
         damaged[at] ^= int(generator.integers(1, 256))
@@ -165,9 +165,9 @@ def test_flipped_bytes_give_a_model_or_one_line(tmp_path, tiny_model):
         try:
             read_model(tmp_path / "m.gguf")
         except EigenError as error:
-            refused += 1
-            assert "\n" not in str(error)
-    assert refused > 5
+            messages.append(str(error))
+    assert len(messages) > 5
+    assert not any("\n" in message for message in messages)
 
 
 @pytest.mark.skipif(find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed")

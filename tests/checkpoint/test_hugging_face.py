@@ -174,16 +174,16 @@ def test_any_odd_value_in_a_config_gives_a_model_or_one_line(name, tmp_path):
     saved(name, tmp_path / "model")
     path = tmp_path / "model" / "config.json"
     values = json.loads(path.read_text())
-    refused = 0
+    messages = []
     for key in values:
         for odd in ODD:
             path.write_text(json.dumps(values | {key: odd}))
             try:
                 open_model(tmp_path / "model")
             except EigenError as error:
-                refused += 1
-                assert "\n" not in str(error), key
-    assert refused > 100
+                messages.append(str(error))
+    assert len(messages) > 100
+    assert not any("\n" in message for message in messages)
 
 
 @pytest.mark.parametrize(

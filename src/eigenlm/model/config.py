@@ -110,7 +110,6 @@ class TransformerConfig:
         if not 0.0 <= self.norm.eps < 1.0:
             raise ConfigError(explain("norm.eps", expected="a small number, at least 0", got=self.norm.eps))
         if self.embedding.num_token_types < 0:
-            got = self.embedding.num_token_types
-            raise ConfigError(explain("embedding.num_token_types", expected="at least 0", got=got))
+            raise ConfigError(explain("num_token_types", expected="at least 0", got=self.embedding.num_token_types))
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(explain("dropout", expected="a probability in [0, 1)", got=self.dropout))

@@ -1,0 +1,222 @@
+"""eigenlm folders: everything comes back, and output appears whole or not at all."""
+
+import errno
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from eigenlm.checkpoint import open_tensors, read_model, write_folder, write_gguf, write_hugging_face
+from eigenlm.errors import CheckpointError, ConfigError, DataError
+from eigenlm.model import (
+    AttentionConfig,
+    EmbeddingConfig,
+    FeedForwardConfig,
+    HeadConfig,
+    InterpolativeLinear,
+    LowRankLinear,
+    NormConfig,
+    PositionConfig,
+    Transformer,
+    TransformerConfig,
+)
+
+CONFIG = TransformerConfig(
+    vocab_size=50,
+    context_length=16,
+    d_model=8,
+    num_layers=2,
+    attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=4),
+    feed_forward=FeedForwardConfig(d_ff=16, activation="swiglu"),
+    positions=PositionConfig(kind="rotary", base=500.0, frequency_factors=(1.0, 4.0)),
+    dropout=0.1,
+)
+TRANSLATOR = TransformerConfig(
+    kind="encoder_decoder",
+    vocab_size=50,
+    context_length=16,
+    d_model=8,
+    num_layers=1,
+    num_encoder_layers=2,
+    attention=AttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4, bias=True),
+    feed_forward=FeedForwardConfig(d_ff=16, activation="relu"),
+    positions=PositionConfig(kind="sinusoidal"),
+    embedding=EmbeddingConfig(scaled=True),
+    head=HeadConfig(tied=False, bias=True),
+)
+
+
+def model_of(config: TransformerConfig = CONFIG) -> Transformer:
+    torch.manual_seed(0)
+    return Transformer(config).eval()
+
+
+@pytest.mark.parametrize("config", [CONFIG, TRANSLATOR], ids=["decoder", "encoder-decoder"])
+def test_config_and_tensors_come_back(config, tmp_path):
+    model = model_of(config)
+    write_folder(tmp_path / "m", model)
+    again = read_model(tmp_path / "m")
+    assert again.config == config
+    assert (again.family, again.tokenizer, again.chat_template) == ("eigenlm", None, None)
+    assert list(again.model.state_dict()) == list(model.state_dict())
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, again.model.state_dict()[name]), name
+    assert sum(again.storage.values()) == sum(parameter.nbytes for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("kind", [LowRankLinear, InterpolativeLinear])
+def test_low_rank_layers_come_back_as_such(tmp_path, kind):
+    model = model_of()
+    model.blocks[0].attention.query = kind.from_factors(torch.randn(8, 3), torch.randn(3, 8))
+    model.blocks[1].feed_forward.up = kind.from_factors(torch.randn(16, 5), torch.randn(5, 8), torch.randn(16))
+    write_folder(tmp_path / "m", model)
+    again = read_model(tmp_path / "m").model
+    assert type(again.blocks[1].feed_forward.up) is kind
+    assert again.blocks[1].feed_forward.up.rank == 5
+    ids = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        assert torch.equal(model(ids), again(ids))
+    assert "blocks.0.attention.query.A" in open_tensors(tmp_path / "m")
+
+
+def test_places_that_are_no_permutation_are_refused(tmp_path):
+    model = model_of()
+    model.blocks[0].attention.query = InterpolativeLinear.from_factors(torch.randn(8, 3), torch.randn(3, 8))
+    model.blocks[0].attention.query.place[0] = model.blocks[0].attention.query.place[1]
+    write_folder(tmp_path / "m", model)
+    with pytest.raises(CheckpointError, match=r"blocks\.0\.attention\.query\.place: expected each of 0 to 7 once"):
+        read_model(tmp_path / "m")
+
+
+def test_tokenizer_and_template_come_back(tmp_path, tiny_model):
+    ours = read_model(tiny_model)
+    write_folder(tmp_path / "m", ours.model, tokenizer=ours.tokenizer, chat_template=ours.chat_template)
+    again = read_model(tmp_path / "m")
+    assert again.tokenizer.fingerprint == ours.tokenizer.fingerprint
+    assert again.tokenizer.roles == ours.tokenizer.roles
+    assert again.chat_template == ours.chat_template
+
+
+def test_bfloat16_is_kept_in_the_file(tmp_path):
+    write_folder(tmp_path / "m", model_of().bfloat16())
+    assert list(read_model(tmp_path / "m").storage) == ["BF16"]
+
+
+def test_a_tensor_shared_by_two_layers_is_written_for_both(tmp_path):
+    model = model_of()
+    model.blocks[1].attention.query.weight = model.blocks[0].attention.query.weight
+    write_folder(tmp_path / "m", model)
+    tensors = open_tensors(tmp_path / "m")
+    assert torch.equal(tensors["blocks.0.attention.query.weight"], tensors["blocks.1.attention.query.weight"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("norm.weight"), "tensors norm.weight, got none"),
+        (lambda t: t.update(extra=torch.zeros(1)), "only the model's tensors, got extra"),
+        (lambda t: t.update({"norm.weight": torch.zeros(9)}), r"tensor norm.weight: expected sizes \(8,\), got \(9,\)"),
+        (lambda t: t.update({"norm.A": torch.zeros(2, 8)}), "linear layers, got 'norm'"),
+        (lambda t: t.update({"blocks.0.attention.query.A": torch.zeros(2)}), "two sizes"),
+        (lambda t: t["norm.weight"].fill_(torch.inf), "norm.weight: expected finite numbers, got 8"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_named(change, message, tmp_path):
+    write_folder(tmp_path / "m", model_of())
+    tensors = load_file(tmp_path / "m" / "model.safetensors")
+    change(tensors)
+    save_file(tensors, tmp_path / "m" / "model.safetensors")
+    with pytest.raises(CheckpointError, match=message):
+        read_model(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda c: c.update(version=2), CheckpointError, "version 1, got version 2; update eigenlm"),
+        (lambda c: c["model"].update(num_layer=3), ConfigError, "'num_layer'; did you mean 'num_layers'"),
+        (lambda c: c["model"].pop("d_model"), ConfigError, "'d_model'"),
+        (lambda c: c["model"].update(num_layers=10**9), CheckpointError, "1000000000 blocks"),
+        (lambda c: c["model"].update(d_model=2**62), CheckpointError, "sizes of tensors|expected sizes"),
+        (lambda c: c.pop("model"), ConfigError, "'vocab_size'"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused(change, error, message, tmp_path):
+    write_folder(tmp_path / "m", model_of())
+    values = json.loads((tmp_path / "m" / "config.json").read_text())
+    change(values)
+    (tmp_path / "m" / "config.json").write_text(json.dumps(values))
+    with pytest.raises(error, match=message) as caught:
+        read_model(tmp_path / "m")
+    assert "\n" not in str(caught.value)
+
+
+LLAMA = TransformerConfig(
+    vocab_size=512,
+    context_length=16,
+    d_model=64,
+    num_layers=1,
+    attention=AttentionConfig(num_heads=2, num_kv_heads=2, head_dim=32),
+    feed_forward=FeedForwardConfig(d_ff=64, activation="swiglu", bias=False),
+    norm=NormConfig(kind="rms"),
+    positions=PositionConfig(kind="rotary"),
+)
+WRITERS = {
+    "folder": lambda path: write_folder(path, model_of(LLAMA)),
+    "hugging_face": lambda path: write_hugging_face(path, model_of(LLAMA)),
+    "gguf": lambda path: write_gguf(path, model_of(LLAMA), storage="F32"),
+}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A disk of 64 kB where the tests may mount one, else a folder whose every sync says that the disk is full."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if shutil.which("mount") and subprocess.run(mount, capture_output=True, check=False).returncode == 0:
+        yield place
+        subprocess.run(["umount", str(place)], check=True)
+        return
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("eigenlm.files._sync", full)
+    yield place
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_full_disk_leaves_nothing_behind(kind, small_disk):
+    with pytest.raises(DataError, match="[Nn]o space left|writable place") as caught:
+        WRITERS[kind](small_disk / "m")
+    assert "\n" not in str(caught.value)
+    assert list(small_disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_limit_on_the_size_of_files_leaves_nothing_behind(kind, tmp_path):
+    program = (
+        "import resource, sys, pytest; sys.path.insert(0, sys.argv[1]);"
+        "from test_folder import WRITERS; from eigenlm.errors import DataError; from pathlib import Path;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "with pytest.raises(DataError): WRITERS[sys.argv[2]](Path(sys.argv[3]) / 'm')"
+    )
+    command = [sys.executable, "-c", program, str(Path(__file__).parent), kind, str(tmp_path)]
+    subprocess.run(command, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "hugging_face"])
+def test_a_folder_in_use_is_not_touched(kind, tmp_path):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "precious").write_text("text")
+    with pytest.raises(DataError, match="new or empty folder"):
+        WRITERS[kind](tmp_path / "m")
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["precious"]
