@@ -1,6 +1,7 @@
 """A transformer from a config and named tensors: built without memory, then given the tensors."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.model import DenseLinear, LowRankLinear, Transformer, TransformerConfig
+from eigenlm.model import DenseLinear, InterpolativeLinear, LowRankLinear, Transformer, TransformerConfig
 from eigenlm.progress import track
 
 
@@ -24,12 +25,25 @@ class _NoInitialisation(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def skeleton(config: TransformerConfig, ranks: Mapping[str, int] | None = None) -> Transformer:
+@dataclass(frozen=True)
+class Thin:
+    """That a linear layer is low-rank.
+
+    Attributes:
+        kind: the layer's class.
+        rank: its R.
+    """
+
+    kind: type[LowRankLinear] | type[InterpolativeLinear]
+    rank: int
+
+
+def skeleton(config: TransformerConfig, thin: Mapping[str, Thin] | None = None) -> Transformer:
     """The model on torch's meta device: names and sizes, no numbers.
 
     Args:
         config: what to build.
-        ranks: names of linear layers that are low-rank, and their R.
+        thin: names of linear layers that are low-rank, and how.
 
     Raises:
         CheckpointError: a name is not that of a linear layer, or sizes are beyond what a tensor can have.
@@ -41,18 +55,21 @@ def skeleton(config: TransformerConfig, ranks: Mapping[str, int] | None = None) 
             got = str(error).splitlines()[0]
             raise CheckpointError(explain("building the model", expected="sizes of tensors", got=got)) from error
         layers = dict(model.named_modules())
-        for name, rank in (ranks or {}).items():
+        for name, told in (thin or {}).items():
             dense = layers.get(name)
             if not isinstance(dense, DenseLinear):
                 raise CheckpointError(explain("low-rank layers", expected="names of linear layers", got=repr(name)))
-            thin = LowRankLinear(dense.in_features, dense.out_features, rank, bias=dense.bias is not None)
-            model.set_submodule(name, thin)
+            if not 0 <= told.rank <= dense.out_features:
+                expected = f"at most {dense.out_features}"
+                raise CheckpointError(explain(f"rank of {name}", expected=expected, got=told.rank))
+            layer = told.kind(dense.in_features, dense.out_features, told.rank, bias=dense.bias is not None)
+            model.set_submodule(name, layer)
     return model
 
 
-def parameter_shapes(model: Transformer) -> dict[str, tuple[int, ...]]:
-    """Every parameter of the model and its sizes."""
-    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+def tensor_shapes(model: Transformer) -> dict[str, tuple[int, ...]]:
+    """Every tensor that a file of the model holds, and its sizes."""
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
 def check_shapes(shapes: Mapping[str, tuple[int, ...]], tensors: TensorSource) -> None:
@@ -73,13 +90,23 @@ def fill(model: Transformer, tensors: TensorSource, *, dtype: torch.dtype, devic
         CheckpointError: a number is NaN or infinite.
     """
     state = {}
-    for name, _ in track(list(model.named_parameters()), "loading"):
+    for name in track(list(model.state_dict()), "loading"):
         tensor = tensors[name]
-        _check_finite(name, tensor)
-        state[name] = tensor.to(device=device, dtype=dtype)
+        if name.endswith(".place"):
+            _check_permutation(name, tensor)
+            state[name] = tensor.to(device=device)
+        else:
+            _check_finite(name, tensor)
+            state[name] = tensor.to(device=device, dtype=dtype)
     model.load_state_dict(state, strict=True, assign=True)
-    assert not any(parameter.is_meta for parameter in model.parameters())
+    assert not any(tensor.is_meta for tensor in model.state_dict().values())
     return model.eval()
+
+
+def _check_permutation(name: str, tensor: Tensor) -> None:
+    if tensor.dtype != torch.int64 or not torch.equal(tensor.sort().values, torch.arange(len(tensor))):
+        expected = f"each of 0 to {len(tensor) - 1} once"
+        raise CheckpointError(explain(f"tensor {name}", expected=expected, got="something else"))
 
 
 def _check_finite(name: str, tensor: Tensor) -> None:

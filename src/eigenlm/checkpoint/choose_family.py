@@ -9,7 +9,7 @@ from eigenlm.checkpoint.families import Dialect, differences
 from eigenlm.checkpoint.families.rope import FACTORS
 from eigenlm.checkpoint.renaming import TheirTensors, first_of
 from eigenlm.errors import ConfigError, EigenError, explain
-from eigenlm.model import LowRankLinear, Transformer, TransformerConfig
+from eigenlm.model import ThinLinear, Transformer, TransformerConfig
 
 
 def choose_family(
@@ -64,7 +64,7 @@ def dense_tensors(model: Transformer, *, multiply_out: bool) -> dict[str, Tensor
     Raises:
         ConfigError: the model has low-rank layers, and they were not to be multiplied out.
     """
-    thin = {name: layer for name, layer in model.named_modules() if isinstance(layer, LowRankLinear)}
+    thin = {name: layer for name, layer in model.named_modules() if isinstance(layer, ThinLinear)}
     if thin and not multiply_out:
         raise ConfigError(
             explain(
@@ -74,7 +74,7 @@ def dense_tensors(model: Transformer, *, multiply_out: bool) -> dict[str, Tensor
                 do="multiply them out (multiply_out=True), or write an eigenlm folder, which keeps them",
             )
         )
-    factors = {f"{name}.{factor}" for name in thin for factor in "AB"}
+    factors = {f"{name}.{part}" for name, layer in thin.items() for part in layer.state_dict() if part != "bias"}
     dense = {name: parameter for name, parameter in model.state_dict().items() if name not in factors}
     with torch.no_grad():
         return dense | {f"{name}.weight": layer.dense() for name, layer in thin.items()}

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from eigenlm.checkpoint.assemble import check_shapes, parameter_shapes, skeleton
+from eigenlm.checkpoint.assemble import Thin, check_shapes, skeleton, tensor_shapes
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.opened import Opened
 from eigenlm.checkpoint.renaming import first_of
@@ -14,7 +14,7 @@ from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokeniz
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import whole_folder
-from eigenlm.model import Transformer, TransformerConfig
+from eigenlm.model import InterpolativeLinear, LowRankLinear, Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
 
 FORMAT = "eigenlm"
@@ -36,8 +36,8 @@ def open_folder(folder: Path) -> Opened:
     tensors = open_safetensors(folder)
     if (blocks := config.num_layers + config.num_encoder_layers) > len(tensors):
         raise CheckpointError(explain(f"reading {folder}", expected=f"{blocks} blocks", got=f"{len(tensors)} tensors"))
-    model = skeleton(config, _ranks(tensors, folder))
-    shapes = parameter_shapes(model)
+    model = skeleton(config, _thin_layers(tensors, folder))
+    shapes = tensor_shapes(model)
     if missing := [name for name in shapes if name not in tensors]:
         expected = f"tensors {first_of(missing)}"
         raise CheckpointError(explain(f"reading {folder}", expected=expected, got="none of that name"))
@@ -73,9 +73,12 @@ def write_folder(
         (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
-def _ranks(tensors: TensorSource, folder: Path) -> dict[str, int]:
-    thin = {name.removesuffix(".A"): tensors.shape(name) for name in tensors if name.endswith(".A")}
-    for name, shape in thin.items():
+def _thin_layers(tensors: TensorSource, folder: Path) -> dict[str, Thin]:
+    """A layer with a tensor `A` is low-rank; with `K` beside it, told by rows of its own."""
+    found = {}
+    for factor in (name for name in tensors if name.endswith(".A")):
+        name, shape = factor.removesuffix(".A"), tensors.shape(factor)
         if len(shape) != 2:
-            raise CheckpointError(explain(f"reading {folder}", expected=f"{name}.A with two sizes", got=shape))
-    return {name: shape[0] for name, shape in thin.items()}
+            raise CheckpointError(explain(f"reading {folder}", expected=f"{factor} with two sizes", got=shape))
+        found[name] = Thin(InterpolativeLinear if f"{name}.K" in tensors else LowRankLinear, shape[0])
+    return found

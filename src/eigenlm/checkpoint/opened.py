@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from eigenlm.checkpoint.assemble import check_shapes, parameter_shapes, skeleton
+from eigenlm.checkpoint.assemble import check_shapes, skeleton, tensor_shapes
 from eigenlm.checkpoint.families import Dialect
 from eigenlm.checkpoint.renaming import OurTensors, find_places
 from eigenlm.checkpoint.tensors import TensorSource
@@ -47,7 +47,7 @@ def understand(
         CheckpointError: tensors are missing, too many, or of other sizes.
     """
     model = skeleton(config)
-    shapes = parameter_shapes(model)
+    shapes = tensor_shapes(model)
     tensors = OurTensors(source, find_places(dialect, shapes, source, path), config.attention.head_dim)
     check_shapes(shapes, tensors)
     return model, tensors

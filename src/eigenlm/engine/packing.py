@@ -17,6 +17,7 @@ from eigenlm.model import (
     InterpolativeLinear,
     LowRankLinear,
     MultiHeadAttention,
+    ThinLinear,
     Transformer,
 )
 from eigenlm.model.head import Head
@@ -181,7 +182,7 @@ def pack(module: nn.Module) -> nn.Module:
 
 def _runs_dense(layer: nn.Module | None) -> bool:
     """Whether a layer's matrix is best applied whole: it is dense, or so small that thin factors save no time."""
-    if isinstance(layer, (LowRankLinear, InterpolativeLinear)):
+    if isinstance(layer, ThinLinear):
         whole = layer.in_features * layer.out_features * layer.A.element_size()
         return whole - layer.num_bytes < _BYTES_A_CALL
     return isinstance(layer, DenseLinear)

@@ -4,7 +4,7 @@ from eigenlm.model.attention import AttentionConfig, CrossAttention, MultiHeadAt
 from eigenlm.model.block import Block, Memory
 from eigenlm.model.config import EmbeddingConfig, HeadConfig, TransformerConfig
 from eigenlm.model.feed_forward import FeedForward, FeedForwardConfig
-from eigenlm.model.linear import DenseLinear, InterpolativeLinear, LowRankLinear
+from eigenlm.model.linear import DenseLinear, InterpolativeLinear, LowRankLinear, ThinLinear
 from eigenlm.model.norms import NormConfig
 from eigenlm.model.positions import PositionConfig
 from eigenlm.model.transformer import Transformer
@@ -24,6 +24,7 @@ __all__ = [
     "MultiHeadAttention",
     "NormConfig",
     "PositionConfig",
+    "ThinLinear",
     "Transformer",
     "TransformerConfig",
 ]

@@ -4,4 +4,6 @@ from eigenlm.model.linear.dense import DenseLinear
 from eigenlm.model.linear.interpolative import InterpolativeLinear
 from eigenlm.model.linear.low_rank import LowRankLinear
 
-__all__ = ["DenseLinear", "InterpolativeLinear", "LowRankLinear"]
+ThinLinear = LowRankLinear | InterpolativeLinear
+
+__all__ = ["DenseLinear", "InterpolativeLinear", "LowRankLinear", "ThinLinear"]
