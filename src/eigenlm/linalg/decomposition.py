@@ -123,7 +123,13 @@ def _blocks(tall: Tensor, exponent: int) -> Iterator[Tensor]:
 
 def _exponent(W: Tensor) -> int:
     """The power of two to divide by, exactly, so that squares of float64 entries neither overflow nor vanish."""
+    # The largest magnitude is NaN or infinite exactly when some entry is, and costs no copy of W.
     peak = torch.linalg.vector_norm(W, math.inf, dtype=torch.float64).item()
+    if not math.isfinite(peak):
+        count = W.numel() - int(W.isfinite().sum())
+        raise DataError(
+            explain("singular values", expected="finite numbers", got=f"{count} NaN or infinite of {W.numel()}")
+        )
     return max(-1000, min(1000, math.frexp(peak)[1]))
 
 
@@ -132,7 +138,3 @@ def _check(W: Tensor, operation: str) -> None:
         raise ShapeError(explain(operation, expected="a matrix (..., m, n) that is not empty", got=tuple(W.shape)))
     if not W.is_floating_point():
         raise DataError(explain(operation, expected="floating-point numbers", got=W.dtype, do="convert with .float()"))
-    # The largest magnitude is NaN or infinite exactly when some entry is, and costs no copy of W.
-    if not torch.linalg.vector_norm(W.detach(), math.inf, dtype=torch.float64).isfinite():
-        count = W.numel() - int(W.isfinite().sum())
-        raise DataError(explain(operation, expected="finite numbers", got=f"{count} NaN or infinite of {W.numel()}"))

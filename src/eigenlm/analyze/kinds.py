@@ -1,0 +1,24 @@
+"""Which layer a matrix belongs to, and which kind of matrix it is there, read from its name."""
+
+import re
+
+_LAYER = re.compile(r"(?<![^.])\d+(?![^.])")
+
+
+def layer_of(name: str) -> int | None:
+    """The first number that stands alone in a dotted name, or None.
+
+    >>> layer_of("blocks.12.attention.query"), layer_of("embedding.token")
+    (12, None)
+    """
+    found = _LAYER.search(name)
+    return None if found is None else int(found[0])
+
+
+def kind_of(name: str) -> str:
+    """The name with its layer left open: what matrices of the same role share.
+
+    >>> kind_of("blocks.12.attention.query")
+    'blocks.*.attention.query'
+    """
+    return _LAYER.sub("*", name, count=1)
