@@ -1,13 +1,15 @@
 """What a change of the matrices will cost, told before it is made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from eigenlm.compress.hooks import Hooks, backward_of_sampled_labels, quick_products
+from eigenlm.compress.hooks import logits_of, quick_products
+from eigenlm.compress.linears import linears
 from eigenlm.progress import track
 
 
@@ -20,37 +22,46 @@ class Forecast:
     high: float
 
 
-def forecast(
-    module: nn.Module, changes: Mapping[str, Float[Tensor, "m n"]], windows: Int[Tensor, "B T"], *, seed: int = 1
-) -> Forecast:
-    """Half the Fisher quadratic form of a change, on text that the change was not fitted to.
+@torch.no_grad()
+def forecast(module: nn.Module, changes: Mapping[str, Float[Tensor, "m n"]], windows: Int[Tensor, "B T"]) -> Forecast:
+    """Try a change on text that it was not fitted to; the module comes back as it was.
 
-    With y = W x and labels drawn from the model, a change D of one matrix raises the nll to second order by
-    1/2 E[(g . D x)^2], g being the gradient at y; changes of different matrices are taken to act independently.
-    Per token this needs D x beside W x and no Gram. The interval is the bootstrap's over windows.
+    The second-order closed form 1/2 E[(g . D x)^2] was tried first and is 20 to 45 % too low where the cost passes
+    .03 nats (docs/log.md); a trial takes less time and has no such limit. The interval is the paired bootstrap's.
 
     Args:
         module: the model before the change.
-        changes: D of each linear layer that changes.
+        changes: D, to be added to the matrix of each layer that changes.
         windows: (B, T) token ids.
-        seed: of the sampled labels.
     """
-    generator = torch.Generator(windows.device).manual_seed(seed)
-    costs: list[float] = []
-
-    def felt(name: str, x: Tensor, gradient: Tensor) -> None:
-        if name in changes:
-            effect = (x.to(gradient.dtype) @ changes[name].mT.to(gradient.dtype)).float()
-            costs[-1] += float((gradient.float() * effect).sum(dim=1).square().sum()) / 2
-
-    with quick_products(windows.device), Hooks(module, lambda *_: None, felt):
-        for window in track(windows, "forecasting"):
-            costs.append(0.0)
-            backward_of_sampled_labels(module, window[None], generator)
-    return _interval(torch.tensor(costs, dtype=torch.float64) / windows.shape[1])
+    before_B = _nll(module, windows)
+    with _changed(module, changes):
+        after_B = _nll(module, windows)
+    difference_B = after_B - before_B
+    picked = torch.randint(len(windows), (2000, len(windows)), generator=torch.Generator().manual_seed(0))
+    means = difference_B[picked].mean(dim=1)
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Forecast(nll_increase=float(difference_B.mean()), low=low, high=high)
 
 
-def _interval(costs_B: Tensor, draws: int = 2000) -> Forecast:
-    picked = torch.randint(len(costs_B), (draws, len(costs_B)), generator=torch.Generator().manual_seed(0))
-    low, high = costs_B[picked].mean(dim=1).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Forecast(nll_increase=float(costs_B.mean()), low=low, high=high)
+@contextmanager
+def _changed(module: nn.Module, changes: Mapping[str, Tensor]) -> Iterator[None]:
+    layers = linears(module)
+    before = {name: layers[name].weight.data for name in changes}
+    try:
+        for name, change in changes.items():
+            layers[name].weight.data = before[name] + change
+        yield
+    finally:
+        for name, weight in before.items():
+            layers[name].weight.data = weight
+
+
+def _nll(module: nn.Module, windows: Tensor) -> Tensor:
+    """Mean nats per token of each window."""
+    nll = []
+    with quick_products(windows.device):
+        for ids_T in track(windows, "trying"):
+            logits_TV = logits_of(module, ids_T[None])[0, :-1].float()
+            nll.append(nn.functional.cross_entropy(logits_TV, ids_T[1:]).double().cpu())
+    return torch.stack(nll)

@@ -27,11 +27,11 @@ class Hooks:
     Args:
         module: whose layers are watched.
         seen: called with a layer's name and its input (rows, in) at each forward pass.
-        felt: called with a layer's name, that input, and the gradient at its output (rows, out) at each backward pass.
+        felt: called with a layer's name and the gradient at its output (rows, out) at each backward pass.
     """
 
     def __init__(
-        self, module: nn.Module, seen: Callable[[str, Tensor], None], felt: Callable[[str, Tensor, Tensor], None]
+        self, module: nn.Module, seen: Callable[[str, Tensor], None], felt: Callable[[str, Tensor], None]
     ) -> None:
         self._module, self._seen, self._felt = module, seen, felt
 
@@ -54,8 +54,7 @@ class Hooks:
             self._seen(name, inputs[0])
             # With frozen parameters the graph begins at the first layers' outputs.
             output = output if output.requires_grad else output.detach().requires_grad_()
-            x_CI = inputs[0].detach().flatten(0, -2)
-            output.register_hook(lambda g: self._felt(name, x_CI, g.flatten(0, -2)))
+            output.register_hook(lambda g: self._felt(name, g.flatten(0, -2)))
             return output
 
         return hook

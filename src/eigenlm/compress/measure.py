@@ -59,7 +59,7 @@ def measure(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0) ->
             _add(found.input_grams, name, x.detach().flatten(0, -2))
         found.input_of[name] = owner
 
-    def felt(name: str, _: Tensor, gradient: Tensor) -> None:
+    def felt(name: str, gradient: Tensor) -> None:
         _add(found.output_grams, name, gradient)
 
     with quick_products(windows.device), Hooks(module, seen, felt):

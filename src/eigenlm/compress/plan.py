@@ -194,7 +194,7 @@ def plan(
         model=model,
         keep=keep,
         actions=tuple(actions),
-        forecast=forecast(module, changes, apart, seed=seed + 1),
+        forecast=forecast(module, changes, apart),
         calibration=Calibration(text=text, tokens=fitted.numel(), held_out_tokens=apart.numel(), seed=seed),
         factors=factors,
     )
