@@ -6,6 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import gguf_bytes as g
 import numpy as np
 import pytest
 import tiny_transformers
@@ -141,6 +142,13 @@ def test_an_architecture_that_is_not_known(tmp_path):
     (tmp_path / "m.gguf").write_bytes(content.replace(b"qwen3", b"mamba"))
     with pytest.raises(CheckpointError, match="llama, qwen2, qwen3, gpt2, bert, got 'mamba'"):
         read_model(tmp_path / "m.gguf")
+
+
+def test_one_part_of_a_split_file_is_refused(tmp_path):
+    part = g.gguf([g.entry("general.architecture", g.STRING, "llama"), g.entry("split.count", g.U16, 3)])
+    (tmp_path / "m-00001-of-00003.gguf").write_bytes(part)
+    with pytest.raises(CheckpointError, match="one part of several; join the parts first"):
+        read_model(tmp_path / "m-00001-of-00003.gguf")
 
 
 def test_scaling_that_is_not_computed_is_refused(tmp_path):

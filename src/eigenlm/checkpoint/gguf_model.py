@@ -25,6 +25,11 @@ def open_gguf(path: Path) -> Opened:
         raise CheckpointError(
             explain(f"reading {path}", expected=f"an architecture of {', '.join(GGUF)}", got=repr(architecture))
         )
+    if file.metadata.get("split.count", 1) != 1:
+        do = "join the parts first: llama-gguf-split --merge FIRST-PART OUT"
+        raise CheckpointError(
+            explain(f"reading {path}", expected="a whole GGUF file", got="one part of several", do=do)
+        )
     prefix = f"{architecture}."
     values = {key.removeprefix(prefix): value for key, value in file.metadata.items() if key.startswith(prefix)}
     config = dialect.config(values, file)

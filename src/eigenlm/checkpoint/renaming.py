@@ -83,7 +83,8 @@ class TheirTensors(TensorSource):
     def __getitem__(self, name: str) -> Tensor:
         sources = sorted(self._entries[name], key=lambda source: source[1].part or 0)
         place = sources[0][1]
-        tensor = torch.cat([self._tensors[ours].detach() for ours, _ in sources])
+        parts = [self._tensors[ours].detach() for ours, _ in sources]
+        tensor = torch.cat(parts) if len(parts) > 1 else parts[0]
         if place.paired:
             tensor = tensor.unflatten(0, (-1, 2, self._head_dim // 2)).transpose(1, 2).flatten(0, 2)
         if place.transposed and tensor.dim() == 2:
@@ -113,25 +114,16 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
         CheckpointError: a tensor is missing, or one is there that the model has no use for.
     """
     bare = not any(name.startswith(dialect.prefix) for name in source)
-    twins = {ours: twin for twin, ours in dialect.twins.items()}
-
-    def spellings(name: str, also: str | None) -> Iterator[str]:
-        yield name
-        if also is not None:
-            yield also
-        if name in twins:
-            yield twins[name]
-        for ending, old in _OLD_ENDINGS.items():
-            if name.endswith(ending):
-                yield name.removesuffix(ending) + old
-
-    places, missing = {}, []
-    for parameter in parameters:
-        place = dialect.place(parameter)
-        wanted = place.name.removeprefix(dialect.prefix) if bare else place.name
-        found = next((name for name in spellings(wanted, place.also) if name in source), None)
+    places = {parameter: dialect.place(parameter) for parameter in parameters}
+    if bare:
+        places = {ours: replace(place, name=place.name.removeprefix(dialect.prefix)) for ours, place in places.items()}
+    wanted = {place.name for place in places.values()}
+    alone = {ours: twin for twin, ours in dialect.twins.items() if twin not in wanted}
+    missing = []
+    for parameter, place in places.items():
+        found = next((name for name in _spellings(place, alone) if name in source), None)
         if found is None:
-            missing.append(wanted)
+            missing.append(place.name)
         else:
             places[parameter] = replace(place, name=found)
     if missing:
@@ -145,6 +137,18 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
         got = f"{first_of(unexpected)}, which a {dialect.family} model of this config does not have"
         raise CheckpointError(explain(f"reading {path}", expected="only tensors of the model", got=got))
     return places
+
+
+def _spellings(place: Place, alone: Mapping[str, str]) -> Iterator[str]:
+    """The names under which files hold a tensor, the usual one first."""
+    yield place.name
+    if place.also is not None:
+        yield place.also
+    if place.name in alone:
+        yield alone[place.name]
+    for ending, old in _OLD_ENDINGS.items():
+        if place.name.endswith(ending):
+            yield place.name.removesuffix(ending) + old
 
 
 def _is_copy(name: str, dialect: Dialect, source: TensorSource, *, bare: bool) -> bool:

@@ -24,7 +24,10 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
             plain = plain.clone()
         seen.add(plain.untyped_storage().data_ptr())
         alone[name] = plain
+    path.touch()
+    mode = path.stat().st_mode
     try:
         save_file(alone, path, metadata={"format": "pt"})
+        path.chmod(mode)  # safetensors lets only the owner read it
     except SafetensorError as error:
         raise OSError(errno.EIO, str(error)) from error

@@ -79,12 +79,10 @@ class Dialect:
             CheckpointError: a value asks for something that eigenlm does not compute.
             ConfigError: a value is missing, of a wrong type, or makes no model.
         """
+        where = f"reading a {self.family} model"
         for key, only in self.fixed.items():
             if values.get(key) not in (None, only):
-                raise CheckpointError(
-                    explain(f"reading a {self.family} model", expected=f"{key} = {only!r}", got=repr(values[key])[:80])
-                )
-        where = f"reading a {self.family} model"
+                raise CheckpointError(explain(where, expected=f"{key} = {only!r}", got=repr(values[key])[:80]))
         try:
             absent = {key: value for key, value in self.defaults(values).items() if values.get(key) is None}
             values = {**values, **absent}
