@@ -39,6 +39,10 @@ class Story:
             table.add_row(*row)
         self.console.print(Padding(table, (0, 0, 1, 2)))
 
+    def show(self, table: Table) -> None:
+        """A table made elsewhere."""
+        self.console.print(Padding(table, (0, 0, 1, 0)))
+
     def quote(self, question: str, answer: Iterator[str]) -> str:
         """A question and its answer, printed as it comes; gives the whole answer."""
         self.console.print(f"  [bold]>[/] {question}\n  ", end="", highlight=False)

@@ -1,0 +1,68 @@
+"""`eigenlm apply`."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from eigenlm.cli.options import Compute, Json, Out, read_text
+from eigenlm.cli.output import print_json
+
+if TYPE_CHECKING:
+    from eigenlm.compress import Plan
+    from eigenlm.language_model import LanguageModel
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Carry a plan out and write the smaller model; with --text, measure the effect beside the forecast."""
+
+    plan: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PLAN", help="What `eigenlm plan` wrote.")]
+    out: Out
+    text: Annotated[
+        Path | None, tyro.conf.arg(metavar="PATH", help="Text to measure on, which the plan did not see.")
+    ] = None
+    json: Json = False
+    compute: Compute = field(default_factory=Compute)
+
+    def run(self) -> None:
+        """Apply, write, and say what changed."""
+        import eigenlm
+        from eigenlm.compress import Plan
+
+        plan = Plan.load(self.plan)
+        small = eigenlm.apply(plan, dtype=self.compute.dtype, device=self.compute.device)
+        small.save(self.out)
+        figures: dict[str, Any] = {
+            "out": self.out,
+            "num_params": sum(parameter.numel() for parameter in small.model.parameters()),
+            "num_bytes": sum(parameter.nbytes for parameter in small.model.parameters()),
+            "forecast": plan.forecast,
+        }
+        if self.text is not None:
+            figures["measured"] = self._measured(plan, small, read_text(self.text))
+        print_json(figures) if self.json else _print(figures)
+
+    def _measured(self, plan: "Plan", small: "LanguageModel", text: str) -> dict[str, Any]:
+        from eigenlm.tasks import nll_increase, perplexity
+
+        window = min(1024, small.config.context_length)
+        before = perplexity(self.compute.load(plan.model), text, window=window)
+        after = perplexity(small, text, window=window)
+        return {
+            "increase": nll_increase(before, after),
+            "perplexity_before": before.perplexity,
+            "perplexity_after": after.perplexity,
+        }
+
+
+def _print(figures: dict[str, Any]) -> None:
+    cost = figures["forecast"]
+    print(f"{figures['out']}: {figures['num_params']:,} parameters, {figures['num_bytes']:,} bytes")
+    print(f"forecast     {cost.nll_increase:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
+    if "measured" in figures:
+        measured = figures["measured"]
+        gap = measured["increase"]
+        print(f"measured     {gap.nll:+.4f} nats a token, {gap.low:+.4f} to {gap.high:+.4f}")
+        print(f"perplexity   {measured['perplexity_before']:.3f} -> {measured['perplexity_after']:.3f}")

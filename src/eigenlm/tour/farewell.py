@@ -1,0 +1,49 @@
+"""Step 6: what stays: a smaller model, a report, and three commands."""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from eigenlm.analyze import Analysis
+from eigenlm.analyze.report import PlannedRank, Report, write_report
+from eigenlm.compress import Plan
+from eigenlm.files import whole_folder
+from eigenlm.tour.act import Shrunk
+from eigenlm.tour.story import Story
+
+
+def farewell(story: Story, model: str, analysis: Analysis, plan: Plan, shrunk: Shrunk, out: Path) -> list[str]:
+    """Write the smaller model and the report into `out`, whole or not at all; give the next commands."""
+    story.step("Keep it", "The smaller model is a folder like any other; the report is one file that needs no network.")
+    planned = tuple(
+        PlannedRank(name=action.name, rank=action.rank, num_params=action.num_params, loss=action.loss)
+        for action in plan.actions
+    )
+    report = Report(title=Path(model).name, analysis=analysis, model=model, plan=planned, before_after=shrunk.effect)
+    with whole_folder(out) as folder:
+        shrunk.lm.save(folder / "smaller")
+        write_report(report, folder / "report.html")
+    story.say(f"[bold]{out / 'report.html'}[/]\n[bold]{out / 'smaller'}[/]")
+    commands = next_commands(out)
+    story.say("Next, for example:\n" + "\n".join(f"  {command}" for command in commands))
+    return commands
+
+
+def next_commands(out: Path) -> list[str]:
+    """Three command lines that work as they stand, from here."""
+    smaller, page = shlex.quote(str(out / "smaller")), shlex.quote(str(out / "smaller.html"))
+    return [
+        f"{_eigenlm()} chat {smaller}",
+        f"{_eigenlm()} analyze {smaller} --out {page}",
+        f"{_eigenlm()} tour --keep 0.8",
+    ]
+
+
+def _eigenlm() -> str:
+    """How to call this installation from here: by name where that finds it, else by path."""
+    program = Path(sys.executable).with_name("eigenlm")
+    if shutil.which("eigenlm") == str(program) or not program.exists():
+        return "eigenlm"
+    return shlex.quote(os.path.relpath(program))

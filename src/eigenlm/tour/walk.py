@@ -1,0 +1,79 @@
+"""The six steps in order."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from eigenlm.analyze.report import BeforeAfter
+from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.tour.act import act
+from eigenlm.tour.decide import decide
+from eigenlm.tour.farewell import farewell
+from eigenlm.tour.look import look
+from eigenlm.tour.meet import ask, meet
+from eigenlm.tour.story import Story
+from eigenlm.tour.survey import survey
+from eigenlm.tour.texts import read_texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journey:
+    """What a tour found and left behind.
+
+    Attributes:
+        model: that was looked at.
+        keep: fraction of the linear layers' numbers that the plan could keep.
+        effect: forecast and measurement.
+        smaller: folder of the smaller model.
+        report: the page.
+        next_commands: three command lines to go on with.
+        seconds: the whole tour took.
+    """
+
+    model: str
+    keep: float
+    effect: BeforeAfter
+    smaller: Path
+    report: Path
+    next_commands: tuple[str, ...]
+    seconds: float
+
+
+def walk(story: Story, *, model: str, keep: float, text: Path | None, out: Path) -> Journey:
+    """See, decide, act and measure on one model.
+
+    Args:
+        story: where to tell it.
+        model: a decoder, as `eigenlm.load` takes it.
+        keep: fraction of the linear layers' numbers to keep, in (0, 1].
+        text: a file or folder to calibrate and measure on; None for the documentation inside Python.
+        out: a new or empty folder for what stays.
+
+    Raises:
+        ConfigError: `keep` outside (0, 1], or a model that is no decoder.
+        DataError: `out` is in use, or the text cannot be read.
+    """
+    start = time.perf_counter()
+    if not 0.0 < keep <= 1.0:
+        raise ConfigError(explain("keep", expected="a fraction in (0, 1]", got=keep))
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(
+            explain(f"writing {out}", expected="a new or empty folder", got="one in use", do="choose another")
+        )
+    texts = read_texts(text)
+    lm = meet(story, model)
+    answer = ask(story, lm)
+    look(story, lm)
+    analysis = survey(story, model)
+    plan = decide(story, lm, texts, keep)
+    shrunk = act(story, lm, plan, texts, answer)
+    commands = farewell(story, model, analysis, plan, shrunk, out)
+    return Journey(
+        model=model,
+        keep=keep,
+        effect=shrunk.effect,
+        smaller=out / "smaller",
+        report=out / "report.html",
+        next_commands=tuple(commands),
+        seconds=time.perf_counter() - start,
+    )
