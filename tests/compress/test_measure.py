@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from eigenlm.compress import forecast, linears, measure
+from eigenlm.compress.hooks import _drawn
 from eigenlm.errors import ConfigError, DataError
 from tests.model.test_transformer import LLAMA, build, ids
 
@@ -35,7 +36,7 @@ def _inputs_and_gradients(model, windows, seed):
         )
     for window in windows:
         logits = model(window[None])[0]
-        labels = torch.multinomial(logits.detach().softmax(-1), 1, generator=generator)[:, 0]
+        labels = _drawn(logits.detach(), generator)
         F.cross_entropy(logits, labels, reduction="sum").backward()
     rows = {name: torch.cat([x.flatten(0, -2) for x in xs]).double() for name, xs in inputs.items()}
     felt = {name: torch.cat([y.grad.flatten(0, -2) for y in ys]).double() for name, ys in gradients.items()}
@@ -53,6 +54,13 @@ def test_grams_equal_sums_over_stored_activations():
         torch.testing.assert_close(found.output_grams[name].double(), want, rtol=1e-4, atol=1e-6)  # float32 sums
         want = rows[name].mT @ rows[name] / 36
         torch.testing.assert_close(found.input_gram(name).double(), want, rtol=1e-4, atol=1e-6)
+
+
+def test_labels_follow_the_model():
+    logits = torch.log(torch.tensor([0.5, 0.0, 0.3, 0.2])).expand(4000, 4)
+    counts = torch.bincount(_drawn(logits, torch.Generator().manual_seed(0)), minlength=4) / 4000
+    torch.testing.assert_close(counts, torch.tensor([0.5, 0.0, 0.3, 0.2]), rtol=0, atol=0.032)  # 4 standard errors
+    assert counts[1] == 0
 
 
 def test_layers_with_one_input_share_its_gram():

@@ -67,5 +67,11 @@ def backward_of_sampled_labels(module: nn.Module, ids: Tensor, generator: torch.
     """
     with torch.enable_grad():
         logits_CV = logits_of(module, ids).flatten(0, -2).float()
-        labels_C = torch.multinomial(logits_CV.detach().softmax(dim=-1), 1, generator=generator)[:, 0]
-        nn.functional.cross_entropy(logits_CV, labels_C, reduction="sum").backward()
+        nn.functional.cross_entropy(logits_CV, _drawn(logits_CV.detach(), generator), reduction="sum").backward()
+
+
+def _drawn(logits_CV: Tensor, generator: torch.Generator) -> Tensor:
+    """A label of each row by its inverse distribution function; `torch.multinomial` draws V numbers a row instead."""
+    cumulated_CV = logits_CV.softmax(dim=-1).cumsum(dim=-1)
+    u_C1 = torch.rand(len(logits_CV), 1, generator=generator, device=logits_CV.device) * cumulated_CV[:, -1:]
+    return torch.searchsorted(cumulated_CV, u_C1, right=True)[:, 0].clamp_max(logits_CV.shape[1] - 1)
