@@ -39,7 +39,7 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
     story.step(
         "Act, and measure",
         "Every planned matrix W becomes a product of two thin ones, stored in R (m + n - R) numbers instead of m n."
-        " Then the same text, which the plan never saw, is scored by both models, and both are asked the same question.",
+        " Then both models score the same text, which the plan never saw, and answer the same question.",
     )
     small = apply(plan, device=lm.device.type)
     window = min(1024, lm.config.context_length)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from statistics import median
 
+from rich.markup import escape
+
 from eigenlm.analyze.kinds import kind_of
 from eigenlm.compress import Action, Plan
 from eigenlm.language_model import LanguageModel
@@ -15,7 +17,7 @@ def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
     """Plan a low-rank compression and print its forecast."""
     story.step(
         "Decide what to cut",
-        f"The weights alone do not say what matters; what flows through them does. On {texts.source}, measure what each"
+        f"The weights alone do not say what matters; what flows through them does. On {escape(texts.source)}, measure what each"
         " matrix is fed (the Gram of its inputs) and how much the loss feels its outputs (the Gram of their gradients)."
         f" In that metric each matrix has a best approximation of every rank. One budget, {keep:.0%} of the numbers, is"
         " then spent where it saves most loss; leaving a matrix dense is one of the offers.",
@@ -25,8 +27,9 @@ def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
     for action in made.actions:
         kinds.setdefault(kind_of(action.name), []).append(action)
     story.table(
-        ["matrix", "left dense", "full rank", "median rank kept", "lowest", "numbers kept"],
+        ["matrix", "left dense", "full rank", "median kept", "lowest", "numbers"],
         [_row(kind, actions) for kind, actions in kinds.items()],
+        gap=2,
     )
     cost = made.forecast
     story.say(
@@ -40,7 +43,7 @@ def _row(kind: str, actions: Sequence[Action]) -> list[str]:
     ranks = [action.rank for action in actions if action.rank is not None]
     before = sum(action.rows * action.columns for action in actions)
     return [
-        kind,
+        kind.removeprefix("blocks.*."),
         f"{len(actions) - len(ranks)} of {len(actions)}",
         str(min(actions[0].rows, actions[0].columns)),
         f"{median(ranks):.0f}" if ranks else "-",

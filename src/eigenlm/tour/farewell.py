@@ -6,6 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from rich.markup import escape
+
 from eigenlm.analyze import Analysis
 from eigenlm.analyze.report import PlannedRank, Report, write_report
 from eigenlm.compress import Plan
@@ -25,9 +27,9 @@ def farewell(story: Story, model: str, analysis: Analysis, plan: Plan, shrunk: S
     with whole_folder(out) as folder:
         shrunk.lm.save(folder / "smaller")
         write_report(report, folder / "report.html")
-    story.say(f"[bold]{out / 'report.html'}[/]\n[bold]{out / 'smaller'}[/]")
+    story.say(f"[bold]{escape(str(out / 'report.html'))}[/]\n[bold]{escape(str(out / 'smaller'))}[/]")
     commands = next_commands(out)
-    story.say("Next, for example:\n" + "\n".join(f"  {command}" for command in commands))
+    story.say("Next, for example:\n" + "\n".join(f"  {escape(command)}" for command in commands))
     return commands
 
 

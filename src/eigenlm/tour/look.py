@@ -7,27 +7,26 @@ from eigenlm.tour.inside import Inside, look_inside
 from eigenlm.tour.story import Story
 
 SENTENCE = "The cat chased the mouse because it was hungry, and then the cat"
+# As many columns as a terminal of 80 characters has room for.
+_SHOWN = 14
 
 
 def look(story: Story, lm: LanguageModel) -> Inside:
     """Print the shapes and a few numbers of each stage."""
     story.step(
         "One sentence as matrices",
-        f'"{SENTENCE}" on its way through the model. T is the number of tokens; the other letters are as above.',
+        f'"{SENTENCE}" on its way through the model. T is the number of tokens; the other letters are as above. Queries'
+        " say what a token looks for, keys what it offers to be found by, values what it gives when it is found.",
     )
     seen = look_inside(lm, SENTENCE)
     story.table(
         ["stage", "shape", "first numbers"],
         [
-            ["token ids", _shape(seen.ids, "T"), " ".join(map(str, seen.ids[:8].tolist()))],
-            ["embeddings: a row of the table for each id", _shape(seen.embedding, "T D"), _numbers(seen.embedding)],
-            [
-                f"queries of layer {seen.layer}: what a token looks for",
-                _shape(seen.query, "T H K"),
-                _numbers(seen.query),
-            ],
-            ["keys: what a token offers to be found by", _shape(seen.key, "T G K"), _numbers(seen.key)],
-            ["values: what a token gives when it is found", _shape(seen.value, "T G K"), _numbers(seen.value)],
+            ["token ids", _shape(seen.ids, "T"), " ".join(map(str, seen.ids[:4].tolist())) + " ..."],
+            ["embeddings", _shape(seen.embedding, "T D"), _numbers(seen.embedding)],
+            [f"queries of layer {seen.layer}", _shape(seen.query, "T H K"), _numbers(seen.query)],
+            [f"keys of layer {seen.layer}", _shape(seen.key, "T G K"), _numbers(seen.key)],
+            [f"values of layer {seen.layer}", _shape(seen.value, "T G K"), _numbers(seen.value)],
             ["logits of the next token", _shape(seen.logits, "V"), _numbers(seen.logits)],
         ],
     )
@@ -49,19 +48,20 @@ def look(story: Story, lm: LanguageModel) -> Inside:
 
 
 def _print_attention(story: Story, seen: Inside) -> None:
-    names = [token.strip() or repr(token) for token in seen.tokens]
-    rows = [
-        [name, *(f"{100 * weight:.0f}" if weight >= 0.005 else "." for weight in row[: t + 1].tolist())]
-        + [""] * (len(names) - t - 1)
-        for t, (name, row) in enumerate(zip(names, seen.weights))
-    ]
-    story.table(["", *(name[:5] for name in names)], rows)
+    """The last tokens' rows and columns; a weight below half a per cent is a dot."""
+    first = max(0, len(seen.tokens) - _SHOWN)
+    names = [token.strip() or repr(token) for token in seen.tokens[first:]]
+    rows = []
+    for t, name in enumerate(names):
+        weights = seen.weights[first + t, first : first + t + 1].tolist()
+        row = [f"{100 * weight:.0f}" if weight >= 0.005 else "." for weight in weights]
+        rows.append([name[:8], *row, *[""] * (len(names) - t - 1)])
+    story.table(["", *(name[:4] for name in names)], rows, gap=1)
 
 
 def _shape(tensor: torch.Tensor, letters: str) -> str:
-    sizes = zip(letters.split(), tensor.shape)
-    return " x ".join(f"{letter} {size:,}" for letter, size in sizes)
+    return " x ".join(f"{letter} {size:,}" for letter, size in zip(letters.split(), tensor.shape))
 
 
 def _numbers(tensor: torch.Tensor) -> str:
-    return " ".join(f"{number:+.2f}" for number in tensor.flatten()[:4].tolist()) + " ..."
+    return " ".join(f"{number:+.2f}" for number in tensor.flatten()[:3].tolist()) + " ..."

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
@@ -27,21 +28,17 @@ class Story:
         self.say(why)
 
     def say(self, text: str) -> None:
-        """A paragraph."""
+        """A paragraph, with rich's markup."""
         self.console.print(Padding(text, (0, 0, 1, 0)), highlight=False)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Figures; the first column is words."""
-        table = Table(box=None, header_style="dim", padding=(0, 3, 0, 0))
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], gap: int = 3) -> None:
+        """Figures with `gap` spaces between columns; the first column is words."""
+        table = Table(box=None, header_style="dim", padding=(0, gap, 0, 0))
         for i, column in enumerate(columns):
-            table.add_column(column, justify="left" if i == 0 else "right")
+            table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         self.console.print(Padding(table, (0, 0, 1, 2)))
-
-    def show(self, table: Table) -> None:
-        """A table made elsewhere."""
-        self.console.print(Padding(table, (0, 0, 1, 0)))
 
     def quote(self, question: str, answer: Iterator[str]) -> str:
         """A question and its answer, printed as it comes; gives the whole answer."""

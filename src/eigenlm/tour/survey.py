@@ -1,8 +1,13 @@
 """Step 3: the spectrum of every matrix."""
 
-from eigenlm.analyze import Analysis, analyze
+from collections.abc import Sequence
+from statistics import median
+
+from rich.markup import escape
+
+from eigenlm.analyze import Analysis, MatrixSpectrum, analyze
 from eigenlm.analyze.findings import findings
-from eigenlm.analyze.table import kind_table
+from eigenlm.analyze.kinds import kind_of
 from eigenlm.checkpoint import open_tensors
 from eigenlm.tour.story import Story
 
@@ -15,7 +20,31 @@ def survey(story: Story, model: str) -> Analysis:
         " nearly all of the energy (the sum of their squares), the matrix could be told in far fewer numbers.",
     )
     analysis = analyze(open_tensors(model))
-    story.show(kind_table(analysis))
+    kinds: dict[str, list[MatrixSpectrum]] = {}
+    for matrix in analysis.matrices:
+        kinds.setdefault(kind_of(matrix.name), []).append(matrix)
+    story.say(
+        f"The {len(analysis.matrices)} matrices by kind, each figure the median over the layers. Stable and effective rank"
+        " count the directions that carry weight; 99 % is the rank that keeps so much energy, of the full rank; condition"
+        " is the largest singular value over the smallest."
+    )
+    story.table(
+        ["matrix", "count", "stable", "effective", "99 %", "full", "condition"],
+        [_row(kind, matrices) for kind, matrices in kinds.items()],
+        gap=2,
+    )
     for finding in findings(analysis):
-        story.say(f"[bold]{finding.heading}.[/] {finding.text}")
+        story.say(f"[bold]{finding.heading}.[/] {escape(finding.text)}")
     return analysis
+
+
+def _row(kind: str, matrices: Sequence[MatrixSpectrum]) -> list[str]:
+    return [
+        kind.removeprefix("blocks.*."),
+        str(len(matrices)),
+        f"{median(matrix.stable_rank for matrix in matrices):.1f}",
+        f"{median(matrix.effective_rank for matrix in matrices):.0f}",
+        f"{median(matrix.rank_99 for matrix in matrices):.0f}",
+        f"{len(matrices[0].singular_values)}",
+        f"{median(matrix.condition_number for matrix in matrices):,.0f}",
+    ]
