@@ -211,7 +211,7 @@ def test_a_full_disk_leaves_nothing_behind(kind, small_disk):
 def test_a_limit_on_the_size_of_files_leaves_nothing_behind(tmp_path):
     program = (
         "import resource, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from pathlib import Path; import pytest; from eigenlm.errors import DataError; from test_folder import WRITERS\n"
+        "from pathlib import Path; import pytest; from test_folder import WRITERS, DataError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
         "for write in WRITERS.values():\n"
         "    with pytest.raises(DataError): write(Path(sys.argv[2]) / 'm')"
