@@ -199,7 +199,7 @@ def _examine(weights: Mapping[str, Tensor], reading: Lock, parameter: str) -> Ma
     with reading:
         W = weights[parameter]
         storage = weights.storage(parameter) if hasattr(weights, "storage") else None
-    if W.ndim < 2:
+    if W.ndim < 2 or not W.is_floating_point():
         return None
     name = parameter.removesuffix(".weight")
     if W.numel() == 0:

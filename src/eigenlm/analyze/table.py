@@ -15,8 +15,8 @@ _COLUMNS: tuple[tuple[str, Callable[[MatrixSpectrum], float], str], ...] = (
     ("condition", lambda matrix: matrix.condition_number, ".2g"),
     ("stable rank", lambda matrix: matrix.stable_rank, ".1f"),
     ("effective rank", lambda matrix: matrix.effective_rank, ".0f"),
-    ("rank at 90 %", lambda matrix: matrix.rank_90, ".0f"),
-    ("rank at 99 %", lambda matrix: matrix.rank_99, ".0f"),
+    ("rank at 90%", lambda matrix: matrix.rank_90, ".0f"),
+    ("rank at 99%", lambda matrix: matrix.rank_99, ".0f"),
     ("of full", lambda matrix: len(matrix.singular_values), ".0f"),
 )
 

@@ -1,0 +1,143 @@
+"""What stands out in an analysis, as sentences for a reader."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from eigenlm.analyze.kinds import kind_of
+from eigenlm.analyze.spectra import Analysis, MatrixSpectrum
+
+# Beyond it, float16 activations (11 bits) no longer resolve the weakest direction beside the strongest.
+_ILL_CONDITIONED = 2048.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence, its short heading, and the matrix that shows it best (None if it is about all of them)."""
+
+    heading: str
+    text: str
+    matrix: str | None = None
+
+
+def findings(analysis: Analysis) -> tuple[Finding, ...]:
+    """What a reader should know first, the most general first; one finding on matrices that had to be left out."""
+    found = [_left_out(analysis)] if analysis.skipped else []
+    if analysis.matrices:
+        found += [_as_a_whole(analysis), *_extremes(analysis.matrices), _dominated(analysis.matrices)]
+        found += [_condition(analysis.matrices), *_odd_one_out(analysis.matrices)]
+    return tuple(found)
+
+
+def _left_out(analysis: Analysis) -> Finding:
+    names = ", ".join(skipped.name for skipped in analysis.skipped[:3])
+    more = len(analysis.skipped) - 3
+    return Finding(
+        "Not all matrices could be analysed",
+        f"{len(analysis.skipped)} hold NaN or infinite numbers and are left out: {names}"
+        + (f" and {more} more." if more > 0 else "."),
+    )
+
+
+def _as_a_whole(analysis: Analysis) -> Finding:
+    totals = analysis.totals()
+    share = totals["num_params_at_99"] / totals["num_params"]
+    heading = (
+        "Singular values alone shrink this model" if share < 0.9 else "Singular values alone do not shrink this model"
+    )
+    return Finding(
+        heading,
+        f"Cut to the rank that keeps 99% of each matrix's energy, its {totals['num_matrices']} matrices would still"
+        f" take {share:.1%} of their {totals['num_params']:,} numbers as two factors"
+        f" ({totals['num_params_at_90'] / totals['num_params']:.1%} at 90% of the energy)."
+        + ("" if share < 0.9 else " What can be cut, only the activations can tell."),
+    )
+
+
+def _extremes(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
+    def share(matrix: MatrixSpectrum) -> float:
+        return matrix.rank_99 / len(matrix.singular_values)
+
+    # One row or column has nothing to cut.
+    candidates = [matrix for matrix in matrices if len(matrix.singular_values) > 1]
+    if len(candidates) < 2:
+        return []
+    most, least = min(candidates, key=share), max(candidates, key=share)
+    kinds: dict[str, list[float]] = {}
+    for matrix in candidates:
+        kinds.setdefault(kind_of(matrix.name), []).append(share(matrix))
+    easiest = min(kinds, key=lambda kind: median(kinds[kind]))
+    return [
+        Finding(
+            "Most compressible",
+            f"{most.name} keeps 99% of its energy in {most.rank_99} of {len(most.singular_values)} directions."
+            f" Of all kinds, {easiest} needs the smallest part of its directions, {median(kinds[easiest]):.0%} in the"
+            " median.",
+            most.name,
+        ),
+        Finding(
+            "Least compressible",
+            f"{least.name} needs {least.rank_99} of {len(least.singular_values)} directions for the same: its spectrum"
+            " is nearly flat.",
+            least.name,
+        ),
+    ]
+
+
+def _dominated(matrices: Sequence[MatrixSpectrum]) -> Finding:
+    sharpest = min(
+        (matrix for matrix in matrices if matrix.stable_rank > 0),
+        key=lambda matrix: matrix.stable_rank,
+        default=matrices[0],
+    )
+    top = 1 / sharpest.stable_rank if sharpest.stable_rank else 0.0
+    middle = median(matrix.stable_rank for matrix in matrices)
+    return Finding(
+        "One direction above all",
+        f"A single direction of {sharpest.name} carries {top:.0%} of its energy (stable rank"
+        f" {sharpest.stable_rank:.1f}; the median over all matrices is {middle:.1f}).",
+        sharpest.name,
+    )
+
+
+def _odd_one_out(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
+    """The matrix whose effective rank lies furthest, by a factor, from the median of its kind."""
+    kinds: dict[str, list[float]] = {}
+    for matrix in matrices:
+        kinds.setdefault(kind_of(matrix.name), []).append(max(matrix.effective_rank, 1.0))
+
+    def middle(matrix: MatrixSpectrum) -> float:
+        return median(kinds[kind_of(matrix.name)])
+
+    odd = max(matrices, key=lambda matrix: abs(math.log(max(matrix.effective_rank, 1.0) / middle(matrix))))
+    count = len(kinds[kind_of(odd.name)])
+    if count < 3:
+        return []
+    return [
+        Finding(
+            "Least like its kind",
+            f"{odd.name} has an effective rank of {odd.effective_rank:.0f}; the median of the {count}"
+            f" {kind_of(odd.name)} matrices is {middle(odd):.0f}.",
+            odd.name,
+        )
+    ]
+
+
+def _condition(matrices: Sequence[MatrixSpectrum]) -> Finding:
+    worst = max(matrices, key=lambda matrix: matrix.condition_number)
+    many = [matrix for matrix in matrices if matrix.condition_number > _ILL_CONDITIONED]
+    size = f"{worst.condition_number:,.0f}" if math.isfinite(worst.condition_number) else "infinite"
+    if not many:
+        text = f"No condition number exceeds {_ILL_CONDITIONED:,.0f}; the largest is {size}, of {worst.name}."
+        return Finding("Well conditioned throughout", text, worst.name)
+    counts: dict[str, int] = {}
+    for matrix in many:
+        counts[kind_of(matrix.name)] = counts.get(kind_of(matrix.name), 0) + 1
+    listed = sorted(counts.items(), key=lambda item: -item[1])[:3]
+    return Finding(
+        "Badly conditioned",
+        f"{len(many)} of {len(matrices)} have a condition number above {_ILL_CONDITIONED:,.0f}"
+        f" ({', '.join(f'{count} {kind}' for kind, count in listed)}); the largest is {size}, of {worst.name}.",
+        worst.name,
+    )

@@ -1,0 +1,250 @@
+"""One offline HTML page to read an analysis in, with a plan and its measured effect where they are known."""
+
+import base64
+import gzip
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+import torch
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+from rich.filesize import decimal
+from torch import Tensor
+
+from eigenlm.analyze.findings import findings
+from eigenlm.analyze.glossary import TERMS
+from eigenlm.analyze.kinds import kind_of, layer_of
+from eigenlm.analyze.spectra import Analysis, MatrixSpectrum
+from eigenlm.files import write_text
+from eigenlm.linalg import energy_curve
+
+# A chart is some thousand pixels wide; longer spectra are drawn at this many ranks.
+_MOST_POINTS = 1024
+_SHARES = ("effective_rank", "numerical_rank", "rank_90", "rank_99")
+_FIGURES = ("frobenius_norm", "spectral_norm", "condition_number", "stable_rank", *_SHARES, "break_even_rank")
+_PLANNED = ("planned_rank", "planned_share", "planned_loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRank:
+    """What a plan does to one matrix.
+
+    Attributes:
+        name: the matrix, as in the analysis.
+        rank: that it keeps; None leaves it dense.
+        num_params: numbers it takes afterwards.
+        loss: its forecast part of the nll's increase, nats per token; None if unknown.
+    """
+
+    name: str
+    rank: int | None
+    num_params: int
+    loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One model, measured.
+
+    Attributes:
+        nll: nats per token on the text.
+        num_params: numbers in the model.
+        num_bytes: bytes it takes.
+        tokens_per_second: of generation; None if not measured.
+        answer: to the question; None if not asked.
+    """
+
+    nll: float
+    num_params: int
+    num_bytes: int
+    tokens_per_second: float | None = None
+    answer: str | None = None
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nll), per token."""
+        return math.exp(min(self.nll, 700.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeAfter:
+    """The same measurements of a model and of what a plan made of it.
+
+    Attributes:
+        text: what the loss was measured on.
+        before: the model.
+        after: the smaller one.
+        nll_increase: nats per token on the text.
+        forecast: the same increase as it was told beforehand; None if there was no forecast.
+        question: asked of both; None if none was.
+    """
+
+    text: str
+    before: Measured
+    after: Measured
+    nll_increase: Interval
+    forecast: Interval | None = None
+    question: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a page shows.
+
+    Attributes:
+        title: the model's name.
+        analysis: its matrices.
+        facts: a few words about it, label to value.
+        model: what `eigenlm.analyze` takes to return the same numbers.
+        plan: what happens to each matrix that a plan touches.
+        before_after: what came of it.
+    """
+
+    title: str
+    analysis: Analysis
+    facts: Mapping[str, str] = field(default_factory=dict)
+    model: str = "MODEL"
+    plan: tuple[PlannedRank, ...] = ()
+    before_after: BeforeAfter | None = None
+
+
+def write_report(report: Report, path: str | Path) -> None:
+    """Write the page, whole or not at all; it needs no network.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    write_text(path, render(report))
+
+
+def render(report: Report) -> str:
+    """The page as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("eigenlm.analyze", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": figure, "percent": "{:.1%}".format}
+    matrices = report.analysis.matrices
+    return environment.get_template("report.html").render(
+        report=report,
+        planned={row.name: row for row in report.plan},
+        totals=report.analysis.totals(),
+        findings=findings(report.analysis),
+        comparisons=[] if report.before_after is None else _comparisons(report.before_after),
+        terms=TERMS,
+        figures=_FIGURES,
+        shares=_SHARES,
+        columns=["name", "size", "storage", *_FIGURES, *(_PLANNED if report.plan else ())],
+        model_literal=json.dumps(report.model),
+        first_literal=json.dumps(matrices[0].name if matrices else ""),
+        style=_own_file("report.css"),
+        script=_own_file("report.js"),
+        data=_inert(page_data(report)),
+        plotly=Markup(base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()),
+    )
+
+
+def page_data(report: Report) -> dict[str, Any]:
+    """What the page's script reads: plain JSON values."""
+    planned = {row.name: asdict(row) for row in report.plan}
+    names = [matrix.name for matrix in report.analysis.matrices]
+    shown = [finding.matrix for finding in findings(report.analysis) if finding.matrix]
+    return {
+        "start": next(iter([*shown, *names]), None),
+        "matrices": [
+            matrix.to_dict(singular_values=False)
+            | {"kind": kind_of(matrix.name), "layer": layer_of(matrix.name), "plan": planned.get(matrix.name)}
+            | {"spectrum": _drawn(matrix)}
+            for matrix in report.analysis.matrices
+        ],
+        "effect": None if report.before_after is None else _effect(report.before_after),
+    }
+
+
+def figure(value: float | int) -> str:
+    """Three significant digits for a reader, all digits of whole numbers.
+
+    >>> [figure(x) for x in (0.000123, 3.14159, 576.0, 49152, 50758.8, math.inf)]
+    ['0.000123', '3.14', '576', '49,152', '50,800', '∞']
+    """
+    if math.isinf(value):
+        return "∞"
+    if isinstance(value, int) or value == 0:
+        return f"{value:,.0f}"
+    if abs(value) >= 1e7 or abs(value) < 1e-4:
+        return f"{value:.2e}"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:.3g}"
+
+
+def _drawn(matrix: MatrixSpectrum) -> dict[str, list[Any]]:
+    """Ranks, singular values and energy kept, to the digits a chart can show."""
+    S = matrix.singular_values
+    count = len(S)
+    at = (
+        torch.arange(count)
+        if count <= _MOST_POINTS
+        else torch.linspace(0, 1, _MOST_POINTS).square().mul(count - 1).long()
+    )
+    at = at.unique()
+    return {"rank": (at + 1).tolist(), "sigma": _rounded(S[at], 6), "energy": _rounded(energy_curve(S)[at], 5)}
+
+
+def _rounded(values: Tensor, digits: int) -> list[float]:
+    return [float(f"{value:.{digits}g}") for value in values.tolist()]
+
+
+def _effect(before_after: BeforeAfter) -> dict[str, Any]:
+    forecast = before_after.forecast
+    return {"measured": asdict(before_after.nll_increase), "forecast": None if forecast is None else asdict(forecast)}
+
+
+class _Compared(NamedTuple):
+    label: str
+    before: str
+    after: str
+    change: str
+
+
+def _comparisons(effect: BeforeAfter) -> list[_Compared]:
+    before, after = effect.before, effect.after
+
+    def row(label: str, style: Callable[[Any], str], old: float | int, new: float | int) -> _Compared:
+        return _Compared(label, style(old), style(new), f"{new / old - 1:+.1%}")
+
+    rows = [
+        row("Perplexity", "{:,.2f}".format, before.perplexity, after.perplexity),
+        _Compared("Loss, nats per token", f"{before.nll:.3f}", f"{after.nll:.3f}", f"{after.nll - before.nll:+.3f}"),
+        row("Numbers", "{:,}".format, before.num_params, after.num_params),
+        row("Bytes", decimal, before.num_bytes, after.num_bytes),
+    ]
+    if before.tokens_per_second and after.tokens_per_second:
+        rows.append(row("Tokens a second", "{:.1f}".format, before.tokens_per_second, after.tokens_per_second))
+    return rows
+
+
+def _inert(data: Any) -> Markup:
+    """JSON inside a script element: no text in it can end the element."""
+    return Markup(json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _own_file(name: str) -> Markup:
+    return Markup(resources.files("eigenlm.analyze").joinpath(name).read_text(encoding="utf-8"))
