@@ -17,8 +17,9 @@ def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
     """Plan a low-rank compression and print its forecast."""
     story.step(
         "Decide what to cut",
-        f"The weights alone do not say what matters; what flows through them does. On {escape(texts.source)}, measure what each"
-        " matrix is fed (the Gram of its inputs) and how much the loss feels its outputs (the Gram of their gradients)."
+        "The weights alone do not say what matters; what flows through them does. Measure, on"
+        f" {escape(texts.source)}, what each matrix is fed (the Gram of its inputs) and how much the loss feels its"
+        " outputs (the Gram of their gradients)."
         f" In that metric each matrix has a best approximation of every rank. One budget, {keep:.0%} of the numbers, is"
         " then spent where it saves most loss; leaving a matrix dense is one of the offers.",
     )

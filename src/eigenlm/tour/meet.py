@@ -23,9 +23,9 @@ def meet(story: Story, model: str) -> LanguageModel:
     config, parts = opened.config, anatomy(opened.tensors)
     attention = config.attention
     story.say(
-        f"[bold]{escape(opened.path.name)}[/]: {config.num_layers} layers (N); {attention.num_heads} query heads (H) and"
-        f" {attention.num_kv_heads} key/value heads (G) of width {attention.head_dim} (K) in each; residual stream of"
-        f" width {config.d_model} (D), feed-forward of width {config.feed_forward.d_ff} (F); vocabulary of"
+        f"[bold]{escape(opened.path.name)}[/]: {config.num_layers} layers (N); {attention.num_heads} query heads (H)"
+        f" and {attention.num_kv_heads} key/value heads (G) of width {attention.head_dim} (K) in each; residual stream"
+        f" of width {config.d_model} (D), feed-forward of width {config.feed_forward.d_ff} (F); vocabulary of"
         f" {config.vocab_size:,} (V); it reads up to {config.context_length:,} tokens."
     )
     total = sum(part.num_params for part in parts)

@@ -24,9 +24,9 @@ def survey(story: Story, model: str) -> Analysis:
     for matrix in analysis.matrices:
         kinds.setdefault(kind_of(matrix.name), []).append(matrix)
     story.say(
-        f"The {len(analysis.matrices)} matrices by kind, each figure the median over the layers. Stable and effective rank"
-        " count the directions that carry weight; 99 % is the rank that keeps so much energy, of the full rank; condition"
-        " is the largest singular value over the smallest."
+        f"The {len(analysis.matrices)} matrices by kind, each figure the median over the layers. Stable and effective"
+        " rank count the directions that carry weight; 99 % is the rank that keeps so much energy, of the full rank;"
+        " condition is the largest singular value over the smallest."
     )
     story.table(
         ["matrix", "count", "stable", "effective", "99 %", "full", "condition"],

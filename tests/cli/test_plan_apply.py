@@ -1,0 +1,87 @@
+"""`eigenlm plan` and `eigenlm apply`: a smaller folder that does what the plan said."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import eigenlm
+from eigenlm.cli import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def long_text(tmp_path_factory: pytest.TempPathFactory, tiny_text: Path) -> Path:
+    """Enough for two windows and more."""
+    path = tmp_path_factory.mktemp("texts") / "long.txt"
+    path.write_text("\n".join([tiny_text.read_text()] * 12))
+    return path
+
+
+@pytest.fixture(scope="module")
+def plan_file(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, long_text: Path) -> Path:
+    path = tmp_path_factory.mktemp("plans") / "plan.json"
+    words = ["plan", str(tiny_model), "--keep", "0.7", "--text", str(long_text), "--tokens", "1024", "--out", str(path)]
+    assert main(words) == 0
+    return path
+
+
+def test_json_plan_keeps_the_budget(tiny_model: Path, long_text: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "plan.json"
+    words = ["plan", str(tiny_model), "--keep", "0.5", "--text", str(long_text), "--tokens", "1024", "--out", str(out)]
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["num_params_after"] <= 0.5 * told["num_params_before"]
+    assert sum(action["rows"] * action["columns"] for action in told["actions"]) == told["num_params_before"]
+    assert told["forecast"]["low"] <= told["forecast"]["nll_increase"] <= told["forecast"]["high"]
+    assert eigenlm.Plan.load(out).num_params_after == told["num_params_after"]
+
+
+def test_applied_folder_is_smaller_and_measured(
+    plan_file: Path, tiny_model: Path, long_text: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "smaller"
+    assert main(["apply", str(plan_file), "--out", str(out), "--text", str(long_text), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    plan = eigenlm.Plan.load(plan_file)
+    before, after = eigenlm.load(tiny_model), eigenlm.load(out)
+    saved = sum(p.numel() for p in before.model.parameters()) - sum(p.numel() for p in after.model.parameters())
+    assert saved == plan.num_params_before - plan.num_params_after > 0
+    assert told["num_params"] == sum(p.numel() for p in after.model.parameters())
+    gap = [eigenlm.perplexity(lm, long_text.read_text(), window=128).nll for lm in (after, before)]
+    # The folder holds the very numbers that were measured; sums differ by rounding.
+    assert told["measured"]["increase"]["nll"] == pytest.approx(gap[0] - gap[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("keep", ["0", "-0.5", "1.5", "nan"])
+def test_keep_outside_its_range(tiny_model: Path, long_text: Path, tmp_path: Path, capsys: Capture, keep: str) -> None:
+    words = ["plan", str(tiny_model), "--keep", keep, "--text", str(long_text), "--out", str(tmp_path / "plan.json")]
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith("eigenlm: keep: expected a fraction in (0, 1]")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_text(tiny_model: Path, tmp_path: Path, capsys: Capture) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("one")
+    assert main(["plan", str(tiny_model), "--text", str(text), "--out", str(tmp_path / "plan.json")]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("eigenlm: ")
+    assert err.count("\n") == 1
+
+
+def test_a_plan_that_is_none(tmp_path: Path, capsys: Capture) -> None:
+    for content in (None, "", "{}", '{"format": "eigenlm plan", "version": 99}'):
+        path = tmp_path / "plan.json"
+        if content is not None:
+            path.write_text(content)
+        assert main(["apply", str(path), "--out", str(tmp_path / "out")]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_plan_without_its_factors(plan_file: Path, tmp_path: Path, capsys: Capture) -> None:
+    alone = tmp_path / "plan.json"
+    alone.write_bytes(plan_file.read_bytes())
+    assert main(["apply", str(alone), "--out", str(tmp_path / "out")]) == 2
+    assert "plan.safetensors" in capsys.readouterr().err
