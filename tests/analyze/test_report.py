@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -116,6 +117,20 @@ def test_the_page_holds_the_numbers_of_the_analysis():
             atol=0,
         )
     assert [row["plan"] and row["plan"]["rank"] for row in data["matrices"]] == [None, None, 5, None, 5, None, 5]
+
+
+def test_the_three_lines_of_python_return_the_same_numbers(tiny_model):
+    report = tiny_report(analysis=analyze(tiny_model), model=str(tiny_model))
+    html = render(report)
+    lines = unescape(
+        re.sub("<[^>]*>", "", re.search(r'<code id="python">(.*?)</code>', html, re.DOTALL)[1])
+    ).splitlines()
+    names: dict = {}
+    exec("\n".join(lines[:-1]), names)
+    first = page_data(report)["matrices"][0]["spectrum"]
+    torch.testing.assert_close(
+        eval(lines[-1], names), torch.tensor(first["sigma"]).double(), rtol=1e-5, atol=0
+    )  # six digits
 
 
 def test_long_spectra_are_thinned_but_exact_where_drawn():

@@ -147,3 +147,9 @@ def test_tables_show_every_matrix_or_every_kind():
     text = console.export_text()
     for words in ("blocks.0.up", "blocks.2.up", "4 NaN or infinite of 4", "blocks.*.up"):
         assert words in text
+
+
+def test_the_room_is_also_the_act():
+    import eigenlm.analyze
+
+    assert eigenlm.analyze({"w": random(4, 4)}) == analyze({"w": random(4, 4)})
