@@ -40,7 +40,7 @@ def test_command(line: str, folder: Path, tiny_model: Path, monkeypatch, capsys)
     monkeypatch.setattr("sys.stdin", io.StringIO("hello\n"))
     words = [str(tiny_model) if word == REAL_MODEL else word for word in shlex.split(line)[1:]]
     assert main(words) == 0
-    assert capsys.readouterr().out.strip()
+    assert capsys.readouterr().out
 
 
 @pytest.mark.parametrize("program", blocks("python"))
