@@ -137,13 +137,13 @@ def test_a_name_that_is_not_there_and_a_thing_that_is_no_model():
         analyze(3)
 
 
-@pytest.mark.parametrize(("table", "first"), [(matrix_table, "blocks.2.up"), (kind_table, "up         3")])
+@pytest.mark.parametrize(("table", "first"), [(matrix_table, "blocks.2.up"), (kind_table, "up 3 ")])
 def test_tables_fit_a_terminal_and_name_what_was_left_out(table, first):
     weights = {f"blocks.{i}.up.weight": random(6, 4, seed=i) for i in range(3)} | {"bad": torch.full((2, 2), torch.inf)}
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(table(analyze(weights)))
     text = console.export_text()
-    assert first in text
+    assert first in " ".join(text.split())
     assert "left out: bad: " in text
     assert "4 NaN or infinite of 4" in " ".join(text.split())
 
