@@ -45,10 +45,10 @@ TERMS = {
     "rank_99": Term("Rank 99%", "The smallest rank whose best approximation keeps 99% of the energy."),
     "break_even_rank": Term(
         "Break-even",
-        "The largest rank R at which two factors, R (rows + columns) numbers, are smaller than the matrix itself.",
+        "The largest rank R at which two factors, R (rows + columns) parameters, are smaller than the matrix itself.",
     ),
     "planned_rank": Term("Kept rank", "The rank the plan leaves to this matrix. Dense: it stays as it is."),
-    "planned_share": Term("Numbers kept", "Numbers after the plan, of those before."),
+    "planned_share": Term("Parameters kept", "Parameters after the plan, of those before."),
     "planned_loss": Term("Forecast loss", "This matrix's part of the forecast loss increase, in nats per token."),
     "singular_value": Term("Singular value", "How strongly the matrix stretches its i-th direction, strongest first."),
     "energy": Term("Energy", "A part of ‖W‖F². The energy kept at rank R is the share in the R strongest directions."),

@@ -38,7 +38,7 @@ const measures = {
 };
 if (data.matrices.some((m) => m.plan)) {
   const kept = (m) => (m.plan ? m.plan.num_params / (m.rows * m.columns) : null);
-  measures.planned_share = { text: "Numbers the plan keeps", of: kept, show: (v) => (v === null ? "not in the plan" : percent(v)) };
+  measures.planned_share = { text: "Parameters the plan keeps", of: kept, show: (v) => (v === null ? "not in the plan" : percent(v)) };
 }
 const ramp = ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725"].map((hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
@@ -148,7 +148,7 @@ function drawTable(state) {
     row.setAttribute("aria-selected", row.dataset.name === state.matrix);
     shown += !row.hidden;
   }
-  body.append(...order);
+  if (order.some((row, i) => row !== body.rows[i])) body.append(...order); // moving a row would take its focus away
   if (byId("filter").value !== state.filter) byId("filter").value = state.filter;
   byId("count").textContent = shown === original.length ? `${shown} matrices` : `${shown} of ${original.length} matrices`;
 }

@@ -218,7 +218,7 @@ def _comparisons(effect: BeforeAfter) -> list[_Compared]:
     rows = [
         row("Perplexity", "{:,.2f}".format, before.perplexity, after.perplexity),
         _Compared("Loss, nats per token", f"{before.nll:.3f}", f"{after.nll:.3f}", f"{after.nll - before.nll:+.3f}"),
-        row("Numbers", "{:,}".format, before.num_params, after.num_params),
+        row("Parameters", "{:,}".format, before.num_params, after.num_params),
         row("Bytes", decimal, before.num_bytes, after.num_bytes),
     ]
     if before.tokens_per_second and after.tokens_per_second:
