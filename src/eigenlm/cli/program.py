@@ -103,8 +103,9 @@ def _print_overview() -> None:
     console.print("usage: [bold]eigenlm COMMAND[/] ...    [bold]eigenlm COMMAND --help[/] for its options\n")
     console.print(table)
     console.print(
-        "\nMODEL is a folder, a .gguf file, an installed model package (smollm2-135m-instruct, minilm-l6-v2),\n"
-        "or a Hub name. A first look at all of it, on a real model: [bold]eigenlm tour[/]"
+        "\nMODEL is a folder, a .gguf file, an installed model package (smollm2-135m-instruct, minilm-l6-v2), or a Hub"
+        " name.\nA first look at all of it, on a real model: [bold]eigenlm tour[/]",
+        highlight=False,
     )
 
 
