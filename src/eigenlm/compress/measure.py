@@ -36,8 +36,8 @@ class Measurement:
 def measure(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0) -> Measurement:
     """Stream windows of token ids through a module and average the Grams of its linear layers.
 
-    Memory is that of the Grams and of one window's activations, however many windows there are. Products run in
-    bfloat16 where the processor has it: it rounds each number by at most 0.4 %, and a Gram of thousands of samples
+    Memory is that of the Grams and of one window's activations, however many windows there are. The model runs in
+    bfloat16 where the processor has it: that rounds each number by at most 0.4 %, and a Gram of thousands of samples
     carries more noise than that.
 
     Args:
@@ -78,5 +78,8 @@ def measure(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0) ->
 
 
 def _add(grams: dict[str, Tensor], name: str, rows_CI: Tensor) -> None:
-    gram = (rows_CI.mT @ rows_CI).float()
+    # Float32 out: in bfloat16 the noise of large entries would drown the small ones.
+    with torch.autocast(rows_CI.device.type, enabled=False):
+        rows_CI = rows_CI.float()
+        gram = rows_CI.mT @ rows_CI
     grams[name] = grams[name] + gram if name in grams else gram
