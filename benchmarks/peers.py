@@ -12,5 +12,5 @@ def transformers_twin(lm: LanguageModel) -> Any:
 
     auto = AutoModelForCausalLM if lm.config.head is not None else AutoModel
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint.write_hugging_face(f"{folder}/model", lm.model, lm.tokenizer)
+        checkpoint.write_hugging_face(f"{folder}/model", lm.model, tokenizer=lm.tokenizer)
         return auto.from_pretrained(f"{folder}/model").eval()
