@@ -110,8 +110,8 @@ def main() -> None:
         return lm.tokenizer.decode(lm.tokenizer.encode("\n\n".join(documents))[: count * WINDOW])
 
     texts = {
-        arguments.text.name: opening(evaluation, 48),
-        "python documentation": opening([document.text for document in python_documentation()], 16),
+        arguments.text.name: opening(evaluation, 32),
+        "python documentation": opening([document.text for document in python_documentation()], 8),
     }
     before = scored(lm, texts)
     rows = [
