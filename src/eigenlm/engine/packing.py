@@ -141,7 +141,7 @@ def packed(model: Transformer) -> Transformer:
         return _twins[model][1]
     if not _serves(model):
         return model
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():
         twin = pack(model)
     assert isinstance(twin, Transformer)
     _twins[model] = (stamp, twin)

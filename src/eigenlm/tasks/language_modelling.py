@@ -110,7 +110,9 @@ def nll_increase(before: Perplexity, after: Perplexity, *, draws: int = 2000) ->
         raise DataError(
             explain("nll increase", expected="one text in the same windows", got="two different measurements")
         )
-    difference_W = torch.tensor(after.window_nll, dtype=torch.float64) - torch.tensor(before.window_nll)
+    difference_W = torch.tensor(after.window_nll, dtype=torch.float64) - torch.tensor(
+        before.window_nll, dtype=torch.float64
+    )
     tokens_W = torch.tensor(before.window_tokens, dtype=torch.float64)
     picked = torch.randint(len(tokens_W), (draws, len(tokens_W)), generator=torch.Generator().manual_seed(0))
     means = difference_W[picked].sum(1) / tokens_W[picked].sum(1)

@@ -6,9 +6,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.linalg.interpolation import interpolate
+from eigenlm.model.linear.sizes import Sizes
 
 
-class InterpolativeLinear(nn.Module):
+class InterpolativeLinear(Sizes):
     """y_i = (A x, K A x)_place[i] + b_i: rank R at R (in + out - R) numbers, fewer than any dense matrix of its size.
 
     A (R, in) holds R rows of the matrix, K (out - R, R) tells the others in terms of them, and `place` (out) says
@@ -54,16 +55,6 @@ class InterpolativeLinear(nn.Module):
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies."""
         return torch.cat([self.A, self.K @ self.A])[self.place]
-
-    @property
-    def num_params(self) -> int:
-        """Numbers stored, the places not counted."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes stored, the places included."""
-        return sum(parameter.nbytes for parameter in self.parameters()) + self.place.nbytes
 
     def extra_repr(self) -> str:
         """Sizes, as torch prints them."""

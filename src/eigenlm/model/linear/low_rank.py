@@ -6,9 +6,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from eigenlm.errors import ShapeError, explain
+from eigenlm.model.linear.sizes import Sizes
 
 
-class LowRankLinear(nn.Module):
+class LowRankLinear(Sizes):
     """y = B (A x) + b, with A (R, in) applied first and B (out, R): R (in + out) numbers instead of in * out."""
 
     def __init__(self, in_features: int, out_features: int, rank: int, bias: bool = True) -> None:
@@ -54,16 +55,6 @@ class LowRankLinear(nn.Module):
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies, B @ A."""
         return self.B @ self.A
-
-    @property
-    def num_params(self) -> int:
-        """Numbers stored."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes stored."""
-        return sum(parameter.nbytes for parameter in self.parameters())
 
     def extra_repr(self) -> str:
         """Sizes, as torch prints them."""
