@@ -75,6 +75,15 @@ def test_packing_follows_the_weights():
     torch.testing.assert_close(after, model(tokens), rtol=0, atol=1e-5)  # float32, another summation order
 
 
+@torch.no_grad()
+def test_packing_is_not_deceived_by_memory_used_again():
+    model, tokens, generator = build(LLAMA), ids(1, 4), torch.Generator().manual_seed(0)
+    layer = model.blocks[0].feed_forward.up
+    for _ in range(5):
+        layer.weight.data = torch.randn(layer.weight.shape, generator=generator)
+        torch.testing.assert_close(packed(model)(tokens), model(tokens), rtol=1e-5, atol=1e-4)  # float32 rounding
+
+
 def test_stop_token_ends_one_row_and_not_the_other():
     model = build(LLAMA)
     first, second = _rows(generate(model, PROMPTS[:2], max_tokens=8))

@@ -3,6 +3,7 @@
 import copy
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
@@ -26,8 +27,24 @@ from eigenlm.model.positions import Rotation, rotate
 # What memory delivers in the time of the extra calls of a thin layer, about 25 microseconds at 40 GB/s: factors that
 # save less than this are multiplied out.
 _BYTES_A_CALL = 1 << 20
-_Stamp = tuple[tuple[int, int], ...]
-_twins: weakref.WeakKeyDictionary[Transformer, tuple[_Stamp, Transformer]] = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A twin and the weights it was made from, kept so that no other weight can come to lie at their addresses."""
+
+    twin: Transformer
+    weights: list[Tensor]
+    versions: list[int]
+
+    def is_of(self, model: Transformer) -> bool:
+        parameters = list(model.parameters())
+        return [p.data_ptr() for p in parameters] == [w.data_ptr() for w in self.weights] and [
+            p._version for p in parameters
+        ] == self.versions
+
+
+_twins: weakref.WeakKeyDictionary[Transformer, _Packed] = weakref.WeakKeyDictionary()
 
 
 class PackedLinear(nn.Module):
@@ -136,15 +153,15 @@ def packed(model: Transformer) -> Transformer:
     """
     if any(parameter.is_inference() for parameter in model.parameters()):
         return model
-    stamp = tuple((parameter.data_ptr(), parameter._version) for parameter in model.parameters())
-    if model in _twins and _twins[model][0] == stamp:
-        return _twins[model][1]
+    if model in _twins and _twins[model].is_of(model):
+        return _twins[model].twin
     if not _serves(model):
         return model
     with torch.inference_mode(False), torch.no_grad():
         twin = pack(model)
     assert isinstance(twin, Transformer)
-    _twins[model] = (stamp, twin)
+    parameters = list(model.parameters())
+    _twins[model] = _Packed(twin, [p.data for p in parameters], [p._version for p in parameters])
     return twin
 
 
