@@ -26,7 +26,7 @@ import tiny_transformers
 PROMPT = "The history of linear algebra begins with"
 OURS = """
 import json, sys, time, torch
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 start = time.perf_counter()
 from eigenlm.checkpoint import read_model
 read = read_model(sys.argv[1])
@@ -36,7 +36,7 @@ print(json.dumps([time.perf_counter() - start, int(logits.argmax())]))
 """
 THEIRS = """
 import json, os, sys, time, torch
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 start = time.perf_counter()
 from transformers import AutoModelForCausalLM, AutoTokenizer
 place = {"pretrained_model_name_or_path": os.path.dirname(sys.argv[1]), "gguf_file": os.path.basename(sys.argv[1])}
@@ -108,7 +108,7 @@ def loading(path: Path, rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Compare numbers on one thread, measure loading on two."""
+    """Compare and measure on one thread."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--texts", type=int, default=20)

@@ -37,10 +37,15 @@ def test_nothing_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
+def _hear_interrupts() -> None:
+    # A shell starts what it runs in the background deaf to SIGINT, and children inherit that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_real_signal_ends_a_conversation(tiny_model: Path) -> None:
     words = [sys.executable, "-m", "eigenlm", "chat", str(tiny_model), "--max-tokens", "2"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, text=True, bufsize=1, **pipes) as chat:
+    with subprocess.Popen(words, text=True, bufsize=1, preexec_fn=_hear_interrupts, **pipes) as chat:
         assert chat.stdin is not None
         assert chat.stdout is not None
         chat.stdin.write("hello\n")
