@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eigenlm.analyze import analyze as analyze
     from eigenlm.compress import Plan as Plan
     from eigenlm.engine import Sampling as Sampling
     from eigenlm.language_model import LanguageModel as LanguageModel
@@ -25,6 +26,7 @@ _HOMES = {
     "Perplexity": "eigenlm.tasks",
     "Plan": "eigenlm.compress",
     "Sampling": "eigenlm.engine",
+    "analyze": "eigenlm.analyze",
     "apply": "eigenlm.workbench",
     "load": "eigenlm.language_model",
     "nll_increase": "eigenlm.tasks",
