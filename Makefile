@@ -1,6 +1,6 @@
 # make demo   set up .venv and run the tour on a real model
 # make test   set up .venv, check style and types, run the tests
-# make lint   style, types and layers only        make bench TEXT=wikitext2.valid.txt   figures, into benchmarks/results
+# make lint   style, types and layers only        make bench  figures, into benchmarks/results (TEXT=wikitext2.valid.txt for those that need it)
 # make setup  .venv only                          make docs    docs/cli.md from --help
 
 PYTHON ?= python3
@@ -24,7 +24,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	@for script in $$(grep -l '__main__' benchmarks/*.py); do \
+	@for script in $$(grep -l '__main__' benchmarks/*.py | xargs grep -L '"--python"'); do \
 	  if ! grep -q '"--text"' $$script; then echo $$script; $(BIN)/python $$script || exit 1; \
 	  elif [ -n "$(TEXT)" ]; then echo $$script --text $(TEXT); $(BIN)/python $$script --text $(TEXT) || exit 1; \
 	  else echo "$$script is left out: it needs make bench TEXT=wikitext2.valid.txt"; fi; done
