@@ -24,7 +24,8 @@ from eigenlm.linalg.allocation import Cost, allocate, interpolative_cost, produc
 from eigenlm.linalg.low_rank import LowRank, low_rank
 from eigenlm.text.corpus import read_documents
 from eigenlm.text.python_documentation import python_documentation
-from eigenlm.text.windows import split_documents, token_windows
+from eigenlm.text.split import split_documents
+from eigenlm.text.windows import token_windows
 
 CALIBRATION_WINDOWS, FORECAST_WINDOWS, WINDOW = 24, 4, 1024
 MODEL = "smollm2-135m-instruct"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.text.tokenizer_training import train_tokenizer
-from eigenlm.text.windows import scored_windows, split_documents, token_windows
+from eigenlm.text.windows import scored_windows, token_windows
 
 from .conftest import CORPUS
 
@@ -55,21 +55,6 @@ def test_the_windows_of_a_perplexity_run():
     ]
 
 
-@given(texts=st.lists(st.text(max_size=5), max_size=30), seed=st.integers(0, 9))
-def test_a_split_is_disjoint_and_a_function_of_the_text(texts, seed):
-    first, second = split_documents(texts, 0.5, seed)
-    assert sorted(first + second) == sorted(texts)
-    assert not set(first) & set(second)
-    for text in texts:
-        assert split_documents([text], 0.5, seed)[0] == ([text] if text in first else [])
-
-
-def test_a_split_has_the_fraction_asked_for():
-    first, _ = split_documents(map(str, range(10_000)), 0.2)
-    assert abs(len(first) - 2000) < 200  # five standard deviations of a binomial count
-    assert split_documents(map(str, range(100)), 0.2, seed=1)[0] != split_documents(map(str, range(100)), 0.2)[0]
-
-
 @pytest.mark.parametrize(("window", "stride"), [(0, None), (4, 0), (4, 5), (1, 1)])
 def test_windows_that_cannot_be(window, stride):
     with pytest.raises(ConfigError):
@@ -81,5 +66,3 @@ def test_too_little_text(bpe):
         token_windows(["a"], bpe, 50)
     with pytest.raises(DataError, match="at least 2 tokens, got 1"):
         list(scored_windows([1], 4))
-    with pytest.raises(ConfigError, match="between 0 and 1"):
-        split_documents(["a"], 1.0)

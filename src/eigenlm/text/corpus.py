@@ -1,4 +1,4 @@
-"""Documents from files: text, JSON lines, Parquet, gzip, and folders of them."""
+"""Documents from files (text, JSON lines, Parquet, gzip, and folders of them) and from data sets on the Hub."""
 
 import gzip
 import json
@@ -16,25 +16,32 @@ from eigenlm.errors import DataError, explain
 FORMATS = (".txt", ".md", ".jsonl", ".parquet", ".txt.gz", ".jsonl.gz")
 # An article of WikiText begins at a line ` = Title = `; its sections have more signs: ` = = Section = = `.
 _ARTICLE = re.compile(r"^ = [^=\n].* = *\n", re.MULTILINE)
+_ROWS = 1024  # of Parquet, read at once
+_HUB_NAME = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?::([\w.-]+))?")
 
 
 def read_documents(path: str | Path) -> Iterator[str]:
-    """The documents of a file or folder, in order; large files are read piece by piece.
+    """The documents of a file, a folder or a data set of the Hub, in order; large files are read piece by piece.
 
     A text file is one document, or one for each article where it is written like WikiText. A line of JSON is one
     document, its field `text`; so is a row of Parquet, its column `text`. A folder is read recursively, in the order
     of its file names. Documents of white space alone are left out.
 
+    Where there is no such path, `owner/name` or `owner/name:config` streams the split `train` of a data set of the
+    Hub, its column `text`; that needs the package `datasets` and the network.
+
     Raises:
-        DataError: nothing there, an unknown format, no text, a file that is damaged or not UTF-8, no field `text`.
+        DataError: nothing there, an unknown format, no text, a file that is damaged or not UTF-8, no field `text`; no
+            package `datasets`, no network, or no such data set.
     """
+    name = str(path)
     path = Path(path)
     found = False
-    for file in _files(path):
-        for document in _told_plainly(file):
-            if document.strip():
-                found = True
-                yield document
+    is_hub_name = _HUB_NAME.fullmatch(name) and not path.exists() and not name.endswith(FORMATS)
+    for document in _from_hub(name) if is_hub_name else _from_files(path):
+        if document.strip():
+            found = True
+            yield document
     if not found:
         raise DataError(explain(f"reading {path}", expected="some text", got="none"))
 
@@ -49,6 +56,11 @@ def articles(text: str) -> list[str]:
     if starts and not text[: starts[0]].strip():
         starts = starts[1:]
     return [text[start:end] for start, end in pairwise([0, *starts, len(text)])]
+
+
+def _from_files(path: Path) -> Iterator[str]:
+    for file in _files(path):
+        yield from _told_plainly(file)
 
 
 def _files(path: Path) -> list[Path]:
@@ -102,8 +114,31 @@ def _json_lines(file: Path, lines: Iterable[str]) -> Iterator[str]:
 def _parquet(file: Path) -> Iterator[str]:
     with pyarrow.parquet.ParquetFile(file) as table:
         names = table.schema_arrow.names
-        if "text" not in names or not pyarrow.types.is_string(table.schema_arrow.field("text").type):
+        kind = table.schema_arrow.field("text").type if "text" in names else pyarrow.null()
+        if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
             raise DataError(explain(f"reading {file}", expected="a column 'text' of strings", got=", ".join(names)))
-        for group in range(table.num_row_groups):
-            column = table.read_row_group(group, columns=["text"])["text"]
-            yield from (text for text in column.to_pylist() if text is not None)
+        for rows in table.iter_batches(batch_size=_ROWS, columns=["text"]):
+            yield from (text for text in rows["text"].to_pylist() if text is not None)
+
+
+def _from_hub(name: str) -> Iterator[str]:
+    try:
+        import datasets
+    except ImportError as error:
+        expected = "a file, a folder, or the package that reads the Hub's data sets"
+        do = "check the path, or run: pip install datasets"
+        raise DataError(explain(f"reading {name}", expected=expected, got="none of these", do=do)) from error
+    owner_and_name, _, config = name.partition(":")
+    try:
+        for row in datasets.load_dataset(owner_and_name, config or None, split="train", streaming=True):
+            text = row.get("text", 0)
+            if not isinstance(text, str | None):
+                got = ", ".join(row)
+                raise DataError(explain(f"reading {name}", expected="a column 'text' of strings", got=got))
+            yield text or ""
+    except DataError:
+        raise
+    except Exception as error:  # the library lets through whatever the network and the file formats raise
+        do = "check the name and the network, or give a path"
+        got = f"{type(error).__name__}: {error}"[:200]
+        raise DataError(explain(f"reading {name}", expected="a data set on the Hub", got=got, do=do)) from error

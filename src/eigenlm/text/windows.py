@@ -1,6 +1,5 @@
 """Documents to rows of token ids of one length, and one long sequence to the windows it is scored in."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +44,7 @@ def token_windows(
         DataError: less text than one window.
     """
     stride = _checked(window, stride, longest=None)
-    end = tokenizer.encode(_BETWEEN) if tokenizer.eos is None else [tokenizer.eos]
+    end = document_end(tokenizer)
     ids = [i for document in documents for i in (*tokenizer.encode(document), *end)]
     if len(ids) < window:
         raise DataError(explain("cutting text into windows", expected=f"at least {window} tokens", got=len(ids)))
@@ -83,27 +82,9 @@ def scored_windows(ids: Sequence[int], window: int, stride: int | None = None) -
             return
 
 
-def split_documents(documents: Iterable[str], fraction: float, seed: int = 0) -> tuple[list[str], list[str]]:
-    """Two disjoint lists of documents; the first has about `fraction` of them.
-
-    Where a document goes depends on its text and the seed alone, so equal texts stay together and adding documents
-    moves none.
-
-    Raises:
-        ConfigError: a fraction outside (0, 1).
-    """
-    if not 0 < fraction < 1:
-        raise ConfigError(explain("splitting documents", expected="a fraction between 0 and 1", got=fraction))
-    first: list[str] = []
-    second: list[str] = []
-    for document in documents:
-        (first if _place(document, seed) < fraction else second).append(document)
-    return first, second
-
-
-def _place(document: str, seed: int) -> float:
-    digest = hashlib.sha256(f"{seed}\n{document}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+def document_end(tokenizer: Tokenizer) -> list[int]:
+    """The tokens that stand after each document: the end token, or a blank line where the tokenizer has none."""
+    return tokenizer.encode(_BETWEEN) if tokenizer.eos is None else [tokenizer.eos]
 
 
 def _checked(window: int, stride: int | None, longest: int | None) -> int:
