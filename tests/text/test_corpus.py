@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import sys
+import types
 
 import pyarrow
 import pyarrow.parquet
@@ -105,3 +107,74 @@ def test_nothing_there(tmp_path):
         list(read_documents(tmp_path / "absent.txt"))
     with pytest.raises(DataError, match="files that end in"):
         list(read_documents(tmp_path))
+
+
+@pytest.mark.parametrize("kind", [pyarrow.string(), pyarrow.large_string()])
+def test_strings_of_both_widths(tmp_path, kind):
+    texts = [f"document {i}" for i in range(3000)]
+    pyarrow.parquet.write_table(pyarrow.table({"text": pyarrow.array(texts, kind)}), tmp_path / "a.parquet")
+    assert list(read_documents(tmp_path / "a.parquet")) == texts
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A stand-in for the package `datasets`; it keeps what it was asked for and how many rows were taken."""
+    rows = [{"id": i, "text": text} for i, text in enumerate([*TEXTS, " ", None])]
+    module = types.SimpleNamespace(asked=[], taken=0, rows=rows, error=None)
+
+    def load_dataset(*names, **options):
+        module.asked.append((names, options))
+        if module.error is not None:
+            raise module.error
+        for row in module.rows:
+            module.taken += 1
+            yield row
+
+    module.load_dataset = load_dataset
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    return module
+
+
+def test_a_data_set_of_the_hub_is_streamed(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    documents = read_documents("owner/some-set")
+    assert next(documents) == TEXTS[0]
+    assert hub.taken == 1
+    assert list(documents) == TEXTS[1:]
+    assert list(read_documents("owner/some-set:part.en")) == TEXTS
+    streaming = {"split": "train", "streaming": True}
+    assert hub.asked == [(("owner/some-set", None), streaming), (("owner/some-set", "part.en"), streaming)]
+
+
+def test_a_path_goes_before_the_hub(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner" / "set").mkdir(parents=True)
+    _write(tmp_path / "owner" / "set" / "a.txt", b"here")
+    assert list(read_documents("owner/set")) == ["here"]
+    for absent in ("owner/set/b.txt", "owner/b.txt", "absent", str(tmp_path / "absent"), "../absent"):
+        with pytest.raises(DataError, match="nothing there"):
+            list(read_documents(absent))
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "message"),
+    [
+        ([{"content": "a"}], None, "a column 'text' of strings, got content"),
+        ([{"text": 5}], None, "a column 'text' of strings, got text"),
+        ([], None, "expected some text, got none"),
+        ([], ConnectionError("no route\nto host"), "a data set on the Hub, got ConnectionError: no route to host"),
+        ([], ValueError("no such config"), "got ValueError: no such config"),
+    ],
+)
+def test_a_data_set_that_cannot_be_read(hub, rows, error, message):
+    hub.rows, hub.error = rows, error
+    with pytest.raises(DataError, match=message) as caught:
+        list(read_documents("owner/set"))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_package_for_the_hub_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(DataError, match="got none of these; check the path, or run: pip install datasets"):
+        list(read_documents("owner/set"))

@@ -4,6 +4,7 @@ from eigenlm.text.tokenizer import Tokenizer
 
 _PIECE = 1 << 16  # characters: many enough for the cost of a piece, few enough to keep every core busy
 _AROUND = 256  # characters on each side of a border that are looked at
+_TRIES = 64  # line starts that are no border before the rest of the text is left whole
 
 
 def pieces(text: str, tokenizer: Tokenizer) -> list[str]:
@@ -27,7 +28,7 @@ def pieces(text: str, tokenizer: Tokenizer) -> list[str]:
 
 def _next_border(text: str, start: int, tokenizer: Tokenizer) -> int | None:
     border = start + _PIECE
-    for _ in range(8):  # a tokenizer for which eight line starts in a row are none is not worth asking again
+    for _ in range(_TRIES):
         border = text.find("\n", border) + 1
         if border in (0, len(text)):
             return None

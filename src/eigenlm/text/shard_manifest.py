@@ -16,6 +16,7 @@ from eigenlm.progress import track
 NAME = "manifest.json"
 VERSION = 1
 _BLOCK = 1 << 22  # bytes hashed at a time
+_AGAIN = "write the shards again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +93,16 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / NAME
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(values, dict) and values.get("version") != VERSION:
-            expected = f"version {VERSION} of the layout"
-            raise DataError(explain(f"reading {path}", expected=expected, got=repr(values.get("version"))))
+        version = values.get("version") if isinstance(values, dict) else None
+        if version != VERSION:
+            expected = f"a manifest of version {VERSION}"
+            raise DataError(explain(f"reading {path}", expected=expected, got=f"version {version}", do=_AGAIN))
         manifest = from_dict(Manifest, values, str(path))
     except OSError as error:
         do = "write the shards first"
         raise DataError(explain(f"reading {path}", expected="a manifest", got=error.strerror, do=do)) from error
     except (ConfigError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        do = "write the shards again"
-        raise DataError(explain(f"reading {path}", expected="a whole manifest", got=error, do=do)) from error
+        raise DataError(explain(f"reading {path}", expected="a whole manifest", got=error, do=_AGAIN)) from error
     _check_entries(path, manifest)
     return manifest
 
@@ -122,7 +123,7 @@ def check_files(folder: Path, manifest: Manifest, *, verify: bool) -> None:
             raise DataError(explain(f"opening {folder}", expected=f"a file {entry.name}", got="none there"))
         if path.stat().st_size != entry.count * itemsize:
             expected, got = f"{entry.count * itemsize} bytes", path.stat().st_size
-            raise DataError(explain(f"opening {path}", expected=expected, got=got, do="write the shards again"))
+            raise DataError(explain(f"opening {path}", expected=expected, got=got, do=_AGAIN))
     if not verify:
         return
     for entry, _ in track(sizes, "checking shards"):
@@ -137,8 +138,8 @@ def _check_content(path: Path, entry: FileEntry, tokens_of: Manifest | None) -> 
         if tokens_of is not None:
             largest = max(largest, int(np.frombuffer(block, np.dtype(tokens_of.dtype).newbyteorder("<")).max()))
     if digest.hexdigest() != entry.sha256:
-        do = "write the shards again"
-        raise DataError(explain(f"opening {path}", expected="the checksum it was written with", got="another", do=do))
+        expected = "the checksum it was written with"
+        raise DataError(explain(f"opening {path}", expected=expected, got="another", do=_AGAIN))
     if tokens_of is not None and largest >= tokens_of.vocab_size:
         expected = f"tokens from 0 to {tokens_of.vocab_size - 1}"
         raise DataError(explain(f"opening {path}", expected=expected, got=largest))
