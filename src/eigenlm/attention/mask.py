@@ -21,7 +21,12 @@ class Visibility:
 
 
 def visibility(
-    query_positions: Int[Tensor, "B T"], key_positions: Int[Tensor, "B S"], *, causal: bool, window: int | None = None
+    query_positions: Int[Tensor, "B T"],
+    key_positions: Int[Tensor, "B S"],
+    *,
+    causal: bool,
+    window: int | None = None,
+    documents: Int[Tensor, "B T"] | None = None,
 ) -> Visibility:
     """See key j from query i iff both are real, and j <= i when causal, and i - j < window when there is one.
 
@@ -32,6 +37,8 @@ def visibility(
         key_positions: (B, S) places of the keys, -1 for padding.
         causal: whether the future is hidden.
         window: how many of the latest keys, itself included, a query sees; None for all.
+        documents: (B, T) the document of each token, where queries and keys are the same tokens: only keys of a query's
+            own are seen.
     """
     q_BT1, k_B1S = query_positions[:, :, None], key_positions[:, None, :]
     visible_BTS = (k_B1S >= 0) | (q_BT1 < 0)
@@ -39,6 +46,8 @@ def visibility(
         visible_BTS = visible_BTS & (k_B1S <= q_BT1)
     if window is not None:
         visible_BTS = visible_BTS & ((q_BT1 - k_B1S < window) | (q_BT1 < 0))
+    if documents is not None:
+        visible_BTS = visible_BTS & (documents[:, :, None] == documents[:, None, :])
     if bool(visible_BTS.all()):
         return Visibility()
     T, S = visible_BTS.shape[1:]

@@ -25,7 +25,13 @@ class Head(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "B T D"], embedding: Float[Tensor, "V D"]) -> Float[Tensor, "B T V"]:
         """Logits of each place; `embedding` serves when the head is tied."""
-        return F.linear(self.before(hidden), embedding if self.weight is None else self.weight, self.bias)
+        weight, bias = self.matrix(embedding)
+        bias = None if bias is None else bias.to(hidden.dtype)
+        return F.linear(self.before(hidden), weight.to(hidden.dtype), bias)
+
+    def matrix(self, embedding: Float[Tensor, "V D"]) -> tuple[Float[Tensor, "V D"], Float[Tensor, " V"] | None]:
+        """W and b; `embedding` is W when the head is tied."""
+        return (embedding if self.weight is None else self.weight), self.bias
 
     def before(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """What the logits' matrix is applied to."""

@@ -25,11 +25,16 @@ class Transformer(nn.Module):
     ...     feed_forward=FeedForwardConfig(d_ff=16, activation="swiglu"))
     >>> Transformer(config)(torch.tensor([[3, 1, 4]])).shape
     torch.Size([1, 3, 50])
+
+    Attributes:
+        config: what it is made of.
+        activation_dtype: precision of everything between the embedding and the logits; None for that of the weights.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
+        self.activation_dtype: torch.dtype | None = None
         self.embedding = Embedding(config)
         if config.kind == "encoder_decoder":
             self.encoder = nn.ModuleList(Block(config) for _ in range(config.num_encoder_layers))
@@ -74,16 +79,22 @@ class Transformer(nn.Module):
         token_types: Int[Tensor, "B T"] | None = None,
         state: DecodingState | None = None,
         source: Memory | Int[Tensor, "B S"] | None = None,
+        documents: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
-        """The last hidden vectors, before the head; arguments as in `forward`."""
+        """The last hidden vectors, before the head; arguments as in `forward`.
+
+        Args:
+            documents: (B, T) which document each token is of; it then sees those of its own only. Positions have to
+                begin anew with each document.
+        """
         if (source is None) == (self.config.kind == "encoder_decoder"):
             got = "none" if source is None else "one"
             raise ShapeError(
                 explain(f"running a {self.config.kind}", expected="a source iff it is an encoder_decoder", got=got)
             )
         memory = self.encode(source) if isinstance(source, Tensor) else source
-        positions, visible = self._place(ids, positions, state, causal=self.config.kind != "encoder")
-        x_BTD = self.embedding(ids, positions, token_types)
+        positions, visible = self._place(ids, positions, state, documents, causal=self.config.kind != "encoder")
+        x_BTD = self._embed(ids, positions, token_types)
         turn = self._turn(positions, x_BTD.dtype)
         for i, block in enumerate(self.blocks):
             layer_state = state.layers[i] if state is not None else None
@@ -97,8 +108,8 @@ class Transformer(nn.Module):
 
     def encode(self, source: Int[Tensor, "B S"], positions: Int[Tensor, "B S"] | None = None) -> Memory:
         """What the decoder of an encoder-decoder looks at; positions as in `forward`, -1 for padding."""
-        positions, visible = self._place(source, positions, None, causal=False)
-        x_BSD = self.embedding(source, positions)
+        positions, visible = self._place(source, positions, None, None, causal=False)
+        x_BSD = self._embed(source, positions, None)
         turn = self._turn(positions, x_BSD.dtype)
         for block in self.encoder:
             x_BSD = block(x_BSD, visible, turn)
@@ -117,13 +128,24 @@ class Transformer(nn.Module):
         layers = [LayerState(capacity) for _ in self.blocks]
         return DecodingState(layers, [LayerState(1) for _ in self.blocks])
 
+    def _embed(self, ids: Tensor, positions: Tensor, token_types: Tensor | None) -> Tensor:
+        x_BTD: Tensor = self.embedding(ids, positions, token_types)
+        return x_BTD if self.activation_dtype is None else x_BTD.to(self.activation_dtype)
+
     def _place(
-        self, ids: Tensor, positions: Tensor | None, state: DecodingState | None, *, causal: bool
+        self,
+        ids: Tensor,
+        positions: Tensor | None,
+        state: DecodingState | None,
+        documents: Tensor | None,
+        *,
+        causal: bool,
     ) -> tuple[Tensor, Visibility]:
         B, T = ids.shape
         if bool((ids < 0).any()) or bool((ids >= self.config.vocab_size).any()):
             worst = int(ids.flatten()[ids.flatten().sub(self.config.vocab_size // 2).abs().argmax()])
             raise ShapeError(explain("token ids", expected=f"0 to {self.config.vocab_size - 1}", got=worst))
+        simple = positions is None and state is None and self.config.attention.window is None
         if positions is None:
             past_B1 = 0 if state is None or state.positions is None else state.positions.amax(dim=1, keepdim=True) + 1
             positions = (past_B1 + torch.arange(T, device=ids.device)).expand(B, T)
@@ -133,8 +155,11 @@ class Transformer(nn.Module):
             raise ShapeError(
                 explain("text length", expected=f"at most {self.config.context_length} tokens", got=length, do=do)
             )
+        if simple and documents is None:
+            return positions, Visibility(causal=causal)
         key_positions = positions if state is None else state.advance(positions)
-        return positions, visibility(positions, key_positions, causal=causal, window=self.config.attention.window)
+        window = self.config.attention.window
+        return positions, visibility(positions, key_positions, causal=causal, window=window, documents=documents)
 
     def _turn(self, positions: Tensor, dtype: torch.dtype) -> Rotation | None:
         if self.config.positions.kind != "rotary":

@@ -48,9 +48,9 @@ class InterpolativeLinear(Sizes):
 
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """The rows that are kept, then the others from them."""
-        kept = F.linear(x, self.A)
-        y = torch.cat([kept, F.linear(kept, self.K)], dim=-1).index_select(-1, self.place)
-        return y if self.bias is None else y + self.bias
+        kept = F.linear(x, self.A.to(x.dtype))
+        y = torch.cat([kept, F.linear(kept, self.K.to(x.dtype))], dim=-1).index_select(-1, self.place)
+        return y if self.bias is None else y + self.bias.to(x.dtype)
 
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies."""

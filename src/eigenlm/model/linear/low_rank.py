@@ -50,7 +50,8 @@ class LowRankLinear(Sizes):
 
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Apply A, then B."""
-        return F.linear(F.linear(x, self.A), self.B, self.bias)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.linear(F.linear(x, self.A.to(x.dtype)), self.B.to(x.dtype), bias)
 
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies, B @ A."""
