@@ -1,0 +1,168 @@
+"""The processes of a run: who this one is, and what all of them say together."""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
+
+from eigenlm.errors import ConfigError, explain
+
+_TO_MEET = timedelta(minutes=5)
+"""How long ranks wait for the others at the start; a cold file system can make imports take minutes."""
+_TO_ANSWER = timedelta(minutes=10)
+"""How long a collective waits. A killed peer closes its connections and is noticed at once, so that this is only for a
+machine that vanished, and must be longer than anything one rank does alone."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """One process among those of a run; by default the only one, with no process group at all.
+
+    Attributes:
+        rank: its number, 0 to `size` - 1.
+        size: how many there are.
+        device: where its tensors live.
+        mesh: the ranks as a (data, tensor) rectangle; those in a row share each matrix and see the same texts. None
+            for a single process.
+    """
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    mesh: DeviceMesh | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this one speaks for all."""
+        return self.rank == 0
+
+    @property
+    def data_rank(self) -> int:
+        """Which share of each batch is its own, 0 to `data_size` - 1."""
+        return 0 if self.mesh is None else self.mesh.get_local_rank("data")
+
+    @property
+    def data_size(self) -> int:
+        """How many shares each batch has."""
+        return 1 if self.mesh is None else self.mesh["data"].size()
+
+    def sum(self, x: Tensor) -> Tensor:
+        """The sum of `x` over the shares of the batch, the same on every rank."""
+        if self.mesh is None:
+            return x
+        total = x.detach().to(self.device, copy=True)
+        dist.all_reduce(total, group=self.mesh.get_group("data"))
+        return total.to(x.device)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """The mean of `x` over the shares of the batch, the same on every rank."""
+        return self.sum(x) / self.data_size
+
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+        if self.mesh is not None:
+            dist.barrier()
+
+    def broadcast(self, value: Any) -> Any:
+        """The first rank's value, of JSON's types, on every rank."""
+        return self.gather(value if self.is_first else None)[0]
+
+    def gather(self, value: Any) -> list[Any]:
+        """The values of all ranks, of JSON's types, in their order; sent as JSON, because no pickle is read."""
+        if self.mesh is None:
+            return [value]
+        text = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8).to(self.device)
+        lengths = self._all(torch.tensor([len(text)], device=self.device))
+        padded = text.new_zeros(max(int(length) for length in lengths))
+        padded[: len(text)] = text
+        texts = self._all(padded)
+        return [json.loads(bytes(text[:length].tolist())) for text, length in zip(texts, lengths, strict=True)]
+
+    def _all(self, x: Tensor) -> list[Tensor]:
+        every = [torch.empty_like(x) for _ in range(self.size)]
+        dist.all_gather(every, x)
+        return every
+
+
+@contextmanager
+def join_ranks(*, tensor: int = 1) -> Iterator[Ranks]:
+    """Join the processes that torchrun started, over NCCL where each has a GPU and over gloo otherwise.
+
+    Without torchrun this is rank 0 of 1. A restart after a failure joins a fresh group: torchrun's store outlives its
+    attempts, and torch would find in it the addresses of the dead (pytorch issue 135712).
+
+    Args:
+        tensor: ranks that share each matrix; divides the number of ranks.
+
+    Raises:
+        ConfigError: the number of ranks is no multiple of `tensor`.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size % tensor:
+        do = f"start a multiple of {tensor} with torchrun --nproc-per-node"
+        raise ConfigError(explain("layout.tensor", expected=f"a divisor of the {size} rank(s)", got=tensor, do=do))
+    if size == 1:
+        yield Ranks(device=_device(0))
+        return
+    device = _device(int(os.environ.get("LOCAL_RANK", "0")))
+    store, rank, _ = next(iter(rendezvous("env://", timeout=_TO_MEET)))
+    dist.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        store=PrefixStore(_attempt(store, rank, size), store),
+        rank=rank,
+        world_size=size,
+        timeout=_TO_ANSWER,
+        device_id=device if device.type == "cuda" else None,
+    )
+    mesh = init_device_mesh(device.type, (size // tensor, tensor), mesh_dim_names=("data", "tensor"))
+    ranks = Ranks(rank, size, device, mesh)
+    yield ranks
+    # Only after a good end: when a peer is dead there is nobody to say goodbye to. And by a barrier, that holds no
+    # tensor: gloo's threads let go of those late, and abort the process if Python is gone by then.
+    ranks.barrier()
+    dist.destroy_process_group()
+
+
+def _device(local_rank: int) -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
+
+
+def _attempt(store: Store, rank: int, size: int) -> str:
+    """A name that all ranks of this attempt, and none of an earlier one, agree on.
+
+    Each rank says hello with a word of its own, and the first answers to that word with the name of the attempt, until
+    all have acknowledged it. Words of the dead get an answer that nobody hears. torchrun's count of restarts would not
+    do as the name: agents on different machines count differently.
+    """
+    word = uuid.uuid4().hex
+    if rank != 0:
+        store.set(f"hello/{rank}", word)
+        name = store.get(f"welcome/{word}").decode()
+        store.set(f"here/{name}/{rank}", "")
+        return name
+    missing, deadline = set(range(1, size)), time.monotonic() + _TO_MEET.total_seconds()
+    while missing:
+        for other in tuple(missing):
+            if store.check([f"here/{word}/{other}"]):
+                missing.remove(other)
+            elif store.check([f"hello/{other}"]):
+                store.set(f"welcome/{store.get(f'hello/{other}').decode()}", word)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"ranks {sorted(missing)} did not come within {_TO_MEET}")
+        time.sleep(0.01)
+    return word

@@ -1,0 +1,135 @@
+"""Tensors of a run in the files of a snapshot: written by any number of ranks, read by any other."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+
+from eigenlm.errors import CheckpointError, explain
+from eigenlm.train.ranks import Ranks
+
+
+class HasState(Protocol):
+    """An optimizer, or several that act as one."""
+
+    @property
+    def state(self) -> dict[Tensor, dict[str, Tensor]]:
+        """What it remembers of each parameter."""
+        ...
+
+
+def save_state(folder: Path, tensors: Mapping[str, Tensor], ranks: Ranks) -> None:
+    """Write tensors as safetensors, each rank the parts that it alone has and its share of what all have.
+
+    Every rank calls it; on return the folder is complete and on disk. Stands on torch's distributed checkpoint, with
+    its files of safetensors: that of pickle is never written.
+
+    Args:
+        folder: there, empty, and the same on all ranks.
+        tensors: by name; of a DTensor each rank writes its part, and a plain one is the same on all that have it.
+        ranks: who writes.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
+    with _plain_errors(folder, "writing"):
+        save(dict(tensors), storage_writer=writer, no_dist=ranks.mesh is None)
+
+
+def load_state(folder: Path, into: Mapping[str, Tensor], ranks: Ranks) -> None:
+    """Fill tensors in place, bit for bit, with what any ranks in any layout wrote; every rank calls it.
+
+    Args:
+        folder: what `save_state` wrote.
+        into: the tensors wanted, by name; of a DTensor each rank reads its part.
+        ranks: who reads.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or a name is not in it with this shape and type.
+    """
+    saved = saved_tensors(folder)
+    for name, tensor in into.items():
+        expected = f"{name} as {tensor.dtype} of {tuple(tensor.shape)}"
+        if name not in saved:
+            raise CheckpointError(explain(f"reading {folder}", expected=expected, got="none of that name"))
+        properties, size = saved[name].properties, saved[name].size
+        if (size, properties.dtype) != (tensor.shape, tensor.dtype):
+            got = f"{properties.dtype} of {tuple(size)}"
+            raise CheckpointError(explain(f"reading {folder}", expected=expected, got=got))
+    reader = HuggingFaceStorageReader(str(folder))
+    with _plain_errors(folder, "reading"):
+        load(dict(into), storage_reader=reader, no_dist=ranks.mesh is None)
+
+
+def saved_tensors(folder: Path) -> dict[str, TensorStorageMetadata]:
+    """Type, whole size and parts of the tensors in a folder, from the heads of its files.
+
+    Raises:
+        CheckpointError: a file is damaged.
+    """
+    with _plain_errors(folder, "reading"):
+        saved = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+        return {name: tensor for name, tensor in saved.items() if isinstance(tensor, TensorStorageMetadata)}
+
+
+def model_and_optimizer_tensors(model: nn.Module, optimizer: HasState) -> dict[str, Tensor]:
+    """`model.<name>` of each parameter and buffer, and `optimizer.<name>.<what it remembers>` of each parameter."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{name}.{key}"] = value
+    return tensors
+
+
+def load_model_and_optimizer_(folder: Path, model: nn.Module, optimizer: HasState, ranks: Ranks) -> None:
+    """Fill a model and its optimizer, which need not have taken a step, from what `model_and_optimizer_tensors` named.
+
+    A tensor of a parameter's shape lies on the ranks as the parameter does; any other is whole on each.
+
+    Raises:
+        CheckpointError: as of `load_state`.
+    """
+    parameters = dict(model.named_parameters())
+    for name, saved in saved_tensors(folder).items():
+        kind, _, rest = name.partition(".")
+        parameter_name, _, key = rest.rpartition(".")
+        if kind == "optimizer" and parameter_name in parameters:
+            parameter = parameters[parameter_name]
+            remembered = optimizer.state.setdefault(parameter, {})
+            if key not in remembered:
+                remembered[key] = _room(saved, parameter)
+    load_state(folder, model_and_optimizer_tensors(model, optimizer), ranks)
+
+
+def _room(saved: TensorStorageMetadata, parameter: Tensor) -> Tensor:
+    dtype = saved.properties.dtype
+    if saved.size == parameter.shape:
+        return torch.empty_like(parameter.detach(), dtype=dtype)
+    return torch.empty(saved.size, dtype=dtype, device=parameter.device)
+
+
+@contextmanager
+def _plain_errors(folder: Path, act: str) -> Iterator[None]:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.distributed is disabled")
+            yield
+    except CheckpointException as error:
+        causes = [wrapped[0] if isinstance(wrapped, tuple) else wrapped for wrapped in error.failures.values()]
+        written = next((cause for cause in causes if isinstance(cause, OSError)), None)
+        if act == "writing" and written is not None:
+            raise written from error
+        raise CheckpointError(explain(f"{act} {folder}", expected="whole files", got=causes[0])) from error
+    except (SafetensorError, FileNotFoundError) as error:
+        raise CheckpointError(explain(f"{act} {folder}", expected="whole files", got=error)) from error
