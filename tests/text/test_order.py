@@ -77,6 +77,7 @@ def test_offsets_spread_over_the_circle():
     offsets = [epoch_offset(1000, seed=0, epoch=epoch) for epoch in range(2000)]
     assert stats.kstest(np.array(offsets) / 1000, "uniform").pvalue > 1e-4
     assert epoch_offset(1, seed=0, epoch=5) == 0
+    assert [epoch_offset(1000, seed=1, epoch=epoch) for epoch in range(3)] == [825, 110, 459]
 
 
 def test_orders_that_cannot_be():

@@ -42,8 +42,9 @@ def masked(batch: Batch, tokenizer: Tokenizer, *, seed: int, fraction: float = 0
         rng = _random("masked", seed, sample)
         old = batch.ids[row].numpy()
         candidates = np.flatnonzero(~np.isin(old, control) & (batch.positions[row].numpy() >= 0))
-        chosen = rng.permutation(candidates)[: max(1, round(fraction * len(candidates)))]
-        fate, words = rng.random(len(chosen)), rng.integers(tokenizer.vocab_size - len(control), size=len(chosen))
+        chosen = candidates[_drawn(max(1, round(fraction * len(candidates))), len(candidates), rng)]
+        fate = rng.random(len(chosen))
+        words = (rng.random(len(chosen)) * (tokenizer.vocab_size - len(control))).astype(np.int64)
         words += np.searchsorted(control - np.arange(len(control)), words, side="right")  # leaps over control tokens
         new = np.where(fate < 0.8, mask, np.where(fate < 0.9, words, old[chosen]))
         ids[row, chosen], targets[row, chosen] = torch.from_numpy(new), torch.from_numpy(old[chosen])
@@ -137,8 +138,13 @@ def _span_mask(n: int, fraction: float, mean_span: float, rng: np.random.Generat
 
 def _cut(n: int, parts: int, rng: np.random.Generator) -> np.ndarray:
     """Lengths of n things cut into so many parts, none empty, all ways equally likely."""
-    cuts = np.sort(rng.choice(n - 1, parts - 1, replace=False)) + 1
+    cuts = np.sort(_drawn(parts - 1, n - 1, rng)) + 1
     return np.diff(cuts, prepend=0, append=n)
+
+
+def _drawn(count: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """So many of 0 .. n - 1, or all, each set equally likely."""
+    return rng.random(n).argsort(kind="stable")[:count]
 
 
 def _told_apart(tokens: np.ndarray, dropped: np.ndarray, sentinels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -176,6 +182,7 @@ def _sentinels(tokenizer: Tokenizer, count: int) -> Int64[np.ndarray, " n"]:
 
 
 def _random(purpose: str, seed: int, sample: int) -> np.random.Generator:
+    """Numbers of its own for each sample; only `random()` is drawn, the steadiest part of numpy from version to version."""
     digest = hashlib.blake2b(f"{purpose} {seed} {sample}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
