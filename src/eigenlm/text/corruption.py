@@ -182,7 +182,7 @@ def _sentinels(tokenizer: Tokenizer, count: int) -> Int64[np.ndarray, " n"]:
 
 
 def _random(purpose: str, seed: int, sample: int) -> np.random.Generator:
-    """Numbers of its own for each sample; only `random()` is drawn, the steadiest part of numpy from version to version."""
+    """Numbers of its own for each sample; only `random()` is drawn, which numpy hardly ever changes."""
     digest = hashlib.blake2b(f"{purpose} {seed} {sample}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
