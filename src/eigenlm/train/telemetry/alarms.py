@@ -15,14 +15,16 @@ AlarmKind = Literal[
 ]
 
 # A spike: so many robust standard deviations, and at least this part, above the median of the last losses, so often in
-# a row. One odd batch is no spike, and neither is a wobble of a loss that hardly varies.
-_WINDOW, _FEWEST, _DEVIATIONS, _LEAST_RISE, _SPIKE_STEPS = 64, 16, 6.0, 0.05, 3
+# a row. One odd batch is no spike, and neither is a wobble of a loss that hardly varies. Deviations are from the median
+# of their own block of steps, so that a loss that falls fast is not taken for one that varies much.
+_WINDOW, _BLOCK, _DEVIATIONS, _LEAST_RISE, _SPIKE_STEPS = 64, 16, 6.0, 0.1, 3
 _NORMAL_MAD = 1.4826  # standard deviation of a normal variable over its median absolute deviation
 # Rank that is left above one, over the most there was. MSign (arXiv:2602.01734) sees blow-ups follow a collapse of the
-# stable rank to one. An embedding whose vectors share a direction comes down to 0.03 and is well; the effective rank,
-# which a single large singular value hardly moves, stays above 0.7 in healthy runs.
+# stable rank to one. The effective rank, which one large singular value hardly moves, stays above 0.7 in healthy runs.
 _COLLAPSED = {"stable rank": 0.005, "effective rank": 0.1}
-# Growth of sigma_1 over the median of its last readings.
+# Vectors of a vocabulary come to share one large direction, and are well: their stable rank says nothing.
+_TABLES = ("embedding", "head")
+# Growth of sigma_1 over the median of its last readings; weights that are young may grow as fast as they like.
 _EXPLODED, _NORMS = 4.0, 8
 # ||dW|| / ||W|| of a step: about 1e-3 is the rule of thumb (CS231n, "Ratio of weights:updates"); Adam on fresh weights
 # of standard deviation 0.02 makes 5e-2 at a learning rate of 1e-3, and soon less.
@@ -123,7 +125,7 @@ class Alarms:
         if loss <= high:
             self._losses = [*self._losses, loss][-_WINDOW:]
         if since is not None:
-            usual = statistics.median(self._losses)
+            usual = statistics.median(self._losses[-_BLOCK:])
             self._losses = []  # whatever comes now is judged by itself, or the alarm would never end
             yield Alarm(
                 step=step,
@@ -135,16 +137,20 @@ class Alarms:
             )
 
     def _highest_usual_loss(self) -> float:
-        if len(self._losses) < _FEWEST:
+        if len(self._losses) < _BLOCK:
             return math.inf
-        median = statistics.median(self._losses)
-        deviation = _NORMAL_MAD * statistics.median(abs(loss - median) for loss in self._losses)
-        return median + max(_DEVIATIONS * deviation, _LEAST_RISE * abs(median))
+        latest_first = self._losses[::-1]
+        blocks = [latest_first[i : i + _BLOCK] for i in range(0, len(latest_first), _BLOCK)]
+        medians = [statistics.median(block) for block in blocks]
+        away = [abs(loss - median) for block, median in zip(blocks, medians) for loss in block]
+        rise = max(_DEVIATIONS * _NORMAL_MAD * statistics.median(away), _LEAST_RISE * abs(medians[0]))
+        return medians[0] + rise
 
     def _of_reading(self, step: int, reading: Reading) -> Iterable[Alarm]:
         usual = statistics.median([m.update_ratio or 0.0 for m in reading.matrices.values()] or [0.0])
         for name, matrix in reading.matrices.items():
-            yield from self._rank_collapse(step, name, "stable rank", matrix.stable_rank)
+            if name.split(".")[0] not in _TABLES:
+                yield from self._rank_collapse(step, name, "stable rank", matrix.stable_rank)
             yield from self._spectral_explosion(step, name, matrix.spectral_norm)
             yield from self._update(step, name, matrix, usual)
         if reading.totals is not None:
@@ -176,7 +182,7 @@ class Alarms:
         if sigma is None:
             return
         earlier = self._norms.get(name, [])
-        usual = statistics.median(earlier) if len(earlier) >= _READINGS else math.inf
+        usual = statistics.median(earlier) if len(earlier) == _NORMS else math.inf
         self._norms[name] = [*earlier, sigma][-_NORMS:]
         if (since := self._lasting(f"norm {name}", usual > 0 and sigma > _EXPLODED * usual, step, 1)) is not None:
             yield Alarm(
