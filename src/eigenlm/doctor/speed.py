@@ -34,7 +34,7 @@ def measure_speed(device: torch.device | str = "cpu", seconds: float = 0.3) -> S
     device = torch.device(device)
     return Speed(
         device=str(device),
-        gemm_float32=gemm_rate(torch.float32, device, seconds) / 1e9,
-        gemm_bfloat16=gemm_rate(torch.bfloat16, device, seconds) / 1e9,
-        read=read_rate(device, seconds) / 1e9,
+        gemm_float32=gemm_rate(torch.float32, device, seconds),
+        gemm_bfloat16=gemm_rate(torch.bfloat16, device, seconds),
+        read=read_rate(device, seconds),
     )

@@ -14,7 +14,7 @@ _READ_BYTES = 256 * 2**20
 
 
 def gemm_rate(dtype: torch.dtype, device: torch.device | str = "cpu", seconds: float = 0.1) -> float:
-    """Operations a second of a square matrix product, a multiply and an add being two: the ceiling of MFU.
+    """10^9 operations a second of a square matrix product, a multiply and an add being two: the ceiling of MFU.
 
     Args:
         dtype: of the matrices.
@@ -24,11 +24,11 @@ def gemm_rate(dtype: torch.dtype, device: torch.device | str = "cpu", seconds: f
     device = torch.device(device)
     n = _SIDE.get(device.type, _DEVICE_SIDE)
     A, B = torch.rand(2, n, n, device=device).to(dtype)
-    return 2 * n**3 / median_seconds(lambda: A @ B, device, seconds)
+    return 2 * n**3 / median_seconds(lambda: A @ B, device, seconds) / 1e9
 
 
 def read_rate(device: torch.device | str = "cpu", seconds: float = 0.1) -> float:
-    """Bytes a second of a sum over float32 memory.
+    """10^9 bytes a second of a sum over float32 memory.
 
     Args:
         device: where.
@@ -36,7 +36,7 @@ def read_rate(device: torch.device | str = "cpu", seconds: float = 0.1) -> float
     """
     device = torch.device(device)
     x = torch.ones(_READ_BYTES // 4, device=device)
-    return x.nbytes / median_seconds(x.sum, device, seconds)
+    return x.nbytes / median_seconds(x.sum, device, seconds) / 1e9
 
 
 def median_seconds(act: Callable[[], object], device: torch.device | str = "cpu", seconds: float = 0.1) -> float:
