@@ -91,3 +91,15 @@ def _first_that_fits(options: list[Any], value: Any, where: str) -> Any:
         except ConfigError as error:
             failures.append(error)
     raise failures[0]
+
+
+def differing_fields(before: Any, now: Any) -> dict[str, tuple[Any, Any]]:
+    """Dotted names of the fields in which two configs of one kind differ, each with its two values."""
+    differing: dict[str, tuple[Any, Any]] = {}
+    for field in dataclasses.fields(before):
+        old, new = getattr(before, field.name), getattr(now, field.name)
+        if dataclasses.is_dataclass(old) and type(old) is type(new):
+            differing |= {f"{field.name}.{name}": pair for name, pair in differing_fields(old, new).items()}
+        elif old != new:
+            differing[field.name] = (old, new)
+    return differing

@@ -3,9 +3,10 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from eigenlm.errors import DataError, explain
 
@@ -40,23 +41,46 @@ def whole_folder(target: str | Path) -> Iterator[Path]:
     Raises:
         DataError: `target` holds files already, the place cannot be written, or the disk is full.
     """
-    target = Path(target)
+    with published_folder(Path(target), is_first=True, share=lambda name: name) as temporary:
+        yield temporary
+
+
+@contextmanager
+def published_folder(target: Path, *, is_first: bool, share: Callable[[Any], Any]) -> Iterator[Path]:
+    """The same for several processes that write one folder: all yield the same one, and the first publishes it.
+
+    The block has to end with all of them having written.
+
+    Args:
+        target: where it will be.
+        is_first: whether this process makes and publishes the folder.
+        share: gives every process the value that the first one has.
+
+    Raises:
+        DataError: as of `whole_folder`.
+    """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(
             explain(f"writing {target}", expected="a new or empty folder", got="one in use", do="choose another")
         )
     with _told_plainly(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        temporary = Path(share(_temporary_folder(target) if is_first else None))
         try:
             yield temporary
-            for path in temporary.rglob("*"):
-                _sync(path)
-            temporary.chmod(0o777 & ~_umask())
-            temporary.replace(target)
-            _sync(target.parent)
+            if is_first:
+                for path in temporary.rglob("*"):
+                    _sync(path)
+                temporary.chmod(0o777 & ~_umask())
+                temporary.replace(target)
+                _sync(target.parent)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            if is_first:
+                shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary_folder(target: Path) -> str:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """Exact softmax attention for training on a processor: blocks of queries, each a few matrix products.
 
-Torch's fused kernel spends three times as long on its backward as these products take: 11 against 4.6 ms for 8 texts of 256 tokens, 6 heads of 64, bfloat16,
-two cores with AVX-512 (`benchmarks/attention.py`), since they run at the rate of a plain matrix product.
+Torch's fused kernel is far from the rate of a plain matrix product there, in its backward above all. These products are
+not, and `benchmarks/attention.py` says by how much that is faster.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def blocked_attention(
     value: Float[Tensor, "B S H K"],
     visible: Visibility,
 ) -> Float[Tensor, "B T H K"]:
-    """softmax(Q K^T / sqrt(K)) V, equal to `naive_attention` up to rounding; at most `_BLOCK` rows of weights at a time.
+    """softmax(Q K^T / sqrt(K)) V, equal to `naive_attention` up to rounding.
 
     Scores are rounded to the precision of the query. Source of the backward: arXiv:2205.14135, appendix B.4.
     """

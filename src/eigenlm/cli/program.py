@@ -20,6 +20,7 @@ COMMANDS = {
     "chat": ("chat", "Chat"),
     "generate": ("generate", "Generate"),
     "info": ("info", "Info"),
+    "train": ("train", "Train"),
     "perplexity": ("perplexity", "Perplexity"),
     "analyze": ("analyze", "Analyze"),
     "plan": ("plan", "Plan"),

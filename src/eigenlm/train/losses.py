@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from eigenlm.errors import ConfigError, DataError, ShapeError, explain
+from eigenlm.text.batches import IGNORED
 
-IGNORED = -100
 _CHUNK_BYTES = 2**23  # float32 logits at once: they stay in the last cache of a processor
 
 
@@ -44,9 +44,9 @@ def linear_cross_entropy(
 ) -> Float[Tensor, ""]:
     """The sum over targets of cross_entropy(hidden W^T + b), in nats; divide by how many are not ignored.
 
-    Rows are taken in chunks, whose gradients are formed with their loss, so that what is held beside the inputs is one chunk of logits and the
-    gradients themselves. Products are in the precision of `hidden`; softmax, loss and the sums over chunks in float32,
-    the target's own logit included.
+    Rows are taken in chunks, whose gradients are formed with their loss, so that what is held beside the inputs is one
+    chunk of logits and the gradients themselves. Products are in the precision of `hidden`; softmax, loss and the sums
+    over chunks in float32, the target's own logit included.
 
     Args:
         hidden: (..., D) what the logits' matrix is applied to, bfloat16 or float32.
@@ -112,8 +112,10 @@ def _loss_and_gradient(
 ) -> tuple[Tensor, Tensor]:
     """The summed loss of some rows and its gradient by their logits, both float32.
 
-    With p = softmax(z), Z = sum exp z, e the smoothing and c the z-loss: loss = ln Z - (1 - e) z_y - e mean(z) + c ln^2 Z
-    and d loss / d z = (1 + 2 c ln Z) p - (1 - e) onehot(y) - e / V.
+    With p = softmax(z), Z = sum exp z, e the smoothing and c the z-loss,
+
+        loss = ln Z - (1 - e) z_y - e mean(z) + c ln^2 Z
+        d loss / d z = (1 + 2 c ln Z) p - (1 - e) onehot(y) - e / V.
     """
     e, c, V = kind.label_smoothing, kind.z_loss, len(W_VD)
     real_C1, y_C1 = (y_C != IGNORED)[:, None], y_C.clamp(min=0)[:, None]

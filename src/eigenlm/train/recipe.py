@@ -191,8 +191,7 @@ class Recipe:
                 raise ConfigError(explain(name, expected="a positive number", got=value))
         expected = {"next_token": "decoder", "masked": "encoder", "denoising": "encoder_decoder"}[self.data.objective]
         if self.model.kind != expected:
-            raise ConfigError(
-                explain(f"objective {self.data.objective!r}", expected=f"a model of kind {expected}", got=self.model.kind)
-            )
+            objective = f"objective {self.data.objective!r}"
+            raise ConfigError(explain(objective, expected=f"a model of kind {expected}", got=self.model.kind))
         if self.model.head is None:
             raise ConfigError(explain("training", expected="a model with a head", got="none"))

@@ -1,0 +1,60 @@
+"""The folder of a run: what is in it, and whose it is."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.config import differing_fields, from_dict, to_dict
+from eigenlm.errors import ConfigError, explain
+from eigenlm.files import write_text
+from eigenlm.train.precision import choose_precision
+from eigenlm.train.recipe import Recipe
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, so that no second process trains in it; the lock goes with the process, however it ends.
+
+    Raises:
+        ConfigError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            do = "wait for it, or choose another --out"
+            raise ConfigError(
+                explain(f"training in {folder}", expected="no other", got="a run at work", do=do)
+            ) from None
+        yield
+
+
+def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
+    """The recipe that a run goes by: the one in its folder, or this one with what it left open decided and written there.
+
+    What `auto` decided stays as it is when a run goes on, on whatever machine.
+
+    Raises:
+        ConfigError: the folder is of another recipe; the message names the first field that differs.
+    """
+    path = folder / "recipe.json"
+    if not path.exists():
+        precision = choose_precision(recipe.train.precision, device)
+        settled = replace(recipe, train=replace(recipe.train, precision=precision))
+        write_text(path, json.dumps({"asked": to_dict(recipe), "settled": to_dict(settled)}, indent=1) + "\n")
+        return settled
+    stored = read_json_object(path)
+    asked = from_dict(Recipe, stored["asked"], f"{path} asked")
+    if differing := differing_fields(asked, recipe):
+        name, (before, now) = next(iter(differing.items()))
+        do = "give the same recipe to go on, or another --out to begin anew"
+        expected = f"{name} = {before!r}, as it began"
+        raise ConfigError(explain(f"going on in {folder}", expected=expected, got=repr(now), do=do))
+    return from_dict(Recipe, stored["settled"], f"{path} settled")
