@@ -24,7 +24,7 @@ class Execution:
     loss: Literal["chunked", "fused", "full"] = "chunked"
     float8: bool = False
 
-    def passes(self, eager: float, compiled: float) -> float:
+    def passes(self, eager: int, compiled: int) -> int:
         """Times that numbers go through memory, one way or the other."""
         return compiled if self.compiled else eager
 

@@ -87,13 +87,14 @@ def saved_for_backward(config: TransformerConfig, batch: Batch, kind: Activation
     masks = pairs * kind.number * (masked and not kind.products)
     dropout = D * (config.dropout > 0)
     embedded = D * _FLOAT32 * (config.dropout > 0)
+    norms = (T * (parts * N + config.final_norm) + S * (2 * E + config.final_norm)) * norm
+    norms += (T + S) * config.embedding.norm * _norm(config, D, Activations(number=_FLOAT32))
     return Saved(
-        norms=(T * (parts * N + config.final_norm) + S * (2 * E + config.final_norm)) * norm
-        + (T + S) * config.embedding.norm * _norm(config, D, Activations(number=_FLOAT32)),
-        attention=attention + masks,
-        feed_forward=(T * N + S * E) * feed_forward,
-        dropout=dropout * kind.number * (T * parts * N + S * 2 * E) + (T + S) * embedded,
-        embedding=(T + S) * _embedding(config, kind),
+        norms=float(norms),
+        attention=float(attention + masks),
+        feed_forward=float((T * N + S * E) * feed_forward),
+        dropout=float(dropout * kind.number * (T * parts * N + S * 2 * E) + (T + S) * embedded),
+        embedding=float((T + S) * _embedding(config, kind)),
         weight_casts=float(kind.number < _FLOAT32) * kind.number * count_parameters(config).hidden_matrices,
     )
 

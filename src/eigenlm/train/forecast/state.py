@@ -41,10 +41,10 @@ def optimizer_state(config: TransformerConfig, recipe: OptimizerRecipe) -> Optim
     if recipe.kind in ("sgd", "adam", "adamw"):
         numbers, passes = (1, 5) if recipe.kind == "sgd" else (2, 7)
         return OptimizerState(
-            moments=_FLOAT32 * numbers * counts.total,
+            moments=float(_FLOAT32 * numbers * counts.total),
             preconditioners=0.0,
             working=0.0,
-            traffic=_FLOAT32 * passes * counts.total,
+            traffic=float(_FLOAT32 * passes * counts.total),
             flops=0.0,
         )
     shapes = matrix_shapes(config)

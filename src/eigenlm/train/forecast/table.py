@@ -39,14 +39,14 @@ def _epochs(f: Forecast) -> str:
     return "corpus not read yet" if f.epochs is None else f"{f.epochs:.2f} epochs of {_count(f.corpus_tokens or 0)}"
 
 
-def _parts(values: object, spell: Callable[[float], str]) -> str:
+def _parts(values: object, spell: Callable[..., str]) -> str:
     """The parts that are there, largest first."""
     found = {name: amount for name, amount in vars(values).items() if amount and name != "hidden_matrices"}
     ordered = sorted(found.items(), key=lambda item: -item[1])
     return ", ".join(f"{name.replace('_', ' ')} {spell(amount)}" for name, amount in ordered)
 
 
-def _count(n: float) -> str:
+def _count(n: float | int) -> str:
     for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if n >= size:
             return f"{n / size:.3g} {unit}"

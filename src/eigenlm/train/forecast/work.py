@@ -66,13 +66,13 @@ def forward_work(config: TransformerConfig, batch: Batch, number: int, execution
     return Work(
         products=flops.matrices - head_products(config, batch),
         attention_forward=flops.attention_causal,
-        activation_forward=rows * F,
+        activation_forward=float(rows * F),
         # A block: two norms, two sums, heads turned, and the gated product, each read and written once.
-        moved=number
+        moved=float(number)
         * rows
         * (D * (2 * norm + 6) + rotary * heads + execution.passes(3, 1) * F * _gated(config) + 2 * D / blocks)
         + _casts(config, number),
-        calls=blocks * (35 if rotary else 25),
+        calls=blocks * (35.0 if rotary else 25.0),
     )
 
 
@@ -107,9 +107,9 @@ def loss_work(config: TransformerConfig, batch: Batch, number: int, execution: E
     logits = {"chunked": 0, "fused": 6 * number, "full": 2 * number + 7 * _FLOAT32}[execution.loss] * rows * V
     return Work(
         products=3 * head_products(config, batch),
-        softmax=rows * V,
-        moved=accumulated + logits + V * D * (_FLOAT32 + number),
-        calls=25 * chunks,
+        softmax=float(rows * V),
+        moved=float(accumulated + logits + V * D * (_FLOAT32 + number)),
+        calls=25.0 * chunks,
     )
 
 
