@@ -48,7 +48,7 @@ class _BlockedAttention(torch.autograd.Function):
         return _heads_last(out_NTK, query.shape[2])
 
     @staticmethod
-    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         q_NTK, k_NSK, v_NSK, *kept = ctx.saved_tensors
         g_NTK = _heads_first(grad_out)
         dq_NTK, dk_NSK, dv_NSK = torch.empty_like(q_NTK), torch.zeros_like(k_NSK), torch.zeros_like(v_NSK)

@@ -85,9 +85,8 @@ class Train:
         if self.json:
             print_json(outcome)
         elif outcome.finished:
-            print(
-                f"{outcome.model}: next, eigenlm generate {outcome.model} --prompt ... or eigenlm analyze {outcome.model}"
-            )
+            model = outcome.model
+            print(f"{model}: next, eigenlm generate {model} --prompt ... or eigenlm analyze {model} --out report.html")
         else:
             again = " ".join(["eigenlm", *sys.argv[1:]])
             print(f"stopped at step {outcome.step:,} and saved in {outcome.folder}; to go on: {again}")

@@ -28,9 +28,8 @@ def prepare_data(recipe: Recipe, folder: Path) -> tuple[Tokenizer, TokenShards]:
         ConfigError: a tokenizer that does not serve the objective.
     """
     if not (folder / "tokenizer").exists():
-        tokenizer = _tokenizer(recipe)
         with whole_folder(folder / "tokenizer") as place:
-            write_tokenizer(place, tokenizer, None)
+            write_tokenizer(place, _tokenizer(recipe), None)
     tokenizer = read_tokenizer(folder / "tokenizer")
     if tokenizer is None:
         do = "start the run anew in another folder"

@@ -49,8 +49,8 @@ class Journal:
 
     def step(self, step: Step, *, seconds: float, tokens_per_second: float, mfu: float) -> None:
         """Note a step and how long it took."""
-        line = {"step": step.step, "batch": step.batch, "loss": step.loss, "gradient_norm": step.gradient_norm}
-        line |= {"learning_rate": step.learning_rate, "taken": step.taken}
+        line: dict[str, Any] = {"step": step.step, "batch": step.batch, "loss": step.loss}
+        line |= {"gradient_norm": step.gradient_norm, "learning_rate": step.learning_rate, "taken": step.taken}
         line |= {"alarms": [asdict(alarm) for alarm in step.alarms]} if step.alarms else {}
         line |= {"telemetry": asdict(step.reading)} if step.reading is not None else {}
         self._write(self._log, line)

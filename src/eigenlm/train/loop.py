@@ -59,9 +59,9 @@ def train(
 ) -> Outcome:
     """Train what a recipe says, in a folder, from the beginning or from where it stopped.
 
-    The folder gets the recipe, the tokenizer, the shards, logs, snapshots and, at the end, `model`. Called again it goes
-    on from the last whole snapshot; weights, optimizer and `log.jsonl` come out as if it had never stopped, to the bit,
-    on the same machine with as many threads. Under torchrun each process calls it.
+    The folder gets the recipe, the tokenizer, the shards, logs, snapshots and, at the end, `model`. Called again it
+    goes on from the last whole snapshot; weights, optimizer and `log.jsonl` come out as if it had never stopped, to the
+    bit, on the same machine with as many threads. Under torchrun each process calls it.
 
     Args:
         recipe: what to train.

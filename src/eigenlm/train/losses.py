@@ -64,8 +64,8 @@ def linear_cross_entropy(
         raise ShapeError(explain("cross-entropy", expected="hidden (..., D), weight (V, D), targets (...)", got=got))
     outside = (targets >= len(weight)) | ((targets < 0) & (targets != IGNORED))
     if bool(outside.any()):
-        got = int(targets[outside][0])
-        raise DataError(explain("targets", expected=f"token ids from 0 to {len(weight) - 1}, or {IGNORED}", got=got))
+        first = int(targets[outside][0])
+        raise DataError(explain("targets", expected=f"token ids from 0 to {len(weight) - 1}, or {IGNORED}", got=first))
     return _LinearCrossEntropy.apply(hidden.flatten(0, -2), weight, targets.flatten(), bias, kind or CrossEntropy())
 
 
@@ -95,7 +95,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, Tensor | None, None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, Tensor | None, None, Tensor | None, None]:
         dhidden, dweight, dbias, dtype = ctx.gradients
         ctx.gradients = None
         scaled = [None if g is None else g.mul_(grad_loss) for g in (dhidden, dweight, dbias)]

@@ -1,6 +1,7 @@
 """What a model is asked: batches of tokens to its inputs and targets."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -41,7 +42,8 @@ class Question:
 
     def to(self, device: torch.device) -> "Question":
         """The same on a device."""
-        return Question(**{name: x if x is None else x.to(device) for name, x in vars(self).items()})
+        moved: dict[str, Any] = {name: x if x is None else x.to(device) for name, x in vars(self).items()}
+        return Question(**moved)
 
 
 def ask(batch: Batch, tokenizer: Tokenizer, recipe: DataRecipe, seed: int) -> Question:

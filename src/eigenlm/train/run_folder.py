@@ -37,7 +37,7 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
-    """The recipe that a run goes by: the one in its folder, or this one with what it left open decided and written there.
+    """The recipe that a run goes by: the one in its folder, or this one, with what it left open decided, written there.
 
     What `auto` decided stays as it is when a run goes on, on whatever machine.
 
