@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError
@@ -19,6 +19,7 @@ from eigenlm.errors import CheckpointError, explain
 from eigenlm.train.ranks import Ranks
 
 
+@runtime_checkable
 class HasState(Protocol):
     """An optimizer, or several that act as one."""
 
@@ -42,9 +43,13 @@ def save_state(folder: Path, tensors: Mapping[str, Tensor], ranks: Ranks) -> Non
     Raises:
         OSError: the folder cannot be written.
     """
+    whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
-    with _plain_errors(folder, "writing"):
-        save(dict(tensors), storage_writer=writer, no_dist=ranks.mesh is None)
+    try:
+        with _quietly():
+            save(whole, storage_writer=writer, no_dist=ranks.mesh is None)
+    except CheckpointException as error:
+        raise _cause(error) from error
 
 
 def load_state(folder: Path, into: Mapping[str, Tensor], ranks: Ranks) -> None:
@@ -68,8 +73,11 @@ def load_state(folder: Path, into: Mapping[str, Tensor], ranks: Ranks) -> None:
             got = f"{properties.dtype} of {tuple(size)}"
             raise CheckpointError(explain(f"reading {folder}", expected=expected, got=got))
     reader = HuggingFaceStorageReader(str(folder))
-    with _plain_errors(folder, "reading"):
-        load(dict(into), storage_reader=reader, no_dist=ranks.mesh is None)
+    try:
+        with _quietly():
+            load(dict(into), storage_reader=reader, no_dist=ranks.mesh is None)
+    except CheckpointException as error:
+        raise CheckpointError(_damaged(folder, _cause(error))) from error
 
 
 def saved_tensors(folder: Path) -> dict[str, TensorStorageMetadata]:
@@ -78,13 +86,16 @@ def saved_tensors(folder: Path) -> dict[str, TensorStorageMetadata]:
     Raises:
         CheckpointError: a file is damaged.
     """
-    with _plain_errors(folder, "reading"):
+    try:
         saved = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
-        return {name: tensor for name, tensor in saved.items() if isinstance(tensor, TensorStorageMetadata)}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(_damaged(folder, error)) from error
+    return {name: tensor for name, tensor in saved.items() if isinstance(tensor, TensorStorageMetadata)}
 
 
 def model_and_optimizer_tensors(model: nn.Module, optimizer: HasState) -> dict[str, Tensor]:
     """`model.<name>` of each parameter and buffer, and `optimizer.<name>.<what it remembers>` of each parameter."""
+    # First, because with FSDP it puts parameters back to their shards, which the optimizer knows them by.
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         for key, value in optimizer.state.get(parameter, {}).items():
@@ -100,6 +111,7 @@ def load_model_and_optimizer_(folder: Path, model: nn.Module, optimizer: HasStat
     Raises:
         CheckpointError: as of `load_state`.
     """
+    model.state_dict()  # as above
     parameters = dict(model.named_parameters())
     for name, saved in saved_tensors(folder).items():
         kind, _, rest = name.partition(".")
@@ -120,16 +132,16 @@ def _room(saved: TensorStorageMetadata, parameter: Tensor) -> Tensor:
 
 
 @contextmanager
-def _plain_errors(folder: Path, act: str) -> Iterator[None]:
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "torch.distributed is disabled")
-            yield
-    except CheckpointException as error:
-        causes = [wrapped[0] if isinstance(wrapped, tuple) else wrapped for wrapped in error.failures.values()]
-        written = next((cause for cause in causes if isinstance(cause, OSError)), None)
-        if act == "writing" and written is not None:
-            raise written from error
-        raise CheckpointError(explain(f"{act} {folder}", expected="whole files", got=causes[0])) from error
-    except (SafetensorError, FileNotFoundError) as error:
-        raise CheckpointError(explain(f"{act} {folder}", expected="whole files", got=error)) from error
+def _quietly() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is disabled")
+        yield
+
+
+def _cause(error: CheckpointException) -> BaseException:
+    """What went wrong on the first of the ranks where something did."""
+    return next(iter(error.failures.values()))[0]
+
+
+def _damaged(folder: Path, error: BaseException) -> str:
+    return explain(f"reading {folder}", expected="whole files", got=error)

@@ -51,10 +51,9 @@ def clip_gradients_(parameters: Iterable[Tensor], most: float) -> Float[Tensor, 
     """Scale all gradients by min(1, most / norm) and return the norm before (arXiv:1211.5063, algorithm 1)."""
     parameters = list(parameters)
     norm = gradient_norm(parameters)
-    scale = (most / norm).clamp(max=1.0)
-    for parameter in parameters:
-        if parameter.grad is not None:
-            _local(parameter.grad).mul_(scale)
+    gradients = [_local(parameter.grad) for parameter in parameters if parameter.grad is not None]
+    if gradients:
+        torch._foreach_mul_(gradients, (most / norm).clamp(max=1.0))
     return norm
 
 

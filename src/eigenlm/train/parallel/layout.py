@@ -29,11 +29,11 @@ def parallelize_(module: nn.Module, layout: LayoutRecipe, ranks: Ranks) -> nn.Mo
         ConfigError: the layout does not fit the ranks, or heads or widths of the model do not divide.
     """
     module.to(ranks.device)
-    if ranks.mesh is None:
-        return module
-    width = ranks.mesh["tensor"].size()
+    width = 1 if ranks.mesh is None else ranks.mesh["tensor"].size()
     if layout.tensor != width:
         raise ConfigError(explain("layout.tensor", expected=f"{width}, as the ranks were joined", got=layout.tensor))
+    if ranks.mesh is None:
+        return module
     if layout.data == "ddp" and 1 < width < ranks.size:
         do = "choose layout.data='fsdp', or as many ranks as layout.tensor"
         raise ConfigError(explain("tensor parallel with copies", expected="one share of the batch", got="more", do=do))
