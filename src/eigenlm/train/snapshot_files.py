@@ -1,8 +1,7 @@
 """Tensors of a run in the files of a snapshot: written by any number of ranks, read by any other."""
 
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -15,6 +14,7 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
+from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.train.ranks import Ranks
 
@@ -32,8 +32,9 @@ class HasState(Protocol):
 def save_state(folder: Path, tensors: Mapping[str, Tensor], ranks: Ranks) -> None:
     """Write tensors as safetensors, each rank the parts that it alone has and its share of what all have.
 
-    Every rank calls it; on return the folder is complete and on disk. Stands on torch's distributed checkpoint, with
-    its files of safetensors: that of pickle is never written.
+    Every rank calls it; on return this rank's files are written, though perhaps not yet on the disk. Stands on torch's
+    distributed checkpoint, with its files of safetensors: that of pickle is never written. A single process needs no
+    plan for it, and writes the file itself, which is several times as fast.
 
     Args:
         folder: there, empty, and the same on all ranks.
@@ -43,11 +44,12 @@ def save_state(folder: Path, tensors: Mapping[str, Tensor], ranks: Ranks) -> Non
     Raises:
         OSError: the folder cannot be written.
     """
+    if ranks.mesh is None:
+        save_tensors(tensors, folder / "all.safetensors")
+        return
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
     try:
-        with _quietly():
-            save(whole, storage_writer=writer, no_dist=ranks.mesh is None)
+        save(whole, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
     except CheckpointException as error:
         raise _cause(error) from error
 
@@ -74,7 +76,8 @@ def load_state(folder: Path, into: Mapping[str, Tensor], ranks: Ranks) -> None:
             raise CheckpointError(explain(f"reading {folder}", expected=expected, got=got))
     reader = HuggingFaceStorageReader(str(folder))
     try:
-        with _quietly():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.distributed is disabled")
             load(dict(into), storage_reader=reader, no_dist=ranks.mesh is None)
     except CheckpointException as error:
         raise CheckpointError(_damaged(folder, _cause(error))) from error
@@ -129,13 +132,6 @@ def _room(saved: TensorStorageMetadata, parameter: Tensor) -> Tensor:
     if saved.size == parameter.shape:
         return torch.empty_like(parameter.detach(), dtype=dtype)
     return torch.empty(saved.size, dtype=dtype, device=parameter.device)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "torch.distributed is disabled")
-        yield
 
 
 def _cause(error: CheckpointException) -> BaseException:

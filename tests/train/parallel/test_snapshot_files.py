@@ -71,6 +71,7 @@ def test_every_type_and_form_comes_back_bit_for_bit(tmp_path: Path) -> None:
         "columns": wide[:, 2:5],
         "turned": wide.mT,
         "wide": wide,
+        "same as wide": wide,
         "true": torch.tensor([True, False]),
         "empty": torch.zeros(0, 3),
     }
