@@ -50,7 +50,8 @@ def documents(recipe: Recipe) -> Iterator[str]:
 def _tokenizer(recipe: Recipe) -> Tokenizer:
     kind = recipe.tokenizer
     if kind.path is not None:
-        found = open_model(kind.path).read_tokenizer()
+        path = Path(kind.path)
+        found = read_tokenizer(path) if path.is_dir() else open_model(kind.path).read_tokenizer()
         if found is None:
             raise ConfigError(explain("tokenizer.path", expected="a model with a tokenizer", got=kind.path))
         return found

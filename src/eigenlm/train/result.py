@@ -29,7 +29,8 @@ def trained_model(training: Training) -> LanguageModel:
 @torch.no_grad()
 def sample(lm: LanguageModel, training: Training) -> str:
     """What a decoder makes of the beginning of the validation text; the same weights write the same."""
-    start = next(validation_rows(training.shards.validation, _PROMPT_TOKENS, 1)).ids[0].tolist()
+    length = max(1, min(_PROMPT_TOKENS, training.recipe.model.context_length // 2))
+    start = next(validation_rows(training.shards.validation, length, 1)).ids[0].tolist()
     prompt = lm.tokenizer.decode(start)
     sampling = Sampling(temperature=0.8, top_k=50, seed=training.recipe.train.seed)
     room = training.recipe.model.context_length - len(start)

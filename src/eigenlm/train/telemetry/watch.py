@@ -22,6 +22,7 @@ Loss = Callable[[], Float[Tensor, ""]]
 
 # A random matrix has no gap behind sigma_1; 16 iterations bring the first reading within some percent of it.
 _FIRST_ITERATIONS = 16
+_FIRST = ("first_step", "first_share", "first_squared")  # a run may be stopped between two micro-batches
 
 
 class Telemetry:
@@ -58,7 +59,7 @@ class Telemetry:
         self._noise = GradientNoise()
         self._rows = {name: torch.zeros_like(some_rows(W)) for name, W in self._matrices.items()}
         self._rows_step = -1
-        self._first: tuple[int, float, float] | None = None  # step, share and |g_s|^2 of its first micro-batch
+        self._first = (-1, 0.0, 0.0)  # step, share and |g_s|^2 of its first micro-batch
         self._before: dict[str, Tensor] = {}
         self._gradient_norms: list[float] = []
 
@@ -70,8 +71,7 @@ class Telemetry:
             share: of the step's tokens seen so far, over all ranks where the gradient is summed over them; the gradient
                 is that of the step's mean loss, so a first micro-batch alone has left `share` times its own.
         """
-        begun = self._first is not None and self._first[0] == step
-        if _due(step, self._recipe.every) and not begun and 0 < share < 1:
+        if _due(step, self._recipe.every) and self._first[0] != step and 0 < share < 1:
             squared = sum(value**2 for value in _numbers([self._norm_of_gradient(W) for W in self._matrices.values()]))
             self._first = (step, share, squared / share**2)
 
@@ -81,7 +81,7 @@ class Telemetry:
             self._gradient_norms = _numbers([self._norm_of_gradient(W) for W in self._matrices.values()])
             self._estimate_noise(step)
             self._before = {name: W.detach().clone() for name, W in self._matrices.items()}
-        if _due(step + 1, self._recipe.every) and (self._first is None or self._first[0] != step):
+        if _due(step + 1, self._recipe.every) and self._first[0] != step:
             for name, rows in self._rows.items():
                 rows.copy_(self._rows_of_gradient(name))
             self._rows_step = step
@@ -113,6 +113,7 @@ class Telemetry:
             **{f"vector.{name}": v.clone() for name, v in self._vectors.items()},
             **{f"rows.{name}": rows.clone() for name, rows in self._rows.items()},
             **{f"noise.{name}": value for name, value in self._noise.state_dict().items()},
+            **dict(zip(_FIRST, self._first)),
             "rows_step": self._rows_step,
             "is_warm": int(self._is_warm),
         }
@@ -137,7 +138,8 @@ class Telemetry:
             rows.copy_(state[f"rows.{name}"])
         self._noise.load_state_dict({name: float(state[f"noise.{name}"]) for name in self._noise.state_dict()})
         self._rows_step, self._is_warm = int(state["rows_step"]), bool(state["is_warm"])
-        self._first, self._before = None, {}
+        first, share, squared = (state[name] for name in _FIRST)
+        self._first, self._before = (int(first), float(share), float(squared)), {}
 
     def _check_hessian(self) -> None:
         if not self._recipe.hessian_every:
@@ -156,7 +158,7 @@ class Telemetry:
         return some_rows(gradient) if gradient is not None else torch.zeros_like(self._rows[name])
 
     def _estimate_noise(self, step: int) -> None:
-        if self._first is not None and self._first[0] == step:
+        if self._first[0] == step:
             _, share, small_squared = self._first
             self._noise.from_micro_batch(small_squared, sum(value**2 for value in self._gradient_norms), share)
         elif self._rows_step == step - 1:
