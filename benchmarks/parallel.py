@@ -80,7 +80,7 @@ class Training:
         clip_gradients_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return float(self.ranks.sum(loss)) / count
+        return float(self.ranks.sum(loss.detach())) / count
 
     def digest(self) -> str:
         """sha256 of all parameters and moments, however they lie on the ranks."""

@@ -25,6 +25,10 @@ _TO_ANSWER = timedelta(minutes=10)
 """How long a collective waits. A killed peer closes its connections and is noticed at once, so that this is only for a
 machine that vanished, and must be longer than anything one rank does alone."""
 
+_TO_LET_GO = 0.2
+"""Seconds for gloo's threads to let go of the last tensors. They need Python for it, do so after the collective has
+returned, and abort the process when Python is already gone: every other run of FSDP2 would end with status -6."""
+
 
 @dataclass(frozen=True)
 class Ranks:
@@ -129,10 +133,12 @@ def join_ranks(*, tensor: int = 1) -> Iterator[Ranks]:
     mesh = init_device_mesh(device.type, (size // tensor, tensor), mesh_dim_names=("data", "tensor"))
     ranks = Ranks(rank, size, device, mesh)
     yield ranks
-    # Only after a good end: when a peer is dead there is nobody to say goodbye to. And by a barrier, that holds no
-    # tensor: gloo's threads let go of those late, and abort the process if Python is gone by then.
+    # Only after a good end: when a peer is dead there is nobody to say goodbye to.
     ranks.barrier()
+    for dim in mesh.mesh_dim_names or ():
+        dist.barrier(mesh.get_group(dim))
     dist.destroy_process_group()
+    time.sleep(_TO_LET_GO)
 
 
 def _device(local_rank: int) -> torch.device:

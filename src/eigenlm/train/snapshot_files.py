@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -13,20 +13,14 @@ from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, Hu
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
+from torch.optim import Optimizer
 
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.train.optimizers.combined import CombinedOptimizer
+from eigenlm.train.optimizers.shampoo import Shampoo
+from eigenlm.train.optimizers.soap import SOAP
 from eigenlm.train.ranks import Ranks
-
-
-@runtime_checkable
-class HasState(Protocol):
-    """An optimizer, or several that act as one."""
-
-    @property
-    def state(self) -> dict[Tensor, dict[str, Tensor]]:
-        """What it remembers of each parameter."""
-        ...
 
 
 def save_state(folder: Path, tensors: Mapping[str, Tensor], ranks: Ranks) -> None:
@@ -96,40 +90,47 @@ def saved_tensors(folder: Path) -> dict[str, TensorStorageMetadata]:
     return {name: tensor for name, tensor in saved.items() if isinstance(tensor, TensorStorageMetadata)}
 
 
-def model_and_optimizer_tensors(model: nn.Module, optimizer: HasState) -> dict[str, Tensor]:
+def model_and_optimizer_tensors(model: nn.Module, optimizer: Optimizer | CombinedOptimizer) -> dict[str, Tensor]:
     """`model.<name>` of each parameter and buffer, and `optimizer.<name>.<what it remembers>` of each parameter."""
     # First, because with FSDP it puts parameters back to their shards, which the optimizer knows them by.
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    rules = _rules(optimizer)
     for name, parameter in model.named_parameters():
-        for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer.{name}.{key}"] = value
+        if parameter in rules:
+            remembered = rules[parameter].state.get(parameter, {})
+            tensors |= {f"optimizer.{name}.{key}": value for key, value in remembered.items()}
     return tensors
 
 
-def load_model_and_optimizer_(folder: Path, model: nn.Module, optimizer: HasState, ranks: Ranks) -> None:
+def load_model_and_optimizer_(
+    folder: Path, model: nn.Module, optimizer: Optimizer | CombinedOptimizer, ranks: Ranks
+) -> None:
     """Fill a model and its optimizer, which need not have taken a step, from what `model_and_optimizer_tensors` named.
-
-    A tensor of a parameter's shape lies on the ranks as the parameter does; any other is whole on each.
 
     Raises:
         CheckpointError: as of `load_state`.
     """
     model.state_dict()  # as above
-    parameters = dict(model.named_parameters())
+    parameters, rules = dict(model.named_parameters()), _rules(optimizer)
     for name, saved in saved_tensors(folder).items():
         kind, _, rest = name.partition(".")
         parameter_name, _, key = rest.rpartition(".")
-        if kind == "optimizer" and parameter_name in parameters:
-            parameter = parameters[parameter_name]
-            remembered = optimizer.state.setdefault(parameter, {})
-            if key not in remembered:
-                remembered[key] = _room(saved, parameter)
+        parameter = parameters.get(parameter_name) if kind == "optimizer" else None
+        if parameter is not None and parameter in rules:
+            rules[parameter].state[parameter].setdefault(key, _room(saved, parameter, rules[parameter]))
     load_state(folder, model_and_optimizer_tensors(model, optimizer), ranks)
 
 
-def _room(saved: TensorStorageMetadata, parameter: Tensor) -> Tensor:
+def _rules(optimizer: Optimizer | CombinedOptimizer) -> dict[Any, Optimizer]:
+    """Which optimizer each parameter has."""
+    parts = optimizer.optimizers if isinstance(optimizer, CombinedOptimizer) else (optimizer,)
+    return {parameter: part for part in parts for group in part.param_groups for parameter in group["params"]}
+
+
+def _room(saved: TensorStorageMetadata, parameter: Tensor, optimizer: Optimizer) -> Tensor:
+    """What is of a parameter's shape lies on the ranks as it does, unless the rule works on whole matrices."""
     dtype = saved.properties.dtype
-    if saved.size == parameter.shape:
+    if saved.size == parameter.shape and not isinstance(optimizer, (SOAP, Shampoo)):
         return torch.empty_like(parameter.detach(), dtype=dtype)
     return torch.empty(saved.size, dtype=dtype, device=parameter.device)
 

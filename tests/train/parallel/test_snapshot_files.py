@@ -19,7 +19,7 @@ from eigenlm.train.snapshot_files import (
     saved_tensors,
 )
 from tests.train.parallel.tiny_training import QWEN, start, train
-from tests.train.parallel.two_ranks import digest
+from tests.train.parallel.two_ranks import OPTIMIZERS, digest
 
 Seen = tuple[Path, dict[str, Any]]
 ALONE = Ranks()
@@ -33,7 +33,7 @@ def test_two_ranks_to_one_to_two_is_bit_equal(two_ranks: Seen) -> None:
 
 @pytest.mark.parametrize("layout", ["fsdp", "one", "again", "copies", "tensor"])
 def test_what_ranks_wrote_this_process_reads(two_ranks: Seen, layout: str) -> None:
-    run, _ = start(QWEN, LayoutRecipe(), ALONE, seed=2)
+    run = start(QWEN, LayoutRecipe(), ALONE, seed=2)
     load_model_and_optimizer_(two_ranks[0] / layout, run.model, run.optimizer, ALONE)
     assert digest(model_and_optimizer_tensors(run.model, run.optimizer)) == two_ranks[1]["digests"]["fsdp"]
 
@@ -86,7 +86,7 @@ def test_every_type_and_form_comes_back_bit_for_bit(tmp_path: Path) -> None:
 def test_an_optimizer_that_was_filled_goes_on_as_the_other(tmp_path: Path) -> None:
     old = train(QWEN, LayoutRecipe(), ALONE, steps=3)
     save_state(tmp_path, model_and_optimizer_tensors(old.model, old.optimizer), ALONE)
-    new, _ = start(QWEN, LayoutRecipe(), ALONE, seed=3)
+    new = start(QWEN, LayoutRecipe(), ALONE, seed=3)
     load_model_and_optimizer_(tmp_path, new.model, new.optimizer, ALONE)
     for run in (old, new):
         for parameter in run.model.parameters():
@@ -95,6 +95,12 @@ def test_an_optimizer_that_was_filled_goes_on_as_the_other(tmp_path: Path) -> No
     assert digest(model_and_optimizer_tensors(old.model, old.optimizer)) == digest(
         model_and_optimizer_tensors(new.model, new.optimizer)
     )
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_sharded_runs_of_every_optimizer_go_on(two_ranks: Seen, kind: str) -> None:
+    one, other = two_ranks[1]["goes on"][kind]
+    assert one == other
 
 
 @pytest.mark.parametrize(
@@ -122,6 +128,6 @@ def test_a_truncated_file_is_told(tmp_path: Path) -> None:
 def test_a_lost_file_is_told(two_ranks: Seen, tmp_path: Path) -> None:
     first = min((two_ranks[0] / "fsdp").iterdir())
     (tmp_path / first.name).write_bytes(first.read_bytes())
-    run, _ = start(QWEN, LayoutRecipe(), ALONE)
+    run = start(QWEN, LayoutRecipe(), ALONE)
     with pytest.raises(CheckpointError, match="expected"):
         load_model_and_optimizer_(tmp_path, run.model, run.optimizer, ALONE)

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
+from eigenlm.train.optimizers import CombinedOptimizer, build_optimizer
 from eigenlm.train.parallel import clip_gradients_, gradients_summed, one_mesh_a_group, parallelize_
 from eigenlm.train.ranks import Ranks
-from eigenlm.train.recipe import LayoutRecipe
+from eigenlm.train.recipe import LayoutRecipe, OptimizerKind, OptimizerRecipe
 
 BATCH, LENGTH, VOCABULARY = 8, 16, 61
 GPT = TransformerConfig(
@@ -50,33 +51,37 @@ class Run:
     """A training and what it saw."""
 
     model: Transformer
-    optimizer: torch.optim.Optimizer
+    module: nn.Module
+    optimizer: torch.optim.Optimizer | CombinedOptimizer
     losses: list[float] = field(default_factory=list)
     norms: list[float] = field(default_factory=list)
 
 
-def start(config: TransformerConfig, layout: LayoutRecipe, ranks: Ranks, seed: int = 0) -> tuple[Run, nn.Module]:
-    """A run before its first step, and what to call."""
+def start(
+    config: TransformerConfig, layout: LayoutRecipe, ranks: Ranks, *, seed: int = 0, kind: OptimizerKind | None = None
+) -> Run:
+    """A run before its first step; torch's AdamW over everything, or an optimizer of the project."""
     torch.manual_seed(seed)
     model = Transformer(config)
     module = parallelize_(SummedLoss(model), layout, ranks)
+    if kind is not None:
+        return Run(model, module, build_optimizer(model, OptimizerRecipe(kind=kind)))
     groups = one_mesh_a_group([{"params": list(model.parameters())}])
-    return Run(model, torch.optim.AdamW(groups, lr=3e-3, fused=True)), module
+    return Run(model, module, torch.optim.AdamW(groups, lr=3e-3, fused=True))
 
 
-def train(config: TransformerConfig, layout: LayoutRecipe, ranks: Ranks, steps: int, micro_batches: int = 1) -> Run:
-    """Steps of AdamW with clipping."""
-    run, module = start(config, layout, ranks)
+def go_on(run: Run, ranks: Ranks, steps: range, micro_batches: int = 1) -> Run:
+    """Steps with clipping."""
     share = BATCH // ranks.data_size
-    for step in range(steps):
+    for step in steps:
         ids, targets = batch(step)
         count = int((targets >= 0).sum())
         mine = slice(ranks.data_rank * share, (ranks.data_rank + 1) * share)
         parts = list(zip(ids[mine].chunk(micro_batches), targets[mine].chunk(micro_batches), strict=True))
         total = torch.zeros(())
         for i, (some_ids, some_targets) in enumerate(parts):
-            with gradients_summed(module, now=i == len(parts) - 1):
-                loss = module(some_ids, some_targets)
+            with gradients_summed(run.module, now=i == len(parts) - 1):
+                loss = run.module(some_ids, some_targets)
                 (loss * ranks.data_size / count).backward()
             total += loss.detach()
         run.losses.append(float(ranks.sum(total)) / count)
@@ -84,6 +89,11 @@ def train(config: TransformerConfig, layout: LayoutRecipe, ranks: Ranks, steps: 
         run.optimizer.step()
         run.optimizer.zero_grad()
     return run
+
+
+def train(config: TransformerConfig, layout: LayoutRecipe, ranks: Ranks, steps: int, micro_batches: int = 1) -> Run:
+    """A run of AdamW from its first step on."""
+    return go_on(start(config, layout, ranks), ranks, range(steps), micro_batches)
 
 
 def batch(step: int) -> tuple[Tensor, Tensor]:

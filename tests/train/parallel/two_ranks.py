@@ -16,12 +16,13 @@ from torch.distributed.tensor import DTensor
 
 from eigenlm.errors import ConfigError
 from eigenlm.train.ranks import Ranks, join_ranks
-from eigenlm.train.recipe import LayoutRecipe
+from eigenlm.train.recipe import LayoutRecipe, OptimizerKind
 from eigenlm.train.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
-from tests.train.parallel.tiny_training import MODELS, Run, start, train
+from tests.train.parallel.tiny_training import MODELS, Run, go_on, start, train
 
 # Of the plainer model, fewer: tensor parallel spends tens of milliseconds a step on a model this small.
 STEPS = {"gpt": 15, "qwen": 50}
+OPTIMIZERS: tuple[OptimizerKind, ...] = ("adamw", "muon", "soap", "shampoo")
 FSDP, COPIES, TENSOR = LayoutRecipe(data="fsdp"), LayoutRecipe(data="ddp"), LayoutRecipe(tensor=2)
 
 
@@ -77,9 +78,20 @@ def save(folder: Path, run: Run, ranks: Ranks) -> str:
 
 def loaded(folder: Path, layout: LayoutRecipe, ranks: Ranks) -> Run:
     """A run with other weights and no moments, filled from a snapshot."""
-    run, _ = start(MODELS["qwen"], layout, ranks, seed=1)
+    run = start(MODELS["qwen"], layout, ranks, seed=1)
     load_model_and_optimizer_(folder, run.model, run.optimizer, ranks)
     return run
+
+
+def goes_on(folder: Path, kind: OptimizerKind, ranks: Ranks) -> tuple[str, str]:
+    """Digests after three steps: of one run, and of another that takes over after the second."""
+    first = go_on(start(MODELS["qwen"], FSDP, ranks, kind=kind), ranks, range(2))
+    save(folder / kind, first, ranks)
+    second = start(MODELS["qwen"], FSDP, ranks, seed=1, kind=kind)
+    load_model_and_optimizer_(folder / kind, second.model, second.optimizer, ranks)
+    runs = [go_on(run, ranks, range(2, 3)) for run in (first, second)]
+    one, other = (digest(model_and_optimizer_tensors(run.model, run.optimizer)) for run in runs)
+    return one, other
 
 
 def work(folder: Path) -> dict[str, Any]:
@@ -107,6 +119,7 @@ def work(folder: Path) -> dict[str, Any]:
         ranks.barrier()
         digests["fsdp again"] = save(folder / "again", loaded(folder / "one", FSDP, ranks), ranks)
         digests["copies"] = save(folder / "copies", loaded(folder / "again", COPIES, ranks), ranks)
+        seen["goes on"] = {kind: goes_on(folder, kind, ranks) for kind in OPTIMIZERS}
     with join_ranks(tensor=2) as ranks:
         seen["talk in a row"] = ranks.gather(talk(ranks))
         for name, config in MODELS.items():
