@@ -30,5 +30,5 @@ class Execution:
 
 
 def execution_of(recipe: Recipe) -> Execution:
-    """What `eigenlm train` does with a recipe; `auto` is counted as not compiled, the slower of the two."""
-    return Execution(compiled=recipe.train.compile == "always")
+    """What `eigenlm train` does with a recipe."""
+    return Execution(compiled=recipe.train.compile)

@@ -1,6 +1,6 @@
 """What a training run will be and need, told before anything is allocated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.train.forecast.batch import Batch, batch_of
@@ -43,8 +43,8 @@ class Forecast:
 
     @property
     def fits(self) -> bool:
-        """Whether a device has the memory."""
-        return self.memory.total <= self.machine.memory
+        """Whether a device has the memory, with a twentieth to spare."""
+        return enough(self.memory, self.machine)
 
     @property
     def tokens(self) -> int:
@@ -106,21 +106,24 @@ def forecast(
         flops=count_flops(recipe.model, batch),
         memory=memory,
         time=step_time(recipe, batch, machine, precision, execution),
-        advice="" if memory.total <= machine.memory else advice(recipe, batch, machine, memory),
+        advice="" if enough(memory, machine) else advice(recipe, batch, machine, precision, execution),
         corpus_tokens=corpus_tokens,
     )
 
 
-def advice(recipe: Recipe, batch: Batch, machine: Machine, memory: Memory) -> str:
-    """What to change so that a run which is too large fits, by what takes the most."""
-    passing = memory.activations + memory.loss + memory.working
-    lasting = memory.weights + memory.gradients + memory.optimizer + memory.preconditioners
-    over = memory.total - machine.memory
-    if passing > over and batch.texts > 1:
-        texts = max(1, int(batch.texts * (1 - 1.2 * over / passing)))
-        return f"set train.micro_batch_size={texts} (now {batch.texts}): the batch stays, its activations shrink"
+def enough(memory: Memory, machine: Machine) -> bool:
+    """Whether it fits, and would still if the forecast were 5 % too low."""
+    return 1.05 * memory.total <= machine.memory
+
+
+def advice(recipe: Recipe, batch: Batch, machine: Machine, precision: str, execution: Execution) -> str:
+    """What to change so that a run which is too large fits: the first of these that does."""
+    texts = batch.texts // 2
+    while texts >= 1:
+        smaller = replace(batch, texts=texts, accumulation=-(-batch.texts * batch.accumulation // texts))
+        if enough(peak_memory(recipe, smaller, machine, precision, execution), machine):
+            return f"set train.micro_batch_size={texts} (now {batch.texts}): the batch stays, its activations shrink"
+        texts //= 2
     if batch.devices > 1 and recipe.layout.data == "ddp":
         return "set layout.data=fsdp: weights, gradients and optimizer are shared by the devices"
-    if lasting > passing:
-        return "use fewer or narrower layers (model.num_layers, model.d_model), or more devices with layout.data=fsdp"
-    return f"set model.context_length below {recipe.model.context_length}, or use fewer or narrower layers"
+    return "take fewer or narrower layers or a shorter model.context_length, or more devices with layout.data=fsdp"

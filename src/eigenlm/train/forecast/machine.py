@@ -1,5 +1,6 @@
 """What a machine can do, in the units that a training step is counted in."""
 
+import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eigenlm.attention import Visibility, softmax_attention
-from eigenlm.linalg.speed import gemm_rate, median_seconds
+from eigenlm.linalg.speed import run_seconds
 
 Device = Literal["cpu", "cuda"]
 
@@ -87,7 +88,7 @@ def measure_machine(seconds: float = 1.2) -> Machine:
     part = seconds / 15
     single, half = _rates(torch.float32, part), _rates(torch.bfloat16, part)
     softmax, updated, call = _softmax_rate(part), _update_rate(part), _call_seconds(part)
-    base = psutil.Process().memory_info().rss
+    base = _resident_bytes()
     return Machine(
         name=f"this machine, {torch.get_num_threads()} threads",
         device="cpu",
@@ -108,14 +109,14 @@ def faster_precision(machine: Machine) -> str:
 
 def _rates(dtype: torch.dtype, seconds: float) -> Rates:
     x = torch.randn(1024, 1024).to(dtype)
-    moved = 3 * x.nbytes / median_seconds(lambda: x + x, seconds=seconds)
+    moved = 3 * x.nbytes / _least(lambda: x + x, seconds)
     gelu_forward, gelu_backward = _there_and_back(lambda x: F.gelu(x, approximate="tanh"), x, seconds)
     B, T, H, K = 4, 256, 6, 64
     q_BTHK = torch.randn(B, T, H, K).to(dtype)
     forward, backward = _there_and_back(lambda q: softmax_attention(q, q, q, Visibility(causal=True)), q_BTHK, seconds)
     work = 4 * K * H * B * T * (T + 1) / 2
     return Rates(
-        products=gemm_rate(dtype, seconds=seconds) * 1e9,
+        products=2 * 1024**3 / _least(lambda: x @ x, seconds),
         attention_forward=work / forward,
         attention_backward=work / backward,
         activation_forward=x.numel() / gelu_forward,
@@ -127,15 +128,26 @@ def _rates(dtype: torch.dtype, seconds: float) -> Rates:
 def _there_and_back(act: Callable[[Tensor], Tensor], x: Tensor, seconds: float) -> tuple[float, float]:
     x = x.detach().requires_grad_()
     y = act(x)
-    forward = median_seconds(lambda: act(x), seconds=seconds)
-    return forward, median_seconds(lambda: torch.autograd.grad(y, x, y, retain_graph=True), seconds=seconds)
+    forward = _least(lambda: act(x), seconds)
+    return forward, _least(lambda: torch.autograd.grad(y, x, y, retain_graph=True), seconds)
+
+
+def _least(act: Callable[[], object], seconds: float) -> float:
+    """The shortest time: what the machine can do when nothing else runs on it."""
+    return min(run_seconds(act, seconds=seconds))
+
+
+def _resident_bytes() -> int:
+    """Of this process, after what malloc holds unused has gone back to the system, where the C library can do that."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    return psutil.Process().memory_info().rss
 
 
 def _softmax_rate(seconds: float) -> float:
     logits_CV = torch.randn(256, 8192).bfloat16()
-    return logits_CV.numel() / median_seconds(
-        lambda: F.log_softmax(logits_CV.float(), dim=-1).exp_().bfloat16(), seconds=seconds
-    )
+    return logits_CV.numel() / _least(lambda: F.log_softmax(logits_CV.float(), dim=-1).exp_().bfloat16(), seconds)
 
 
 def _update_rate(seconds: float) -> float:
@@ -143,7 +155,7 @@ def _update_rate(seconds: float) -> float:
     weight.grad = torch.zeros_like(weight)
     optimizer = torch.optim.AdamW([weight], fused=True)
     # Reads weight, gradient and two moments; writes all but the gradient.
-    return 7 * weight.nbytes / median_seconds(optimizer.step, seconds=seconds)
+    return 7 * weight.nbytes / _least(optimizer.step, seconds)
 
 
 def _call_seconds(seconds: float) -> float:
@@ -155,4 +167,4 @@ def _call_seconds(seconds: float) -> float:
             y = y * 1.5
         y.sum().backward()
 
-    return median_seconds(chain, seconds=seconds) / 64
+    return _least(chain, seconds) / 64

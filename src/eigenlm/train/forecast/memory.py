@@ -16,7 +16,7 @@ _FLOAT32, _INT64 = 4, 8
 _CHUNK_BYTES = 2**23  # of float32 logits, as in `losses`
 # What malloc holds beyond what is alive: holes that activations leave between what stays. Fitted on this project's
 # own runs (benchmarks/planner.py says which).
-_HEAP_SLACK = 0.35
+_HEAP_SLACK = 0.25
 # What CUDA's caching allocator reserves beyond what is alive, a usual figure.
 _CACHE_SLACK = 0.05
 

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 from eigenlm.model import TransformerConfig
-from eigenlm.train.forecast.parameters import Parameters, count_parameters
+from eigenlm.train.forecast.parameters import count_parameters
 from eigenlm.train.recipe import OptimizerRecipe
 
 _FLOAT32 = 4
-_NEWTON_SCHULZ_STEPS = 5
+# As in `optimizers`: sides beyond this get no preconditioner, bases and roots are taken anew so seldom.
+_LARGEST_SIDE, _REFRESH = 2048, 10
+# Polynomials that take Muon's singular values near 1: three to five, by the spectrum.
+_POLYNOMIALS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,31 +35,63 @@ class OptimizerState:
 def optimizer_state(config: TransformerConfig, recipe: OptimizerRecipe) -> OptimizerState:
     """Costs of `recipe` on the parameters of `config`.
 
-    Adam keeps two averages, SGD and Muon one; Muon, SOAP and Shampoo leave what is not a hidden matrix to AdamW.
-    Muon (5 Newton-Schulz steps on m x n, m <= n): 2 m^2 n for the Gram, 2 m^3 for its square, 2 m^2 n for the product.
-    SOAP (arXiv:2409.11321, algorithm 3) keeps two Gram matrices and two bases a matrix; Shampoo (arXiv:1802.09568)
-    two Gram matrices and two roots.
+    Adam keeps two averages, SGD and Muon one. Muon, SOAP and Shampoo leave what is no hidden matrix to AdamW; SOAP
+    (arXiv:2409.11321, algorithm 3) keeps a Gram matrix and a basis for each side of a matrix beside Adam's averages,
+    Shampoo (arXiv:1802.09568, grafted) a Gram matrix and a root.
     """
     counts = count_parameters(config)
+    matrices, others = counts.hidden_matrices, counts.total - counts.hidden_matrices
+    numbers = 1 if recipe.kind in ("sgd", "muon") else 2
     if recipe.kind in ("sgd", "adam", "adamw"):
-        numbers, passes = (1, 5) if recipe.kind == "sgd" else (2, 7)
-        return OptimizerState(
-            moments=float(_FLOAT32 * numbers * counts.total),
-            preconditioners=0.0,
-            working=0.0,
-            traffic=float(_FLOAT32 * passes * counts.total),
-            flops=0.0,
-        )
+        # Weights and averages are read and written, gradients read.
+        passes = 2 * numbers + 3
+        return _state(moments=numbers * counts.total, traffic=passes * counts.total)
     shapes = matrix_shapes(config)
-    sides = sum(m * m + n * n for m, n in shapes)
+    moments, adam = numbers * matrices + 2 * others, 7 * others
     if recipe.kind == "muon":
-        flops = sum(_NEWTON_SCHULZ_STEPS * (4 * m * m * n + 2 * m**3) for m, n in shapes)
-        working = max(3 * _FLOAT32 * m * n for m, n in shapes)
-        return _with_adam(counts, numbers=1, sides=0, working=working, passes=9, flops=float(flops))
-    numbers, passes = (2, 12) if recipe.kind == "soap" else (1, 9)
-    flops = sum(2 * (m * m * n + n * n * m) * (3 if recipe.kind == "soap" else 2) for m, n in shapes)
-    working = max(4 * _FLOAT32 * (m * n + n * n) for m, n in shapes)
-    return _with_adam(counts, numbers=numbers, sides=2 * sides, working=working, passes=passes, flops=float(flops))
+        working = max(4 * m * n + 3 * m * m for m, n in shapes)
+        polar = sum(_polar_flops(m, n) for m, n in shapes)
+        return _state(moments=moments, traffic=16 * matrices + adam, working=working, flops=polar)
+    working = max(4 * m * n + 3 * n * n for m, n in shapes)
+    sides = [side for shape in shapes for side in shape if side <= _LARGEST_SIDE]
+    # Both: two Gram matrices. SOAP: into its bases twice, out once; Shampoo: the roots once.
+    products = 4 if recipe.kind == "soap" else 2
+    rotations = sum(products * 2 * (m * m * n + m * n * n) for m, n in shapes)
+    flops = rotations + sum(_turn_flops(recipe, side) for side in sides)
+    squares = 2 * sum(s * s for s in sides)
+    return _state(
+        moments=moments,
+        preconditioners=squares,
+        traffic=20 * matrices + 2 * squares + adam,
+        working=working,
+        flops=flops,
+    )
+
+
+def _state(
+    *, moments: int, traffic: int, preconditioners: int = 0, working: int = 0, flops: float | int = 0
+) -> OptimizerState:
+    """From counts of float32 numbers."""
+    return OptimizerState(
+        moments=float(_FLOAT32 * moments),
+        preconditioners=float(_FLOAT32 * preconditioners),
+        working=float(_FLOAT32 * working),
+        traffic=float(_FLOAT32 * traffic),
+        flops=float(flops),
+    )
+
+
+def _polar_flops(m: int, n: int) -> int:
+    """Of `linalg.orthogonalize`: a near square matrix is multiplied in every step, a wide one in two stages."""
+    stage = 3 * m * m * n + 2 * m**3
+    if n < 1.5 * m:
+        return _POLYNOMIALS * stage
+    return 2 * stage + (_POLYNOMIALS - 2) * 8 * m**3
+
+
+def _turn_flops(recipe: OptimizerRecipe, side: int) -> float:
+    """A side's share of a new basis (a product and a QR) or root (an eigendecomposition), a step."""
+    return (10 if recipe.kind == "soap" else 24) * side**3 / _REFRESH
 
 
 def matrix_shapes(config: TransformerConfig) -> list[tuple[int, int]]:
@@ -69,17 +104,3 @@ def matrix_shapes(config: TransformerConfig) -> list[tuple[int, int]]:
     blocks = config.num_layers + config.num_encoder_layers
     shapes = attention * (blocks + crossings) + feed_forward * blocks
     return [(min(shape), max(shape)) for shape in shapes]
-
-
-def _with_adam(
-    counts: Parameters, *, numbers: int, sides: int, working: int, passes: int, flops: float
-) -> OptimizerState:
-    """A matrix rule on the hidden matrices, AdamW on the rest."""
-    matrices, others = counts.hidden_matrices, counts.total - counts.hidden_matrices
-    return OptimizerState(
-        moments=float(_FLOAT32 * (numbers * matrices + 2 * others)),
-        preconditioners=float(_FLOAT32 * sides),
-        working=float(working),
-        traffic=float(_FLOAT32 * (passes * matrices + 7 * others)),
-        flops=flops,
-    )

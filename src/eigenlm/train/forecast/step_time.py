@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, replace
 
 from eigenlm.train.forecast.batch import Batch
 from eigenlm.train.forecast.execution import Execution
-from eigenlm.train.forecast.machine import Machine
+from eigenlm.train.forecast.machine import Machine, Rates, faster_precision
 from eigenlm.train.forecast.parameters import count_parameters
 from eigenlm.train.forecast.state import optimizer_state
 from eigenlm.train.forecast.work import backward_work, forward_work, loss_work, update_work
@@ -53,9 +53,14 @@ def step_time(recipe: Recipe, batch: Batch, machine: Machine, precision: str, ex
         forward=forward,
         loss=loss_work(config, batch, number, execution).seconds(machine, rates) * micro / tensor,
         backward=backward,
-        update=update.seconds(machine, rates),
+        update=update.seconds(machine, _update_rates(recipe, machine)),
         exchange=exposed_exchange(recipe, batch, machine, number, forward + backward),
     )
+
+
+def _update_rates(recipe: Recipe, machine: Machine) -> Rates:
+    """Muon multiplies in whichever precision is the faster, SOAP and Shampoo in float32."""
+    return machine.rates(faster_precision(machine) if recipe.optimizer.kind == "muon" else "float32")
 
 
 def exposed_exchange(recipe: Recipe, batch: Batch, machine: Machine, number: int, hiding: float) -> float:

@@ -1,0 +1,170 @@
+"""How near the planner's forecasts come to what training then takes: peak memory and step time, and published runs.
+
+Each configuration is forecast in this process, from its recipe and a second's measurement of the machine, then trained
+in a new process by `eigenlm.train`'s own step. Peak memory is the highest resident size of that process since it began
+(VmHWM): interpreter, torch, model, optimizer, activations and what malloc holds unused. Step time is the median of the
+steps after the second. Run it on a quiet machine: `python benchmarks/planner.py`.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from record import record, spread
+
+from eigenlm.config import from_dict, to_dict
+from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, TransformerConfig
+from eigenlm.train.forecast import forecast, measure_machine
+from eigenlm.train.recipe import OptimizerRecipe, Recipe, TrainRecipe
+
+THREADS = 2
+# depth, width, tokens, batch, micro-batch, vocabulary, optimizer, precision, family
+CONFIGS = [
+    (4, 384, 256, 8, 8, 8192, "adamw", "bfloat16", "gpt"),
+    (4, 384, 256, 8, 8, 8192, "adamw", "float32", "gpt"),
+    (2, 128, 64, 4, 4, 256, "adamw", "float32", "gpt"),
+    (2, 128, 128, 16, 16, 1024, "adamw", "bfloat16", "llama"),
+    (3, 192, 512, 4, 4, 4096, "sgd", "bfloat16", "gpt"),
+    (6, 256, 128, 8, 8, 16384, "adamw", "bfloat16", "llama"),
+    (8, 512, 256, 4, 4, 8192, "muon", "bfloat16", "gpt"),
+    (4, 512, 512, 8, 8, 1024, "adamw", "bfloat16", "gpt"),
+    (6, 384, 256, 16, 4, 8192, "adamw", "bfloat16", "gpt"),
+    (4, 256, 256, 8, 4, 32768, "adamw", "bfloat16", "gpt"),
+    (8, 768, 128, 2, 2, 32768, "adamw", "bfloat16", "gpt"),
+    (6, 512, 256, 4, 4, 8192, "sgd", "float32", "llama"),
+    (8, 320, 128, 8, 8, 2048, "muon", "bfloat16", "llama"),
+    (5, 640, 256, 8, 4, 16384, "adamw", "bfloat16", "llama"),
+    (4, 256, 512, 16, 16, 512, "adamw", "bfloat16", "gpt"),
+    (6, 256, 64, 16, 8, 4096, "muon", "float32", "gpt"),
+]
+# The slack of malloc's heap (`memory._HEAP_SLACK`) was fitted on these; the others test it.
+FITTED = (0, 2, 6, 8)
+
+
+def recipe_of(
+    depth: int, width: int, tokens: int, batch: int, micro: int, vocabulary: int, optimizer: str, rest: tuple[str, str]
+) -> Recipe:
+    """A recipe of one line of the table."""
+    precision, family = rest
+    llama, heads = family == "llama", width // 64
+    attention = AttentionConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=not llama, output_bias=not llama)
+    inner = FeedForwardConfig(
+        d_ff=width * 8 // 3 if llama else 4 * width, activation="swiglu" if llama else "gelu_tanh", bias=not llama
+    )
+    model = TransformerConfig(
+        vocab_size=vocabulary,
+        context_length=tokens,
+        d_model=width,
+        num_layers=depth,
+        attention=attention,
+        feed_forward=inner,
+        norm=NormConfig(kind="rms" if llama else "layer"),
+        positions=PositionConfig(kind="rotary" if llama else "learned"),
+    )
+    return Recipe(
+        name="planner",
+        model=model,
+        optimizer=OptimizerRecipe(kind=optimizer),
+        train=TrainRecipe(batch_size=batch, micro_batch_size=micro, precision=precision),
+    )
+
+
+def train(recipe: Recipe, seconds: float) -> dict[str, object]:
+    """Take at least five steps, on random tokens; what they took."""
+    from eigenlm.text.token_stream import TokenFile, TokenStream
+    from eigenlm.train.ranks import Ranks
+    from eigenlm.train.training import Training
+
+    torch.set_num_threads(THREADS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tokens"
+        ids = np.random.default_rng(0).integers(0, recipe.model.vocab_size, 200_000)
+        ids.astype("<u2").tofile(path)
+        stream = TokenStream([TokenFile(path, len(ids))], "uint16", np.array([0, len(ids)]), len(ids))
+        shards = SimpleNamespace(train=stream, validation=stream)
+        training = Training(recipe, SimpleNamespace(vocab_size=recipe.model.vocab_size), shards, Ranks())
+        times: list[float] = []
+        end = time.perf_counter() + seconds
+        while len(times) < 5 or time.perf_counter() < end:
+            start = time.perf_counter()
+            training.step()
+            times.append(time.perf_counter() - start)
+    return {"peak": peak_bytes(), "seconds": times[2:]}
+
+
+def peak_bytes() -> int:
+    """The highest resident size of this process so far."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+
+
+def compare(row: tuple, fitted: bool) -> dict[str, object]:
+    """One configuration: forecast, then measured in a new process."""
+    recipe = recipe_of(*row[:7], rest=row[7:])
+    machine = measure_machine()
+    told = forecast(recipe, machine)
+    command = [sys.executable, __file__, "--one", json.dumps(to_dict(recipe))]
+    done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    seconds = spread(done["seconds"])
+    names = ("depth", "width", "tokens", "batch", "micro_batch", "vocabulary", "optimizer", "precision", "family")
+    return {
+        **dict(zip(names, row)),
+        "parameters": told.parameters.total,
+        "slack_was_fitted_on_it": fitted,
+        "memory_mb": {"forecast": told.memory.total / 1e6, "measured": done["peak"] / 1e6},
+        "memory_parts_mb": {name: round(amount / 1e6, 1) for name, amount in vars(told.memory).items()},
+        "memory_error": told.memory.total / done["peak"] - 1,
+        "seconds": {"forecast": told.time.total, "measured": seconds},
+        "seconds_parts": vars(told.time),
+        "time_error": told.time.total / seconds["median"] - 1,
+        "rates": dataclasses.asdict(machine.rates(recipe.train.precision)),
+    }
+
+
+def summary(rows: list[dict], key: str) -> dict[str, float]:
+    """Median and largest of the errors' sizes."""
+    sizes = [abs(row[key]) for row in rows]
+    return {"median": statistics.median(sizes), "largest": max(sizes)}
+
+
+def main() -> None:
+    """Compare all configurations and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", help="train one recipe (JSON) and print what it took; used by this script itself")
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of the configurations to print, recording nothing")
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(train(from_dict(Recipe, json.loads(arguments.one)), seconds=4.0)))
+        return
+    torch.set_num_threads(THREADS)
+    rows = []
+    for i, row in enumerate(CONFIGS):
+        if arguments.only and i not in arguments.only:
+            continue
+        rows.append(compare(row, i in FITTED))
+        print(f"{row}: memory {rows[-1]['memory_error']:+.1%}, time {rows[-1]['time_error']:+.1%}", file=sys.stderr)
+        if arguments.only:
+            print(json.dumps(rows[-1]))
+    if arguments.only:
+        return
+    tested = [row for row in rows if not row["slack_was_fitted_on_it"]]
+    figures = {
+        "memory_error_all": summary(rows, "memory_error"),
+        "memory_error_where_nothing_was_fitted": summary(tested, "memory_error"),
+        "time_error": summary(rows, "time_error"),
+        "configurations": rows,
+    }
+    record("planner", figures)
+
+
+if __name__ == "__main__":
+    main()
