@@ -2,8 +2,8 @@
 
 python benchmarks/resume.py --cases 200 --processes 10
 
-Each case is drawn from its number: optimizer, objective, precision, documents, dropout, and where it is stopped, between
-steps or between micro-batches. Some are stopped by SIGTERM as whole processes of `eigenlm train` instead.
+Each case is drawn from its number: optimizer, objective, precision, documents, and where it is stopped, between steps or
+between micro-batches. Some are stopped by SIGTERM as whole processes of `eigenlm train` instead.
 """
 
 import argparse
@@ -147,7 +147,7 @@ def differing(whole: Path, parts: Path) -> list[str]:
 def summary(cases: list[dict[str, Any]]) -> dict[str, Any]:
     """How many, of what, and how many were the same to the bit."""
     equal = [case for case in cases if not case["differs"]]
-    inside = sum(not stop.endswith("-0000") for case in cases for stop in case["stops"])
+    inside = sum(not stop.removesuffix("-stopped").endswith("-0000") for case in cases for stop in case["stops"])
     return {
         "cases": len(cases),
         "equal": len(equal),

@@ -37,7 +37,7 @@ _DOCUMENTS = 70
 
 
 def write_documents(path: Path) -> Path:
-    """The beginnings of some pages of Python's documentation, one JSON line each, and beside them a WordPiece tokenizer."""
+    """The beginnings of pages of Python's documentation, one JSON line each, and beside them a WordPiece tokenizer."""
     texts = [document.text[:600] for document in islice(python_documentation(), _DOCUMENTS)]
     write_text(path, "".join(json.dumps({"text": text}) + "\n" for text in texts))
     with whole_folder(path.with_name("wordpiece")) as place:
@@ -66,7 +66,9 @@ def tiny_recipe(seed: int, text: Path, *, steps: int, save_every: int) -> Recipe
         name=f"tiny-{seed}",
         model=model,
         # Learned beforehand: the library's WordPiece trainer numbers its tokens otherwise each time.
-        tokenizer=TokenizerRecipe(vocab_size=300, path=str(text.with_name("wordpiece")) if objective == "masked" else None),
+        tokenizer=TokenizerRecipe(
+            vocab_size=300, path=str(text.with_name("wordpiece")) if objective == "masked" else None
+        ),
         data=DataRecipe(text=str(text), objective=objective, documents=draw.choice(["joined", "separate"])),
         optimizer=OptimizerRecipe(kind=kind, learning_rate=_RATES[kind], clip=draw.choice([0.0, 1.0])),
         schedule=ScheduleRecipe(kind=draw.choice(["wsd", "cosine", "linear"]), warmup=4),

@@ -68,7 +68,7 @@ def published_folder(target: Path, *, is_first: bool, share: Callable[[Any], Any
         try:
             yield temporary
             if is_first:
-                for path in temporary.rglob("*"):
+                for path in (*temporary.rglob("*"), temporary):
                     _sync(path)
                 temporary.chmod(0o777 & ~_umask())
                 temporary.replace(target)

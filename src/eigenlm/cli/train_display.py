@@ -80,9 +80,10 @@ class Display(Watcher):
         colour = "red" if alarm.severe else "yellow"
         self._say(f"[{colour}]step {step:,}: {escape(alarm.message)}[/]; {escape(alarm.advice)}")
 
-    def went_back(self, step: int, to: int, batch: int) -> None:
+    def went_back(self, step: int, to: int, batches: range) -> None:
         """Tell of a rollback."""
-        self._say(f"[red]step {step:,}: back to step {to:,}; batch {batch:,} will be passed over[/]")
+        passed_over = f"batches {batches[0]:,} to {batches[-1]:,} will be passed over"
+        self._say(f"[red]step {step:,}: back to step {to:,}; {passed_over}[/]")
 
     def evaluated(self, evaluation: Evaluation, is_best: bool) -> None:
         """A line for each score."""

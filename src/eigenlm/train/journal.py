@@ -34,7 +34,7 @@ class Journal:
         path.touch()
         os.truncate(path, min(log_bytes, path.stat().st_size))
         self._log = path.open("a", encoding="utf-8")
-        self._timing = (folder / "timing.jsonl").open("a", encoding="utf-8")
+        self._timing = _mended(folder / "timing.jsonl").open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 
     def __enter__(self) -> "Journal":
@@ -91,6 +91,13 @@ class Journal:
     def _show(self, values: dict[str, float], step: int) -> None:
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
+
+
+def _mended(path: Path) -> Path:
+    """The file without the last line, if a killed process did not end it."""
+    if path.exists():
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+    return path
 
 
 def _finite(value: Any) -> Any:

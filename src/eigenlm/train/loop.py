@@ -19,20 +19,21 @@ from eigenlm.train.journal import Journal
 from eigenlm.train.ranks import Ranks, join_ranks
 from eigenlm.train.recipe import Recipe
 from eigenlm.train.result import sample, trained_model
-from eigenlm.train.run_folder import held, settle_recipe
+from eigenlm.train.run_folder import held, settle_recipe, sweep
 from eigenlm.train.snapshots import (
     latest_snapshot,
     load_snapshot,
     prune_snapshots,
     save_snapshot,
+    snapshot_before,
     snapshot_name,
-    sweep,
 )
+from eigenlm.train.telemetry.alarms import SPIKE_STEPS
 from eigenlm.train.training import Step, Training
 from eigenlm.train.watcher import Watcher
 
 # A run that has to pass over more batches than this within so many steps is not hit by bad data: it diverges.
-_MOST_PASSED_OVER, _WITHIN = 5, 50
+_MOST_PASSED_OVER, _WITHIN = 10, 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +81,8 @@ def train(
         if ranks.is_first:
             stack.enter_context(held(folder))
             recipe = settle_recipe(recipe, folder, ranks.device)
+            sweep(folder)
             prepare_data(recipe, folder)
-            sweep(folder / "snapshots")
         ranks.barrier()
         recipe = settle_recipe(recipe, folder, ranks.device) if not ranks.is_first else recipe
         training = Training(recipe, *prepare_data(recipe, folder), ranks)
@@ -135,7 +136,7 @@ class _Run:
             start = time.perf_counter()
             step = None if stopping else training.step(stop)
             if step is None:
-                self._save()
+                self._save(stopped=True)
                 return False
             self._note(step, time.perf_counter() - start)
             if training.recipe.telemetry.rollback and step.taken and any(alarm.severe for alarm in step.alarms):
@@ -182,24 +183,28 @@ class _Run:
             self.journal.sample(self.training.position.step, text)
             self.watcher.sampled(self.training.position.step, text)
 
-    def _save(self) -> None:
+    def _save(self, *, stopped: bool = False) -> None:
         beside: dict[str, Any] = {"best": self.best, "log_bytes": 0 if self.journal is None else self.journal.settled()}
-        path = save_snapshot(self.snapshots, self.training, beside)
+        path = save_snapshot(self.snapshots, self.training, beside, stopped=stopped)
         if self.journal is not None:
-            prune_snapshots(self.snapshots, self.training.recipe.train.keep_last, self.best)
+            prune_snapshots(self.snapshots, self.training.recipe.train.keep_last, path, self.best)
             self.watcher.saved(path)
 
     def _go_back(self, step: Step) -> None:
-        passed_over = [*self.training.position.passed_over, step.batch]
-        found = self.ranks.broadcast(self._latest() if self.ranks.is_first else None)
-        state = load_snapshot(self.snapshots / found, self.training)
-        self.best = state["best"]
-        for batch in passed_over:
+        """Begin again before the spike, without the batches that saw it and the one whose step may have caused it."""
+        position = self.training.position
+        suspects = range(max(0, step.batch - SPIKE_STEPS), step.batch + 1)
+        passed_over = {*position.passed_over, *suspects}
+        found = snapshot_before(self.snapshots, suspects.start) if self.ranks.is_first else None
+        name = self.ranks.broadcast(None if found is None else found.name)
+        state = load_snapshot(self.snapshots / name, self.training)
+        self.best, position = state["best"], self.training.position
+        for batch in sorted(passed_over.difference(position.passed_over)):
             self.training.pass_over(batch)
         if self.journal is not None:
-            to = self.training.position.step
-            self.journal.event(step.step, f"back to step {to}; batch {step.batch} will be passed over")
-            self.watcher.went_back(step.step, to, step.batch)
+            batches = f"batches {suspects.start} to {step.batch}"
+            self.journal.event(step.step, f"back to step {position.step}; {batches} will be passed over")
+            self.watcher.went_back(step.step, position.step, suspects)
 
     def _check_divergence(self) -> None:
         position = self.training.position

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,6 +35,16 @@ def held(folder: Path) -> Iterator[None]:
                 explain(f"training in {folder}", expected="no other", got="a run at work", do=do)
             ) from None
         yield
+
+
+def sweep(folder: Path) -> None:
+    """Take away what a killed process left half-written or half-deleted; the folder has to be `held`."""
+    for place in (folder, folder / "snapshots"):
+        for path in (*place.glob(".*.partial"), *place.glob(".*.deleted*")):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:

@@ -19,8 +19,8 @@ class Watcher:
     def alarmed(self, step: int, alarm: Alarm) -> None:
         """Something is wrong."""
 
-    def went_back(self, step: int, to: int, batch: int) -> None:
-        """The run went back to a snapshot, and will pass over a batch."""
+    def went_back(self, step: int, to: int, batches: range) -> None:
+        """The run went back to a snapshot, and will pass over some batches."""
 
     def evaluated(self, evaluation: Evaluation, is_best: bool) -> None:
         """The model was scored on validation text."""

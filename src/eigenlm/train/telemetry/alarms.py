@@ -17,7 +17,7 @@ AlarmKind = Literal[
 # A spike: so many robust standard deviations, and at least this part, above the median of the last losses, so often in
 # a row. One odd batch is no spike, and neither is a wobble of a loss that hardly varies. Deviations are from the median
 # of their own block of steps, so that a loss that falls fast is not taken for one that varies much.
-_WINDOW, _BLOCK, _DEVIATIONS, _LEAST_RISE, _SPIKE_STEPS = 64, 16, 6.0, 0.1, 3
+_WINDOW, _BLOCK, _DEVIATIONS, _LEAST_RISE, SPIKE_STEPS = 64, 16, 6.0, 0.1, 3
 _NORMAL_MAD = 1.4826  # standard deviation of a normal variable over its median absolute deviation
 # Rank that is left above one, over the most there was. MSign (arXiv:2602.01734) sees blow-ups follow a collapse of the
 # stable rank to one. The effective rank, which one large singular value hardly moves, stays above 0.7 in healthy runs.
@@ -121,7 +121,7 @@ class Alarms:
         if not math.isfinite(loss):
             return
         high = self._highest_usual_loss()
-        since = self._lasting("loss", loss > high, step, _SPIKE_STEPS)
+        since = self._lasting("loss", loss > high, step, SPIKE_STEPS)
         if loss <= high:
             self._losses = [*self._losses, loss][-_WINDOW:]
         if since is not None:
