@@ -36,8 +36,8 @@ class CrossEntropy:
 
 def linear_cross_entropy(
     hidden: Float[Tensor, "*batch D"],
-    weight: Float[Tensor, "V D"],
-    targets: Int[Tensor, "*batch"],
+    weight: Float[Tensor, "V _"],
+    targets: Int[Tensor, "..."],
     bias: Float[Tensor, " V"] | None = None,
     *,
     kind: CrossEntropy | None = None,

@@ -129,7 +129,7 @@ class TrainRecipe:
         micro_batch_size: texts at once on a rank; None for all of its share.
         seed: of weights, data order, masks and dropout.
         precision: of activations; weights stay float32. `auto` measures whether bfloat16 is the faster.
-        compile: `auto` uses torch.compile where it pays, `never` does not, `always` does.
+        compile: whether torch.compile makes one graph of each block; needs a C++ compiler on a processor.
         label_smoothing: arXiv:1512.00567, section 7.
         z_loss: weight of log(Z)^2 (arXiv:2204.02311, section 5).
         eval_every: steps from one evaluation to the next.
@@ -144,7 +144,7 @@ class TrainRecipe:
     micro_batch_size: int | None = None
     seed: int = 0
     precision: Precision = "auto"
-    compile: Literal["auto", "never", "always"] = "auto"
+    compile: bool = False
     label_smoothing: float = 0.0
     z_loss: float = 0.0
     eval_every: int = 100

@@ -15,7 +15,6 @@ from eigenlm.model import Transformer
 from eigenlm.text.batches import IGNORED, Batches, validation_rows
 from eigenlm.text.shards import TokenShards
 from eigenlm.text.tokenizer import Tokenizer
-from eigenlm.train.compilation import compile_blocks_
 from eigenlm.train.losses import CrossEntropy
 from eigenlm.train.objective import Learner, Question, ask
 from eigenlm.train.optimizers import build_optimizer
@@ -102,7 +101,9 @@ class Training:
         self.model = Transformer(self.recipe.model).to(ranks.device)
         self.model.activation_dtype = {"float32": None, "bfloat16": torch.bfloat16}[t.precision]
         learner = Learner(self.model, CrossEntropy(label_smoothing=t.label_smoothing, z_loss=t.z_loss))
-        compile_blocks_(self.model, recipe)
+        if t.compile:
+            for block in self.model.blocks:
+                block.compile()
         self.learner: nn.Module = parallelize_(learner, recipe.layout, ranks)
         self.optimizer = build_optimizer(self.model, recipe.optimizer)
         self.telemetry = Telemetry(self.model, recipe.telemetry, self._probe_loss)
