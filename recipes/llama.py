@@ -25,7 +25,7 @@ def recipe(depth: int = 4) -> Recipe:
             positions=PositionConfig(kind="rotary"),
         ),
         tokenizer=TokenizerRecipe(vocab_size=4096),
-        optimizer=OptimizerRecipe(kind="muon", learning_rate=0.02, other_learning_rate=2e-3),
+        optimizer=OptimizerRecipe(kind="muon", learning_rate=2e-3, other_learning_rate=2e-3),
         schedule=ScheduleRecipe(warmup=50),
         train=TrainRecipe(steps=1000, batch_size=16),
     )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from eigenlm.tasks import Perplexity as Perplexity
     from eigenlm.tasks import nll_increase as nll_increase
     from eigenlm.tasks import perplexity as perplexity
+    from eigenlm.train import Recipe as Recipe
+    from eigenlm.train import train as train
     from eigenlm.workbench import apply as apply
     from eigenlm.workbench import plan as plan
 
@@ -25,6 +27,7 @@ _HOMES = {
     "LanguageModel": "eigenlm.language_model",
     "Perplexity": "eigenlm.tasks",
     "Plan": "eigenlm.compress",
+    "Recipe": "eigenlm.train",
     "Sampling": "eigenlm.engine",
     "analyze": "eigenlm.analyze",
     "apply": "eigenlm.workbench",
@@ -32,6 +35,7 @@ _HOMES = {
     "nll_increase": "eigenlm.tasks",
     "perplexity": "eigenlm.tasks",
     "plan": "eigenlm.workbench",
+    "train": "eigenlm.train",
 }
 __all__ = list(_HOMES)
 
