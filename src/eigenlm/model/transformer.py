@@ -6,9 +6,11 @@ from torch import Tensor, nn
 
 from eigenlm.attention import DecodingState, LayerState, Visibility, visibility
 from eigenlm.errors import ShapeError, explain
+from eigenlm.model.attention import MultiHeadAttention
 from eigenlm.model.block import Block, Memory
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.embedding import Embedding
+from eigenlm.model.feed_forward import FeedForward
 from eigenlm.model.head import Head
 from eigenlm.model.linear import DenseLinear
 from eigenlm.model.norms import build_norm
@@ -46,6 +48,8 @@ class Transformer(nn.Module):
         self.head = Head(config) if config.head is not None else None
         self.pooler = DenseLinear(config.d_model, config.d_model) if config.pooler else None
         self.apply(_initialise)
+        if config.norm_position == "pre":
+            _calm_residuals_(self)
 
     def forward(
         self,
@@ -173,3 +177,11 @@ def _initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=0.02)
     if isinstance(module, nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
+
+
+def _calm_residuals_(model: Transformer) -> None:
+    """Divide what each part adds to the stream by sqrt(their number), so that depth does not swell it (GPT-2)."""
+    parts = [m for m in model.modules() if isinstance(m, (MultiHeadAttention, FeedForward))]
+    for part in parts:
+        layer = part.output if isinstance(part, MultiHeadAttention) else part.down
+        nn.init.normal_(layer.weight, std=0.02 / len(parts) ** 0.5)
