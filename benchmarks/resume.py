@@ -2,8 +2,8 @@
 
 python benchmarks/resume.py --cases 200 --processes 10
 
-Each case is drawn from its number: optimizer, objective, precision, documents, and where it is stopped, between steps or
-between micro-batches. Some are stopped by SIGTERM as whole processes of `eigenlm train` instead.
+Each case is drawn from its number: optimizer, objective, precision, documents, and where it is stopped, between
+steps or micro-batches. Some are stopped by SIGTERM as whole processes of `eigenlm train` instead.
 """
 
 import argparse

@@ -19,7 +19,7 @@ from eigenlm.train.journal import Journal
 from eigenlm.train.ranks import Ranks, join_ranks
 from eigenlm.train.recipe import Recipe
 from eigenlm.train.result import sample, trained_model
-from eigenlm.train.run_folder import held, settle_recipe, sweep
+from eigenlm.train.run_folder import disk_errors_told, held, settle_recipe, sweep
 from eigenlm.train.schedules import check as check_schedule
 from eigenlm.train.snapshots import (
     latest_snapshot,
@@ -79,7 +79,7 @@ def train(
     """
     folder = Path(folder)
     check_schedule(recipe.train.steps, recipe.schedule)
-    with join_ranks(tensor=recipe.layout.tensor) as ranks, ExitStack() as stack:
+    with disk_errors_told(folder), join_ranks(tensor=recipe.layout.tensor) as ranks, ExitStack() as stack:
         if ranks.is_first:
             stack.enter_context(held(folder))
             recipe = settle_recipe(recipe, folder, ranks.device)

@@ -1,5 +1,6 @@
 """The folder of a run: what is in it, and whose it is."""
 
+import errno
 import fcntl
 import json
 import shutil
@@ -12,10 +13,30 @@ import torch
 
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import differing_fields, from_dict, to_dict
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.files import write_text
 from eigenlm.train.precision import choose_precision
 from eigenlm.train.recipe import Recipe
+
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
+
+
+@contextmanager
+def disk_errors_told(folder: Path) -> Iterator[None]:
+    """Whatever part of a run meets a disk that takes no more, say it in one line.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        do = "make room or choose another --out; what is saved is whole, and the same command goes on from it"
+        expected, got = "a writable place with room", error.strerror
+        raise DataError(explain(f"training in {folder}", expected=expected, got=got, do=do)) from error
 
 
 @contextmanager

@@ -105,13 +105,15 @@ def model_and_optimizer_tensors(model: nn.Module, optimizer: Optimizer | Combine
 def load_model_and_optimizer_(
     folder: Path, model: nn.Module, optimizer: Optimizer | CombinedOptimizer, ranks: Ranks
 ) -> None:
-    """Fill a model and its optimizer, which need not have taken a step, from what `model_and_optimizer_tensors` named.
+    """Fill a model and its optimizer, whatever steps they took, from what `model_and_optimizer_tensors` named.
 
     Raises:
         CheckpointError: as of `load_state`.
     """
     model.state_dict()  # as above
     parameters, rules = dict(model.named_parameters()), _rules(optimizer)
+    for rule in rules.values():
+        rule.state.clear()  # what it came to know since, on the way that a rollback leaves, the folder does not name
     for name, saved in saved_tensors(folder).items():
         kind, _, rest = name.partition(".")
         parameter_name, _, key = rest.rpartition(".")

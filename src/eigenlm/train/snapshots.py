@@ -109,7 +109,7 @@ def latest_snapshot(folder: Path) -> Path | None:
 
 
 def snapshot_before(folder: Path, batch: int) -> Path | None:
-    """The newest whole regular one that has not seen `batch`, the oldest if all have; otherwise as `latest_snapshot`."""
+    """The newest whole regular one that has not seen `batch`, or the oldest of all; otherwise as `latest_snapshot`."""
     regular = regular_snapshots(folder)
     innocent = [path for path in regular if int(path.name.split("-")[3]) <= batch]
     return _newest_whole(folder, innocent or regular[:1])
