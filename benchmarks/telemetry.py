@@ -1,17 +1,16 @@
 """What telemetry costs: seconds of a training step with it on and off, in one process, in alternating rounds.
 
-The model is the 10M-parameter GPT of the training figures; the loop is the plainest fast one, bfloat16 autocast with fused
-AdamW. Telemetry is at its defaults. A round is as many steps as one full cycle of readings takes; rounds on and off
-alternate, in an order that alternates too, and the cost is the median over pairs. Steps of rounds that are off pay nothing.
-Each part is also timed by itself, over the calls that did something.
+The model is the 10M-parameter GPT of the training figures; the loop is the plainest fast one, bfloat16 autocast with
+fused AdamW. Telemetry is at its defaults. A round is as many steps as a full cycle of readings; rounds on and off
+alternate, in an order that alternates too. `cost` is what telemetry's own calls take, by medians, over the median step
+without it: between two whole loops, a machine with other work to do shows differences many times as large.
 
-    python benchmarks/telemetry.py [--rounds 8] [--compile]
+    python benchmarks/telemetry.py [--rounds 6]
 """
 
 import argparse
 import statistics
 import time
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -19,9 +18,10 @@ from record import record, spread
 
 from eigenlm.model import AttentionConfig, FeedForwardConfig, Transformer, TransformerConfig
 from eigenlm.train.recipe import TelemetryRecipe
-from eigenlm.train.telemetry import Alarms, Telemetry
+from eigenlm.train.telemetry import Alarms, Telemetry, trained_matrices
 
 BATCH, T, VOCAB = 8, 256, 8192
+CYCLE = 20  # steps, the least common multiple of the default intervals
 
 
 def gpt() -> Transformer:
@@ -39,75 +39,88 @@ def gpt() -> Transformer:
 
 
 class Loop:
-    """Training steps on random tokens, with the calls of telemetry timed apart."""
+    """Training steps on random tokens; `own` keeps what telemetry took at each step of a cycle."""
 
-    def __init__(self, compiled: bool) -> None:
+    def __init__(self) -> None:
         self.model = gpt()
-        self.forward = torch.compile(self.model) if compiled else self.model
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, fused=True)
         self.ids = torch.randint(VOCAB, (BATCH, T + 1), generator=torch.Generator().manual_seed(0))
-        recipe = TelemetryRecipe()
-        self.watch, self.alarms = Telemetry(self.model, recipe), Alarms(recipe)
-        self.step, self.parts = 0, {"before_step": 0.0, "after_step": 0.0, "alarms": 0.0}
+        self.watch, self.alarms = Telemetry(self.model, TelemetryRecipe()), Alarms(TelemetryRecipe())
+        self.step = 0
+        self.own: list[list[float]] = [[] for _ in range(CYCLE)]
 
-    def timed(self, part: str, call: Callable):
-        start = time.perf_counter()
-        result = call()
-        self.parts[part] += time.perf_counter() - start
-        return result
+    def cycle(self, watched: bool) -> list[float]:
+        """Seconds of each step of a cycle."""
+        return [self.train(watched) for _ in range(CYCLE)]
 
-    def train(self, steps: int, watched: bool) -> float:
-        """Seconds of so many steps."""
-        start = time.perf_counter()
-        for _ in range(steps):
-            self.step += 1
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits = self.forward(self.ids[:, :-1])
-            loss = F.cross_entropy(logits.float().flatten(0, 1), self.ids[:, 1:].flatten())
-            loss.backward()
-            if watched:
-                self.timed("before_step", lambda: self.watch.before_step(self.step))
-            norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0))
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            value = loss.item()
-            if watched:
-                reading = self.timed("after_step", lambda: self.watch.after_step(self.step))
-                self.timed(
-                    "alarms",
-                    lambda: self.alarms.check(self.step, loss=value, gradient_norm=norm, reading=reading),  # noqa: B023
-                )
+    def train(self, watched: bool) -> float:
+        self.step += 1
+        start, own = time.perf_counter(), 0.0
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = self.model(self.ids[:, :-1])
+        loss = F.cross_entropy(logits.float().flatten(0, 1), self.ids[:, 1:].flatten())
+        loss.backward()
+        if watched:
+            own -= time.perf_counter()
+            self.watch.before_step(self.step)
+            own += time.perf_counter()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0))
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        value = loss.item()
+        if watched:
+            own -= time.perf_counter()
+            reading = self.watch.after_step(self.step)
+            self.alarms.check(self.step, loss=value, gradient_norm=norm, reading=reading)
+            own += time.perf_counter()
+            self.own[self.step % CYCLE].append(own)
         return time.perf_counter() - start
 
+    def spectra(self) -> list[float]:
+        """Seconds of the full spectrum of each matrix in its turn."""
+        seconds = []
+        for turn in range(1, len(trained_matrices(self.model)) + 1):
+            start = time.perf_counter()
+            self.watch.after_step(CYCLE * turn)  # without before_step, only the spectrum is due
+            seconds.append(time.perf_counter() - start)
+        return seconds
 
-def measure(compiled: bool, rounds: int) -> dict:
-    loop, cycle = Loop(compiled), 20  # the least common multiple of the default intervals
-    loop.train(cycle, watched=True)
-    loop.parts = dict.fromkeys(loop.parts, 0.0)
+
+def measure(rounds: int) -> dict:
+    loop = Loop()
+    loop.cycle(watched=True)
+    loop.own = [[] for _ in range(CYCLE)]
     on, off = [], []
     for i in range(rounds):
         for watched in (True, False) if i % 2 else (False, True):
-            (on if watched else off).append(loop.train(cycle, watched) / cycle)
-    steps = rounds * cycle
+            (on if watched else off).extend(loop.cycle(watched))
+    spectrum = statistics.mean(loop.spectra())
+    # Of a cycle, the half without a spectrum twice, and one spectrum.
+    own = 2 * sum(statistics.median(seconds) for seconds in loop.own[1 : CYCLE // 2 + 1]) + spectrum
     return {
         "seconds_a_step_off": spread(off),
         "seconds_a_step_on": spread(on),
-        "cost_by_pairs": spread([a / b - 1 for a, b in zip(on, off)]),
-        "cost_by_own_time": sum(loop.parts.values()) / steps / statistics.median(off),
-        "milliseconds_a_step_by_part": {part: 1e3 * seconds / steps for part, seconds in loop.parts.items()},
+        "milliseconds_of_a_reading": spread([1e3 * seconds for seconds in loop.own[CYCLE // 2]]),
+        "milliseconds_before_a_reading": spread([1e3 * seconds for seconds in loop.own[CYCLE // 2 - 1]]),
+        "milliseconds_of_a_spectrum": 1e3 * spectrum,
+        "milliseconds_a_step": 1e3 * own / CYCLE,
+        "cost": own / CYCLE / statistics.median(off),
+        "cost_by_mean_of_the_faster_half": faster_half(on) / faster_half(off) - 1,
     }
+
+
+def faster_half(seconds: list[float]) -> float:
+    """Mean of the faster half of the cycles: what other work on the machine disturbed least."""
+    cycles = sorted(sum(seconds[i : i + CYCLE]) for i in range(0, len(seconds), CYCLE))
+    return statistics.mean(cycles[: max(1, len(cycles) // 2)])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--compile", action="store_true", help="measure the compiled loop as well")
+    parser.add_argument("--rounds", type=int, default=6)
     arguments = parser.parse_args()
-    figures = {"recipe": vars(TelemetryRecipe()), "threads": torch.get_num_threads(), "steps_a_round": 20}
-    figures["eager"] = measure(False, arguments.rounds)
-    if arguments.compile:
-        figures["compiled"] = measure(True, arguments.rounds)
-    record("telemetry", figures)
+    figures = {"recipe": vars(TelemetryRecipe()), "threads": torch.get_num_threads(), "steps_a_round": CYCLE}
+    record("telemetry", figures | measure(arguments.rounds))
 
 
 if __name__ == "__main__":

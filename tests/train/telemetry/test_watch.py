@@ -75,10 +75,10 @@ def test_spectral_norm_follows_the_truth_from_below_and_spectra_take_turns(new_r
         S = torch.linalg.svdvals(weights[reading.spectrum.matrix].detach().double())
         dense = -torch.special.xlogy(S / S.sum(), S / S.sum()).sum()
         assert reading.spectrum.effective_rank == pytest.approx(dense.exp().item(), rel=1e-6)  # float64 on both sides
-    run.go(100)  # by now training has opened gaps, and the vectors are warm
+    run.go(100)  # by now training has opened gaps, and single iterations follow what it turns
     for name, W in trained_matrices(run.model).items():
         truth = torch.linalg.matrix_norm(W.detach().double(), ord=2).item()
-        assert 0.98 * truth <= run.readings[-1].matrices[name].spectral_norm <= truth * (1 + 1e-6)
+        assert 0.9 * truth <= run.readings[-1].matrices[name].spectral_norm <= truth * (1 + 1e-6)
 
 
 def test_steps_that_are_not_due_give_nothing(new_run):
@@ -105,6 +105,37 @@ def test_resumed_readings_and_alarms_are_the_same_bits(new_run, parts, cut):
     lines = [json.dumps(asdict(reading)) for reading in whole.readings]
     assert [json.dumps(asdict(reading)) for reading in first.readings + second.readings] == lines
     assert second.ear.state_dict() == whole.ear.state_dict()
+
+
+def test_a_run_cut_between_micro_batches_reads_the_same_noise():
+    def feed(watch, first, cut):
+        model.weight.grad = first * 0.5
+        watch.micro_batch(1, 0.5)
+        if cut:
+            state = watch.state_dict()
+            watch = Telemetry(model, EVERY_STEP)
+            watch.load_state_dict(state)
+        model.weight.grad = first * 0.5 + 0.1
+        watch.micro_batch(1, 1.0)
+        watch.before_step(1)
+        return watch.after_step(1).totals
+
+    model = nn.Linear(3, 2, bias=False)
+    first = torch.linspace(1, 2, 6).reshape(2, 3)
+    whole, cut = (feed(Telemetry(model, EVERY_STEP), first, cut) for cut in (False, True))
+    assert cut == whole
+    assert whole.noise_source == "micro-batches"
+
+
+def test_a_batch_that_is_passed_over_leaves_no_micro_batch_behind():
+    model = nn.Linear(3, 2, bias=False)
+    watch = Telemetry(model, EVERY_STEP)
+    for gradient in (torch.nan, 1.0):  # the step's number stays when its first batch is passed over
+        model.weight.grad = torch.full((2, 3), gradient * 0.5)
+        watch.micro_batch(1, 0.5)
+        model.weight.grad = torch.full((2, 3), gradient)
+        watch.before_step(1)
+    assert watch.after_step(1).totals.noise_scale == 0.0  # both halves agree
 
 
 def test_state_holds_tensors_and_plain_numbers_under_constant_keys(new_run):

@@ -22,7 +22,9 @@ Loss = Callable[[], Float[Tensor, ""]]
 
 # A random matrix has no gap behind sigma_1; 16 iterations bring the first reading within some percent of it.
 _FIRST_ITERATIONS = 16
-_FIRST = ("first_step", "first_share", "first_squared")  # a run may be stopped between two micro-batches
+# Step, share of the batch and |g_s|^2 of a first micro-batch: a run may be stopped between two of them.
+_FIRST = ("first_step", "first_share", "first_squared")
+_NO_MICRO_BATCH = (-1, 0.0, 0.0)
 
 
 class Telemetry:
@@ -59,32 +61,36 @@ class Telemetry:
         self._noise = GradientNoise()
         self._rows = {name: torch.zeros_like(some_rows(W)) for name, W in self._matrices.items()}
         self._rows_step = -1
-        self._first = (-1, 0.0, 0.0)  # step, share and |g_s|^2 of its first micro-batch
+        self._first = _NO_MICRO_BATCH
         self._before: dict[str, Tensor] = {}
         self._gradient_norms: list[float] = []
 
-    def micro_batch(self, step: int, share: float) -> None:
-        """Note a gradient that is not yet complete, after a backward pass.
+    def micro_batch(self, step: int, share: float, ranks: int = 1) -> None:
+        """Note a gradient that is not yet complete, after a backward pass; only a step's first matters.
 
         Args:
             step: the step it is part of.
-            share: of the step's tokens seen so far, over all ranks where the gradient is summed over them; the gradient
-                is that of the step's mean loss, so a first micro-batch alone has left `share` times its own.
+            share: what the gradient so far counts in that of the step's mean loss on this rank: the tokens seen over
+                those of the step, times `ranks`. A first micro-batch has left `share` times its own mean gradient.
+            ranks: those that have still to average their gradients with this one's.
         """
-        if _due(step, self._recipe.every) and self._first[0] != step and 0 < share < 1:
-            squared = sum(value**2 for value in _numbers([self._norm_of_gradient(W) for W in self._matrices.values()]))
-            self._first = (step, share, squared / share**2)
+        if not _due(step, self._recipe.every) or self._first[0] == step or not 0 < share < 1:
+            return
+        if any(W.grad is not None for W in self._matrices.values()):  # FSDP shows none before ranks have averaged
+            squared = sum(value**2 for value in self._norms_of_gradients()) / share**2
+            self._first = (step, share / ranks, squared)
 
     def before_step(self, step: int) -> None:
         """Note the complete gradient and the weights, before clipping and before the optimizer's step."""
         if _due(step, self._recipe.every):
-            self._gradient_norms = _numbers([self._norm_of_gradient(W) for W in self._matrices.values()])
+            self._gradient_norms = self._norms_of_gradients()
             self._estimate_noise(step)
             self._before = {name: W.detach().clone() for name, W in self._matrices.items()}
         if _due(step + 1, self._recipe.every) and self._first[0] != step:
             for name, rows in self._rows.items():
                 rows.copy_(self._rows_of_gradient(name))
             self._rows_step = step
+        self._first = _NO_MICRO_BATCH  # a batch that is passed over leaves its step's number to the next
 
     def after_step(self, step: int, learning_rate: float | None = None) -> Reading | None:
         """What the step made of the matrices; None where nothing was due.
@@ -150,8 +156,10 @@ class Telemetry:
             do = "set telemetry.hessian_every to 0, or layout.data to ddp and layout.tensor to 1"
             raise ConfigError(explain("telemetry.hessian_every", expected="whole matrices", got="shards", do=do))
 
-    def _norm_of_gradient(self, W: nn.Parameter) -> Tensor:
-        return norm(W.grad) if W.grad is not None else torch.zeros((), device=W.device)
+    def _norms_of_gradients(self) -> list[float]:
+        """Of all matrices, in one transfer from their device."""
+        norms = [torch.zeros((), device=W.device) if W.grad is None else norm(W.grad) for W in self._matrices.values()]
+        return torch.stack(norms).tolist()
 
     def _rows_of_gradient(self, name: str) -> Tensor:
         gradient = self._matrices[name].grad
@@ -231,8 +239,3 @@ class Telemetry:
 
 def _due(step: int, every: int) -> bool:
     return every > 0 and step > 0 and step % every == 0
-
-
-def _numbers(scalars: list[Tensor]) -> list[float]:
-    """Many scalars of a device in one transfer."""
-    return torch.stack(scalars).tolist()
