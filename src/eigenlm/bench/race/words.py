@@ -1,0 +1,115 @@
+"""A race's figures as they are written for a reader."""
+
+from eigenlm.bench.race.result import AgainstTarget, Entrant, RaceResult
+from eigenlm.bench.race.statistics import Interval, OpenInterval
+
+COLUMNS = (
+    "optimizer",
+    "rate",
+    "final loss",
+    "against {target}",
+    "p",
+    "steps to it",
+    "fewer steps",
+    "step cost",
+    "less time",
+)
+
+
+def rows(result: RaceResult) -> list[tuple[str, ...]]:
+    """A line of the table for each entrant, under `columns`."""
+    return [_row(result, entrant) for entrant in result.entrants]
+
+
+def columns(result: RaceResult) -> tuple[str, ...]:
+    """What the table's columns are called."""
+    return tuple(name.format(target=result.race.target) for name in COLUMNS)
+
+
+def _row(result: RaceResult, entrant: Entrant) -> tuple[str, ...]:
+    against = entrant.against_target
+    nll = _with_half_width(entrant.nll, ".4f")
+    start = (entrant.optimizer, f"{entrant.learning_rate:.3g}", nll)
+    if against is None:
+        return (*start, "", "", f"{result.race.steps:,}", "", "1", "")
+    return (
+        *start,
+        _with_half_width(against.difference, "+.4f"),
+        p_value(against.p_value),
+        with_ends(against.steps, ",.0f"),
+        with_ends(against.step_ratio, ".2f", "x"),
+        with_ends(entrant.step_cost, ".2f", "x"),
+        with_ends(against.time_ratio, ".2f", "x"),
+    )
+
+
+def with_ends(interval: Interval | OpenInterval, style: str, unit: str = "") -> str:
+    """A figure and its interval; an end that lies outside of what was measured is left open.
+
+    >>> with_ends(Interval(value=1.5, low=1.4, high=1.75), ".2f", "x")
+    '1.50x (1.40 to 1.75)'
+    >>> with_ends(OpenInterval(value=None, low=1.4, high=None), ".1f", "x")
+    'over 1.4x'
+    >>> with_ends(OpenInterval(value=1.0, low=None, high=2.0), ".0f")
+    '1 (at most 2)'
+    """
+    value, low, high = (None if x is None else f"{x:{style}}" for x in (interval.value, interval.low, interval.high))
+    if value is None:
+        if low is not None and high is not None:
+            return f"{low}{unit} to {high}{unit}"
+        return f"over {low}{unit}" if low is not None else f"under {high}{unit}" if high is not None else "unknown"
+    if low is None or high is None:
+        open_end = f"at least {low}" if low is not None else f"at most {high}" if high is not None else "no interval"
+        return f"{value}{unit} ({open_end})"
+    return f"{value}{unit} ({low} to {high})"
+
+
+def p_value(p: float) -> str:
+    """Two digits, and no more zeros than say something.
+
+    >>> p_value(0.0312), p_value(3e-7)
+    ('0.031', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def verdict(result: RaceResult, entrant: Entrant) -> str:
+    """What can be said of an entrant, in sentences."""
+    against, target, steps = entrant.against_target, result.race.target, result.race.steps
+    rate = f"Best at a learning rate of {entrant.learning_rate:.3g}"
+    rate += "" if entrant.other_learning_rate is None else f" (AdamW's, on the rest: {entrant.other_learning_rate:.3g})"
+    rate += ", the last one tried on its side: it may have a better one beyond." if entrant.at_edge else "."
+    if entrant.num_diverged:
+        rate += f" {entrant.num_diverged} of {result.race.seeds} seeds diverged there and count as a loss of ln V."
+    if against is None:
+        return f"The target: {with_ends(entrant.nll, '.4f')} nats a token after {steps:,} steps. {rate}"
+    return f"{_of_loss(against, target, steps)} {_of_speed(against, entrant, target)} {rate}"
+
+
+def _of_loss(against: AgainstTarget, target: str, steps: int) -> str:
+    apart = against.difference
+    if apart.low <= 0 <= apart.high:
+        return f"After {steps:,} steps no difference from {target} can be told (p = {p_value(against.p_value)})."
+    low, high = sorted((abs(apart.low), abs(apart.high)))
+    word, p = "lower" if apart.value < 0 else "higher", p_value(against.p_value)
+    size = f"{abs(apart.value):.3f} nats {word} than {target}'s ({low:.3f} to {high:.3f}"
+    return f"After {steps:,} steps its loss is {size}, p {p if p.startswith('<') else '= ' + p})."
+
+
+def _of_speed(against: AgainstTarget, entrant: Entrant, target: str) -> str:
+    cost = with_ends(entrant.step_cost, ".2f")
+    if against.steps.value is None and against.steps.high is None:
+        return f"It was not seen to reach {target}'s final loss in as many steps; a step costs {cost} times as much."
+    needed, fewer, faster = (
+        with_ends(against.steps, ",.0f"),
+        with_ends(against.step_ratio, ".2f"),
+        with_ends(against.time_ratio, ".2f"),
+    )
+    return (
+        f"It reaches {target}'s final loss in {needed} steps, {fewer} times fewer; a step costs {cost} times as much,"
+        f" so that in time it is {faster} times as fast."
+    )
+
+
+def _with_half_width(interval: Interval, style: str) -> str:
+    return f"{interval.value:{style}} ± {(interval.high - interval.low) / 2:.4f}"
