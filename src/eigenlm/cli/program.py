@@ -21,6 +21,7 @@ COMMANDS = {
     "generate": ("generate", "Generate"),
     "info": ("info", "Info"),
     "train": ("train", "Train"),
+    "race": ("race", "Race"),
     "perplexity": ("perplexity", "Perplexity"),
     "analyze": ("analyze", "Analyze"),
     "plan": ("plan", "Plan"),
