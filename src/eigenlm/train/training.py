@@ -121,7 +121,8 @@ class Training:
                 return None
             self._accumulate(questions[micro], micro, num_targets, is_last=micro == len(questions) - 1)
             position.micro, seen = micro + 1, seen + questions[micro].num_targets
-            self.telemetry.micro_batch(position.step, seen * self.ranks.data_size / max(num_targets, 1))
+            share = seen * self.ranks.data_size / max(num_targets, 1)
+            self.telemetry.micro_batch(position.step, share, ranks=self.ranks.data_size)
         loss = float(self.ranks.sum(torch.tensor(position.loss_sum, dtype=torch.float64))) / max(num_targets, 1)
         return self._update(loss, sum(q.ids.numel() for q in questions) * self.ranks.data_size)
 
