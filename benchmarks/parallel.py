@@ -6,7 +6,6 @@
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,13 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 import torch.nn.functional as F
 from record import record, spread
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from eigenlm.files import whole_folder
 from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
 from eigenlm.train.parallel import clip_gradients_, one_mesh_a_group, parallelize_
 from eigenlm.train.ranks import Ranks, join_ranks
@@ -28,6 +27,19 @@ from eigenlm.train.recipe import LayoutRecipe
 from eigenlm.train.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
 
 STEPS, BATCH, LENGTH, VOCABULARY, KILLS = 50, 8, 64, 512, 10
+ROOT = Path(__file__).parent.parent
+KILLED = {
+    "model.num_layers": 2,
+    "model.context_length": 64,
+    "tokenizer.vocab_size": 300,
+    "layout.data": "fsdp",
+    "train.steps": 100000,
+    "train.batch_size": 4,
+    "train.precision": "float32",
+    "train.save_every": 20,
+    "train.eval_every": 100000,
+    "train.sample_every": 0,
+}
 LAYOUTS = {
     "ddp": LayoutRecipe(data="ddp"),
     "fsdp": LayoutRecipe(data="fsdp"),
@@ -55,16 +67,17 @@ class SummedLoss(nn.Module):
     def forward(self, ids: Tensor, targets: Tensor) -> Tensor:
         """One number."""
         logits = self.model.logits(self.model.hidden(ids))
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+        losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        return losses.double().sum()  # a float32 sum of 500 would add a rounding of its own: 5e-7 of the mean
 
 
 class Training:
     """A model, its optimizer, and steps on texts that are a function of the step alone."""
 
-    def __init__(self, layout: LayoutRecipe, ranks: Ranks) -> None:
+    def __init__(self, layout: LayoutRecipe, ranks: Ranks, dtype: torch.dtype = torch.float32) -> None:
         torch.manual_seed(0)
         self.ranks = ranks
-        self.model = Transformer(LLAMA)
+        self.model = Transformer(LLAMA).to(dtype)
         self.module = parallelize_(SummedLoss(self.model), layout, ranks)
         groups = one_mesh_a_group([{"params": list(self.model.parameters())}])
         self.optimizer = torch.optim.AdamW(groups, lr=1e-3, fused=True)
@@ -78,6 +91,8 @@ class Training:
         loss = self.module(ids[mine], targets[mine])
         (loss * self.ranks.data_size / count).backward()
         clip_gradients_(self.model.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = 1e-3 * min(1.0, (number + 1) / 20)  # the warm-up of a recipe
         self.optimizer.step()
         self.optimizer.zero_grad()
         return float(self.ranks.sum(loss.detach())) / count
@@ -107,11 +122,11 @@ def batch(number: int) -> tuple[Tensor, Tensor]:
     return text[:, :-1], targets
 
 
-def train(name: str, out: Path) -> None:
+def train(name: str, dtype: str, out: Path) -> None:
     """Worker: the losses of a layout."""
     layout = LAYOUTS.get(name, LayoutRecipe())
     with join_ranks(tensor=layout.tensor) as ranks:
-        training = Training(layout, ranks)
+        training = Training(layout, ranks, getattr(torch, dtype))
         losses = [training.step(number) for number in range(STEPS)]
         if ranks.is_first:
             out.write_text(json.dumps(losses))
@@ -134,67 +149,40 @@ def reshard(name: str, source: str, target: str) -> None:
             Path(target, "digest.json").write_text(json.dumps({"sha256": digest, "save_seconds": seconds}))
 
 
-def endless(folder: Path) -> None:
-    """Worker: train with FSDP2, save each tenth step, say each step and every rank's process, until `stop` is there."""
-    with join_ranks() as ranks, open(folder / "steps.jsonl", "a", buffering=1) as said:
-        training = Training(LAYOUTS["fsdp"], ranks)
-        saved = sorted(folder.glob("step-*"))
-        number = int(saved[-1].name.removeprefix("step-")) if saved else 0
-        if saved:
-            load_model_and_optimizer_(saved[-1], training.model, training.optimizer, ranks)
-        processes = ranks.gather(os.getpid())
-        while not ranks.broadcast((folder / "stop").exists()):
-            loss = training.step(number)
-            number += 1
-            if number % 10 == 0:
-                save(folder / f"step-{number:06d}", training, ranks)
-            if ranks.is_first:
-                said.write(json.dumps({"step": number, "time": time.time(), "loss": loss, "pids": processes}) + "\n")
-
-
-def save(target: Path, training: Training, ranks: Ranks) -> None:
-    """A whole folder, or none."""
-    tensors = model_and_optimizer_tensors(training.model, training.optimizer)
-    if not ranks.is_first:
-        save_state(Path(ranks.broadcast(None)), tensors, ranks)
-        return
-    if not target.exists():
-        with whole_folder(target) as folder:
-            save_state(Path(ranks.broadcast(str(folder))), tensors, ranks)
-
-
-def last_said(folder: Path) -> dict[str, Any]:
-    """The last whole line of the worker's steps."""
-    path = folder / "steps.jsonl"
-    lines = path.read_text().split("\n")[:-1] if path.exists() else []
-    return json.loads(lines[-1]) if lines else {"time": 0.0, "step": 0, "pids": []}
-
-
 def kills() -> dict[str, Any]:
-    """Kill one rank after the other and wait for the next step."""
-    seconds, lost = [], []
+    """Kill one rank of `eigenlm train` after the other, and wait for the next step."""
+    seconds: list[float] = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        job = under_torchrun(2, "endless", name, restarts=2 * KILLS)
+        text, run = Path(name) / "text.txt", Path(name) / "run"
+        text.write_text("\n".join(f"{i} times {i % 97} is {i * (i % 97)}" for i in range(20000)))
+        command = ["-m", "eigenlm", "train", str(ROOT / "recipes" / "gpt_small.py"), "--text", str(text)]
+        settings = [f"{field}={value}" for field, value in KILLED.items()]
+        job = under_torchrun(2, *command, "--out", str(run), "--set", *settings, restarts=2 * KILLS)
+        wait_for(lambda: stepped_since(run, 0.0), job)
         for kill in range(KILLS):
-            wait_for(lambda: last_said(folder)["time"] > time.time() - 0.5, job)
-            time.sleep(0.3 + 0.1 * kill)
-            before = last_said(folder)
-            os.kill(before["pids"][kill % 2], signal.SIGKILL)
+            time.sleep(1 + 0.2 * kill)
+            before = workers(job)
             killed = time.time()
-            wait_for(lambda pids=before["pids"]: last_said(folder)["pids"] != pids, job)
-            after = last_said(folder)
-            seconds.append(after["time"] - killed)
-            lost.append(before["step"] + 1 - after["step"])
-        (folder / "stop").touch()
-        end = job.wait(timeout=60)
-    return {
-        "kills": KILLS,
-        "recovered": len(seconds),
-        "seconds_to_next_step": spread(seconds),
-        "steps_repeated": spread(lost),
-        "exit_status": end,
-    }
+            before[kill % 2].kill()
+            wait_for(lambda before=before: not {w.pid for w in workers(job)} & {w.pid for w in before}, job)
+            reborn = time.time()
+            wait_for(lambda reborn=reborn: stepped_since(run, reborn), job)
+            seconds.append(time.time() - killed)
+        job.terminate()
+        job.wait(timeout=60)
+    return {"kills": KILLS, "recovered": len(seconds), "seconds_to_next_step": spread(seconds)}
+
+
+def workers(job: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The ranks' processes, in the order they were started; none while they are dead."""
+    children = psutil.Process(job.pid).children()
+    return sorted((c for c in children if c.status() != psutil.STATUS_ZOMBIE), key=lambda c: c.create_time())
+
+
+def stepped_since(run: Path, moment: float) -> bool:
+    """Whether a line came to the log."""
+    log = run / "log.jsonl"
+    return log.exists() and log.stat().st_size > 0 and log.stat().st_mtime > moment
 
 
 def wait_for(condition: Any, job: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
@@ -208,28 +196,30 @@ def wait_for(condition: Any, job: subprocess.Popen[bytes], seconds: float = 60.0
 
 
 def under_torchrun(ranks: int, *arguments: str, restarts: int = 0) -> subprocess.Popen[bytes]:
-    """Start this file on many ranks."""
+    """Start a program on many ranks."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([*torchrun, f"--max-restarts={restarts}", __file__, *arguments], env=environment)
+    return subprocess.Popen([*torchrun, f"--max-restarts={restarts}", *arguments], env=environment)
 
 
-def losses_of(name: str, ranks: int) -> list[float]:
+def losses_of(name: str, ranks: int, dtype: str) -> list[float]:
     """Of 50 steps."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "losses.json"
-        if under_torchrun(ranks, "train", name, str(out)).wait() != 0:
+        if under_torchrun(ranks, __file__, "train", name, dtype, str(out)).wait() != 0:
             raise SystemExit(f"{name} failed")
         return json.loads(out.read_text())
 
 
 def layouts() -> dict[str, Any]:
-    """Each layout on 2 ranks against one process."""
-    truth = losses_of("one", 1)
-    figures: dict[str, Any] = {"steps": STEPS, "first_loss": truth[0], "last_loss": truth[-1]}
-    for name in LAYOUTS:
-        differences = [abs(a - b) for a, b in zip(losses_of(name, 2), truth, strict=True)]
-        figures[name] = {"max_loss_difference": max(differences)}
+    """Each layout on 2 ranks against one process; in float64 too, where rounding cannot hide a mistake."""
+    figures: dict[str, Any] = {"steps": STEPS}
+    for dtype in ("float32", "float64"):
+        truth = losses_of("one", 1, dtype)
+        figures[dtype] = {"first_loss": truth[0], "last_loss": truth[-1]}
+        for name in LAYOUTS:
+            differences = [abs(a - b) for a, b in zip(losses_of(name, 2, dtype), truth, strict=True)]
+            figures[dtype][name] = {"max_loss_difference": max(differences)}
     return figures
 
 
@@ -241,7 +231,7 @@ def resharded() -> dict[str, Any]:
         for i, (name, ranks) in enumerate(chain):
             target = Path(folder) / str(i)
             target.mkdir()
-            if under_torchrun(ranks, "reshard", name, source, str(target)).wait() != 0:
+            if under_torchrun(ranks, __file__, "reshard", name, source, str(target)).wait() != 0:
                 raise SystemExit(f"{name} failed")
             digests.append(json.loads((target / "digest.json").read_text()))
             source = str(target)
@@ -256,12 +246,10 @@ def resharded() -> dict[str, Any]:
 def main() -> None:
     """All parts, or one as a worker."""
     match sys.argv[1:]:
-        case ["train", name, out]:
-            train(name, Path(out))
+        case ["train", name, dtype, out]:
+            train(name, dtype, Path(out))
         case ["reshard", name, source, target]:
             reshard(name, source, target)
-        case ["endless", folder]:
-            endless(Path(folder))
         case _:
             record("parallel", {"layouts": layouts(), "reshard": resharded(), "killed_ranks": kills()})
 
