@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 from record import record, spread
-from resume import differing, settings_of, started
+from resume import differing, settings_of, started, wait_for_training
 from tiny_runs import tiny_recipe, write_documents
 
 from eigenlm.errors import CheckpointError, DataError
@@ -191,9 +191,8 @@ def processes_killed(text: Path, place: Path, kills: int) -> Iterator[dict[str, 
         codes, failed = [], []
         while not (killed / "model").exists() and 2 not in codes:
             process = started(settings, text, killed)
-            while process.poll() is None and not (killed / "shards").exists():
-                time.sleep(0.01)
-            time.sleep(draw.uniform(0, 6))
+            wait_for_training(process)
+            time.sleep(draw.uniform(0, 1.5))
             process.kill()
             process.communicate()
             codes.append(process.returncode)

@@ -100,9 +100,7 @@ def signalled_case(number: int, text: Path, place: Path) -> dict[str, Any]:
     while not (parts / "model").exists():
         process = started(settings, text, parts)
         if len(stops) < 2:
-            resumed_from = snapshots(parts / "snapshots")
-            while process.poll() is None and snapshots(parts / "snapshots")[-1:] == resumed_from[-1:]:
-                time.sleep(0.005)
+            wait_for_training(process)
             time.sleep(draw.uniform(0, 1))
             process.send_signal(signal.SIGTERM)
         process.communicate()
@@ -126,7 +124,15 @@ def settings_of(number: int) -> list[str]:
 def started(settings: list[str], text: Path, out: Path) -> subprocess.Popen:
     command = [sys.executable, "-m", "eigenlm", "train", str(RECIPES / "shakespeare.py"), "--depth", "2"]
     words = [*command, "--text", str(text), "--out", str(out), "--set", *settings]
-    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_training(process: subprocess.Popen) -> None:
+    """Until a process has said that it trains, or has ended."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "GFLOP/s" in line:
+            return
 
 
 def described(recipe: Recipe) -> dict[str, str]:
