@@ -74,11 +74,11 @@ class Race:
         )
 
     def _print(self, result: "RaceResult", out: Path) -> None:
-        from eigenlm.bench.race.words import columns, rows
+        from eigenlm.bench.race.words import SHORT, table
 
         if self.json:
             print_json(result)
             return
         title = f"{result.race.recipe.name}, {result.race.steps:,} steps, {result.race.seeds} seeds"
-        print_table(title, columns(result), rows(result))
+        print_table(title, *table(result, SHORT))
         print(f"\npage: {out / 'race.html'}")

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from eigenlm.bench.race.result import Entrant, RaceResult
-from eigenlm.bench.race.words import columns, rows, verdict
+from eigenlm.bench.race.words import table, verdict
 from eigenlm.config import to_dict
 from eigenlm.files import write_text
 
@@ -35,11 +35,12 @@ def render(result: RaceResult) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    columns, rows = table(result)
     return environment.get_template("race.html").render(
         result=result,
         race=result.race,
-        columns=columns(result),
-        rows=rows(result),
+        columns=columns,
+        rows=rows,
         verdicts=[(entrant.optimizer, verdict(result, entrant)) for entrant in result.entrants],
         style=_file("eigenlm.analyze", "report.css") + _file("eigenlm.bench.race", "race.css"),
         script=_file("eigenlm.bench.race", "race.js"),

@@ -89,6 +89,10 @@ function drawRatios() {
   const traces = [], notes = [], names = challengers.map((entrant) => entrant.name);
   challengers.forEach((entrant, row) => {
     const { colour, symbol } = look(entrant);
+    if (entrant.stepRatio.value === null && entrant.stepRatio.low === null) {
+      notes.push({ x: 0.02, xref: "paper", y: row, text: "was not seen to reach it", showarrow: false, xanchor: "left", font: { color: styleOf("--soft") } });
+      return;
+    }
     for (const [key, at, words] of [["stepRatio", row + 0.14, "in steps"], ["timeRatio", row - 0.14, "in time"]]) {
       const { value, low, high } = entrant[key], open = key === "timeRatio" ? "-open" : "";
       const [from, to] = [low ?? value ?? high, high ?? value ?? low];
@@ -98,8 +102,6 @@ function drawRatios() {
       traces.push({ x: [x], y: [at], mode: "markers", marker: { symbol: value === null ? (low === null ? "triangle-left" : "triangle-right") + open : symbol + open, size: 12, color: colour, line: { width: 2, color: colour } },
         hovertemplate: `${entrant.name} ${words}: ${value === null ? (low === null ? "under " : "over ") : ""}%{x:.2f}<extra></extra>` });
     }
-    if (Object.values(entrant.stepRatio).every((end) => end === null) || (entrant.stepRatio.value === null && entrant.stepRatio.low === null))
-      notes.push({ x: 0.02, xref: "paper", y: row, text: "does not reach it", showarrow: false, xanchor: "left", font: { color: styleOf("--soft") } });
   });
   const known = traces.flatMap((trace) => trace.x);
   const [least, most] = [Math.min(0.9, ...known), Math.max(1.1, ...known)], room = 0.06 * (most - least);
@@ -117,7 +119,8 @@ function drawSweeps() {
       text: of.map((run) => (run.diverged ? "diverged" : run.nll.toFixed(4))), hovertemplate: `${entrant.name}, rate %{x:.3g}: %{text}<extra></extra>`,
     };
   });
-  plot("sweep-chart", traces, { title: "peak learning rate", type: "log", dtick: "D2", tickformat: ".2~g", nticks: 8 },
+  const rates = [-6, -5, -4, -3, -2, -1, 0, 1].flatMap((power) => [1, 3].map((digit) => Number(`${digit}e${power}`)));
+  plot("sweep-chart", traces, { title: "peak learning rate", type: "log", tickvals: rates, ticktext: rates.map(String) },
     { title: "nats a token", range: lossRange(shown().flatMap((entrant) => entrant.sweep.map((run) => run.nll))) });
 }
 

@@ -1,5 +1,7 @@
 """A race's figures as they are written for a reader."""
 
+from collections.abc import Sequence
+
 from eigenlm.bench.race.result import AgainstTarget, Entrant, RaceResult
 from eigenlm.bench.race.statistics import Interval, OpenInterval
 
@@ -14,22 +16,25 @@ COLUMNS = (
     "step cost",
     "less time",
 )
+SHORT = ("optimizer", "final loss", "fewer steps", "less time")
 
 
-def rows(result: RaceResult) -> list[tuple[str, ...]]:
-    """A line of the table for each entrant, under `columns`."""
-    return [_row(result, entrant) for entrant in result.entrants]
+def table(result: RaceResult, names: Sequence[str] = COLUMNS) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The head of a table, and a line for each entrant.
+
+    Args:
+        result: the race.
+        names: which of `COLUMNS`.
+    """
+    keep = [COLUMNS.index(name) for name in names]
+    lines = [_line(result, entrant) for entrant in result.entrants]
+    head = tuple(name.format(target=result.race.target) for name in names)
+    return head, [tuple(line[i] for i in keep) for line in lines]
 
 
-def columns(result: RaceResult) -> tuple[str, ...]:
-    """What the table's columns are called."""
-    return tuple(name.format(target=result.race.target) for name in COLUMNS)
-
-
-def _row(result: RaceResult, entrant: Entrant) -> tuple[str, ...]:
+def _line(result: RaceResult, entrant: Entrant) -> tuple[str, ...]:
     against = entrant.against_target
-    nll = _with_half_width(entrant.nll, ".4f")
-    start = (entrant.optimizer, f"{entrant.learning_rate:.3g}", nll)
+    start = (entrant.optimizer, f"{entrant.learning_rate:.3g}", _with_half_width(entrant.nll, ".4f"))
     if against is None:
         return (*start, "", "", f"{result.race.steps:,}", "", "1", "")
     return (
