@@ -36,6 +36,7 @@ def hold_race(plan: Race, folder: str | Path) -> RaceResult:
     with held(folder), Announcer(planned_steps(plan)) as announcer:
         recipe = settle_recipe(plan.recipe, folder, device)
         tokenizer, shards = prepare_data(recipe, folder)
+        recipe = replace(recipe, model=replace(recipe.model, vocab_size=tokenizer.vocab_size))
 
         def run_one(run: Run) -> RunResult:
             announcer.begin(run)
@@ -43,20 +44,20 @@ def hold_race(plan: Race, folder: str | Path) -> RaceResult:
             announcer.end(result)
             return result
 
-        result = result_of(plan, run_stages(plan, run_one), _facts(recipe, tokenizer.vocab_size, shards, device))
+        result = result_of(plan, run_stages(plan, run_one), _facts(recipe, shards, device))
         write_text(folder / "race.json", json.dumps(to_dict(result), indent=1) + "\n")
         write_page(result, folder / "race.html")
     return result
 
 
-def _facts(recipe: Recipe, vocab_size: int, shards: TokenShards, device: torch.device) -> dict[str, str]:
-    model, t = replace(recipe.model, vocab_size=vocab_size), recipe.train
+def _facts(recipe: Recipe, shards: TokenShards, device: torch.device) -> dict[str, str]:
+    model, t = recipe.model, recipe.train
     with torch.device("meta"):
         numbers = sum(parameter.numel() for parameter in Transformer(model).parameters())
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
     return {
         "Model": f"{numbers / 1e6:.1f}M parameters, {model.num_layers} layers of width {model.d_model}",
-        "Text": f"{shards.train.num_tokens:,} tokens of {vocab_size:,} kinds",
+        "Text": f"{shards.train.num_tokens:,} tokens of {model.vocab_size:,} kinds",
         "Each run": f"{t.steps:,} steps of {t.batch_size} x {model.context_length} tokens",
         "Machine": f"{where}, {t.precision}, torch {torch.__version__.partition('+')[0]}",
     }

@@ -20,7 +20,7 @@ from eigenlm.errors import ConfigError
 from eigenlm.files import whole_folder, write_text
 from eigenlm.train.loop import train
 from eigenlm.train.recipe import Recipe
-from eigenlm.train.training import Step, Training
+from eigenlm.train.training import Step
 from eigenlm.train.watcher import Watcher
 
 # SOAP and Shampoo work on their bases every tenth step: a mean over so many has that work in it, a median would not.
@@ -59,7 +59,7 @@ def execute(run: Run, recipe: Recipe, folder: Path, stepped: Callable[[], None] 
 
     Args:
         run: which.
-        recipe: the race's.
+        recipe: the race's, its vocabulary as large as the tokenizer's.
         folder: the race's, with `tokenizer` and `shards`.
         stepped: called after each step that is made now.
 
@@ -78,7 +78,7 @@ def execute(run: Run, recipe: Recipe, folder: Path, stepped: Callable[[], None] 
             if not watcher.has_stepped:
                 raise
             diverged = True
-        result = _read(run, place, watcher.vocab_size, diverged)
+        result = _read(run, place, recipe.model.vocab_size, diverged)
         write_text(place / "result.json", json.dumps(to_dict(result), indent=1) + "\n")
     # A race is about losses; the weights of many runs would fill the disk.
     for name in ("snapshots", "model", *_SHARED):
@@ -88,10 +88,7 @@ def execute(run: Run, recipe: Recipe, folder: Path, stepped: Callable[[], None] 
 
 class _Watcher(Watcher):
     def __init__(self, stepped: Callable[[], None]) -> None:
-        self.has_stepped, self.vocab_size, self._stepped = False, 0, stepped
-
-    def began(self, training: Training, folder: Path, resumed: bool, peak_flops: float) -> None:
-        self.vocab_size, self.has_stepped = training.tokenizer.vocab_size, resumed
+        self.has_stepped, self._stepped = False, stepped
 
     def stepped(self, step: Step, seconds: float, tokens_per_second: float, mfu: float) -> None:
         self.has_stepped = True
