@@ -36,7 +36,7 @@ from eigenlm.train import loop as training_loop
 from eigenlm.train.snapshots import check_snapshot, snapshots
 from eigenlm.train.training import Step, Training
 
-STEPS, SAVE_EVERY = 36, 3
+STEPS, SAVE_EVERY = 60, 3
 LONGEST_LIFE = 0.6  # seconds of training, or before it, until a kill
 SAVING = (".step-*.partial", ".model.*.partial", ".step-*.deleted*")
 

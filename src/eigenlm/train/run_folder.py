@@ -82,10 +82,10 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
         write_text(path, json.dumps({"asked": to_dict(recipe), "settled": to_dict(settled)}, indent=1) + "\n")
         return settled
     stored = read_json_object(path)
-    asked = from_dict(Recipe, stored.get("asked"), f"{path} asked")
+    asked = from_dict(Recipe, stored.get("asked", {}), f"{path} asked")
     if differing := differing_fields(asked, recipe):
         name, (before, now) = next(iter(differing.items()))
         do = "give the same recipe to go on, or another --out to begin anew"
         expected = f"{name} = {before!r}, as it began"
         raise ConfigError(explain(f"going on in {folder}", expected=expected, got=repr(now), do=do))
-    return from_dict(Recipe, stored.get("settled"), f"{path} settled")
+    return from_dict(Recipe, stored.get("settled", {}), f"{path} settled")
