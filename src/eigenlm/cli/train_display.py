@@ -59,7 +59,8 @@ class Display(Watcher):
         )
         self._say(f"  products run at {peak_flops / 1e9:,.0f} GFLOP/s here")
         if resumed:
-            self._say(f"  going on from step {training.position.step:,}")
+            done = training.position.step == recipe.train.steps
+            self._say("  finished already" if done else f"  going on from step {training.position.step:,}")
         self._progress.update(self._task, completed=training.position.step)
 
     def stepped(self, step: Step, seconds: float, tokens_per_second: float, mfu: float) -> None:
