@@ -81,10 +81,12 @@ def recipe_of(
 def train(recipe: Recipe, seconds: float) -> dict[str, object]:
     """Take at least five steps, on random tokens; what they took."""
     from eigenlm.text.token_stream import TokenFile, TokenStream
+    from eigenlm.train.allocator import keep_freed_memory
     from eigenlm.train.ranks import Ranks
     from eigenlm.train.training import Training
 
     torch.set_num_threads(THREADS)
+    keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tokens"
         ids = np.random.default_rng(0).integers(0, recipe.model.vocab_size, 200_000)

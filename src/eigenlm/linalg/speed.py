@@ -40,12 +40,7 @@ def read_rate(device: torch.device | str = "cpu", seconds: float = 0.1) -> float
 
 
 def median_seconds(act: Callable[[], object], device: torch.device | str = "cpu", seconds: float = 0.1) -> float:
-    """The median of `run_seconds`: what the act takes here as things are."""
-    return median(run_seconds(act, device, seconds))
-
-
-def run_seconds(act: Callable[[], object], device: torch.device | str = "cpu", seconds: float = 0.1) -> list[float]:
-    """Times of `act` over as many runs as fit into `seconds`, at least one, after one that is not counted."""
+    """The median time of `act` over as many runs as fit into `seconds`, after one that is not counted."""
     device = torch.device(device)
     _finish(act, device)
     times: list[float] = []
@@ -54,7 +49,7 @@ def run_seconds(act: Callable[[], object], device: torch.device | str = "cpu", s
         start = time.perf_counter()
         _finish(act, device)
         times.append(time.perf_counter() - start)
-    return times
+    return median(times)
 
 
 def _finish(act: Callable[[], object], device: torch.device) -> None:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eigenlm.attention import Visibility, softmax_attention
-from eigenlm.linalg.speed import run_seconds
+from eigenlm.linalg.speed import gemm_rate, median_seconds
 
 Device = Literal["cpu", "cuda"]
 
@@ -108,15 +108,17 @@ def faster_precision(machine: Machine) -> str:
 
 
 def _rates(dtype: torch.dtype, seconds: float) -> Rates:
-    x = torch.randn(1024, 1024).to(dtype)
-    moved = 3 * x.nbytes / _least(lambda: x + x, seconds)
-    gelu_forward, gelu_backward = _there_and_back(lambda x: F.gelu(x, approximate="tanh"), x, seconds)
+    x, stream = torch.randn(1024, 1024).to(dtype), torch.zeros(2**22, dtype=dtype)
+    moved = 3 * stream.nbytes / median_seconds(lambda: torch.add(stream, stream, out=stream), seconds=seconds)
+    gelu_forward, gelu_backward = _there_and_back(lambda x: F.gelu(x, approximate="tanh"), x, seconds=seconds)
     B, T, H, K = 4, 256, 6, 64
     q_BTHK = torch.randn(B, T, H, K).to(dtype)
-    forward, backward = _there_and_back(lambda q: softmax_attention(q, q, q, Visibility(causal=True)), q_BTHK, seconds)
+    forward, backward = _there_and_back(
+        lambda q: softmax_attention(q, q, q, Visibility(causal=True)), q_BTHK, seconds=seconds
+    )
     work = 4 * K * H * B * T * (T + 1) / 2
     return Rates(
-        products=2 * 1024**3 / _least(lambda: x @ x, seconds),
+        products=1e9 * gemm_rate(dtype, seconds=seconds),
         attention_forward=work / forward,
         attention_backward=work / backward,
         activation_forward=x.numel() / gelu_forward,
@@ -128,13 +130,8 @@ def _rates(dtype: torch.dtype, seconds: float) -> Rates:
 def _there_and_back(act: Callable[[Tensor], Tensor], x: Tensor, seconds: float) -> tuple[float, float]:
     x = x.detach().requires_grad_()
     y = act(x)
-    forward = _least(lambda: act(x), seconds)
-    return forward, _least(lambda: torch.autograd.grad(y, x, y, retain_graph=True), seconds)
-
-
-def _least(act: Callable[[], object], seconds: float) -> float:
-    """The shortest time: what the machine can do when nothing else runs on it."""
-    return min(run_seconds(act, seconds=seconds))
+    forward = median_seconds(lambda: act(x), seconds=seconds)
+    return forward, median_seconds(lambda: torch.autograd.grad(y, x, y, retain_graph=True), seconds=seconds)
 
 
 def _resident_bytes() -> int:
@@ -147,15 +144,19 @@ def _resident_bytes() -> int:
 
 def _softmax_rate(seconds: float) -> float:
     logits_CV = torch.randn(256, 8192).bfloat16()
-    return logits_CV.numel() / _least(lambda: F.log_softmax(logits_CV.float(), dim=-1).exp_().bfloat16(), seconds)
+
+    def softmax() -> Tensor:
+        return F.log_softmax(logits_CV.float(), dim=-1).exp_().bfloat16()
+
+    return logits_CV.numel() / median_seconds(softmax, seconds=seconds)
 
 
 def _update_rate(seconds: float) -> float:
-    weight = torch.nn.Parameter(torch.zeros(2**21))
+    weight = torch.nn.Parameter(torch.zeros(2**22))
     weight.grad = torch.zeros_like(weight)
     optimizer = torch.optim.AdamW([weight], fused=True)
     # Reads weight, gradient and two moments; writes all but the gradient.
-    return 7 * weight.nbytes / _least(optimizer.step, seconds)
+    return 7 * weight.nbytes / median_seconds(optimizer.step, seconds=seconds)
 
 
 def _call_seconds(seconds: float) -> float:
@@ -167,4 +168,4 @@ def _call_seconds(seconds: float) -> float:
             y = y * 1.5
         y.sum().backward()
 
-    return _least(chain, seconds) / 64
+    return median_seconds(chain, seconds=seconds) / 64

@@ -9,8 +9,8 @@ from eigenlm.train.recipe import OptimizerRecipe
 _FLOAT32 = 4
 # As in `optimizers`: sides beyond this get no preconditioner, bases and roots are taken anew so seldom.
 _LARGEST_SIDE, _REFRESH = 2048, 10
-# Polynomials that take Muon's singular values near 1: three to five, by the spectrum.
-_POLYNOMIALS = 4
+# Polynomials that take Muon's singular values near 1: five when the spectrum is steep, as a gradient's is.
+_POLYNOMIALS = 5
 
 
 @dataclass(frozen=True, kw_only=True)

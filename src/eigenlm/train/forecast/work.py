@@ -72,7 +72,7 @@ def forward_work(config: TransformerConfig, batch: Batch, number: int, execution
         * rows
         * (D * (2 * norm + 6) + rotary * heads + execution.passes(3, 1) * F * _gated(config) + 2 * D / blocks)
         + _casts(config, number),
-        calls=blocks * (35.0 if rotary else 25.0),
+        calls=150 + blocks * (85.0 if rotary else 60.0),
     )
 
 
@@ -102,8 +102,9 @@ def loss_work(config: TransformerConfig, batch: Batch, number: int, execution: E
     """Of one micro-batch: logits, cross-entropy, gradients of the hidden vectors and of the head."""
     rows, V, D = batch.rows, config.vocab_size, config.d_model
     chunks = -(-rows // max(16, _FLOAT32_LOGITS // (4 * V))) if execution.loss == "chunked" else 1
-    # Each chunk's product is added to the float32 gradient of the head.
-    accumulated = chunks * V * D * (2 * number + 2 * _FLOAT32)
+    # Each chunk's product is written, widened to float32 if it is not, and added to the gradient of the head.
+    widened = (number + _FLOAT32) * (number < _FLOAT32)
+    accumulated = chunks * V * D * (number + widened + 3 * _FLOAT32)
     logits = {"chunked": 0, "fused": 6 * number, "full": 2 * number + 7 * _FLOAT32}[execution.loss] * rows * V
     return Work(
         products=3 * head_products(config, batch),
@@ -116,11 +117,11 @@ def loss_work(config: TransformerConfig, batch: Batch, number: int, execution: E
 def update_work(config: TransformerConfig, state: OptimizerState, shards: int, leave: float) -> Work:
     """Of one optimizer step: the norm, the clipping, and the rule itself; `shards` devices share it."""
     parameters = count_parameters(config).total
-    clipped = 4 * _FLOAT32 * parameters
+    clipped = 3 * _FLOAT32 * parameters
     return Work(
         products=state.flops / shards,
         updated=(state.traffic + clipped * leave) / shards,
-        calls=5.0 * _blocks(config),
+        calls=150 + 60.0 * _blocks(config),
     )
 
 
