@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -15,8 +14,7 @@ if __name__ == "__main__":
     with join_ranks() as ranks:
         for step in range(10):
             if attempt == 0 and step == 5 and ranks.rank == 1:
-                said.with_suffix(".killed").write_text(str(time.time()))
                 os.kill(os.getpid(), signal.SIGKILL)
             total = ranks.sum(torch.ones(1))
         if ranks.is_first:
-            said.write_text(f"{attempt} {int(total)} {time.time()}")
+            said.write_text(f"attempt {attempt}: a sum of {int(total)}")

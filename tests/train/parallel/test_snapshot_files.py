@@ -89,6 +89,7 @@ def test_an_optimizer_that_was_filled_goes_on_as_the_other(tmp_path: Path) -> No
     new = start(QWEN, LayoutRecipe(), ALONE, seed=3)
     load_model_and_optimizer_(tmp_path, new.model, new.optimizer, ALONE)
     for run in (old, new):
+        run.optimizer.param_groups[0]["lr"] = 1e-3  # the schedule's, no tensor
         for parameter in run.model.parameters():
             parameter.grad = torch.full_like(parameter, 0.01)
         run.optimizer.step()

@@ -67,7 +67,7 @@ def start(
     if kind is not None:
         return Run(model, module, build_optimizer(model, OptimizerRecipe(kind=kind)))
     groups = one_mesh_a_group([{"params": list(model.parameters())}])
-    return Run(model, module, torch.optim.AdamW(groups, lr=3e-3, fused=True))
+    return Run(model, module, torch.optim.AdamW(groups, lr=1e-3, fused=True))
 
 
 def go_on(run: Run, ranks: Ranks, steps: range, micro_batches: int = 1) -> Run:
@@ -86,6 +86,8 @@ def go_on(run: Run, ranks: Ranks, steps: range, micro_batches: int = 1) -> Run:
             total += loss.detach()
         run.losses.append(float(ranks.sum(total)) / count)
         run.norms.append(float(clip_gradients_(run.model.parameters(), 1.0)))
+        for group in run.optimizer.param_groups:
+            group["lr"] = 1e-3 * min(1.0, (step + 1) / 20)  # without a warm-up Adam's first steps amplify rounding
         run.optimizer.step()
         run.optimizer.zero_grad()
     return run
