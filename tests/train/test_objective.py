@@ -76,7 +76,7 @@ def test_the_learner_gives_the_plain_sum_of_cross_entropies(
     )
     assert q.num_targets == int((q.targets != IGNORED).sum())
     # float32 sums of some dozens of terms, in another order.
-    torch.testing.assert_close(loss, right, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(loss.float(), right, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["rotary", "learned", "sinusoidal"])
@@ -103,9 +103,7 @@ def test_a_separate_document_is_answered_as_if_it_were_alone(
 def test_padding_changes_no_answer(objective: str, tokenizer: Tokenizer, shards: TokenShards) -> None:
     """The row at the end of an epoch is padded; with other tokens there, the loss stays to the bit."""
     batches = Batches(shards.train, T, 1, seed=3)
-    padded = next(
-        batch for i in range(batches.num_samples) if bool(((batch := batches.batch(i)).positions < 0).any())
-    )
+    padded = next(batch for i in range(batches.num_samples) if bool(((batch := batches.batch(i)).positions < 0).any()))
     other = replace(padded, ids=torch.where(padded.positions < 0, 7, padded.ids))
     model = model_of(KINDS[objective], tokenizer.vocab_size)
     learner, recipe = Learner(model, CrossEntropy()), DataRecipe(objective=objective)

@@ -45,8 +45,8 @@ def linear_cross_entropy(
     """The sum over targets of cross_entropy(hidden W^T + b), in nats; divide by how many are not ignored.
 
     Rows are taken in chunks, whose gradients are formed with their loss, so that what is held beside the inputs is one
-    chunk of logits and the gradients themselves. Products are in the precision of `hidden`; softmax, loss and the sums
-    over chunks in float32, the target's own logit included.
+    chunk of logits and the gradients themselves. Products are in the precision of `hidden`, softmax and sums of gradients
+    in float32, the target's own logit included; the loss is summed in float64.
 
     Args:
         hidden: (..., D) what the logits' matrix is applied to, bfloat16 or float32.
@@ -79,7 +79,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         dhidden_ND = torch.empty_like(hidden_ND) if want_h else None
         dweight_VD = torch.zeros_like(weight_VD, dtype=torch.float32) if want_w else None
         dbias_V = torch.zeros_like(bias_V, dtype=torch.float32) if want_b and bias_V is not None else None
-        loss = hidden_ND.new_zeros((), dtype=torch.float32)
+        loss = hidden_ND.new_zeros((), dtype=torch.float64)
         for rows in _chunks(len(hidden_ND), len(W_VD)):
             h_CD, y_C = hidden_ND[rows], targets_N[rows]
             part, dlogits_CV = _loss_and_gradient(h_CD, W_VD, bias_V, y_C, kind)
@@ -110,7 +110,7 @@ def _chunks(N: int, V: int) -> list[slice]:
 def _loss_and_gradient(
     h_CD: Tensor, W_VD: Tensor, bias_V: Tensor | None, y_C: Tensor, kind: CrossEntropy
 ) -> tuple[Tensor, Tensor]:
-    """The summed loss of some rows and its gradient by their logits, both float32.
+    """The loss of some rows, summed in float64, and its gradient by their logits, float32.
 
     With p = softmax(z), Z = sum exp z, e the smoothing and c the z-loss,
 
@@ -140,4 +140,4 @@ def _loss_and_gradient(
         gradient_CV -= e / V
     if not bool(real_C1.all()):
         loss_C1, gradient_CV = loss_C1 * real_C1, gradient_CV.mul_(real_C1)
-    return loss_C1.sum(), gradient_CV
+    return loss_C1.sum(dtype=torch.float64), gradient_CV

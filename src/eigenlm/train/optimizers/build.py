@@ -10,6 +10,7 @@ from eigenlm.train.optimizers.muon import Muon
 from eigenlm.train.optimizers.roles import Roles, roles
 from eigenlm.train.optimizers.shampoo import Shampoo
 from eigenlm.train.optimizers.soap import SOAP
+from eigenlm.train.parallel import one_mesh_a_group
 from eigenlm.train.recipe import OptimizerRecipe
 
 Group = dict[str, Any]
@@ -62,4 +63,4 @@ def _group(role: str, parameters: list[nn.Parameter], learning_rate: float, weig
 
 
 def _present(groups: list[Group]) -> list[Group]:
-    return [group for group in groups if group["params"]]
+    return one_mesh_a_group([group for group in groups if group["params"]])
