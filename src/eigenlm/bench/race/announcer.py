@@ -56,7 +56,8 @@ class Announcer:
         score = "diverged" if result.diverged else f"loss {result.nll:.4f}"
         cost = f"{1e3 * result.step_seconds:,.1f} ms a step" if self._run_done else "done before"
         self._run_done = 0
-        self._progress.console.print(f"{_words(result.run)}: {score}, {cost}; {self._left(0, 0.0)}", soft_wrap=True)
+        line = f"{_words(result.run)}: {score}, {cost}"
+        self._progress.console.print(", ".join(filter(None, (line, self._left(0, 0.0)))), soft_wrap=True)
 
     def _left(self, steps: int, seconds: float) -> str:
         made, spent = self._made + steps, self._spent + seconds

@@ -54,7 +54,11 @@ def _facts(recipe: Recipe, shards: TokenShards, device: torch.device) -> dict[st
     model, t = recipe.model, recipe.train
     with torch.device("meta"):
         numbers = sum(parameter.numel() for parameter in Transformer(model).parameters())
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    where = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{torch.get_num_threads()} thread(s) of a processor"
+    )
     return {
         "Model": f"{numbers / 1e6:.1f}M parameters, {model.num_layers} layers of width {model.d_model}",
         "Text": f"{shards.train.num_tokens:,} tokens of {model.vocab_size:,} kinds",
