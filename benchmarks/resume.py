@@ -155,7 +155,7 @@ def summary(cases: list[dict[str, Any]]) -> dict[str, Any]:
     equal = [case for case in cases if not case["differs"]]
     inside = sum(not stop.removesuffix("-stopped").endswith("-0000") for case in cases for stop in case["stops"])
     return {
-        "cases": len(cases),
+        "runs": len(cases),
         "equal": len(equal),
         "stops": sum(len(case["stops"]) for case in cases),
         "stops inside an accumulation": inside,
