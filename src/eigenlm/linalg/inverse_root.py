@@ -7,7 +7,7 @@ from torch import Tensor
 from eigenlm.errors import ShapeError, explain
 
 
-def inverse_root(A: Float[Tensor, "*batch m m"], p: float, damping: float = 1e-6) -> Float[Tensor, "*batch m m"]:
+def inverse_root(A: Float[Tensor, "*batch m n"], p: int, damping: float = 1e-6) -> Float[Tensor, "*batch m n"]:
     """(A + damping lambda_1 I)^(-1/p) = V diag((lambda_i + damping lambda_1)^(-1/p)) V^T of a symmetric A.
 
     Args:

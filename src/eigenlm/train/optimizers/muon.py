@@ -63,19 +63,22 @@ class Muon(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> None:  # type: ignore[override]
         """One step, from the gradients that are there."""
+        # One buffer for each shape: fresh memory would cost more than the arithmetic done in it.
+        buffers: dict[torch.Size, Tensor] = {}
         for group in self.param_groups:
             for W in group["params"]:
                 if W.grad is not None:
-                    self._update(W, W.grad, group)
+                    self._update(W, W.grad, group, buffers.setdefault(W.shape, torch.empty_like(W)))
 
-    def _update(self, W: Tensor, G: Tensor, group: dict[str, Any]) -> None:
+    def _update(self, W: Tensor, G: Tensor, group: dict[str, Any], buffer: Tensor) -> None:
         state, mu = self.state[W], group["momentum"]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(W)
         B = state["momentum_buffer"].lerp_(G, 1 - mu)
-        direction = orthogonalize(whole(G.lerp(B, mu) if group["nesterov"] else B), self.dtype)
+        momentum = buffer.copy_(G).lerp_(B, mu) if group["nesterov"] else B
+        direction = buffer.copy_(like(orthogonalize(whole(momentum), self.dtype), W))
         W.mul_(1 - group["lr"] * group["weight_decay"])
-        W.add_(like(direction, W), alpha=-group["lr"] * scale(W.shape, group["adjust_lr_fn"]))
+        W.add_(direction, alpha=-group["lr"] * scale(W.shape, group["adjust_lr_fn"]))
 
 
 def scale(shape: torch.Size | tuple[int, ...], adjust_lr_fn: Scale) -> float:

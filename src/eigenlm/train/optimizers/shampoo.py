@@ -79,7 +79,7 @@ class Shampoo(Optimizer):
         for side in sides:
             factor = state[f"factor_{side}"].lerp_(G @ G.mT if side == 0 else G.mT @ G, 1 - b2)
             if t == 1 or t % group["refresh"] == 0:
-                state[f"root_{side}"] = inverse_root(factor / (1 - b2**t), 2.0 * len(sides))
+                state[f"root_{side}"] = inverse_root(factor / (1 - b2**t), 2 * len(sides))
         D = state["root_0"] @ M if 0 in sides else M
         D = D @ state["root_1"] if 1 in sides else D
         length = (M / (V.sqrt() + group["eps"])).norm() / D.norm().clamp_min(torch.finfo(D.dtype).tiny)
