@@ -56,6 +56,8 @@ def test_total_operations_count_every_step_and_micro_batch() -> None:
 def test_time_is_the_sum_of_amounts_over_rates() -> None:
     fast = replace(MACHINE, **{name: replace(RATES, products=2e11) for name in ("float32", "bfloat16")})
     slow = replace(MACHINE, **dict.fromkeys(("float32", "bfloat16"), RATES))
+    # A cluster's rates are those of a step already; a processor's are divided by what a step keeps of them.
+    slow, fast = (replace(machine, device="cuda") for machine in (slow, fast))
     told = forecast(recipe(precision="float32"), slow)
     gained = told.time.total - forecast(recipe(precision="float32"), fast).time.total
     # Twice the rate halves the time of products: 3 passes over the matrices.

@@ -14,9 +14,9 @@ from eigenlm.train.recipe import Recipe
 
 _FLOAT32, _INT64 = 4, 8
 _CHUNK_BYTES = 2**23  # of float32 logits, as in `losses`
-# What malloc holds beyond what is alive: holes that activations leave between what stays. Fitted on this project's
-# own runs (benchmarks/planner.py says which).
-_HEAP_SLACK = 0.25
+# What malloc holds beyond what is alive: holes that activations leave between what stays, more of them where the
+# optimizer's step allocates as well. Fitted on this project's own runs (benchmarks/planner.py says which).
+_HEAP_SLACK, _HEAP_SLACK_OF_MATRIX_RULES = 0.25, 0.75
 # What CUDA's caching allocator reserves beyond what is alive, a usual figure.
 _CACHE_SLACK = 0.05
 
@@ -93,16 +93,23 @@ def peak_memory(recipe: Recipe, batch: Batch, machine: Machine, precision: str, 
         loss=loss,
         working=working,
         data=float(3 * _INT64 * batch.rows * batch.accumulation),
-        slack=passing * (_HEAP_SLACK if machine.device == "cpu" else _CACHE_SLACK),
+        slack=passing * _slack(recipe, machine),
         base=machine.base,
     )
+
+
+def _slack(recipe: Recipe, machine: Machine) -> float:
+    if machine.device != "cpu":
+        return _CACHE_SLACK
+    allocates = recipe.optimizer.kind in ("muon", "soap", "shampoo")
+    return _HEAP_SLACK_OF_MATRIX_RULES if allocates else _HEAP_SLACK
 
 
 def loss_bytes(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> float:
     """Logits, their gradients, and what the head needs, at the moment when most of it is there."""
     rows, V, D = batch.rows, config.vocab_size, config.d_model
-    # The gradient of the head in float32, one chunk's part of it, and its weight in the activations' precision.
-    head = V * D * (_FLOAT32 + number + number * (number < _FLOAT32))
+    # The gradient of the head and one chunk's part of it; in lower precision, that part widened, and the weight cast.
+    head = V * D * (_FLOAT32 + number + (_FLOAT32 + number) * (number < _FLOAT32))
     if execution.loss == "chunked":
         chunk = min(rows, max(16, _CHUNK_BYTES // (_FLOAT32 * V))) * V
         return float(head + chunk * 2 * (_FLOAT32 + number) + 2 * rows * D * number)
