@@ -17,8 +17,8 @@ def faults():
     torch.ones(2**24).sum()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-faults()
-print(took, faults())
+# Where a block lies is settled after one or two.
+print(took, [faults() for _ in range(4)][-1])
 """
 
 

@@ -43,7 +43,7 @@ class Forecast:
 
     @property
     def fits(self) -> bool:
-        """Whether a device has the memory, with a twentieth to spare."""
+        """Whether a device has the memory, with a seventh to spare."""
         return enough(self.memory, self.machine)
 
     @property
@@ -112,8 +112,8 @@ def forecast(
 
 
 def enough(memory: Memory, machine: Machine) -> bool:
-    """Whether it fits, and would still if the forecast were 5 % too low."""
-    return 1.05 * memory.total <= machine.memory
+    """Whether it fits, and would if the forecast were 15 % too low, as in the worst case of benchmarks/planner.py."""
+    return 1.15 * memory.total <= machine.memory
 
 
 def advice(recipe: Recipe, batch: Batch, machine: Machine, precision: str, execution: Execution) -> str:
