@@ -13,8 +13,8 @@ from torch import Tensor
 
 from eigenlm.attention.mask import Visibility
 
-_BLOCK = 128  # queries at once: products still run at full rate, and half of what causality hides is never computed
-_KEPT_BYTES = 2**25  # weights of a layer that are kept for the backward; beyond that they are computed again
+BLOCK = 128  # queries at once: products still run at full rate, and half of what causality hides is never computed
+KEPT_BYTES = 2**25  # weights of a layer that are kept for the backward; beyond that they are computed again
 
 
 def blocked_attention(
@@ -37,7 +37,7 @@ class _BlockedAttention(torch.autograd.Function):
         k_NSK, v_NSK = _heads_first(key), _heads_first(value)
         out_NTK = torch.empty_like(q_NTK)
         kept: list[Tensor] = []
-        keep = out_NTK.shape[0] * query.shape[1] * key.shape[1] * query.element_size() <= _KEPT_BYTES
+        keep = out_NTK.shape[0] * query.shape[1] * key.shape[1] * query.element_size() <= KEPT_BYTES
         for rows, seen in _blocks(query.shape[1], key.shape[1], visible):
             weights_NTS = _weights(q_NTK[:, rows], k_NSK[:, seen], rows, seen, visible)
             out_NTK[:, rows] = weights_NTS @ v_NSK[:, seen]
@@ -66,8 +66,8 @@ class _BlockedAttention(torch.autograd.Function):
 
 def _blocks(T: int, S: int, visible: Visibility) -> Iterator[tuple[slice, slice]]:
     """Rows of queries, and the keys that any of them may see."""
-    for start in range(0, T, _BLOCK):
-        end = min(start + _BLOCK, T)
+    for start in range(0, T, BLOCK):
+        end = min(start + BLOCK, T)
         yield slice(start, end), slice(0, end if visible.causal else S)
 
 

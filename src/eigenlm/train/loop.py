@@ -11,6 +11,7 @@ import torch
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.speed import gemm_rate
+from eigenlm.train.allocator import keep_freed_memory
 from eigenlm.train.data import prepare_data
 from eigenlm.train.evaluation import Evaluation, evaluate
 from eigenlm.train.forecast.batch import batch_of
@@ -78,6 +79,7 @@ def train(
         CheckpointError: no whole snapshot among those there.
     """
     folder = Path(folder)
+    keep_freed_memory()
     check_schedule(recipe.train.steps, recipe.schedule)
     with disk_errors_told(folder), join_ranks(tensor=recipe.layout.tensor) as ranks, ExitStack() as stack:
         if ranks.is_first:

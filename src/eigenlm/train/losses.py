@@ -12,6 +12,7 @@ from eigenlm.errors import ConfigError, DataError, ShapeError, explain
 from eigenlm.text.batches import IGNORED
 
 _CHUNK_BYTES = 2**23  # float32 logits at once: they stay in the last cache of a processor
+_LEAST_ROWS = 128  # with fewer, adding up the weight's gradient costs more than its products
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,11 @@ class CrossEntropy:
             raise ConfigError(explain("z_loss", expected="a number of at least 0", got=self.z_loss))
 
 
+def chunk_rows(vocab_size: int) -> int:
+    """How many rows of logits `linear_cross_entropy` has at once."""
+    return max(_LEAST_ROWS, _CHUNK_BYTES // (4 * vocab_size))
+
+
 def linear_cross_entropy(
     hidden: Float[Tensor, "*batch D"],
     weight: Float[Tensor, "V _"],
@@ -45,8 +51,8 @@ def linear_cross_entropy(
     """The sum over targets of cross_entropy(hidden W^T + b), in nats; divide by how many are not ignored.
 
     Rows are taken in chunks, whose gradients are formed with their loss, so that what is held beside the inputs is one
-    chunk of logits and the gradients themselves. Products are in the precision of `hidden`, softmax and sums of gradients
-    in float32, the target's own logit included; the loss is summed in float64.
+    chunk of logits and the gradients themselves. Products are in the precision of `hidden`; softmax, sums of gradients
+    and the target's own logit are in float32, and the loss is summed in float64.
 
     Args:
         hidden: (..., D) what the logits' matrix is applied to, bfloat16 or float32.
@@ -80,6 +86,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         dweight_VD = torch.zeros_like(weight_VD, dtype=torch.float32) if want_w else None
         dbias_V = torch.zeros_like(bias_V, dtype=torch.float32) if want_b and bias_V is not None else None
         loss = hidden_ND.new_zeros((), dtype=torch.float64)
+        product_VD = torch.empty_like(W_VD) if want_w else None
         for rows in _chunks(len(hidden_ND), len(W_VD)):
             h_CD, y_C = hidden_ND[rows], targets_N[rows]
             part, dlogits_CV = _loss_and_gradient(h_CD, W_VD, bias_V, y_C, kind)
@@ -90,7 +97,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if dhidden_ND is not None:
                 torch.mm(dlogits_CV, W_VD, out=dhidden_ND[rows])
             if dweight_VD is not None:
-                dweight_VD += dlogits_CV.mT @ h_CD
+                dweight_VD += torch.mm(dlogits_CV.mT, h_CD, out=product_VD)
         ctx.gradients = dhidden_ND, dweight_VD, dbias_V, weight_VD.dtype
         return loss
 
@@ -103,7 +110,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _chunks(N: int, V: int) -> list[slice]:
-    size = max(16, _CHUNK_BYTES // (4 * V))
+    size = chunk_rows(V)
     return [slice(start, min(start + size, N)) for start in range(0, N, size)]
 
 

@@ -10,10 +10,10 @@ from eigenlm.train.forecast.machine import Machine
 from eigenlm.train.forecast.parameters import Parameters, count_parameters
 from eigenlm.train.forecast.saved import activations_of, saved_for_backward
 from eigenlm.train.forecast.state import optimizer_state
+from eigenlm.train.losses import chunk_rows
 from eigenlm.train.recipe import Recipe
 
 _FLOAT32, _INT64 = 4, 8
-_CHUNK_BYTES = 2**23  # of float32 logits, as in `losses`
 # What malloc holds beyond what is alive: holes that activations leave between what stays, more of them where the
 # optimizer's step allocates as well. Fitted on this project's own runs (benchmarks/planner.py says which).
 _HEAP_SLACK, _HEAP_SLACK_OF_MATRIX_RULES = 0.25, 0.75
@@ -111,7 +111,7 @@ def loss_bytes(config: TransformerConfig, batch: Batch, number: int, execution: 
     # The gradient of the head and one chunk's part of it; in lower precision, that part widened, and the weight cast.
     head = V * D * (_FLOAT32 + number + (_FLOAT32 + number) * (number < _FLOAT32))
     if execution.loss == "chunked":
-        chunk = min(rows, max(16, _CHUNK_BYTES // (_FLOAT32 * V))) * V
+        chunk = min(rows, chunk_rows(V)) * V
         return float(head + chunk * 2 * (_FLOAT32 + number) + 2 * rows * D * number)
     # Full: softmax, its incoming and its outgoing gradient in float32; fused: logits and gradient as they are.
     logits = 3 * _FLOAT32 if execution.loss == "full" else 2 * number

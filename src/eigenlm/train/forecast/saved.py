@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from eigenlm.attention.blocked import BLOCK, KEPT_BYTES
 from eigenlm.model import TransformerConfig
 from eigenlm.train.forecast.batch import Batch
 from eigenlm.train.forecast.machine import Device
@@ -9,7 +10,6 @@ from eigenlm.train.forecast.parameters import count_parameters
 
 _FLOAT32, _INT64 = 4, 8
 # As in `attention.blocked`, which computes bfloat16 attention on a CPU: queries a block, and when weights are kept.
-_BLOCK, _KEPT_BYTES = 128, 2**25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +143,9 @@ def _keys(config: TransformerConfig, kind: Activations) -> int:
 def _weights(config: TransformerConfig, batch: Batch, kind: Activations, length: int, keys: int, causal: bool) -> int:
     """Weights of a query over all heads, a mean over queries: kept by products as long as a layer's are small."""
     heads = config.attention.num_heads
-    if not kind.products or batch.texts * heads * length * keys * kind.number > _KEPT_BYTES:
+    if not kind.products or batch.texts * heads * length * keys * kind.number > KEPT_BYTES:
         return 0
-    blocks = [(start, min(start + _BLOCK, length)) for start in range(0, length, _BLOCK)]
+    blocks = [(start, min(start + BLOCK, length)) for start in range(0, length, BLOCK)]
     pairs = sum((end - start) * end for start, end in blocks) if causal else length * keys
     return heads * pairs * kind.number // length
 

@@ -10,9 +10,9 @@ from eigenlm.train.forecast.flops import count_flops
 from eigenlm.train.forecast.machine import Machine, Rates
 from eigenlm.train.forecast.parameters import count_parameters, head_matrices
 from eigenlm.train.forecast.state import OptimizerState
+from eigenlm.train.losses import chunk_rows
 
 _FLOAT32 = 4
-_FLOAT32_LOGITS = 2**23  # bytes of a chunk in `losses`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ def recomputed_work(config: TransformerConfig, forward: Work, checkpoint: str) -
 def loss_work(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> Work:
     """Of one micro-batch: logits, cross-entropy, gradients of the hidden vectors and of the head."""
     rows, V, D = batch.rows, config.vocab_size, config.d_model
-    chunks = -(-rows // max(16, _FLOAT32_LOGITS // (4 * V))) if execution.loss == "chunked" else 1
+    chunks = -(-rows // chunk_rows(V)) if execution.loss == "chunked" else 1
     # Each chunk's product is written, widened to float32 if it is not, and added to the gradient of the head.
     widened = (number + _FLOAT32) * (number < _FLOAT32)
     accumulated = chunks * V * D * (number + widened + 3 * _FLOAT32)
