@@ -59,7 +59,7 @@ def test_bfloat16_is_nearer_to_orthogonal_than_torch(name: str) -> None:
     ours = deviations(orthogonalize(MATRICES[name], torch.bfloat16))
     theirs = deviations(newton_schulz(MATRICES[name], MUON, 5, 1e-7))
     assert ours.mean() <= theirs.mean()
-    # A value that neither brings near 1 keeps what slope there is: 410 here, 3.4445^5 = 485 there, for their bound.
+    # A value that neither brings near 1 keeps what slope there is: 430 here, 3.4445^5 = 485 there, for their bound.
     assert ours.max() <= theirs.max() + 0.03
 
 

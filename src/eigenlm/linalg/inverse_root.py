@@ -22,7 +22,7 @@ def inverse_root(A: Float[Tensor, "*batch m n"], p: int, damping: float = 1e-6) 
     Raises:
         ShapeError: A is not square.
 
-    >>> inverse_root(torch.diag(torch.tensor([16.0, 1.0], dtype=torch.float64)), 4, damping=0).diagonal().tolist()
+    >>> inverse_root(torch.diag(torch.tensor([16.0, 1.0], dtype=torch.float64)), 4, damping=0.0).diagonal().tolist()
     [0.5, 1.0]
     """
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:

@@ -83,7 +83,8 @@ def test_groups_have_peaks_decay_and_each_parameter_once(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_learns_and_resumes_to_the_bit(kind: str) -> None:
-    recipe, data = OptimizerRecipe(kind=kind, learning_rate=0.01), (batches(2) * 7)[:13]
+    recipe = OptimizerRecipe(kind=kind, learning_rate=0.01, other_learning_rate=0.01)
+    data = (batches(2) * 7)[:13]
     whole, first, second = model(), model(), model()
     optimizer = build_optimizer(whole, recipe)
     train(whole, optimizer, data)

@@ -15,16 +15,17 @@ def gradients(m: int, n: int, steps: int) -> list[Tensor]:
     return [mixing @ torch.randn(m, n, generator=generator, dtype=torch.float64) for _ in range(steps)]
 
 
-def eigenvectors(P: np.ndarray) -> np.ndarray:
-    """By torch, since where an eigenvalue is repeated (0, if m < n) any basis will do, and both must take the same."""
-    return torch.linalg.eigh(torch.from_numpy(P)).eigenvectors.numpy()
+def founding_basis(P: Tensor, max_size: int) -> np.ndarray:
+    """By torch: where an eigenvalue is repeated (0, if m < n) any basis would do, but both must take the same."""
+    return (torch.linalg.eigh(P).eigenvectors if len(P) <= max_size else torch.eye(len(P)).double()).numpy()
 
 
-def twin(all_G: list[np.ndarray], lr: float, b1: float, b2: float, refresh: int, max_size: int) -> np.ndarray:
+def twin(G_of_step: list[Tensor], lr: float, b1: float, b2: float, refresh: int, max_size: int) -> np.ndarray:
     """What is added to W in all: the algorithm's lines, with explicit identities and explicit loops over columns."""
-    m, n = all_G[0].shape
+    first, all_G = G_of_step[0], [G.numpy() for G in G_of_step]
+    QL, QR = founding_basis(first @ first.mT, max_size), founding_basis(first.mT @ first, max_size)
     L, R = (1 - b2) * all_G[0] @ all_G[0].T, (1 - b2) * all_G[0].T @ all_G[0]
-    QL, QR = (eigenvectors(P / (1 - b2)) if len(P) <= max_size else np.eye(len(P)) for P in (L, R))
+    m, n = all_G[0].shape
     M, V, total = np.zeros((m, n)), np.zeros((m, n)), np.zeros((m, n))
     for t, G in enumerate(all_G[1:], start=1):
         M, V = b1 * M + (1 - b1) * G, b2 * V + (1 - b2) * (QL.T @ G @ QR) ** 2
@@ -53,7 +54,7 @@ def moved(all_G: list[Tensor], **options: object) -> Tensor:
 @pytest.mark.parametrize(("m", "n", "max_size"), [(6, 6, 10), (4, 7, 10), (7, 4, 5), (6, 5, 2)])
 def test_equals_the_twin(m: int, n: int, max_size: int) -> None:
     all_G = gradients(m, n, 25)
-    truth = twin([G.numpy() for G in all_G], 0.01, 0.9, 0.95, 5, max_size)
+    truth = twin(all_G, 0.01, 0.9, 0.95, 5, max_size)
     ours = moved(all_G, lr=0.01, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.0, refresh=5, max_size=max_size)
     # float64, through 25 steps with a square root in each.
     torch.testing.assert_close(ours, torch.from_numpy(truth), atol=1e-9, rtol=1e-9)
