@@ -33,9 +33,9 @@ def test_the_order_stays_what_it_was():
 @pytest.mark.parametrize("size", [10**11, 2**62 + 3])
 def test_a_far_place_is_found_at_once(size):
     permutation = Permutation(size, seed=3, epoch=4)
-    begin = time.perf_counter()
+    begin = time.process_time()
     place = int(permutation(np.array(10**10)))
-    assert time.perf_counter() - begin < 0.05  # 0.1 ms measured; stepping there would take minutes
+    assert time.process_time() - begin < 1  # 0.1 ms measured; stepping there would take minutes
     assert 0 <= place < size
     many = permutation(np.arange(10**10, 10**10 + 1000))
     assert many[0] == place
