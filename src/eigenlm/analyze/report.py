@@ -1,20 +1,13 @@
 """One offline HTML page to read an analysis in, with a plan and its measured effect where they are known."""
 
-import base64
-import functools
-import gzip
 import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 import torch
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 from rich.filesize import decimal
 from torch import Tensor
 
@@ -25,6 +18,7 @@ from eigenlm.analyze.kinds import kind_of, layer_of
 from eigenlm.analyze.spectra import Analysis, MatrixSpectrum
 from eigenlm.files import write_text
 from eigenlm.linalg import energy_curve
+from eigenlm.offline_page import fill, part
 
 # A chart is some thousand pixels wide; longer spectra are drawn at this many ranks.
 _MOST_POINTS = 1024
@@ -136,32 +130,24 @@ def write_report(report: Report, path: str | Path) -> None:
 
 def render(report: Report) -> str:
     """The page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("eigenlm.analyze", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"figure": figure, "percent": "{:.1%}".format}
     matrices = report.analysis.matrices
-    return environment.get_template("report.html").render(
-        report=report,
-        planned={row.name: row for row in report.plan},
-        totals=report.analysis.totals(),
-        findings=findings(report.analysis),
-        comparisons=[] if report.before_after is None else _comparisons(report.before_after),
-        terms=TERMS,
-        figures=_FIGURES,
-        shares=_SHARES,
-        columns=["name", "size", "storage", *_FIGURES, *(_PLANNED if report.plan else ())],
-        model_literal=json.dumps(report.model),
-        first_literal=json.dumps(matrices[0].name if matrices else ""),
-        style=_own_file("report.css"),
-        script=_own_file("report.js"),
-        data=_inert(page_data(report)),
-        plotly=_packed_plotly(),
-    )
+    values = {
+        "report": report,
+        "planned": {row.name: row for row in report.plan},
+        "totals": report.analysis.totals(),
+        "findings": findings(report.analysis),
+        "comparisons": [] if report.before_after is None else _comparisons(report.before_after),
+        "terms": TERMS,
+        "figures": _FIGURES,
+        "shares": _SHARES,
+        "columns": ["name", "size", "storage", *_FIGURES, *(_PLANNED if report.plan else ())],
+        "model_literal": json.dumps(report.model),
+        "first_literal": json.dumps(matrices[0].name if matrices else ""),
+        "style": part("eigenlm.analyze", "report.css"),
+        "script": part("eigenlm.analyze", "report.js"),
+    }
+    filters = {"figure": figure, "percent": "{:.1%}".format}
+    return fill("eigenlm.analyze", "report.html", page_data(report), values, filters)
 
 
 def page_data(report: Report) -> dict[str, Any]:
@@ -225,18 +211,3 @@ def _comparisons(effect: BeforeAfter) -> list[_Compared]:
     if before.tokens_per_second and after.tokens_per_second:
         rows.append(row("Tokens a second", "{:.1f}".format, before.tokens_per_second, after.tokens_per_second))
     return rows
-
-
-def _inert(data: Any) -> Markup:
-    """JSON inside a script element: no text in it can end the element."""
-    return Markup(json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
-
-
-@functools.cache
-def _packed_plotly() -> Markup:
-    """Plotly in a third of its size; the page unpacks it with the browser's own DecompressionStream."""
-    return Markup(base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode())
-
-
-def _own_file(name: str) -> Markup:
-    return Markup(resources.files("eigenlm.analyze").joinpath(name).read_text(encoding="utf-8"))

@@ -1,20 +1,13 @@
 """One offline HTML page to read a race in."""
 
-import base64
-import gzip
-import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-import jinja2
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from eigenlm.bench.race.result import Entrant, RaceResult
 from eigenlm.bench.race.words import table, verdict
 from eigenlm.config import to_dict
 from eigenlm.files import write_text
+from eigenlm.offline_page import fill, part
 
 
 def write_page(result: RaceResult, path: str | Path) -> None:
@@ -28,27 +21,17 @@ def write_page(result: RaceResult, path: str | Path) -> None:
 
 def render(result: RaceResult) -> str:
     """The page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("eigenlm.bench.race", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     columns, rows = table(result)
-    return environment.get_template("race.html").render(
-        result=result,
-        race=result.race,
-        columns=columns,
-        rows=rows,
-        verdicts=[(entrant.optimizer, verdict(result, entrant)) for entrant in result.entrants],
-        style=_file("eigenlm.analyze", "report.css") + _file("eigenlm.bench.race", "race.css"),
-        script=_file("eigenlm.bench.race", "race.js"),
-        # Inside a script element no text may end the element.
-        data=Markup(json.dumps(page_data(result), allow_nan=False).replace("<", "\\u003c")),
-        # Plotly in a third of its size; the page unpacks it with the browser's own DecompressionStream.
-        plotly=Markup(base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()),
-    )
+    values = {
+        "result": result,
+        "race": result.race,
+        "columns": columns,
+        "rows": rows,
+        "verdicts": [(entrant.optimizer, verdict(result, entrant)) for entrant in result.entrants],
+        "style": part("eigenlm.analyze", "report.css") + part("eigenlm.bench.race", "race.css"),
+        "script": part("eigenlm.bench.race", "race.js"),
+    }
+    return fill("eigenlm.bench.race", "race.html", page_data(result), values, {})
 
 
 def page_data(result: RaceResult) -> dict[str, Any]:
@@ -82,7 +65,3 @@ def _drawn(result: RaceResult, entrant: Entrant) -> dict[str, Any]:
         "stepRatio": None if against is None else to_dict(against.step_ratio),
         "timeRatio": None if against is None else to_dict(against.time_ratio),
     }
-
-
-def _file(package: str, name: str) -> Markup:
-    return Markup(resources.files(package).joinpath(name).read_text(encoding="utf-8"))

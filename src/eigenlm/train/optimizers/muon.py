@@ -1,21 +1,20 @@
 """Muon: momentum, turned orthogonal."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from eigenlm.errors import ShapeError, explain
 from eigenlm.linalg.orthogonalization import orthogonalize
+from eigenlm.train.optimizers.matrix_rule import MatrixRule, Parameters
 from eigenlm.train.optimizers.sharded import like, whole
 
 Scale = Literal["original", "match_rms_adamw"]
 
 
-class Muon(Optimizer):
+class Muon(MatrixRule):
     """B <- mu B + (1 - mu) G;  W <- (1 - lr decay) W - lr s polar(mu B + (1 - mu) G), for matrices W alone.
 
     s is sqrt(max(1, m / n)) (`original`: https://kellerjordan.github.io/posts/muon) or 0.2 sqrt(max(m, n))
@@ -25,7 +24,7 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[nn.Parameter] | Iterable[dict[str, Any]],
+        params: Parameters,
         lr: float = 1e-3,
         momentum: float = 0.95,
         weight_decay: float = 0.1,
@@ -56,22 +55,18 @@ class Muon(Optimizer):
             "adjust_lr_fn": adjust_lr_fn,
         }
         super().__init__(params, defaults)
-        for W in (W for group in self.param_groups for W in group["params"]):
-            if W.ndim != 2:
-                raise ShapeError(explain("Muon", expected="matrices (m, n)", got=tuple(W.shape)))
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> None:  # type: ignore[override]
         """One step, from the gradients that are there."""
         # One buffer for each shape: fresh memory would cost more than the arithmetic done in it.
-        buffers: dict[torch.Size, Tensor] = {}
-        for group in self.param_groups:
-            for W in group["params"]:
-                if W.grad is not None:
-                    self._update(W, W.grad, group, buffers.setdefault(W.shape, torch.empty_like(W)))
+        self._buffers: dict[torch.Size, Tensor] = {}
+        super().step(closure)
+        self._buffers = {}
 
-    def _update(self, W: Tensor, G: Tensor, group: dict[str, Any], buffer: Tensor) -> None:
+    def _update(self, W: Tensor, G: Tensor, group: dict[str, Any]) -> None:
         state, mu = self.state[W], group["momentum"]
+        buffer = self._buffers.setdefault(W.shape, torch.empty_like(W))
         if not state:
             state["momentum_buffer"] = torch.zeros_like(W)
         B = state["momentum_buffer"].lerp_(G, 1 - mu)

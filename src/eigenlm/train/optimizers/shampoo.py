@@ -1,18 +1,16 @@
 """Shampoo: a preconditioner for each side of a matrix, with the length of Adam's step."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from eigenlm.errors import ShapeError, explain
 from eigenlm.linalg.inverse_root import inverse_root
+from eigenlm.train.optimizers.matrix_rule import PreconditionedRule
 from eigenlm.train.optimizers.sharded import like, whole
 
 
-class Shampoo(Optimizer):
+class Shampoo(PreconditionedRule):
     """W <- (1 - lr decay) W - lr D ||A||_F / ||D||_F,  D = L^(-1/4) M R^(-1/4),  A = M / (sqrt(V) + eps).
 
     L <- b2 L + (1 - b2) G G^T;  R <- b2 R + (1 - b2) G^T G;  M <- b1 M + (1 - b1) G;  V <- b2 V + (1 - b2) G^2,
@@ -22,53 +20,8 @@ class Shampoo(Optimizer):
     Source: arXiv:1802.09568, algorithm 1; averages and grafting to Adam's norm: arXiv:2309.06497, sections 2.4 and 3.1.
     """
 
-    def __init__(
-        self,
-        params: Iterable[nn.Parameter] | Iterable[dict[str, Any]],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.95),
-        eps: float = 1e-8,
-        weight_decay: float = 0.1,
-        refresh: int = 10,
-        max_size: int = 2048,
-    ) -> None:
-        """Take matrices, (m, n) each, or groups of them.
-
-        Args:
-            params: the matrices.
-            lr: learning rate, of Adam.
-            betas: b1 and b2.
-            eps: added to the root of V.
-            weight_decay: decoupled.
-            refresh: steps from one taking of roots to the next.
-            max_size: a side longer than this has no preconditioner.
-
-        Raises:
-            ShapeError: a parameter is no matrix.
-        """
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "refresh": refresh,
-            "max_size": max_size,
-        }
-        super().__init__(params, defaults)
-        for W in (W for group in self.param_groups for W in group["params"]):
-            if W.ndim != 2:
-                raise ShapeError(explain("Shampoo", expected="matrices (m, n)", got=tuple(W.shape)))
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> None:  # type: ignore[override]
-        """One step, from the gradients that are there."""
-        for group in self.param_groups:
-            for W in group["params"]:
-                if W.grad is not None:
-                    self._update(W, whole(W.grad), group)
-
     def _update(self, W: Tensor, G: Tensor, group: dict[str, Any]) -> None:
-        state, (b1, b2), lr = self.state[W], group["betas"], group["lr"]
+        state, (b1, b2), lr, G = self.state[W], group["betas"], group["lr"], whole(G)
         if not state:
             _start(state, G, group["max_size"])
         state["step"] += 1

@@ -1,17 +1,15 @@
 """SOAP: Adam in the eigenbasis of Shampoo's factors."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from eigenlm.errors import ShapeError, explain
+from eigenlm.train.optimizers.matrix_rule import PreconditionedRule
 from eigenlm.train.optimizers.sharded import like, whole
 
 
-class SOAP(Optimizer):
+class SOAP(PreconditionedRule):
     """Adam on the gradient seen in slowly turning bases Q_L, Q_R, in which it is as good as diagonal.
 
     G' = Q_L^T G Q_R;  M <- b1 M + (1 - b1) G;  V <- b2 V + (1 - b2) G'^2
@@ -23,53 +21,8 @@ class SOAP(Optimizer):
     Adam would blow up. Source: arXiv:2409.11321, algorithm 3, and the authors' code.
     """
 
-    def __init__(
-        self,
-        params: Iterable[nn.Parameter] | Iterable[dict[str, Any]],
-        lr: float = 3e-3,
-        betas: tuple[float, float] = (0.95, 0.95),
-        eps: float = 1e-8,
-        weight_decay: float = 0.01,
-        refresh: int = 10,
-        max_size: int = 2048,
-    ) -> None:
-        """Take matrices, (m, n) each, or groups of them.
-
-        Args:
-            params: the matrices.
-            lr: learning rate.
-            betas: b1 and b2.
-            eps: added to the root of V.
-            weight_decay: decoupled.
-            refresh: steps from one turn of the bases to the next.
-            max_size: a side longer than this keeps the identity for its basis.
-
-        Raises:
-            ShapeError: a parameter is no matrix.
-        """
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "refresh": refresh,
-            "max_size": max_size,
-        }
-        super().__init__(params, defaults)
-        for W in (W for group in self.param_groups for W in group["params"]):
-            if W.ndim != 2:
-                raise ShapeError(explain("SOAP", expected="matrices (m, n)", got=tuple(W.shape)))
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> None:  # type: ignore[override]
-        """One step, from the gradients that are there."""
-        for group in self.param_groups:
-            for W in group["params"]:
-                if W.grad is not None:
-                    self._update(W, whole(W.grad), group)
-
     def _update(self, W: Tensor, G: Tensor, group: dict[str, Any]) -> None:
-        state, (b1, b2), lr = self.state[W], group["betas"], group["lr"]
+        state, (b1, b2), lr, G = self.state[W], group["betas"], group["lr"], whole(G)
         if not state:
             _found(state, G, b2, group["max_size"])
             return
