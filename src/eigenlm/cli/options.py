@@ -1,5 +1,6 @@
 """Options that several commands share, each said once."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,6 +10,7 @@ import tyro
 if TYPE_CHECKING:
     from eigenlm.engine import Sampling
     from eigenlm.language_model import LanguageModel
+    from eigenlm.train import Recipe
 
 Model = Annotated[
     str,
@@ -22,6 +24,30 @@ Out = Annotated[Path, tyro.conf.arg(metavar="PATH", help="Where to write; it app
 Json = Annotated[
     bool, tyro.conf.arg(help="Print one JSON object on standard output, and everything else on standard error.")
 ]
+RecipeFile = Annotated[
+    Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt2.py.")
+]
+Corpus = Annotated[
+    str | None,
+    tyro.conf.arg(
+        metavar="TEXT",
+        help="A text, jsonl or parquet file (also .gz), a folder of them, or a Hub data set;"
+        " the documentation inside Python by default.",
+    ),
+]
+Depth = Annotated[int | None, tyro.conf.arg(metavar="INT", help="The recipe's dial: its layers.")]
+Changes = Annotated[
+    tuple[str, ...],
+    tyro.conf.arg(metavar="FIELD=VALUE ...", help="Set fields of the recipe, such as train.batch_size=8."),
+]
+
+
+def read_recipe_for(recipe: Path, text: str | None, depth: int | None, changes: Sequence[str]) -> "Recipe":
+    """A recipe with what a command line says of it."""
+    from eigenlm.train import read_recipe
+
+    named = [] if text is None else [f"data.text={text!r}"]
+    return read_recipe(recipe, depth=depth, changes=[*named, *changes])
 
 
 def read_text(path: Path) -> str:

@@ -1,12 +1,12 @@
 """`eigenlm race`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Json
+from eigenlm.cli.options import Changes, Corpus, Depth, Json, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -18,17 +18,8 @@ if TYPE_CHECKING:
 class Race:
     """Race optimizers on a recipe: swept learning rates, several seeds, steps and time to the same loss; one page."""
 
-    recipe: Annotated[
-        Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt2.py.")
-    ]
-    text: Annotated[
-        str | None,
-        tyro.conf.arg(
-            metavar="TEXT",
-            help="A text, jsonl or parquet file (also .gz), a folder of them, or a Hub data set;"
-            " the documentation inside Python by default.",
-        ),
-    ] = None
+    recipe: RecipeFile
+    text: Corpus = None
     out: Annotated[
         Path | None, tyro.conf.arg(metavar="FOLDER", help="Of the race; races/NAME-OF-THE-RECIPE by default.")
     ] = None
@@ -42,11 +33,8 @@ class Race:
     seeds: int = 3
     """Runs of each at its best rate; two at least, for an interval."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="INT", help="Of a run; the recipe's by default.")] = None
-    depth: Annotated[int | None, tyro.conf.arg(metavar="INT", help="The recipe's dial: its layers.")] = None
-    set: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(metavar="FIELD=VALUE ...", help="Set fields of the recipe, such as train.batch_size=8."),
-    ] = field(default=())
+    depth: Depth = None
+    set: Changes = ()
     json: Json = False
 
     def run(self) -> None:
@@ -60,10 +48,8 @@ class Race:
     def _plan(self) -> "Plan":
         from eigenlm.bench.race import Race as Plan
         from eigenlm.bench.race import optimizer_kinds, with_length
-        from eigenlm.train.read_recipe import read_recipe
 
-        text = [] if self.text is None else [f"data.text={self.text!r}"]
-        recipe = read_recipe(self.recipe, depth=self.depth, changes=[*text, *self.set])
+        recipe = read_recipe_for(self.recipe, self.text, self.depth, self.set)
         (target,) = optimizer_kinds(self.target)
         return Plan(
             recipe=recipe if self.steps is None else with_length(recipe, self.steps),

@@ -4,14 +4,14 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Json
+from eigenlm.cli.options import Changes, Corpus, Depth, Json, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,25 +22,13 @@ if TYPE_CHECKING:
 class Train:
     """Train a tokenizer and a model from a recipe and a text; the same command goes on where it stopped."""
 
-    recipe: Annotated[
-        Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt2.py.")
-    ]
-    text: Annotated[
-        str | None,
-        tyro.conf.arg(
-            metavar="TEXT",
-            help="A text, jsonl or parquet file (also .gz), a folder of them, or a Hub data set;"
-            " the documentation inside Python by default.",
-        ),
-    ] = None
+    recipe: RecipeFile
+    text: Corpus = None
     out: Annotated[
         Path | None, tyro.conf.arg(metavar="FOLDER", help="Of the run; runs/NAME-OF-THE-RECIPE by default.")
     ] = None
-    depth: Annotated[int | None, tyro.conf.arg(metavar="INT", help="The recipe's dial: its layers.")] = None
-    set: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(metavar="FIELD=VALUE ...", help="Set fields of the recipe, such as train.steps=200."),
-    ] = field(default=())
+    depth: Depth = None
+    set: Changes = ()
     dry_run: bool = False
     """Print what it would be and need, and stop before anything is allocated."""
     cluster: Annotated[
@@ -53,7 +41,7 @@ class Train:
         from eigenlm.cli.train_display import Display
         from eigenlm.train import train
 
-        recipe = self._recipe()
+        recipe = read_recipe_for(self.recipe, self.text, self.depth, self.set)
         if self.dry_run:
             self._forecast(recipe)
             return
@@ -63,14 +51,8 @@ class Train:
         if not display.speaks:
             return
         self._print(outcome)
-        if heard:
+        if heard and not outcome.finished:
             raise SystemExit(128 + heard[0])
-
-    def _recipe(self) -> "Recipe":
-        from eigenlm.train import read_recipe
-
-        text = [] if self.text is None else [f"data.text={self.text!r}"]
-        return read_recipe(self.recipe, depth=self.depth, changes=[*text, *self.set])
 
     def _forecast(self, recipe: "Recipe") -> None:
         from eigenlm.train.forecast import cluster, forecast, lines
