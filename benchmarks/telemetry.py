@@ -28,7 +28,6 @@ from eigenlm.train.training import Training
 CYCLE = 20  # steps, the least common multiple of the default intervals
 CHANGES = [
     "model.num_layers=4",
-    "model.feed_forward.activation=gelu",
     "tokenizer.vocab_size=8192",
     "train.batch_size=8",
     "train.precision=bfloat16",
@@ -74,7 +73,7 @@ def cycle(training: Training) -> list[float]:
 
 def measure(rounds: int) -> dict[str, Any]:
     """Rounds on and off in turn, in an order that alternates too."""
-    recipe = read_recipe(Path(__file__).parent.parent / "recipes" / "gpt2.py", depth=6, changes=CHANGES)
+    recipe = read_recipe(Path(__file__).parent.parent / "recipes" / "gpt_small.py", depth=6, changes=CHANGES)
     with tempfile.TemporaryDirectory() as folder:
         runs, clock, own = trainings(recipe, Path(folder)), Clock(), []
         watch, alarms = runs["on"].telemetry, runs["on"].alarms

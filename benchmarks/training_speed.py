@@ -28,7 +28,6 @@ SKIPPED = 6  # steps of a process that warm it up
 TOKENS = 8 * 256
 SHAPE = [
     "model.num_layers=4",
-    "model.feed_forward.activation=gelu",
     "tokenizer.vocab_size=8192",
     "train.batch_size=8",
     "train.eval_every=100000",
@@ -41,7 +40,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "HF
 
 def ours(text: Path, folder: Path, steps: int, *more: str) -> list[float]:
     """Seconds a step of `eigenlm train`, telemetry and logs at their defaults."""
-    recipe = [str(ROOT / "recipes" / "gpt2.py"), "--depth", "6", "--text", str(text), "--out", str(folder)]
+    recipe = [str(ROOT / "recipes" / "gpt_small.py"), "--depth", "6", "--text", str(text), "--out", str(folder)]
     run("-m", "eigenlm", "train", *recipe, "--set", *SHAPE, f"train.steps={steps}", *more)
     return [json.loads(line)["seconds"] for line in (folder / "timing.jsonl").read_text().splitlines()]
 

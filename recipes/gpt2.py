@@ -1,28 +1,27 @@
-"""GPT-2: learned positions, LayerNorm before each part, GELU.
+"""GPT-2 in its own sizes: learned positions, LayerNorm before each part, GELU by tanh; 124M parameters at depth 12.
 
-eigenlm train recipes/gpt2.py --text my.txt --depth 4
+eigenlm train recipes/gpt2.py --text corpus.parquet --cluster "8x H200" --dry-run
 """
 
 from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
 from eigenlm.train import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
-def recipe(depth: int = 4) -> Recipe:
-    """`depth` layers, 64 numbers wide a layer and at least 128, heads of 64; depth 12 has the sizes of GPT-2 small."""
-    width = max(128, 64 * depth)
-    heads = width // 64
+def recipe(depth: int = 12) -> Recipe:
+    """`depth` layers, 64 numbers wide a layer, heads of 64; half a million tokens a step."""
+    width = 64 * depth
     return Recipe(
         name=f"gpt2-{depth}",
         model=TransformerConfig(
-            vocab_size=50257 if depth >= 12 else 4096,
-            context_length=1024 if depth >= 12 else 256,
+            vocab_size=50257,
+            context_length=1024,
             d_model=width,
             num_layers=depth,
-            attention=AttentionConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=True, output_bias=True),
+            attention=AttentionConfig(num_heads=depth, num_kv_heads=depth, head_dim=64, bias=True, output_bias=True),
             feed_forward=FeedForwardConfig(d_ff=4 * width, activation="gelu_tanh"),
         ),
-        tokenizer=TokenizerRecipe(vocab_size=50257 if depth >= 12 else 4096),
-        optimizer=OptimizerRecipe(learning_rate=6e-4 if depth >= 12 else 1e-3),
-        schedule=ScheduleRecipe(kind="cosine", warmup=100, final=0.1),
-        train=TrainRecipe(steps=1000, batch_size=16),
+        tokenizer=TokenizerRecipe(vocab_size=50257),
+        optimizer=OptimizerRecipe(learning_rate=6e-4),
+        schedule=ScheduleRecipe(kind="cosine", warmup=700, final=0.1),
+        train=TrainRecipe(steps=20000, batch_size=512, micro_batch_size=8, eval_every=500, save_every=500),
     )

@@ -1,15 +1,16 @@
-"""A GPT with the parts of 2017: sinusoidal positions, LayerNorm after each part, ReLU.
+"""A GPT for one machine, with the parts of GPT-2: learned positions, LayerNorm before each part, GELU.
 
 eigenlm train recipes/gpt_small.py --text my.txt --depth 4
 """
 
-from eigenlm.model import AttentionConfig, EmbeddingConfig, FeedForwardConfig, PositionConfig, TransformerConfig
+from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
 from eigenlm.train import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
 def recipe(depth: int = 4) -> Recipe:
-    """`depth` layers, 64 numbers wide a layer and at least 128, heads of 32; about 4M parameters at depth 4."""
+    """`depth` layers, 64 numbers wide a layer and at least 128, heads of 64; 4M parameters at depth 4."""
     width = max(128, 64 * depth)
+    heads = width // 64
     return Recipe(
         name=f"gpt-small-{depth}",
         model=TransformerConfig(
@@ -17,17 +18,11 @@ def recipe(depth: int = 4) -> Recipe:
             context_length=256,
             d_model=width,
             num_layers=depth,
-            attention=AttentionConfig(
-                num_heads=width // 32, num_kv_heads=width // 32, head_dim=32, bias=True, output_bias=True
-            ),
-            feed_forward=FeedForwardConfig(d_ff=4 * width, activation="relu"),
-            positions=PositionConfig(kind="sinusoidal"),
-            embedding=EmbeddingConfig(scaled=True),
-            norm_position="post",
-            final_norm=False,
+            attention=AttentionConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=True, output_bias=True),
+            feed_forward=FeedForwardConfig(d_ff=4 * width, activation="gelu"),
         ),
         tokenizer=TokenizerRecipe(vocab_size=4096),
         optimizer=OptimizerRecipe(learning_rate=1e-3),
-        schedule=ScheduleRecipe(warmup=100),
+        schedule=ScheduleRecipe(kind="cosine", warmup=100, final=0.1),
         train=TrainRecipe(steps=1000, batch_size=16),
     )

@@ -6,7 +6,7 @@ import pytest
 from eigenlm.cli import program
 from tests.bench.race import simulated
 
-RECIPE = str(simulated.RECIPES / "gpt2.py")
+RECIPE = str(simulated.RECIPES / "gpt_small.py")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_it_asks_for_the_race_of_its_options_and_prints_a_table(asked, capsys):
     assert (plan.optimizers, plan.steps, plan.points, plan.seeds) == (("adamw", "muon"), 50, 4, 2)
     assert (plan.recipe.data.text, plan.recipe.train.batch_size, plan.recipe.model.num_layers) == ("some.txt", 4, 2)
     assert plan.recipe.schedule.warmup == 5  # 100 of 1,000 steps in the recipe
-    assert folder == Path("races") / "gpt2-2"
+    assert folder == Path("races") / "gpt-small-2"
     printed = capsys.readouterr().out
     assert "muon" in printed
     assert "race.html" in printed

@@ -76,12 +76,12 @@ def test_signals_save_and_say_how_to_go_on(tiny_text: Path, tmp_path: Path, caps
 def test_the_same_command_after_the_end_does_nothing(tiny_text: Path, tmp_path: Path, capsys: Capture) -> None:
     assert main(words(tiny_text, tmp_path)) == 0
     out, err = capsys.readouterr()
-    assert out.startswith(f"{tmp_path / 'model'}: next, eigenlm generate")
+    assert out.startswith(f"{tmp_path / 'model'}: next, eigenlm chat")
     assert "step 6" in err
     log = (tmp_path / "log.jsonl").read_bytes()
     assert main(words(tiny_text, tmp_path)) == 0
     out, err = capsys.readouterr()
-    assert out.startswith(f"{tmp_path / 'model'}: next, eigenlm generate")
+    assert out.startswith(f"{tmp_path / 'model'}: next, eigenlm chat")
     assert "finished already" in err
     assert (tmp_path / "log.jsonl").read_bytes() == log
 

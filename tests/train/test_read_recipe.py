@@ -15,7 +15,7 @@ RECIPES = sorted(FOLDER.glob("*.py"))
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return read_recipe(FOLDER / "gpt2.py")
+    return read_recipe(FOLDER / "gpt_small.py")
 
 
 def test_there_is_a_recipe_of_each_kind() -> None:

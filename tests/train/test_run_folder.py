@@ -11,7 +11,7 @@ from eigenlm.checkpoint.tokenizer_folder import write_tokenizer
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.text.tokenizer_training import train_tokenizer
 from eigenlm.train import Recipe, train, with_changes
-from eigenlm.train.run_folder import disk_errors_told, held, settle_recipe, sweep
+from eigenlm.train.run_folder import disk_errors_told, forget_other_recipe, held, settle_recipe, sweep
 from tests.train.tiny_run import WORDS, stop_after, tiny_recipe
 
 CPU = torch.device("cpu")
@@ -90,6 +90,20 @@ def test_what_auto_decided_stays(documents: Path, tmp_path: Path, monkeypatch) -
     with pytest.raises(ConfigError, match=r"train\.precision = 'auto', as it began, got 'bfloat16'"):
         settle_recipe(with_changes(recipe, ["train.precision=bfloat16"]), tmp_path, CPU)
     assert json.loads((tmp_path / "recipe.json").read_text())["asked"]["train"]["precision"] == "auto"
+
+
+def test_a_folder_in_which_nothing_was_learned_takes_another_recipe(documents: Path, tmp_path: Path) -> None:
+    first = tiny_recipe(documents, "train.precision=float32")
+    settle_recipe(first, tmp_path, CPU)
+    for made in ("tokenizer", "shards"):
+        (tmp_path / made).mkdir()
+    forget_other_recipe(first, tmp_path)
+    assert settle_recipe(first, tmp_path, CPU) == first
+    assert (tmp_path / "shards").exists()
+    other = with_changes(first, ["tokenizer.vocab_size=301"])
+    forget_other_recipe(other, tmp_path)
+    assert settle_recipe(other, tmp_path, CPU) == other
+    assert not (tmp_path / "shards").exists()
 
 
 def test_leavings_are_swept_and_nothing_else(tmp_path: Path) -> None:

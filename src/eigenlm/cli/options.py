@@ -25,7 +25,7 @@ Json = Annotated[
     bool, tyro.conf.arg(help="Print one JSON object on standard output, and everything else on standard error.")
 ]
 RecipeFile = Annotated[
-    Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt2.py.")
+    Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt_small.py.")
 ]
 Corpus = Annotated[
     str | None,

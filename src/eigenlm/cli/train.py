@@ -50,7 +50,7 @@ class Train:
             outcome = train(recipe, out, watcher=display, stop=lambda: bool(heard))
         if not display.speaks:
             return
-        self._print(outcome)
+        self._print(outcome, recipe)
         if heard and not outcome.finished:
             raise SystemExit(128 + heard[0])
 
@@ -63,12 +63,13 @@ class Train:
             return
         print_table(f"{recipe.name}, before anything is allocated", ("", ""), lines(made))
 
-    def _print(self, outcome: "Outcome") -> None:
+    def _print(self, outcome: "Outcome", recipe: "Recipe") -> None:
         if self.json:
             print_json(outcome)
         elif outcome.finished:
             model = outcome.model
-            print(f"{model}: next, eigenlm generate {model} --prompt ... or eigenlm analyze {model} --out report.html")
+            speak = f"eigenlm chat {model} or " if recipe.model.kind == "decoder" else ""
+            print(f"{model}: next, {speak}eigenlm analyze {model} --out report.html")
         else:
             again = " ".join(["eigenlm", *sys.argv[1:]])
             print(f"stopped at step {outcome.step:,} and saved in {outcome.folder}; to go on: {again}")

@@ -20,7 +20,7 @@ from eigenlm.train.journal import Journal
 from eigenlm.train.ranks import Ranks, join_ranks
 from eigenlm.train.recipe import Recipe
 from eigenlm.train.result import sample, trained_model
-from eigenlm.train.run_folder import disk_errors_told, held, settle_recipe, sweep
+from eigenlm.train.run_folder import disk_errors_told, forget_other_recipe, held, settle_recipe, sweep
 from eigenlm.train.schedules import check as check_schedule
 from eigenlm.train.snapshots import (
     latest_snapshot,
@@ -84,6 +84,7 @@ def train(
     with disk_errors_told(folder), join_ranks(tensor=recipe.layout.tensor) as ranks, ExitStack() as stack:
         if ranks.is_first:
             stack.enter_context(held(folder))
+            forget_other_recipe(recipe, folder)
             recipe = settle_recipe(recipe, folder, ranks.device)
             sweep(folder)
             prepare_data(recipe, folder)

@@ -81,11 +81,22 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
         settled = replace(recipe, train=replace(recipe.train, precision=precision))
         write_text(path, json.dumps({"asked": to_dict(recipe), "settled": to_dict(settled)}, indent=1) + "\n")
         return settled
-    stored = read_json_object(path)
-    asked = from_dict(Recipe, stored.get("asked", {}), f"{path} asked")
-    if differing := differing_fields(asked, recipe):
+    if differing := differing_fields(_asked(path), recipe):
         name, (before, now) = next(iter(differing.items()))
         do = "give the same recipe to go on, or another --out to begin anew"
         expected = f"{name} = {before!r}, as it began"
         raise ConfigError(explain(f"going on in {folder}", expected=expected, got=repr(now), do=do))
-    return from_dict(Recipe, stored.get("settled", {}), f"{path} settled")
+    return from_dict(Recipe, read_json_object(path).get("settled", {}), f"{path} settled")
+
+
+def _asked(path: Path) -> Recipe:
+    return from_dict(Recipe, read_json_object(path).get("asked", {}), f"{path} asked")
+
+
+def forget_other_recipe(recipe: Recipe, folder: Path) -> None:
+    """Let a folder in which nothing was learned yet, because the text could not be read, say, take another recipe."""
+    path = folder / "recipe.json"
+    if path.exists() and not (folder / "snapshots").exists() and differing_fields(_asked(path), recipe):
+        path.unlink()
+        for made in ("tokenizer", "shards"):
+            shutil.rmtree(folder / made, ignore_errors=True)

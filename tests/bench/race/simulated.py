@@ -20,7 +20,7 @@ DIVERGES_ABOVE = 0.9
 
 
 def plan(*optimizers, **changes) -> Race:
-    recipe = read_recipe(RECIPES / "gpt2.py", depth=1, changes=[f"train.steps={STEPS}"])
+    recipe = read_recipe(RECIPES / "gpt_small.py", depth=1, changes=[f"train.steps={STEPS}"])
     return Race(**{"recipe": recipe, "optimizers": optimizers or ("adamw", "muon", "soap", "sgd")} | changes)
 
 

@@ -26,7 +26,7 @@ CHANGES += ["train.eval_tokens=64", "data.validation=0.3", "schedule.warmup=1"]
 
 @pytest.fixture
 def race(tiny_text: Path) -> Race:
-    recipe = read_recipe(RECIPES / "gpt2.py", depth=1, changes=[*CHANGES, f"data.text={str(tiny_text)!r}"])
+    recipe = read_recipe(RECIPES / "gpt_small.py", depth=1, changes=[*CHANGES, f"data.text={str(tiny_text)!r}"])
     return Race(recipe=recipe, optimizers=("adamw", "muon"), points=3, seeds=2, fractions=(0.5,))
 
 

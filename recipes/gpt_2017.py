@@ -1,0 +1,33 @@
+"""A GPT with the parts of 2017: sinusoidal positions, LayerNorm after each part, ReLU.
+
+eigenlm train recipes/gpt_2017.py --text my.txt --depth 4
+"""
+
+from eigenlm.model import AttentionConfig, EmbeddingConfig, FeedForwardConfig, PositionConfig, TransformerConfig
+from eigenlm.train import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
+
+
+def recipe(depth: int = 4) -> Recipe:
+    """`depth` layers, 64 numbers wide a layer and at least 128, heads of 32; about 4M parameters at depth 4."""
+    width = max(128, 64 * depth)
+    return Recipe(
+        name=f"gpt-2017-{depth}",
+        model=TransformerConfig(
+            vocab_size=4096,
+            context_length=256,
+            d_model=width,
+            num_layers=depth,
+            attention=AttentionConfig(
+                num_heads=width // 32, num_kv_heads=width // 32, head_dim=32, bias=True, output_bias=True
+            ),
+            feed_forward=FeedForwardConfig(d_ff=4 * width, activation="relu"),
+            positions=PositionConfig(kind="sinusoidal"),
+            embedding=EmbeddingConfig(scaled=True),
+            norm_position="post",
+            final_norm=False,
+        ),
+        tokenizer=TokenizerRecipe(vocab_size=4096),
+        optimizer=OptimizerRecipe(learning_rate=1e-3),
+        schedule=ScheduleRecipe(warmup=100),
+        train=TrainRecipe(steps=1000, batch_size=16),
+    )
