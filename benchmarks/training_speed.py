@@ -34,6 +34,7 @@ SHAPE = [
     "train.eval_tokens=2048",
     "train.save_every=100000",
     "train.sample_every=0",
+    "schedule.warmup=5",
 ]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "HF_HUB_OFFLINE": "1"}
 
@@ -47,7 +48,8 @@ def ours(text: Path, folder: Path, steps: int, *more: str) -> list[float]:
 
 def trainer(tokens: Path, steps: int, *, tuned: bool) -> list[float]:
     """Seconds a step of Hugging Face's Trainer, at its defaults or with bfloat16, fused AdamW and no dropout."""
-    return json.loads(run(__file__, "--trainer", "tuned" if tuned else "default", str(tokens), str(steps)))
+    printed = run(__file__, "--trainer", "tuned" if tuned else "default", str(tokens), str(steps))
+    return json.loads(printed.splitlines()[-1])
 
 
 def nanogpt(source: Path, data: str, steps: int, *, compiled: bool) -> list[float]:
@@ -123,7 +125,7 @@ def precision_gap(text: Path, folder: Path, steps: int) -> dict:
     losses = {}
     for precision in ("float32", "bfloat16"):
         place = folder / precision
-        ours(text, place, steps, f"train.precision={precision}")
+        ours(text, place, steps, f"train.precision={precision}", "schedule.warmup=50")
         lines = map(json.loads, (place / "log.jsonl").read_text().splitlines())
         losses[precision] = [line["loss"] for line in lines if "loss" in line]
     gaps = [abs(a - b) for a, b in zip(losses["bfloat16"], losses["float32"])]
