@@ -82,7 +82,8 @@ def measure(rounds: int) -> dict[str, Any]:
         seconds: dict[str, list[float]] = {"on": [], "off": []}
         for i in range(rounds + 1):
             for name in ("on", "off") if i % 2 else ("off", "on"):
-                clock.seconds, steps = 0.0, cycle(runs[name])
+                clock.seconds = 0.0
+                steps = cycle(runs[name])
                 if i > 0:
                     seconds[name] += steps
                     own += [clock.seconds / CYCLE] if name == "on" else []

@@ -40,6 +40,7 @@ KINDS += [CrossEntropy(label_smoothing=0.2, z_loss=1e-3)]
 def test_loss_and_gradients_in_float32(kind: CrossEntropy, chunk_bytes: int, monkeypatch) -> None:
     monkeypatch.setattr(losses, "_CHUNK_BYTES", chunk_bytes)
     monkeypatch.setattr(losses, "_LEAST_ROWS", 16)
+    monkeypatch.setattr(losses, "COLUMNS", 40)
     hidden, weight, targets, bias = problem(torch.float32)
     parts = [x.clone().requires_grad_() for x in (hidden, weight, bias)]
     loss = linear_cross_entropy(parts[0], parts[1], targets, parts[2], kind=kind)

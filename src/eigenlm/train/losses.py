@@ -12,7 +12,8 @@ from eigenlm.errors import ConfigError, DataError, ShapeError, explain
 from eigenlm.text.batches import IGNORED
 
 _CHUNK_BYTES = 2**23  # float32 logits at once: they stay in the last cache of a processor
-_LEAST_ROWS = 128  # with fewer, adding up the weight's gradient costs more than its products
+_LEAST_ROWS = 256  # with fewer, adding up the weight's gradient costs more than its products
+COLUMNS = 8192  # of the vocabulary, whose part of that gradient is added at once: it is widened to float32 on the way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         dweight_VD = torch.zeros_like(weight_VD, dtype=torch.float32) if want_w else None
         dbias_V = torch.zeros_like(bias_V, dtype=torch.float32) if want_b and bias_V is not None else None
         loss = hidden_ND.new_zeros((), dtype=torch.float64)
-        product_VD = torch.empty_like(W_VD) if want_w else None
-        for rows in _chunks(len(hidden_ND), len(W_VD)):
+        for rows in _slices(len(hidden_ND), chunk_rows(len(W_VD))):
             h_CD, y_C = hidden_ND[rows], targets_N[rows]
             part, dlogits_CV = _loss_and_gradient(h_CD, W_VD, bias_V, y_C, kind)
             loss += part
@@ -97,7 +97,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if dhidden_ND is not None:
                 torch.mm(dlogits_CV, W_VD, out=dhidden_ND[rows])
             if dweight_VD is not None:
-                dweight_VD += torch.mm(dlogits_CV.mT, h_CD, out=product_VD)
+                for columns in _slices(len(W_VD), COLUMNS):
+                    dweight_VD[columns] += dlogits_CV[:, columns].mT @ h_CD
         ctx.gradients = dhidden_ND, dweight_VD, dbias_V, weight_VD.dtype
         return loss
 
@@ -109,9 +110,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return scaled[0], None if scaled[1] is None else scaled[1].to(dtype), None, scaled[2], None
 
 
-def _chunks(N: int, V: int) -> list[slice]:
-    size = chunk_rows(V)
-    return [slice(start, min(start + size, N)) for start in range(0, N, size)]
+def _slices(length: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
 
 
 def _loss_and_gradient(

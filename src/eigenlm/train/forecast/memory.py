@@ -10,7 +10,7 @@ from eigenlm.train.forecast.machine import Machine
 from eigenlm.train.forecast.parameters import Parameters, count_parameters
 from eigenlm.train.forecast.saved import activations_of, saved_for_backward
 from eigenlm.train.forecast.state import optimizer_state
-from eigenlm.train.losses import chunk_rows
+from eigenlm.train.losses import COLUMNS, chunk_rows
 from eigenlm.train.recipe import Recipe
 
 _FLOAT32, _INT64 = 4, 8
@@ -108,8 +108,10 @@ def _slack(recipe: Recipe, machine: Machine) -> float:
 def loss_bytes(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> float:
     """Logits, their gradients, and what the head needs, at the moment when most of it is there."""
     rows, V, D = batch.rows, config.vocab_size, config.d_model
-    # The gradient of the head and one chunk's part of it; in lower precision, that part widened, and the weight cast.
-    head = V * D * (_FLOAT32 + number + (_FLOAT32 + number) * (number < _FLOAT32))
+    # The gradient of the head, what is added to it at once, and in lower precision that widened and the weight cast.
+    at_once = min(V, COLUMNS) if execution.loss == "chunked" else V
+    is_cast = number < _FLOAT32
+    head = V * D * (_FLOAT32 + number * is_cast) + at_once * D * (number + _FLOAT32 * is_cast)
     if execution.loss == "chunked":
         chunk = min(rows, chunk_rows(V)) * V
         return float(head + chunk * 2 * (_FLOAT32 + number) + 2 * rows * D * number)
