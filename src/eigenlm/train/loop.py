@@ -14,8 +14,7 @@ from eigenlm.linalg.speed import gemm_rate
 from eigenlm.train.allocator import keep_freed_memory
 from eigenlm.train.data import prepare_data
 from eigenlm.train.evaluation import Evaluation, evaluate
-from eigenlm.train.forecast.batch import batch_of
-from eigenlm.train.forecast.flops import count_flops
+from eigenlm.train.forecast.flops import batch_flops
 from eigenlm.train.journal import Journal
 from eigenlm.train.ranks import Ranks, join_ranks
 from eigenlm.train.recipe import Recipe
@@ -87,10 +86,12 @@ def train(
             forget_other_recipe(recipe, folder)
             recipe = settle_recipe(recipe, folder, ranks.device)
             sweep(folder)
-            prepare_data(recipe, folder)
+            data = prepare_data(recipe, folder)
         ranks.barrier()
-        recipe = settle_recipe(recipe, folder, ranks.device) if not ranks.is_first else recipe
-        training = Training(recipe, *prepare_data(recipe, folder), ranks)
+        if not ranks.is_first:
+            recipe = settle_recipe(recipe, folder, ranks.device)
+            data = prepare_data(recipe, folder)
+        training = Training(recipe, *data, ranks)
         return _Run(training, folder, watcher or Watcher()).go(stop)
 
 
@@ -101,9 +102,7 @@ class _Run:
         self.best: str | None = None
         self.evaluation: Evaluation | None = None
         self.peak_flops = 1e9 * gemm_rate(training.model.activation_dtype or torch.float32, training.ranks.device)
-        batch = batch_of(training.recipe, training.ranks.size)
-        flops = count_flops(training.recipe.model, batch)
-        self.flops = flops.step * batch.accumulation * batch.devices
+        self.flops = batch_flops(training.recipe).step
 
     @property
     def ranks(self) -> Ranks:
