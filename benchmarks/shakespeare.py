@@ -29,8 +29,10 @@ README_OPTIONS = (
 )
 LARGER = [
     "--depth", "6", "--set", "model.d_model=256", "model.attention.num_heads=4", "model.attention.num_kv_heads=4",
-    "model.attention.head_dim=64", "model.feed_forward.d_ff=1024", "model.context_length=256", "model.dropout=0.1",
-    "train.batch_size=16", "train.steps=1500", "train.eval_tokens=120000", "train.sample_every=0",
+    "model.attention.head_dim=64", "model.feed_forward.d_ff=1024", "model.context_length=256",
+    "model.dropout=0.1", "train.batch_size=16", "train.steps=1400", "train.eval_every=200",
+    "train.eval_tokens=120000", "train.sample_every=700", "optimizer.kind=muon", "optimizer.learning_rate=0.004",
+    "optimizer.other_learning_rate=0.002",
 ]  # fmt: skip
 
 
