@@ -18,10 +18,10 @@ from record import record
 
 import eigenlm
 from eigenlm import compress
-from eigenlm.compress.linears import linears
-from eigenlm.compress.measure import measure
 from eigenlm.linalg.allocation import Cost, allocate, interpolative_cost, product_cost
 from eigenlm.linalg.low_rank import LowRank, low_rank
+from eigenlm.observe.grams import measure
+from eigenlm.observe.linears import linears
 from eigenlm.text.corpus import read_documents
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.split import split_documents

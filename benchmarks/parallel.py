@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
+from eigenlm.ranks import Ranks, join_ranks
 from eigenlm.train.parallel import clip_gradients_, one_mesh_a_group, parallelize_
-from eigenlm.train.ranks import Ranks, join_ranks
 from eigenlm.train.recipe import LayoutRecipe
 from eigenlm.train.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
 

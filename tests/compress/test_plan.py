@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from eigenlm.compress import Plan, apply_, linears, plan
+from eigenlm.compress import Plan, apply_, plan
 from eigenlm.errors import CheckpointError, ConfigError, DataError
 from eigenlm.model import InterpolativeLinear
 from tests.model.test_transformer import LLAMA, build, ids

@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from eigenlm.compress.linears import linears
 from eigenlm.compress.plan import Plan
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.model import InterpolativeLinear
+from eigenlm.observe.linears import linears
 from eigenlm.progress import track
 
 # Rounding to bfloat16 moves a norm by far less; another matrix of the same shape by far more.

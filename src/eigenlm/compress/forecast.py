@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from eigenlm.compress.hooks import logits_of, quick_products
-from eigenlm.compress.linears import linears
+from eigenlm.observe.hooks import logits_of, quick_products
+from eigenlm.observe.linears import linears
 from eigenlm.progress import track
 
 

@@ -13,13 +13,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from eigenlm.compress.forecast import Forecast, forecast
-from eigenlm.compress.linears import linears
-from eigenlm.compress.measure import Measurement, measure
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import CheckpointError, ConfigError, DataError, explain
 from eigenlm.files import whole_file, write_text
 from eigenlm.linalg.allocation import allocate
 from eigenlm.linalg.low_rank import LowRank, low_rank
+from eigenlm.observe.grams import Measurement, measure
+from eigenlm.observe.linears import linears
 from eigenlm.progress import track
 
 FORMAT = "eigenlm plan"

@@ -11,12 +11,12 @@ import torch
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.speed import gemm_rate
+from eigenlm.ranks import Ranks, join_ranks
 from eigenlm.train.allocator import keep_freed_memory
 from eigenlm.train.data import prepare_data
 from eigenlm.train.evaluation import Evaluation, evaluate
 from eigenlm.train.forecast.flops import batch_flops
 from eigenlm.train.journal import Journal
-from eigenlm.train.ranks import Ranks, join_ranks
 from eigenlm.train.recipe import Recipe
 from eigenlm.train.result import sample, trained_model
 from eigenlm.train.run_folder import disk_errors_told, forget_other_recipe, held, settle_recipe, sweep

@@ -17,10 +17,10 @@ from torch.optim import Optimizer
 
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.ranks import Ranks
 from eigenlm.train.optimizers.combined import CombinedOptimizer
 from eigenlm.train.optimizers.shampoo import Shampoo
 from eigenlm.train.optimizers.soap import SOAP
-from eigenlm.train.ranks import Ranks
 
 
 def save_state(folder: Path, tensors: Mapping[str, Tensor], ranks: Ranks) -> None:

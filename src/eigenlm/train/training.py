@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import Transformer
+from eigenlm.ranks import Ranks
 from eigenlm.text.batches import IGNORED, Batches, validation_rows
 from eigenlm.text.shards import TokenShards
 from eigenlm.text.tokenizer import Tokenizer
@@ -19,7 +20,6 @@ from eigenlm.train.losses import CrossEntropy
 from eigenlm.train.objective import Learner, Question, ask
 from eigenlm.train.optimizers import build_optimizer
 from eigenlm.train.parallel import clip_gradients_, gradients_summed, parallelize_
-from eigenlm.train.ranks import Ranks
 from eigenlm.train.recipe import Recipe
 from eigenlm.train.schedules import factor
 from eigenlm.train.telemetry import Alarms, Reading, Telemetry

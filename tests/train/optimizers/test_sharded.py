@@ -1,21 +1,20 @@
 """Optimizers on parameters sharded over two processes (FSDP2) beside one process."""
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as mp
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
+from eigenlm.ranks import join_ranks
 from eigenlm.train.optimizers import build_optimizer
 from eigenlm.train.optimizers.sharded import whole
 from eigenlm.train.recipe import OptimizerRecipe
+from tests.train.free_port import free_port
 
 KINDS = ["muon", "soap", "shampoo", "adamw"]
 
@@ -38,27 +37,24 @@ def train(module: nn.Module, kind: str) -> dict[str, Tensor]:
 
 
 def rank_main(rank: int, port: int, file: Path) -> None:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=2)
-    mesh, results = init_device_mesh("cpu", (2,)), {}
-    for kind in KINDS:
-        module = network()
-        fully_shard(module, mesh=mesh)
-        results |= train(module, kind)
-    if rank == 0:
+    results: dict[str, Tensor] = {}
+    with join_ranks() as ranks:
+        assert ranks.mesh is not None
+        for kind in KINDS:
+            module = network()
+            fully_shard(module, mesh=ranks.mesh["data"])
+            results |= train(module, kind)
+    if ranks.is_first:
         save_file(results, file)
-    dist.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
 def sharded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
     """Weights after four steps on two ranks, by optimizer and name."""
     file = tmp_path_factory.mktemp("sharded") / "weights.safetensors"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(rank_main, (port, file), nprocs=2)
+    mp.spawn(rank_main, (free_port(), file), nprocs=2)
     return load_file(file)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from eigenlm.train.ranks import join_ranks
+from eigenlm.ranks import join_ranks
 
 if __name__ == "__main__":
     attempt, said = int(os.environ["TORCHELASTIC_RESTART_COUNT"]), Path(sys.argv[1])

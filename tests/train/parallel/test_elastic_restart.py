@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eigenlm.errors import ConfigError
-from eigenlm.train.ranks import join_ranks
+from eigenlm.ranks import join_ranks
 
 
 def test_a_killed_rank_comes_back(tmp_path: Path) -> None:

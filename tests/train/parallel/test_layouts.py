@@ -9,8 +9,8 @@ from torch import nn
 
 from eigenlm.errors import ConfigError
 from eigenlm.model import Transformer
+from eigenlm.ranks import Ranks
 from eigenlm.train.parallel import clip_gradients_, gradient_norm, one_mesh_a_group, parallelize_
-from eigenlm.train.ranks import Ranks
 from eigenlm.train.recipe import LayoutRecipe
 from tests.train.parallel.tiny_training import GPT, MODELS, Run, batch, train
 from tests.train.parallel.two_ranks import STEPS

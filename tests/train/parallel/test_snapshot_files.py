@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 
 from eigenlm.errors import CheckpointError
-from eigenlm.train.ranks import Ranks
+from eigenlm.ranks import Ranks
 from eigenlm.train.recipe import LayoutRecipe
 from eigenlm.train.snapshot_files import (
     load_model_and_optimizer_,

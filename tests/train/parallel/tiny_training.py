@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
+from eigenlm.ranks import Ranks
 from eigenlm.train.optimizers import CombinedOptimizer, build_optimizer
 from eigenlm.train.parallel import clip_gradients_, gradients_summed, one_mesh_a_group, parallelize_
-from eigenlm.train.ranks import Ranks
 from eigenlm.train.recipe import LayoutRecipe, OptimizerKind, OptimizerRecipe
 
 BATCH, LENGTH, VOCABULARY = 8, 16, 61

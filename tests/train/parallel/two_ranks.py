@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from eigenlm.errors import ConfigError
-from eigenlm.train.ranks import Ranks, join_ranks
+from eigenlm.ranks import Ranks, join_ranks
 from eigenlm.train.recipe import LayoutRecipe, OptimizerKind
 from eigenlm.train.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
 from tests.train.parallel.tiny_training import MODELS, Run, go_on, start, train

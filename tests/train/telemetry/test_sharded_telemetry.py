@@ -1,16 +1,18 @@
 """Two processes that share every matrix (FSDP2) read what one process reads."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
+from tests.train.free_port import free_port
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 
 from eigenlm.errors import ConfigError
+from eigenlm.ranks import join_ranks
 from eigenlm.train.recipe import TelemetryRecipe
 from eigenlm.train.telemetry import Telemetry
 
@@ -43,12 +45,11 @@ def read(sharded):
     return [asdict(reading) for reading in readings if reading is not None]
 
 
-def rank_main(rank: int, folder: str) -> None:
+def rank_main(rank: int, port: int, folder: str) -> None:
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
     torch.set_num_threads(1)
-    store = dist.FileStore(f"{folder}/store", 2)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=2)
-    Path(folder, f"{rank}.json").write_text(json.dumps(read(sharded=True)))
-    dist.destroy_process_group()
+    with join_ranks():
+        Path(folder, f"{rank}.json").write_text(json.dumps(read(sharded=True)))
 
 
 def flatten(values, path=""):
@@ -58,7 +59,7 @@ def flatten(values, path=""):
 
 
 def test_shards_read_as_the_whole(tmp_path):
-    torch.multiprocessing.spawn(rank_main, (str(tmp_path),), nprocs=2)
+    torch.multiprocessing.spawn(rank_main, (free_port(), str(tmp_path)), nprocs=2)
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first == second
     for mine, theirs in zip(read(sharded=False), first, strict=True):

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from eigenlm.model import Transformer
-from eigenlm.train.ranks import Ranks
+from eigenlm.ranks import Ranks
 
 
 def copy_to_ranks(module: nn.Module, ranks: Ranks) -> nn.Module:

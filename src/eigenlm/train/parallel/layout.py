@@ -3,10 +3,10 @@
 from torch import nn
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.ranks import Ranks
 from eigenlm.train.parallel.copies import copy_to_ranks
 from eigenlm.train.parallel.shards import shard_
 from eigenlm.train.parallel.tensor import split_matrices_
-from eigenlm.train.ranks import Ranks
 from eigenlm.train.recipe import LayoutRecipe
 
 

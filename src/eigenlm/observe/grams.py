@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from eigenlm.compress.hooks import Hooks, backward_of_sampled_labels, quick_products
-from eigenlm.compress.linears import linears
 from eigenlm.errors import DataError, explain
+from eigenlm.observe.hooks import Hooks, backward_of_sampled_labels, quick_products
+from eigenlm.observe.linears import linears
 from eigenlm.progress import track
 
 
