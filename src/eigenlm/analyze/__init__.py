@@ -2,10 +2,12 @@
 
 import sys
 
+from eigenlm.analyze.analysis import Analysis, analyze, spectra
 from eigenlm.analyze.anatomy import Part, anatomy
-from eigenlm.analyze.spectra import Analysis, MatrixSpectrum, Skipped, analyze, spectrum_of
+from eigenlm.analyze.spectra import MatrixSpectrum, spectrum_of
+from eigenlm.analyze.stream import Skipped
 from eigenlm.verb import Verb
 
-__all__ = ["Analysis", "MatrixSpectrum", "Part", "Skipped", "analyze", "anatomy", "spectrum_of"]
+__all__ = ["Analysis", "MatrixSpectrum", "Part", "Skipped", "analyze", "anatomy", "spectra", "spectrum_of"]
 
 sys.modules[__name__].__class__ = Verb

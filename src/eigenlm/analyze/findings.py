@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from eigenlm.analyze.analysis import Analysis
 from eigenlm.analyze.kinds import kind_of
-from eigenlm.analyze.spectra import Analysis, MatrixSpectrum
+from eigenlm.analyze.spectra import MatrixSpectrum
 
 # Beyond it, float16 activations (11 bits) no longer resolve the weakest direction beside the strongest.
 _ILL_CONDITIONED = 2048.0

@@ -11,11 +11,12 @@ import torch
 from rich.filesize import decimal
 from torch import Tensor
 
+from eigenlm.analyze.analysis import Analysis
 from eigenlm.analyze.figure import figure
 from eigenlm.analyze.findings import findings
 from eigenlm.analyze.glossary import TERMS
 from eigenlm.analyze.kinds import kind_of, layer_of
-from eigenlm.analyze.spectra import Analysis, MatrixSpectrum
+from eigenlm.analyze.spectra import MatrixSpectrum
 from eigenlm.files import write_text
 from eigenlm.linalg import energy_curve
 from eigenlm.offline_page import fill, part

@@ -6,9 +6,10 @@ from statistics import median
 from rich.table import Table
 from rich.text import Text
 
+from eigenlm.analyze.analysis import Analysis
 from eigenlm.analyze.figure import figure
 from eigenlm.analyze.kinds import kind_of
-from eigenlm.analyze.spectra import Analysis, MatrixSpectrum
+from eigenlm.analyze.spectra import MatrixSpectrum
 
 _COLUMNS: tuple[tuple[str, Callable[[MatrixSpectrum], float], Callable[[float], str]], ...] = (
     ("σ₁", lambda matrix: matrix.spectral_norm, figure),

@@ -6,7 +6,7 @@ from pathlib import Path
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import HUGGING_FACE
 from eigenlm.checkpoint.json_file import read_json_object
-from eigenlm.checkpoint.opened import Opened, understand
+from eigenlm.checkpoint.opened import Opened, UnknownFamily, understand
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer, write_tokenizer
@@ -28,7 +28,7 @@ def open_hugging_face(folder: Path) -> Opened:
     dialect = HUGGING_FACE.get(family) if isinstance(family, str) else None
     if dialect is None:
         expected = f"a model_type of {', '.join(HUGGING_FACE)}"
-        raise CheckpointError(explain(f"reading {folder}", expected=expected, got=repr(family)))
+        raise UnknownFamily(explain(f"reading {folder}", expected=expected, got=repr(family)))
     if values.get("quantization_config"):
         do = "read the unquantized model, or its GGUF file"
         raise CheckpointError(explain(f"reading {folder}", expected="plain weights", got="quantization_config", do=do))

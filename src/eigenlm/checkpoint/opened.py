@@ -9,8 +9,13 @@ from eigenlm.checkpoint.assemble import check_shapes, skeleton, tensor_shapes
 from eigenlm.checkpoint.families import Dialect
 from eigenlm.checkpoint.renaming import OurTensors, find_places
 from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.errors import CheckpointError
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
+
+
+class UnknownFamily(CheckpointError):
+    """A whole model of a kind that is not known here; its tensors can be read, but not run."""
 
 
 @dataclass(frozen=True, kw_only=True)

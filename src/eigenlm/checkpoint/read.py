@@ -5,13 +5,17 @@ from pathlib import Path
 
 import torch
 
+from eigenlm.checkpoint import adapter
+from eigenlm.checkpoint.adapter import AdapterChanges
 from eigenlm.checkpoint.assemble import fill
 from eigenlm.checkpoint.folder import FORMAT, open_folder
 from eigenlm.checkpoint.gguf_model import open_gguf
+from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.hugging_face import open_hugging_face
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.locate import locate
-from eigenlm.checkpoint.opened import Opened
+from eigenlm.checkpoint.opened import Opened, UnknownFamily
+from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
@@ -76,5 +80,20 @@ def open_model(where: str | Path) -> Opened:
 
 
 def open_tensors(where: str | Path) -> TensorSource:
-    """The tensors of a model under our names, each read when asked for; errors as in `read_model`."""
-    return open_model(where).tensors
+    """The tensors of a model under our names, each read when asked for; errors as in `read_model`.
+
+    Matrices can be looked at where a model cannot be run, so these are read too: a LoRA adapter, as the changes it
+    makes; a lone safetensors file or a folder of them; a model of an unknown family. Their tensors keep their names.
+    """
+    path = Path(where)
+    if path.suffix == ".safetensors" and path.is_file() and not (path.parent / "config.json").is_file():
+        return SafetensorsFiles([path])
+    path = locate(where)
+    if (path / adapter.CONFIG).is_file():
+        return AdapterChanges(path)
+    if path.is_dir() and not (path / "config.json").is_file():
+        return open_safetensors(path)
+    try:
+        return open_model(path).tensors
+    except UnknownFamily:
+        return GGUFFile(path) if path.is_file() else open_safetensors(path)

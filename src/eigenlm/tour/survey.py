@@ -5,10 +5,9 @@ from statistics import median
 
 from rich.markup import escape
 
-from eigenlm.analyze import Analysis, MatrixSpectrum, analyze
+from eigenlm.analyze import Analysis, MatrixSpectrum, spectra
 from eigenlm.analyze.findings import findings
 from eigenlm.analyze.kinds import kind_of
-from eigenlm.checkpoint import open_tensors
 from eigenlm.tour.story import Story
 
 
@@ -19,7 +18,7 @@ def survey(story: Story, model: str) -> Analysis:
         "A matrix stretches some directions more than others; the singular values say how much. If a few of them held"
         " nearly all of the energy (the sum of their squares), the matrix could be told in far fewer numbers.",
     )
-    analysis = analyze(open_tensors(model))
+    analysis = spectra(model)
     kinds: dict[str, list[MatrixSpectrum]] = {}
     for matrix in analysis.matrices:
         kinds.setdefault(kind_of(matrix.name), []).append(matrix)
