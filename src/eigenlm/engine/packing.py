@@ -113,6 +113,7 @@ class PackedAttention(MultiHeadAttention):
         parts = (attention.query, attention.key, attention.value)
         self.num_heads = [part.out_features // self.head_dim for part in parts]
         self.query_key_value = PackedLinear(*_stacked(parts))
+        self.softmax = attention.softmax
         self.output = pack(attention.output)  # type: ignore[assignment]
         self.query_norm, self.key_norm = (norm and pack(norm) for norm in (attention.query_norm, attention.key_norm))
 

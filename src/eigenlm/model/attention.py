@@ -34,6 +34,20 @@ class AttentionConfig:
     window: int | None = None
 
 
+class SoftmaxAttention(nn.Module):
+    """`softmax_attention` as a module without parameters: where hooks see queries and keys, heads apart and turned."""
+
+    def forward(
+        self,
+        query: Float[Tensor, "B T H K"],
+        key: Float[Tensor, "B S G K"],
+        value: Float[Tensor, "B S G K"],
+        visible: Visibility,
+    ) -> Float[Tensor, "B T H K"]:
+        """The heads' outputs."""
+        return softmax_attention(query, key, value, visible)
+
+
 class MultiHeadAttention(nn.Module):
     """output(attention(query(x), key(memory), value(memory))), memory being x itself in self-attention."""
 
@@ -44,6 +58,7 @@ class MultiHeadAttention(nn.Module):
         self.query = DenseLinear(d_model, query_width, config.bias)
         self.key = DenseLinear(d_model, kv_width, config.bias)
         self.value = DenseLinear(d_model, kv_width, config.bias)
+        self.softmax = SoftmaxAttention()
         self.output = DenseLinear(query_width, d_model, config.output_bias)
         self.query_norm = build_norm(norm, config.head_dim) if config.query_key_norm else None
         self.key_norm = build_norm(norm, config.head_dim) if config.query_key_norm else None
@@ -58,7 +73,7 @@ class MultiHeadAttention(nn.Module):
         """Self-attention; with a state, over the tokens it remembers as well."""
         q_BTHK, k_BTGK, v_BTGK = self.project(x, turn)
         k_BSGK, v_BSGK = (k_BTGK, v_BTGK) if state is None else state.append(k_BTGK, v_BTGK)
-        return self.output(softmax_attention(q_BTHK, k_BSGK, v_BSGK, visible).flatten(2))
+        return self.output(self.softmax(q_BTHK, k_BSGK, v_BSGK, visible).flatten(2))
 
     def project(
         self, x: Float[Tensor, "B T D"], turn: Rotation | None
@@ -92,4 +107,4 @@ class CrossAttention(MultiHeadAttention):
             k_BSGK, v_BSGK = self._heads(self.key(memory)), self._heads(self.value(memory))
             if state is not None:
                 state.append(k_BSGK, v_BSGK)
-        return self.output(softmax_attention(self._heads(self.query(x)), k_BSGK, v_BSGK, visible).flatten(2))
+        return self.output(self.softmax(self._heads(self.query(x)), k_BSGK, v_BSGK, visible).flatten(2))
