@@ -4,16 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from eigenlm import compress
 from eigenlm.compress import Plan
 from eigenlm.errors import ConfigError, explain
 from eigenlm.language_model import LanguageModel, load
-from eigenlm.text.corpus import read_documents
-from eigenlm.text.python_documentation import python_documentation
-from eigenlm.text.windows import token_windows
+from eigenlm.text.corpus import documents_of
+from eigenlm.text.windows import spread, token_windows
 
 
 def plan(
@@ -39,8 +36,9 @@ def plan(
     """
     if lm.config.kind != "decoder" or lm.config.head is None:
         raise ConfigError(explain("planning", expected="a decoder with a head", got=f"an {lm.config.kind}"))
-    text, documents = _documents(calibration)
-    windows = _spread(lm, documents, tokens)
+    text, documents = documents_of(calibration)
+    window = max(2, min(1024, lm.config.context_length, tokens // 8))
+    windows = spread(token_windows(documents, lm.tokenizer, window), max(2, tokens // window))
     return compress.plan(lm.model, windows.to(lm.device), keep=keep, model=lm.name, text=text, seed=seed)
 
 
@@ -59,19 +57,3 @@ def apply(plan: Plan | str | Path, *, dtype: str | torch.dtype = "float32", devi
     lm = load(plan.model, dtype=dtype, device=device)
     compress.apply_(lm.model, plan)
     return lm
-
-
-def _documents(calibration: Iterable[str] | str | Path | None) -> tuple[str, Iterable[str]]:
-    if calibration is None:
-        return "the documentation inside Python", [document.text for document in python_documentation()]
-    if isinstance(calibration, (str, Path)):
-        return str(calibration), read_documents(Path(calibration))
-    return "documents given in Python", calibration
-
-
-def _spread(lm: LanguageModel, documents: Iterable[str], tokens: int) -> Int[Tensor, "B T"]:
-    """Windows of at most 1,024 tokens, or an eighth of `tokens`, evenly spread over the documents."""
-    window = max(2, min(1024, lm.config.context_length, tokens // 8))
-    windows = token_windows(documents, lm.tokenizer, window)
-    count = min(len(windows), max(2, tokens // window))
-    return windows[torch.linspace(0, len(windows) - 1, count).long()]

@@ -12,6 +12,7 @@ import pyarrow
 import pyarrow.parquet
 
 from eigenlm.errors import DataError, explain
+from eigenlm.text.python_documentation import python_documentation
 
 FORMATS = (".txt", ".md", ".jsonl", ".parquet", ".txt.gz", ".jsonl.gz")
 # An article of WikiText begins at a line ` = Title = `; its sections have more signs: ` = = Section = = `.
@@ -44,6 +45,15 @@ def read_documents(path: str | Path) -> Iterator[str]:
             yield document
     if not found:
         raise DataError(explain(f"reading {path}", expected="some text", got="none"))
+
+
+def documents_of(text: Iterable[str] | str | Path | None) -> tuple[str, Iterable[str]]:
+    """What a text is called, and its documents: a path or Hub name, documents themselves, or Python's documentation."""
+    if text is None:
+        return "the documentation inside Python", [document.text for document in python_documentation()]
+    if isinstance(text, (str, Path)):
+        return str(text), read_documents(text)
+    return "documents given in Python", text
 
 
 def articles(text: str) -> list[str]:

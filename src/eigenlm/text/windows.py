@@ -47,8 +47,14 @@ def token_windows(
     end = document_end(tokenizer)
     ids = [i for document in documents for i in (*tokenizer.encode(document), *end)]
     if len(ids) < window:
-        raise DataError(explain("cutting text into windows", expected=f"at least {window} tokens", got=len(ids)))
+        do = "give a longer text"
+        raise DataError(explain("cutting text into windows", expected=f"at least {window} tokens", got=len(ids), do=do))
     return torch.tensor(ids, dtype=torch.int64).unfold(0, window, stride).contiguous()
+
+
+def spread(windows: Int64[Tensor, "B T"], count: int) -> Int64[Tensor, "C T"]:
+    """At most `count` of the windows, spread evenly over them; the first and the last are among them."""
+    return windows[torch.linspace(0, len(windows) - 1, min(len(windows), count)).long()]
 
 
 def scored_windows(ids: Sequence[int], window: int, stride: int | None = None) -> Iterator[ScoredWindow]:
