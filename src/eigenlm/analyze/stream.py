@@ -1,7 +1,7 @@
 """Every matrix of a model, one at a time: read, looked at, let go; over threads and over machines."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ import torch
 from rich.filesize import decimal
 from torch import Tensor
 
+from eigenlm.analyze.weights import Weights
 from eigenlm.errors import DataError, explain
 from eigenlm.progress import track
 
@@ -35,13 +36,13 @@ Look = Callable[[Tensor, str, str | None], Row]
 """What is done with one matrix W (m, n), given its name without `.weight`, and how it is stored if that is known."""
 
 
-def each_matrix(weights: Mapping[str, Tensor], look: Look[Row], mine: Sequence[str]) -> list[Row | Skipped]:
+def each_matrix(weights: Weights, look: Look[Row], mine: Sequence[str]) -> list[Row | Skipped]:
     """`look` at each tensor of two or more dimensions, in order, by as many workers as torch may use threads.
 
     A tensor of more than two dimensions is the matrix of its first dimension by all the others, as for convolutions.
 
     Args:
-        weights: tensors by name; they need not be safe to read from two threads.
+        weights: they need not be safe to read from two threads.
         look: what to do with a matrix.
         mine: the names to look at.
     """
@@ -51,12 +52,12 @@ def each_matrix(weights: Mapping[str, Tensor], look: Look[Row], mine: Sequence[s
     return [row for row in rows if row is not None]
 
 
-def share(weights: Mapping[str, Tensor], rank: int, size: int) -> list[str]:
+def share(weights: Weights, rank: int, size: int) -> list[str]:
     """The names that one of `size` ranks looks at: the costliest matrices first, each to the rank with least to do.
 
-    Every rank computes the same shares, from sizes alone where the source knows them without reading.
+    Every rank computes the same shares, from sizes alone.
     """
-    costs = {name: _cost(_shape(weights, name)) for name in weights}
+    costs = {name: _cost(weights.shape(name)) for name in weights}
     loads, owners = [0] * size, {}
     for name in sorted(weights, key=lambda name: -costs[name]):
         owner = loads.index(min(loads))
@@ -65,9 +66,9 @@ def share(weights: Mapping[str, Tensor], rank: int, size: int) -> list[str]:
     return [name for name in weights if owners[name] == rank]
 
 
-def _examine(weights: Mapping[str, Tensor], look: Look[Row], reading: Lock, parameter: str) -> Row | Skipped | None:
+def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -> Row | Skipped | None:
     name = parameter.removesuffix(".weight")
-    shape = _shape(weights, parameter)
+    shape = weights.shape(parameter)
     if len(shape) < 2:
         return None
     if 0 in shape:
@@ -78,19 +79,9 @@ def _examine(weights: Mapping[str, Tensor], look: Look[Row], reading: Lock, para
             W = weights[parameter]
         if not W.is_floating_point():
             return None
-        return look(W.detach().flatten(1), name, _storage(weights, parameter))
+        return look(W.detach().flatten(1), name, weights.storage(parameter))
     except DataError as error:
         return Skipped(name=name, reason=str(error))
-
-
-def _shape(weights: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
-    known = getattr(weights, "shape", None)
-    return tuple(known(name) if callable(known) else weights[name].shape)
-
-
-def _storage(weights: Mapping[str, Tensor], name: str) -> str | None:
-    known = getattr(weights, "storage", None)
-    return known(name) if callable(known) else None
 
 
 def _cost(shape: tuple[int, ...]) -> int:

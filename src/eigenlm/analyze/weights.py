@@ -1,16 +1,77 @@
-"""Whatever holds a model, as tensors by name."""
+"""Whatever holds a model, as matrices by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from eigenlm.checkpoint import open_tensors
 from eigenlm.errors import ConfigError, explain
 
+_FACTORS = ("A", "B", "K", "place")
 
-def weights_of(model: Any) -> Mapping[str, Tensor]:
+
+class Weights(Mapping[str, Tensor]):
+    """Tensors by name, read when asked for; a low-rank layer's factors stand as the one matrix they make.
+
+    Args:
+        tensors: of a model, as eigenlm names them: factors are `LAYER.A` and `LAYER.B`, or `LAYER.A`, `LAYER.K` and
+            `LAYER.place` where some rows tell the others.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = tensors
+        self._thin = {name.removesuffix(".A") for name in tensors if name.endswith(".A")}
+        self._names = list(dict.fromkeys(self._whole(name) for name in tensors))
+
+    def __getitem__(self, name: str) -> Tensor:
+        layer = name.removesuffix(".weight")
+        if layer not in self._thin:
+            return self._tensors[name]
+        A = self._tensors[f"{layer}.A"]
+        if f"{layer}.B" in self._tensors:
+            return self._tensors[f"{layer}.B"] @ A
+        return torch.cat([A, self._tensors[f"{layer}.K"] @ A])[self._tensors[f"{layer}.place"]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # Mapping's own would read the tensor
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Sizes of a tensor; a file is not read for them."""
+        layer = name.removesuffix(".weight")
+        if layer not in self._thin:
+            return self._size(name)
+        rank, columns = self._size(f"{layer}.A")
+        rows = self._size(f"{layer}.B")[0] if f"{layer}.B" in self._tensors else self._size(f"{layer}.K")[0] + rank
+        return rows, columns
+
+    def storage(self, name: str) -> str | None:
+        """How the numbers are stored, with the rank of a low-rank matrix; None where the source cannot tell."""
+        told = getattr(self._tensors, "storage", None)
+        layer = name.removesuffix(".weight")
+        if layer not in self._thin:
+            return told(name) if callable(told) else None
+        rank = f"rank {self._size(f'{layer}.A')[0]}"
+        return f"{told(f'{layer}.A')}, {rank}" if callable(told) else rank
+
+    def _whole(self, name: str) -> str:
+        layer, _, part = name.rpartition(".")
+        return f"{layer}.weight" if part in _FACTORS and layer in self._thin else name
+
+    def _size(self, name: str) -> tuple[int, ...]:
+        known = getattr(self._tensors, "shape", None)
+        return tuple(known(name) if callable(known) else self._tensors[name].shape)
+
+
+def weights_of(model: Any) -> Weights:
     """The tensors of a path or name (read when asked for), a mapping, a module, or a `LanguageModel`.
 
     Raises:
@@ -18,13 +79,13 @@ def weights_of(model: Any) -> Mapping[str, Tensor]:
         ConfigError: the argument is none of these.
     """
     if isinstance(model, (str, Path)):
-        return open_tensors(model)
+        return Weights(open_tensors(model))
     if isinstance(model, Mapping):
-        return model
-    if isinstance(model, nn.Module):
-        return dict(model.named_parameters())
-    if isinstance(getattr(model, "model", None), nn.Module):
-        return dict(model.model.named_parameters())
+        return Weights(model)
+    module = model if isinstance(model, nn.Module) else getattr(model, "model", None)
+    if isinstance(module, nn.Module):
+        places = {name: place for name, place in module.named_buffers() if name.endswith(".place")}
+        return Weights(dict(module.named_parameters()) | places)
     raise ConfigError(
         explain("analyze", expected="a model, a module, tensors by name, or a path", got=type(model).__name__)
     )
