@@ -123,8 +123,9 @@ def _blocks(tall: Tensor, exponent: int) -> Iterator[Tensor]:
 
 def _exponent(W: Tensor) -> int:
     """The power of two to divide by, exactly, so that squares of float64 entries neither overflow nor vanish."""
-    # The largest magnitude is NaN or infinite exactly when some entry is, and costs no copy of W.
-    peak = torch.linalg.vector_norm(W, math.inf, dtype=torch.float64).item()
+    # Both are NaN when some entry is, one is infinite when some entry is, and they cost no copy of W.
+    lowest, highest = W.aminmax()
+    peak = max(-lowest.item(), highest.item())
     if not math.isfinite(peak):
         count = W.numel() - int(W.isfinite().sum())
         raise DataError(
