@@ -108,7 +108,8 @@ def rand_distance(S: Float64[Tensor, " r"], null: Float64[Tensor, " r"]) -> floa
 
 
 def _shuffled(numbers: Tensor, order: Tensor, r: int, dtype: torch.dtype) -> Tensor:
-    scale = torch.linalg.vector_norm(numbers, torch.inf, dtype=torch.float64).item() or 1.0
+    lowest, highest = numbers.aminmax()
+    scale = max(-lowest.item(), highest.item()) or 1.0
     gram = torch.zeros(r, r, dtype=dtype, device=numbers.device)
     for block in order.split(max(1, _BLOCK_NUMBERS // r) * r):
         X = (numbers.index_select(0, block.to(numbers.device)) / scale).to(dtype).view(-1, r)
