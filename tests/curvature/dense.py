@@ -1,80 +1,68 @@
-"""Dense curvature of tiny modules in float64 by torch.func, the truth that operators are compared with."""
-
-from collections.abc import Callable
+"""A tiny transformer and its Gauss-Newton matrix and Hessian, entry by entry, in float64."""
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch.func import functional_call, hessian, jacrev
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
+from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, TransformerConfig
+from tests.model.test_transformer import build
+
+TINY = TransformerConfig(
+    vocab_size=11,
+    context_length=8,
+    d_model=6,
+    num_layers=2,
+    attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=2),
+    feed_forward=FeedForwardConfig(d_ff=7, activation="swiglu", bias=False),
+    norm=NormConfig(kind="rms"),
+    positions=PositionConfig(kind="rotary"),
+)
 
 
-def tiny_transformer(
-    seed: int = 1,
-    *,
-    kind: str = "gpt",
-    d_model: int = 4,
-    num_layers: int = 1,
-    vocab_size: int = 7,
-    dtype: torch.dtype = torch.float64,
-) -> Transformer:
-    """A few hundred parameters, away from the initial point where much of the curvature vanishes."""
-    torch.manual_seed(seed)
-    llama = kind == "llama"
-    model = Transformer(
-        TransformerConfig(
-            vocab_size=vocab_size,
-            context_length=8,
-            d_model=d_model,
-            num_layers=num_layers,
-            attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=2),
-            feed_forward=FeedForwardConfig(d_ff=6, activation="swiglu" if llama else "gelu_tanh", bias=not llama),
-            norm=NormConfig(kind="rms" if llama else "layer"),
-            positions=PositionConfig(kind="rotary" if llama else "learned"),
-        )
-    ).to(dtype)
+def tiny():
+    model = build(TINY, torch.float64)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(0.3 * torch.randn(parameter.shape, dtype=dtype))
-    return model
+            parameter.mul_(1.5)  # logits that differ, so that the softmax has some shape
+    windows = torch.randint(0, 11, (2, 6), generator=torch.Generator().manual_seed(3))
+    return model, windows
 
 
-def function_of_vector(
-    module: nn.Module, inputs: Tensor, names: list[str]
-) -> tuple[Callable[[Tensor], Tensor], Tensor]:
-    """w -> module(inputs) for the named parameters as one vector w, and their present value."""
-    present = dict(module.named_parameters(remove_duplicate=False))
-    shapes = [present[name].shape for name in names]
-    w = torch.cat([present[name].detach().flatten() for name in names])
-
-    def function(w: Tensor) -> Tensor:
-        pieces = w.split([shape.numel() for shape in shapes])
-        weights = {name: piece.view(shape) for name, piece, shape in zip(names, pieces, shapes)}
-        return torch.func.functional_call(module, weights, (inputs,))
-
-    return function, w
+def sizes_of(model):
+    return {name: p.numel() for name, p in model.named_parameters()}
 
 
-def dense_hessian(
-    module: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, target: Tensor, names: list[str]
-) -> Tensor:
-    """Every second derivative of loss(module(inputs), target)."""
-    function, w = function_of_vector(module, inputs, names)
+def slices(sizes):
+    ends = torch.tensor(list(sizes.values())).cumsum(0).tolist()
+    return {name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends)}
+
+
+def _split(model, v):
+    pieces = v.split(list(sizes_of(model).values()))
+    return {name: piece.view(p.shape) for piece, (name, p) in zip(pieces, model.named_parameters())}
+
+
+def vector_of(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def logits_of_vector(model, windows, v):
+    return functional_call(model, _split(model, v), (windows[:, :-1],)).flatten(0, 1)
+
+
+def dense_gauss_newton(model, windows):
+    """1 / N sum_n J_n^T (diag p - p p^T) J_n."""
+    v = vector_of(model)
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        return torch.autograd.functional.hessian(lambda w: loss(function(w), target), w)
+        J = jacrev(lambda v: logits_of_vector(model, windows, v))(v)
+        p = logits_of_vector(model, windows, v).softmax(-1)
+    H = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    return torch.einsum("nvi,nvw,nwj->ij", J, H, J) / len(p)
 
 
-def dense_gauss_newton(
-    module: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, target: Tensor, names: list[str]
-) -> Tensor:
-    """J^T H J with the whole Jacobian of the output and the whole Hessian of the loss there."""
-    function, w = function_of_vector(module, inputs, names)
+def dense_hessian(model, windows):
+    def loss(v):
+        return F.cross_entropy(logits_of_vector(model, windows, v), windows[:, 1:].flatten())
+
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        J = torch.autograd.functional.jacobian(function, w).flatten(0, -2)
-        z = function(w).detach()
-    H = torch.autograd.functional.hessian(lambda z: loss(z, target), z).reshape(z.numel(), z.numel())
-    return J.mT @ H @ J
-
-
-def columns(A: object, n: int) -> Tensor:
-    """An operator's products with all unit vectors."""
-    return torch.stack([A @ e for e in torch.eye(n, dtype=torch.float64)], dim=1)  # type: ignore[operator]
+        return hessian(loss)(vector_of(model))
