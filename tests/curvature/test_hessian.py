@@ -73,7 +73,7 @@ def test_bad_input_is_one_line():
         parameters_of(model, [])
     with pytest.raises(ShapeError, match="at least 2 tokens"):
         next_token(model, ids[:, :1])
-    with pytest.raises(ConfigError, match="all in float32 or all in float64, got torch.bfloat16"):
+    with pytest.raises(ConfigError, match=r"all in float32 or all in float64, got torch\.bfloat16"):
         hessian(next_token(tiny_transformer().bfloat16(), ids))
     with pytest.raises(ShapeError, match=r"product with the Hessian: expected \(\d+,\), got \(3,\)"):
         hessian(next_token(model, ids)) @ torch.ones(3, dtype=torch.float64)
