@@ -100,14 +100,15 @@ def kfac(module: nn.Module, ids: Int[Tensor, "B T"], *, draws: int = 1, seed: in
     """
     if draws < 1:
         raise ConfigError(explain("KFAC", expected="at least one draw of labels", got=draws))
-    measured = [measure(module, ids, seed=seed + i) for i in range(draws)]
+    first = measure(module, ids, seed=seed)
+    for i in range(1, draws):
+        for layer, gram in measure(module, ids, seed=seed + i).output_grams.items():
+            first.output_grams[layer] += gram
     found: dict[str, Kfac] = {}
-    dtypes = {name: parameter.dtype for name, parameter in module.named_parameters()}
-    for layer, first in measured[0].output_grams.items():
+    for layer, gram in first.output_grams.items():
         name = f"{layer}.weight"
-        for other in measured[1:]:
-            first = first + other.output_grams[layer]
-        found[name] = Kfac((first / draws).to(dtypes[name]), measured[0].input_gram(layer).to(dtypes[name]), name)
+        like = module.get_parameter(name)
+        found[name] = Kfac(gram.div_(draws).to(like.dtype), first.input_gram(layer).to(like.dtype), name)
     return found
 
 
