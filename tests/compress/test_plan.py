@@ -8,6 +8,7 @@ import torch
 from eigenlm.compress import Plan, apply_, plan
 from eigenlm.errors import CheckpointError, ConfigError, DataError
 from eigenlm.model import InterpolativeLinear
+from eigenlm.observe import linears
 from tests.model.test_transformer import LLAMA, build, ids
 
 WINDOWS = ids(8, 16, seed=1)

@@ -2,5 +2,15 @@
 
 from eigenlm.observe.grams import Measurement, measure
 from eigenlm.observe.linears import linears
+from eigenlm.observe.watching import at_rest, run, watch_attention, watch_inputs, watch_residual_stream
 
-__all__ = ["Measurement", "linears", "measure"]
+__all__ = [
+    "Measurement",
+    "at_rest",
+    "linears",
+    "measure",
+    "run",
+    "watch_attention",
+    "watch_inputs",
+    "watch_residual_stream",
+]

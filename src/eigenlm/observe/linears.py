@@ -1,4 +1,4 @@
-"""The matrices of a module that compression may touch."""
+"""The linear layers of a module, whoever wrote it."""
 
 from torch import nn
 
@@ -8,8 +8,12 @@ from eigenlm.errors import ConfigError, explain
 _WIDEST = 16384
 
 
-def linears(module: nn.Module) -> dict[str, nn.Linear]:
-    """Every `nn.Linear` under its name, but those as wide as a vocabulary and those that share their weight.
+def linears(module: nn.Module, widest: int | None = _WIDEST) -> dict[str, nn.Linear]:
+    """Every `nn.Linear` under its name, but those wider than `widest` and those that share an embedding's weight.
+
+    Args:
+        module: where they are.
+        widest: the most rows or columns; by default less than a vocabulary has, None for any number.
 
     Raises:
         ConfigError: the module has none.
@@ -21,10 +25,10 @@ def linears(module: nn.Module) -> dict[str, nn.Linear]:
     kept = {
         name: layer
         for name, layer in found.items()
-        if max(layer.weight.shape) <= _WIDEST and id(layer.weight) not in others
+        if (widest is None or max(layer.weight.shape) <= widest) and id(layer.weight) not in others
     }
     if not kept:
         raise ConfigError(
-            explain("compression", expected="a module with linear layers", got="none that can be factored")
+            explain("linear layers", expected="a module with some, apart from its vocabulary's", got="none")
         )
     return kept
