@@ -56,7 +56,7 @@ def test_heavy_tailed_entries_make_spikes_of_themselves():
     assert look(gaussian(100, 80).pow(5)).num_null_spikes > 0
 
 
-@DTYPES
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
 @pytest.mark.parametrize(("m", "n"), [(70, 40), (40, 70), (50, 50), (1, 30)])
 def test_null_is_the_shuffled_matrix(m, n, dtype):
     W = gaussian(m, n, dtype=dtype)

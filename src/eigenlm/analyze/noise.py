@@ -110,9 +110,10 @@ def rand_distance(S: Float64[Tensor, " r"], null: Float64[Tensor, " r"]) -> floa
 def _shuffled(numbers: Tensor, order: Tensor, r: int, dtype: torch.dtype) -> Tensor:
     lowest, highest = numbers.aminmax()
     scale = max(-lowest.item(), highest.item()) or 1.0
+    wide = torch.promote_types(numbers.dtype, dtype)  # scaling may neither round half types nor overflow float32
     gram = torch.zeros(r, r, dtype=dtype, device=numbers.device)
     for block in order.split(max(1, _BLOCK_NUMBERS // r) * r):
-        X = (numbers.index_select(0, block.to(numbers.device)) / scale).to(dtype).view(-1, r)
+        X = numbers.index_select(0, block.to(numbers.device)).to(wide).div_(scale).to(dtype).view(-1, r)
         gram.addmm_(X.mT, X)
     return torch.linalg.eigvalsh(gram).double().clamp_min(0).sqrt().flip(-1).cpu() * scale
 
