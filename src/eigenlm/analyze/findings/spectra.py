@@ -1,11 +1,11 @@
-"""What stands out in an analysis, as sentences for a reader."""
+"""What stands out among the singular values."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 
 from eigenlm.analyze.analysis import Analysis
+from eigenlm.analyze.findings.finding import Finding, listed
 from eigenlm.analyze.kinds import kind_of
 from eigenlm.analyze.spectra import MatrixSpectrum
 
@@ -13,31 +13,24 @@ from eigenlm.analyze.spectra import MatrixSpectrum
 _ILL_CONDITIONED = 2048.0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A sentence, its short heading, and the matrix that shows it best (None if it is about all of them)."""
-
-    heading: str
-    text: str
-    matrix: str | None = None
-
-
-def findings(analysis: Analysis) -> tuple[Finding, ...]:
-    """What a reader should know first, the most general first; one finding on matrices that had to be left out."""
+def spectra_findings(analysis: Analysis) -> list[Finding]:
+    """The model as a whole, its extremes, and matrices that had to be left out."""
     found = [_left_out(analysis)] if analysis.skipped else []
     if analysis.matrices:
         found += [_as_a_whole(analysis), *_extremes(analysis.matrices), _dominated(analysis.matrices)]
         found += [_condition(analysis.matrices), *_odd_one_out(analysis.matrices)]
-    return tuple(found)
+    return found
 
 
 def _left_out(analysis: Analysis) -> Finding:
-    names = ", ".join(skipped.name for skipped in analysis.skipped[:3])
-    more = len(analysis.skipped) - 3
+    many = len(analysis.skipped)
     return Finding(
-        "Not all matrices could be analysed",
-        f"{len(analysis.skipped)} hold NaN or infinite numbers and are left out: {names}"
-        + (f" and {more} more." if more > 0 else "."),
+        heading="Not all matrices could be analysed",
+        text=f"{many} of {many + len(analysis.matrices)} were left out: "
+        + listed([skipped.name for skipped in analysis.skipped], most=3)
+        + f". The first because of this: {analysis.skipped[0].reason.rstrip('.')}.",
+        weight=1.0,
+        section="table",
     )
 
 
@@ -48,11 +41,13 @@ def _as_a_whole(analysis: Analysis) -> Finding:
         "Singular values alone shrink this model" if share < 0.9 else "Singular values alone do not shrink this model"
     )
     return Finding(
-        heading,
-        f"Cut to the rank that keeps 99% of each matrix's energy, its {totals['num_matrices']} matrices would still"
-        f" take {share:.1%} of their {totals['num_params']:,} parameters as two factors"
+        heading=heading,
+        text=f"Cut to the rank that keeps 99% of each matrix's energy, its {totals['num_matrices']} matrices would"
+        f" still take {share:.1%} of their {totals['num_params']:,} parameters as two factors"
         f" ({totals['num_params_at_90'] / totals['num_params']:.1%} at 90% of the energy)."
         + ("" if share < 0.9 else " What can be cut, only the activations can tell."),
+        weight=0.8,
+        section="table",
     )
 
 
@@ -71,17 +66,19 @@ def _extremes(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     easiest = min(kinds, key=lambda kind: median(kinds[kind]))
     return [
         Finding(
-            "Most compressible",
-            f"{most.name} keeps 99% of its energy in {most.rank_99} of {len(most.singular_values)} directions."
+            heading="Most compressible",
+            text=f"{most.name} keeps 99% of its energy in {most.rank_99} of {len(most.singular_values)} directions."
             f" Of all kinds, {easiest} needs the smallest part of its directions, {median(kinds[easiest]):.0%} in the"
             " median.",
-            most.name,
+            weight=0.35 + 0.3 * (1 - share(most)),
+            matrix=most.name,
         ),
         Finding(
-            "Least compressible",
-            f"{least.name} needs {least.rank_99} of {len(least.singular_values)} directions for the same: its spectrum"
-            " is nearly flat.",
-            least.name,
+            heading="Least compressible",
+            text=f"{least.name} needs {least.rank_99} of {len(least.singular_values)} directions for the same: its"
+            " spectrum is nearly flat.",
+            weight=0.2,
+            matrix=least.name,
         ),
     ]
 
@@ -95,10 +92,11 @@ def _dominated(matrices: Sequence[MatrixSpectrum]) -> Finding:
     top = 1 / sharpest.stable_rank if sharpest.stable_rank else 0.0
     middle = median(matrix.stable_rank for matrix in matrices)
     return Finding(
-        "One direction above all",
-        f"A single direction of {sharpest.name} carries {top:.0%} of its energy (stable rank"
+        heading="One direction above all",
+        text=f"A single direction of {sharpest.name} carries {top:.0%} of its energy (stable rank"
         f" {sharpest.stable_rank:.1f}; the median over all matrices is {middle:.1f}).",
-        sharpest.name,
+        weight=0.3 + 0.3 * top,
+        matrix=sharpest.name,
     )
 
 
@@ -108,19 +106,20 @@ def _odd_one_out(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     for matrix in matrices:
         kinds.setdefault(kind_of(matrix.name), []).append(max(matrix.effective_rank, 1.0))
 
-    def middle(matrix: MatrixSpectrum) -> float:
-        return median(kinds[kind_of(matrix.name)])
+    def strangeness(matrix: MatrixSpectrum) -> float:
+        return abs(math.log(max(matrix.effective_rank, 1.0) / median(kinds[kind_of(matrix.name)])))
 
-    odd = max(matrices, key=lambda matrix: abs(math.log(max(matrix.effective_rank, 1.0) / middle(matrix))))
-    count = len(kinds[kind_of(odd.name)])
-    if count < 3:
+    odd = max(matrices, key=strangeness)
+    kind = kinds[kind_of(odd.name)]
+    if len(kind) < 3:
         return []
     return [
         Finding(
-            "Least like its kind",
-            f"{odd.name} has an effective rank of {odd.effective_rank:.0f}; the median of the {count}"
-            f" {kind_of(odd.name)} matrices is {middle(odd):.0f}.",
-            odd.name,
+            heading="Least like its kind",
+            text=f"{odd.name} has an effective rank of {odd.effective_rank:.0f}; the median of the {len(kind)}"
+            f" {kind_of(odd.name)} matrices is {median(kind):.0f}.",
+            weight=0.25 + 0.3 * min(strangeness(odd), 1.0),
+            matrix=odd.name,
         )
     ]
 
@@ -131,14 +130,16 @@ def _condition(matrices: Sequence[MatrixSpectrum]) -> Finding:
     size = f"{worst.condition_number:,.0f}" if math.isfinite(worst.condition_number) else "infinite"
     if not many:
         text = f"No condition number exceeds {_ILL_CONDITIONED:,.0f}; the largest is {size}, of {worst.name}."
-        return Finding("Well conditioned throughout", text, worst.name)
+        return Finding(heading="Well conditioned throughout", text=text, weight=0.2, matrix=worst.name)
     counts: dict[str, int] = {}
     for matrix in many:
         counts[kind_of(matrix.name)] = counts.get(kind_of(matrix.name), 0) + 1
-    listed = sorted(counts.items(), key=lambda item: -item[1])[:3]
+    kinds = [f"{count} {kind}" for kind, count in sorted(counts.items(), key=lambda item: -item[1])]
     return Finding(
-        "Badly conditioned",
-        f"{len(many)} of {len(matrices)} have a condition number above {_ILL_CONDITIONED:,.0f}"
-        f" ({', '.join(f'{count} {kind}' for kind, count in listed)}); the largest is {size}, of {worst.name}.",
-        worst.name,
+        heading="Badly conditioned",
+        text=f"{len(many)} of {len(matrices)} have a condition number above {_ILL_CONDITIONED:,.0f}"
+        f" ({listed(kinds, most=3)}); the largest is {size}, of {worst.name}. Half precision cannot resolve their"
+        " weakest directions beside the strongest.",
+        weight=0.4 + 0.2 * len(many) / len(matrices),
+        matrix=worst.name,
     )

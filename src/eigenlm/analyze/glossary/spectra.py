@@ -1,16 +1,8 @@
-"""The terms a report uses, each with what it means."""
+"""Words about singular values."""
 
-from typing import NamedTuple
+from eigenlm.analyze.glossary.term import Term
 
-
-class Term(NamedTuple):
-    """A column's label and its definition, for a reader who has not met it."""
-
-    label: str
-    definition: str
-
-
-TERMS = {
+SPECTRA = {
     "name": Term("Matrix", "The layer that holds the matrix; its position in the model reads from left to right."),
     "size": Term("Size", "Rows by columns: outputs by inputs. The smaller of the two is the full rank."),
     "storage": Term(
@@ -47,18 +39,16 @@ TERMS = {
         "Break-even",
         "The largest rank R at which two factors, R (rows + columns) parameters, are smaller than the matrix itself.",
     ),
-    "planned_rank": Term("Kept rank", "The rank the plan leaves to this matrix. Dense: it stays as it is."),
-    "planned_share": Term("Parameters kept", "Parameters after the plan, of those before."),
-    "planned_loss": Term("Forecast loss", "This matrix's part of the forecast loss increase, in nats per token."),
     "singular_value": Term("Singular value", "How strongly the matrix stretches its i-th direction, strongest first."),
     "energy": Term("Energy", "A part of ‖W‖F². The energy kept at rank R is the share in the R strongest directions."),
-    "nll": Term("Loss", "Mean negative log-likelihood of the text's tokens, in nats per token."),
-    "perplexity": Term(
-        "Perplexity",
-        "exp(loss): as unsure, on average, as a choice among this many equally likely tokens.",
+    "eigenvalue": Term(
+        "Eigenvalue λ", "The square of a singular value: an eigenvalue of WᵀW, and that direction's part of the energy."
     ),
-    "interval": Term(
-        "95% interval",
-        "Of 100 such intervals, from as many texts of the same kind, about 95 would hold the true value.",
+    "relative_error": Term(
+        "Relative error",
+        "‖W - W'‖ / ‖W‖ for the best W' of this rank: the root of the share of the energy that is lost.",
+    ),
+    "factor_params": Term(
+        "Numbers in two factors", "R (rows + columns): what the matrix takes as a product of two factors of rank R."
     ),
 }

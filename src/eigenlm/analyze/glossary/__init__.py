@@ -1,0 +1,20 @@
+"""The terms a report uses, each with what it means."""
+
+from eigenlm.analyze.glossary.effect import EFFECT
+from eigenlm.analyze.glossary.noise import NOISE
+from eigenlm.analyze.glossary.spectra import SPECTRA
+from eigenlm.analyze.glossary.tails import TAILS
+from eigenlm.analyze.glossary.term import Term
+from eigenlm.analyze.glossary.weightwatcher import WEIGHTWATCHER
+
+GLOSSARY: dict[str, dict[str, Term]] = {
+    "Singular values": SPECTRA,
+    "Noise": NOISE,
+    "Power laws": TAILS,
+    "WeightWatcher's columns": WEIGHTWATCHER,
+    "A plan and its effect": EFFECT,
+}
+
+TERMS: dict[str, Term] = {key: term for terms in GLOSSARY.values() for key, term in terms.items()}
+
+__all__ = ["GLOSSARY", "TERMS", "Term"]

@@ -1,0 +1,114 @@
+"""A plan, and what came of it, as a page shows them."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from rich.filesize import decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRank:
+    """What a plan does to one matrix.
+
+    Attributes:
+        name: the matrix, as in the analysis.
+        rank: that it keeps; None leaves it dense.
+        num_params: numbers it takes afterwards.
+        loss: its forecast part of the nll's increase, nats per token; None if unknown.
+    """
+
+    name: str
+    rank: int | None
+    num_params: int
+    loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One model, measured.
+
+    Attributes:
+        nll: nats per token on the text.
+        num_params: numbers in the model.
+        num_bytes: bytes it takes.
+        tokens_per_second: of generation; None if not measured.
+        answer: to the question; None if not asked.
+    """
+
+    nll: float
+    num_params: int
+    num_bytes: int
+    tokens_per_second: float | None = None
+    answer: str | None = None
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nll), per token."""
+        return math.exp(min(self.nll, 700.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeAfter:
+    """The same measurements of a model and of what a plan made of it.
+
+    Attributes:
+        text: what the loss was measured on.
+        before: the model.
+        after: the smaller one.
+        nll_increase: nats per token on the text.
+        forecast: the same increase as it was told beforehand; None if there was no forecast.
+        question: asked of both; None if none was.
+    """
+
+    text: str
+    before: Measured
+    after: Measured
+    nll_increase: Interval
+    forecast: Interval | None = None
+    question: str | None = None
+
+
+class Compared(NamedTuple):
+    """One line of the table of before and after."""
+
+    label: str
+    before: str
+    after: str
+    change: str
+
+
+def comparisons(effect: BeforeAfter) -> list[Compared]:
+    """What was measured on both models, line by line."""
+    before, after = effect.before, effect.after
+
+    def row(label: str, style: Callable[[Any], str], old: float | int, new: float | int) -> Compared:
+        return Compared(label, style(old), style(new), f"{new / old - 1:+.1%}")
+
+    rows = [
+        row("Perplexity", "{:,.2f}".format, before.perplexity, after.perplexity),
+        Compared("Loss, nats per token", f"{before.nll:.3f}", f"{after.nll:.3f}", f"{after.nll - before.nll:+.3f}"),
+        row("Parameters", "{:,}".format, before.num_params, after.num_params),
+        row("Bytes", decimal, before.num_bytes, after.num_bytes),
+    ]
+    if before.tokens_per_second and after.tokens_per_second:
+        rows.append(row("Tokens a second", "{:.1f}".format, before.tokens_per_second, after.tokens_per_second))
+    return rows
+
+
+def drawn_effect(effect: BeforeAfter) -> dict[str, Any]:
+    """The intervals that the page draws."""
+    return {
+        "measured": asdict(effect.nll_increase),
+        "forecast": None if effect.forecast is None else asdict(effect.forecast),
+    }

@@ -1,0 +1,118 @@
+"""One offline HTML page to read an analysis in, with a plan and its measured effect where they are known."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eigenlm.analyze.analysis import Analysis
+from eigenlm.analyze.figure import figure
+from eigenlm.analyze.findings import findings
+from eigenlm.analyze.glossary import GLOSSARY, TERMS
+from eigenlm.analyze.kinds import kind_of, layer_of
+from eigenlm.analyze.report.columns import table
+from eigenlm.analyze.report.curves import curves
+from eigenlm.analyze.report.effect import BeforeAfter, PlannedRank, comparisons, drawn_effect
+from eigenlm.analyze.report.sections import absent, sections
+from eigenlm.files import write_text
+from eigenlm.offline_page import fill, packed, part, policy
+
+_HERE = "eigenlm.analyze.report"
+_STYLES = ("page.css", "table.css", "charts.css", "print.css")
+_MOST_FINDINGS = 6
+_SCRIPTS = (
+    "state.js",
+    "terms.js",
+    "charts.js",
+    "map.js",
+    "table.js",
+    "matrix.js",
+    "rank.js",
+    "effect.js",
+    "activations.js",
+    "curvature.js",
+    "senses.js",
+    "start.js",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a page shows.
+
+    Attributes:
+        title: the model's name.
+        analysis: its matrices.
+        facts: a few words about it, label to value.
+        model: what `eigenlm.analyze` takes to return the same numbers.
+        plan: what happens to each matrix that a plan touches.
+        before_after: what came of it.
+    """
+
+    title: str
+    analysis: Analysis
+    facts: Mapping[str, str] = field(default_factory=dict)
+    model: str = "MODEL"
+    plan: tuple[PlannedRank, ...] = ()
+    before_after: BeforeAfter | None = None
+
+
+def write_report(report: Report, path: str | Path) -> None:
+    """Write the page, whole or not at all; it needs no network.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    write_text(path, render(report))
+
+
+def render(report: Report) -> str:
+    """The page as HTML."""
+    data, script = page_data(report), part(_HERE, *_SCRIPTS)
+    values = {
+        "report": report,
+        "totals": report.analysis.totals(),
+        "findings": findings(report.analysis),
+        "comparisons": [] if report.before_after is None else comparisons(report.before_after),
+        "activations": getattr(report.analysis, "activations", None),
+        "curvature": getattr(report.analysis, "curvature", None),
+        "senses": getattr(report.analysis, "senses", None),
+        "most_findings": _MOST_FINDINGS,
+        "sections": sections(report),
+        "absent": absent(report.analysis),
+        "has_noise": any(column["group"] == "Noise" for column in data["columns"]),
+        "terms": TERMS,
+        "glossary": GLOSSARY,
+        "first": json.dumps(data["start"] or ""),
+        "model_literal": json.dumps(report.model),
+        "curves": packed(json.dumps(curves(report.analysis), allow_nan=False, separators=(",", ":"))),
+        "style": part(_HERE, *_STYLES),
+        "script": script,
+        "policy": policy(script),
+    }
+    filters = {"figure": figure, "percent": "{:.1%}".format}
+    return fill(_HERE, "page.html", data, values, filters)
+
+
+def page_data(report: Report) -> dict[str, Any]:
+    """What the page's script reads at once: plain JSON values."""
+    analysis = report.analysis
+    columns, cells = table(analysis, report.plan)
+    planned = {row.name: asdict(row) for row in report.plan}
+    names = [matrix.name for matrix in analysis.matrices]
+    shown = [finding.matrix for finding in findings(analysis) if finding.matrix]
+    return {
+        "start": next(iter([*shown, *names]), None),
+        "terms": {key: term._asdict() for key, term in TERMS.items()},
+        "columns": [
+            {"key": column.key, "group": column.group, "style": column.style, "map": column.map} for column in columns
+        ],
+        "matrices": [
+            {"name": matrix.name, "kind": kind_of(matrix.name), "layer": layer_of(matrix.name)}
+            | {"rows": matrix.rows, "columns": matrix.columns, "plan": planned.get(matrix.name), "cells": row}
+            | {"reason": matrix.tail and matrix.tail.reason}
+            for matrix, row in zip(analysis.matrices, cells)
+        ],
+        "effect": None if report.before_after is None else drawn_effect(report.before_after),
+    }

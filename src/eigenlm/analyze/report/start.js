@@ -1,0 +1,69 @@
+// ---- together ------------------------------------------------------------------------------------------------------
+
+function draw() {
+  const state = readState();
+  const matrix = matrices.get(state.matrix);
+  drawMap(state);
+  drawTable(state);
+  if (!matrix) return;
+  drawWords(matrix);
+  if (!curves) return;
+  drawRank(matrix);
+  if (!window.Plotly) return;
+  drawMatrix(matrix);
+  drawPlan(matrix);
+}
+
+// Select a matrix and go where it is drawn.
+function show(name) {
+  setState({ matrix: name });
+  goTo("matrix");
+}
+
+function goTo(section) {
+  byId(section)?.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  byId(section)?.querySelector("h2")?.focus({ preventScroll: true });
+}
+
+// Sections below the selected matrix are drawn one after the other, so that the first chart does not wait for them.
+async function drawSections() {
+  for (const drawOne of [drawEffect, drawActivations, drawCurvature, drawSenses]) {
+    await new Promise((done) => setTimeout(done));
+    drawOne();
+  }
+}
+
+function listen() {
+  explainWords();
+  listenToTable();
+  listenToMatrix();
+  listenToRank();
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-section]");
+    if (!link) return;
+    event.preventDefault();
+    if (link.dataset.matrix) setState({ matrix: link.dataset.matrix });
+    goTo(link.dataset.section);
+  });
+  window.addEventListener("hashchange", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (draw(), window.Plotly && drawSections()));
+}
+
+async function start() {
+  document.documentElement.classList.add("ready");
+  buildMap();
+  listen();
+  draw();
+  try {
+    curves = JSON.parse(await unpacked("curves"));
+    document.head.append(element("script", { textContent: await unpacked("plotly") }));
+    draw();
+    await drawSections();
+    document.documentElement.classList.add("drawn");
+  } catch (error) {
+    console.error(error);
+    byId("no-charts").hidden = false;
+  }
+}
+
+start();
