@@ -1,0 +1,159 @@
+"""Other laws for the same tail, and whether the data prefer them to the power law.
+
+With y = ln(x / xmin) >= 0 of mean m and u = y / m, the lognormal and the truncated power law above xmin are one
+family, p(u) = exp(-s u - b g(u)) / Z(s, b), b >= 0, which b = 0 makes the power law:
+
+    lognormal               g(u) = u^2
+    truncated power law     g(u) = 2 (e^(m u) - 1 - m u) / m^2      from x^-alpha e^(-x / cutoff)
+
+An exponential family has one maximum of likelihood, which Newton's steps find. Scaled by m, the numbers stay of order
+one for any exponent, and Z is an integral of a smooth function that one quadrature takes.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.special import erfc
+
+Bend = Callable[[Float64[np.ndarray, " k"]], Float64[np.ndarray, " k"]]
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(160)
+_FAR = np.geomspace(1e-3, 1e4, 81)
+_REACH = 40.0  # e^-40 is below the rounding of float64
+_LARGEST_LOG = 300.0  # e^300 can still be squared
+_FIRST_BEND, _STRAIGHT = 0.05, 1e-18
+_MOST_STEPS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The power law against another law for the same tail, both at their largest likelihood.
+
+    Attributes:
+        log_ratio: ln of the power law's likelihood over the other's; negative when the other law fits better.
+        vuong: log_ratio over its standard deviation, sqrt(k) std of the terms; None where both laws agree everywhere.
+        vuong_p: the chance of a |vuong| this large if both laws were equally far from the truth; 1 when they agree.
+        p: the chance of a log_ratio this far from 0 if the simpler law held. The lognormal and the truncated power law
+            have the power law as a limit, so they never fit worse: theirs is the chi-square p of 2 |log_ratio|,
+            halved because the limit is an end of the range. For the exponential, vuong_p.
+    """
+
+    log_ratio: float
+    vuong: float | None
+    vuong_p: float
+    p: float
+
+
+def against_lognormal(y: Float64[np.ndarray, " k"]) -> Comparison:
+    """Compare with ln x normal, cut at xmin.
+
+    Args:
+        y: ln(x / xmin) of the values of the tail.
+    """
+    return _against_bent(y / y.mean(), np.square)
+
+
+def against_truncated_power_law(y: Float64[np.ndarray, " k"]) -> Comparison:
+    """Compare with x^-alpha e^(-x / cutoff), cut at xmin; any alpha, so that alpha = 0 is the exponential.
+
+    Args:
+        y: ln(x / xmin) of the values of the tail.
+    """
+    m = y.mean()
+    return _against_bent(y / m, lambda u: 2 * _exp_beyond_tangent(m * u) / m**2)
+
+
+def against_exponential(y: Float64[np.ndarray, " k"]) -> Comparison:
+    """Compare with e^(-(x - xmin) / scale) / scale, scale = mean of x - xmin.
+
+    Args:
+        y: ln(x / xmin) of the values of the tail.
+    """
+    m, excess = y.mean(), np.expm1(y)
+    # In x / xmin: ln of the power law's density is -ln m - (1 + 1/m) y.
+    terms = (-math.log(m) - (1 + 1 / m) * y) - (-math.log(excess.mean()) - excess / excess.mean())
+    ratio, vuong, vuong_p = _vuong(terms)
+    return Comparison(log_ratio=ratio, vuong=vuong, vuong_p=vuong_p, p=vuong_p)
+
+
+def _against_bent(u: Float64[np.ndarray, " k"], bend: Bend) -> Comparison:
+    ratio, vuong, vuong_p = _vuong(-u - _log_density(u, bend))
+    # P(chi-square of one degree > 2 |ratio|) = erfc(sqrt(|ratio|)), and half of it as b >= 0.
+    p = float(erfc(math.sqrt(-ratio))) / 2 if ratio < 0 else 1.0
+    return Comparison(log_ratio=ratio, vuong=vuong, vuong_p=vuong_p, p=p)
+
+
+def _vuong(terms: Float64[np.ndarray, " k"]) -> tuple[float, float | None, float]:
+    """The sum of the terms, that over its standard deviation, and the two-sided p (arXiv:0706.1062, appendix C)."""
+    ratio, deviation = float(terms.sum()), float(terms.std()) * math.sqrt(len(terms))
+    if deviation == 0:
+        return 0.0, None, 1.0
+    return ratio, ratio / deviation, float(erfc(abs(ratio / deviation) / math.sqrt(2)))
+
+
+def _log_density(u: Float64[np.ndarray, " k"], bend: Bend) -> Float64[np.ndarray, " k"]:
+    """ln p(u) at the largest likelihood over s and b >= 0.
+
+    Newton's step for (s, b) is covariance^-1 (expected - observed means of u and g). It is taken in (s, ln b), halved
+    until the likelihood grows. Where the likelihood only falls with b, the power law itself is the best of the family.
+    """
+    observed = np.array([1.0, bend(u).mean()])
+    law = _Bent(1.0, _FIRST_BEND, bend)
+    for _ in range(_MOST_STEPS):
+        scale = np.array([1.0, law.b])
+        slope = (law.means - observed) * scale
+        step = np.linalg.solve(law.covariance * np.outer(scale, scale), slope)
+        step *= min(1.0, 2 / np.abs(step).max())
+        if slope @ step < 1e-13 or law.b < _STRAIGHT:
+            break
+        trial = law.moved(step)
+        while trial.mean_log_density(observed) < law.mean_log_density(observed) and np.abs(step).max() > 1e-9:
+            step /= 2
+            trial = law.moved(step)
+        law = trial
+    straight = -1.0  # the mean of -u, the power law's
+    return law.log_density(u) if law.mean_log_density(observed) > straight else -u
+
+
+class _Bent:
+    """exp(-s u - b g(u)) / Z: ln Z, and the means and covariance of (u, g(u)), by quadrature."""
+
+    def __init__(self, s: float, b: float, bend: Bend) -> None:
+        self.s, self.b, self.bend = s, b, bend
+        end = _end(s, b, bend)
+        u = (_NODES + 1) * (end / 2)
+        statistics = np.stack([u, bend(u)])
+        exponent = -s * statistics[0] - b * statistics[1]
+        top = exponent.max()
+        mass = _WEIGHTS * np.exp(exponent - top)
+        total = mass.sum()
+        self.log_z = float(top + np.log(total * end / 2))
+        self.means = (statistics * mass).sum(axis=1) / total
+        centred = statistics - self.means[:, None]
+        self.covariance = (centred[:, None] * centred * mass).sum(axis=2) / total
+
+    def log_density(self, u: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+        return -self.s * u - self.b * self.bend(u) - self.log_z
+
+    def mean_log_density(self, observed: Float64[np.ndarray, "2"]) -> float:
+        return float(-self.s * observed[0] - self.b * observed[1] - self.log_z)
+
+    def moved(self, step: Float64[np.ndarray, "2"]) -> "_Bent":
+        return _Bent(self.s + float(step[0]), self.b * math.exp(step[1]), self.bend)
+
+
+def _end(s: float, b: float, bend: Bend) -> float:
+    """Where the density has fallen to e^-_REACH of its peak; s u + b g(u) is convex, so it does not rise again."""
+    exponent = s * _FAR + b * bend(_FAR)
+    lowest = int(exponent.argmin())
+    beyond = exponent[lowest:] - min(exponent[lowest], 0.0) > _REACH
+    return float(_FAR[lowest + int(beyond.argmax())])
+
+
+def _exp_beyond_tangent(y: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+    """e^y - 1 - y, by its series where the difference would cancel."""
+    series = y**2 / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5)))
+    return np.where(y < 1e-2, series, np.expm1(np.minimum(y, _LARGEST_LOG)) - y)
