@@ -82,7 +82,7 @@ def noise(W: Float[Tensor, "m n"], S: Float64[Tensor, " r"], *, seed: int = 0) -
 
 
 def shuffled_singular_values(W: Float[Tensor, "m n"], *, seed: int) -> Float64[Tensor, " r"]:
-    """The singular values of W with its entries in random order, descending, each within about 1e-6 sigma_1.
+    """The singular values of W with its entries in random order, descending; their squares to about 1e-6 sigma_1^2.
 
     The order is `torch.randperm` of m n numbers; the shuffled matrix is never held, only its Gram matrix, block by
     block. That is float32 as long as no spike would bury the other eigenvalues in its rounding, and float64 then.
