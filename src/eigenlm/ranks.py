@@ -172,3 +172,8 @@ def _attempt(store: Store, rank: int, size: int) -> str:
             raise TimeoutError(f"ranks {sorted(missing)} did not come within {_TO_MEET}")
         time.sleep(0.01)
     return word
+
+
+def is_first_rank() -> bool:
+    """Whether this process speaks for all that torchrun started, joined or not."""
+    return os.environ.get("RANK", "0") == "0"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from eigenlm.analyze import spectra
+from eigenlm.analyze import decompose
 from eigenlm.analyze.weights import weights_of
 from eigenlm.model import InterpolativeLinear, LowRankLinear
 
@@ -20,5 +20,5 @@ def test_factors_are_multiplied_out(kind):
         assert [weights.shape(name) for name in weights] == [(5, 5), (5,), (7, 5), (7,)]
         torch.testing.assert_close(weights["1.weight"], layer.dense())
         assert weights.storage("1.weight") == "rank 2"
-    (_, thin) = spectra(module).matrices
+    (_, thin) = decompose(module).matrices
     assert (thin.name, thin.rows, thin.columns, thin.numerical_rank) == ("1", 7, 5, 2)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,6 +10,10 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from eigenlm import linalg
+from eigenlm.analyze.noise import Noise, noise
+from eigenlm.analyze.tail import Tail, tail
+from eigenlm.analyze.weightwatcher import WeightWatcherFit, weightwatcher
+from eigenlm.config import from_dict, to_dict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,9 @@ class MatrixSpectrum:
         break_even_rank: the largest R at which two factors, R (m + n) numbers, take fewer than m n.
         energy_kept: share of ||W||_F^2 kept at an eighth, a quarter, a half of the full rank, and at `break_even_rank`.
         singular_values: all of them, descending.
+        noise: how much of them noise explains; this and the following are None where they were not asked for.
+        weightwatcher: WeightWatcher's figures by its own rules.
+        tail: the power law of the largest, and what speaks for and against it.
     """
 
     name: str
@@ -49,21 +56,28 @@ class MatrixSpectrum:
     break_even_rank: int
     energy_kept: Mapping[int, float]
     singular_values: Float64[Tensor, " r"] = field(repr=False, compare=False)
+    noise: Noise | None = None
+    weightwatcher: WeightWatcherFit | None = None
+    tail: Tail | None = None
 
     def to_dict(self, *, singular_values: bool = True) -> dict[str, Any]:
         """Plain JSON values; an infinite condition number becomes None."""
-        values = {key: value for key, value in vars(self).items() if key != "singular_values"}
+        values = to_dict(self)
+        S = values.pop("singular_values")
         values["condition_number"] = self.condition_number if math.isfinite(self.condition_number) else None
         values["energy_kept"] = {str(rank): kept for rank, kept in self.energy_kept.items()}
-        return values | ({"singular_values": self.singular_values.tolist()} if singular_values else {})
+        return values | ({"singular_values": S.tolist()} if singular_values else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "MatrixSpectrum":
         """The row that `to_dict` told, to the bit."""
-        S = torch.tensor(values["singular_values"], dtype=torch.float64)
-        condition = math.inf if values["condition_number"] is None else values["condition_number"]
-        kept = {int(rank): share for rank, share in values["energy_kept"].items()}
-        return cls(**{**values, "singular_values": S, "condition_number": condition, "energy_kept": kept})
+        told = dict(values)
+        told["singular_values"] = torch.tensor(values["singular_values"], dtype=torch.float64)
+        told["condition_number"] = math.inf if values["condition_number"] is None else values["condition_number"]
+        told["energy_kept"] = {int(rank): share for rank, share in values["energy_kept"].items()}
+        for section, kind in (("noise", Noise), ("weightwatcher", WeightWatcherFit), ("tail", Tail)):
+            told[section] = None if values[section] is None else from_dict(kind, values[section])
+        return cls(**told)
 
 
 def spectrum_of(W: Tensor, name: str = "W", storage: str | None = None) -> MatrixSpectrum:
@@ -93,3 +107,14 @@ def spectrum_of(W: Tensor, name: str = "W", storage: str | None = None) -> Matri
         energy_kept={rank: float(linalg.energy_kept(S, rank)) for rank in marks},
         singular_values=S,
     )
+
+
+def examine(W: Tensor, name: str = "W", storage: str | None = None) -> MatrixSpectrum:
+    """All that one matrix (m, n) tells by itself: its spectrum, and what noise and power laws have to do with it.
+
+    Raises:
+        DataError: NaN or infinite numbers.
+    """
+    row = spectrum_of(W, name, storage)
+    S = row.singular_values
+    return replace(row, noise=noise(W, S), weightwatcher=weightwatcher(S, *W.shape), tail=tail(S))

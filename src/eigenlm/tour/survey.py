@@ -5,7 +5,7 @@ from statistics import median
 
 from rich.markup import escape
 
-from eigenlm.analyze import Analysis, MatrixSpectrum, spectra
+from eigenlm.analyze import Analysis, MatrixSpectrum, decompose
 from eigenlm.analyze.findings import findings
 from eigenlm.analyze.kinds import kind_of
 from eigenlm.tour.story import Story
@@ -18,7 +18,7 @@ def survey(story: Story, model: str) -> Analysis:
         "A matrix stretches some directions more than others; the singular values say how much. If a few of them held"
         " nearly all of the energy (the sum of their squares), the matrix could be told in far fewer numbers.",
     )
-    analysis = spectra(model)
+    analysis = decompose(model)
     kinds: dict[str, list[MatrixSpectrum]] = {}
     for matrix in analysis.matrices:
         kinds.setdefault(kind_of(matrix.name), []).append(matrix)
