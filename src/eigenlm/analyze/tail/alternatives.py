@@ -6,16 +6,18 @@ family, p(u) = exp(-s u - b g(u)) / Z(s, b), b >= 0, which b = 0 makes the power
     lognormal               g(u) = u^2
     truncated power law     g(u) = 2 (e^(m u) - 1 - m u) / m^2      from x^-alpha e^(-x / cutoff)
 
-An exponential family has one maximum of likelihood, which Newton's steps find. Scaled by m, the numbers stay of order
-one for any exponent, and Z is an integral of a smooth function that one quadrature takes.
+An exponential family has one maximum of likelihood, where its means are those of the data. Scaled by m, the numbers
+stay of order one for any exponent, and Z is an integral of a smooth function that one quadrature takes.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
+from scipy.optimize import brentq
 from scipy.special import erfc
 
 Bend = Callable[[Float64[np.ndarray, " k"]], Float64[np.ndarray, " k"]]
@@ -24,7 +26,9 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(160)
 _FAR = np.geomspace(1e-3, 1e4, 81)
 _REACH = 40.0  # e^-40 is below the rounding of float64
 _LARGEST_LOG = 300.0  # e^300 can still be squared
-_FIRST_BEND, _STRAIGHT = 0.05, 1e-18
+# A b as good as none, and a b g(1) from which larger ones are tried: up to the narrowest peak that the nodes resolve,
+# of a standard deviation of m/45. A tail that wants a narrower one is rejected at this one already, by far.
+_STRAIGHT, _SLIGHT, _NARROWEST = 1e-18, 1e-2, 1 / 45**2
 _MOST_STEPS = 100
 
 
@@ -97,52 +101,61 @@ def _vuong(terms: Float64[np.ndarray, " k"]) -> tuple[float, float | None, float
 def _log_density(u: Float64[np.ndarray, " k"], bend: Bend) -> Float64[np.ndarray, " k"]:
     """ln p(u) at the largest likelihood over s and b >= 0.
 
-    Newton's step for (s, b) is covariance^-1 (expected - observed means of u and g). It is taken in (s, ln b), halved
-    until the likelihood grows. Where the likelihood only falls with b, the power law itself is the best of the family.
+    There the law's means of u and g(u) are those of the data. For each b one s gives the mean of u, 1; then the mean of
+    g falls as b grows (the likelihood is concave), and a bracket closes on the b that gives it.
     """
-    observed = np.array([1.0, bend(u).mean()])
-    law = _Bent(1.0, _FIRST_BEND, bend)
+    observed = float(bend(u).mean())
+
+    def excess(log_b: float) -> float:
+        return _of_mean_one(math.exp(log_b), bend).mean_bend - observed
+
+    if excess(math.log(_STRAIGHT)) <= 0:  # the data bend the other way: of this family, the power law fits best
+        return -u
+    law = _of_mean_one(_SLIGHT / float(bend(np.ones(1))[0]), bend)
+    while law.mean_bend > observed and law.variance > _NARROWEST:
+        law = _of_mean_one(8 * law.b, bend)
+    if law.mean_bend < observed:
+        log_b = brentq(excess, math.log(_STRAIGHT), math.log(law.b), xtol=1e-7)
+        law = _of_mean_one(math.exp(log_b), bend)
+    return -law.s * u - law.b * bend(u) - law.log_z
+
+
+class _Bent(NamedTuple):
+    """exp(-s u - b g(u)) / Z, with its moments."""
+
+    s: float
+    b: float
+    log_z: float
+    mean: float
+    variance: float
+    mean_bend: float
+
+
+def _of_mean_one(b: float, bend: Bend) -> _Bent:
+    """The law with this b whose mean is 1, by Newton's method on 1 / mean, which is s itself where b = 0."""
+    law = _bent(1.0, b, bend)
     for _ in range(_MOST_STEPS):
-        scale = np.array([1.0, law.b])
-        slope = (law.means - observed) * scale
-        step = np.linalg.solve(law.covariance * np.outer(scale, scale), slope)
-        step *= min(1.0, 2 / np.abs(step).max())
-        if slope @ step < 1e-13 or law.b < _STRAIGHT:
+        if abs(law.mean - 1) < 1e-11:
             break
-        trial = law.moved(step)
-        while trial.mean_log_density(observed) < law.mean_log_density(observed) and np.abs(step).max() > 1e-9:
-            step /= 2
-            trial = law.moved(step)
-        law = trial
-    straight = -1.0  # the mean of -u, the power law's
-    return law.log_density(u) if law.mean_log_density(observed) > straight else -u
+        step = law.mean * (law.mean - 1) / law.variance
+        largest = 2 * (1 + abs(law.s))  # a longer one may end where the law is a spike between two nodes
+        law = _bent(law.s + max(-largest, min(step, largest)), b, bend)
+    return law
 
 
-class _Bent:
-    """exp(-s u - b g(u)) / Z: ln Z, and the means and covariance of (u, g(u)), by quadrature."""
-
-    def __init__(self, s: float, b: float, bend: Bend) -> None:
-        self.s, self.b, self.bend = s, b, bend
-        end = _end(s, b, bend)
-        u = (_NODES + 1) * (end / 2)
-        statistics = np.stack([u, bend(u)])
-        exponent = -s * statistics[0] - b * statistics[1]
-        top = exponent.max()
-        mass = _WEIGHTS * np.exp(exponent - top)
-        total = mass.sum()
-        self.log_z = float(top + np.log(total * end / 2))
-        self.means = (statistics * mass).sum(axis=1) / total
-        centred = statistics - self.means[:, None]
-        self.covariance = (centred[:, None] * centred * mass).sum(axis=2) / total
-
-    def log_density(self, u: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
-        return -self.s * u - self.b * self.bend(u) - self.log_z
-
-    def mean_log_density(self, observed: Float64[np.ndarray, "2"]) -> float:
-        return float(-self.s * observed[0] - self.b * observed[1] - self.log_z)
-
-    def moved(self, step: Float64[np.ndarray, "2"]) -> "_Bent":
-        return _Bent(self.s + float(step[0]), self.b * math.exp(step[1]), self.bend)
+def _bent(s: float, b: float, bend: Bend) -> _Bent:
+    """Z and the moments by Gauss and Legendre's quadrature, from 0 to where nothing is left."""
+    end = _end(s, b, bend)
+    u = (_NODES + 1) * (end / 2)
+    g = bend(u)
+    exponent = -s * u - b * g
+    top = exponent.max()
+    mass = _WEIGHTS * np.exp(exponent - top)
+    total = mass.sum()
+    mass /= total
+    mean = float((mass * u).sum())
+    variance = float((mass * (u - mean) ** 2).sum())
+    return _Bent(s, b, float(top + np.log(total * end / 2)), mean, variance, float((mass * g).sum()))
 
 
 def _end(s: float, b: float, bend: Bend) -> float:
