@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from eigenlm.curvature import AnyLoss, CrossEntropy, GaussNewton, Objective, SquaredError, batches, next_token
-from tests.curvature.dense import columns, dense_gauss_newton, dense_hessian, tiny_transformer
+from tests.curvature.exact import columns, dense_gauss_newton, dense_hessian, tiny_transformer
 
 
 def nll(z, y):

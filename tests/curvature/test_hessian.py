@@ -5,7 +5,7 @@ from torch import nn
 
 from eigenlm.curvature import AnyLoss, CrossEntropy, Objective, batches, hessian, next_token, parameters_of
 from eigenlm.errors import ConfigError, DataError, ShapeError
-from tests.curvature.dense import columns, dense_hessian, tiny_transformer
+from tests.curvature.exact import columns, dense_hessian, tiny_transformer
 
 
 def nll(z, y):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.basis import Basis
+from eigenlm.linalg.inner_product import inner_product, length
 from eigenlm.linalg.symmetric_operator import Factor, InnerOperator, SymmetricOperator
 
 End = Literal["largest", "smallest", "both", "magnitude"]
@@ -126,7 +127,7 @@ class _Lanczos:
                 if seen is not None and bool(((values - seen).abs() <= self._allowed(seen)).all()):
                     return
                 self._keep(self._pairs)
-                direction, unseen, seen = self._direction(None), self._size - self._pairs, values
+                direction, unseen, seen = self._direction(None), min(self._size - self._pairs, _EXTRA), values
             elif len(self._Q) == self._size:
                 self._keep(self._pairs + (self._size - self._pairs) // 2)
 
@@ -149,7 +150,7 @@ class _Lanczos:
         self.products += 1
         column = self._Q.orthogonalise_(w).cpu()
         self._T[:k, k - 1] = self._T[k - 1, :k] = column
-        beta = float(torch.linalg.vector_norm(w))
+        beta = length(w)
         theta, S = torch.linalg.eigh(self._T[:k, :k])
         order = _order(theta, self._which)
         self._theta, self._S, self._estimates = theta[order], S[:, order], beta * S[-1, order].abs()
@@ -166,10 +167,10 @@ class _Lanczos:
         else:
             w = start.to(self._A.dtype, copy=True)
         self._Q.orthogonalise_(w)
-        length = float(torch.linalg.vector_norm(w))
-        if not 0 < length < math.inf:
-            raise ConfigError(explain("eigenpairs", expected="a start that is finite and not zero", got=length))
-        return w.div_(length)
+        norm = length(w)
+        if not 0 < norm < math.inf:
+            raise ConfigError(explain("eigenpairs", expected="a start that is finite and not zero", got=norm))
+        return w.div_(norm)
 
     def _keep(self, count: int) -> None:
         """Go on with the best Ritz vectors as the basis."""
@@ -203,7 +204,7 @@ class _Columns(Sequence):
         if not 0 <= i < len(self):
             raise IndexError(i)
         q = self._Q[i]
-        return q.div_(torch.linalg.vector_norm(q))
+        return q.div_(length(q))
 
 
 class _Lifted(Sequence):
@@ -217,7 +218,7 @@ class _Lifted(Sequence):
 
     def __getitem__(self, i: int) -> Tensor:  # type: ignore[override]
         x = self._factor.product(self._inner[i])
-        return x.div_(torch.linalg.vector_norm(x))
+        return x.div_(length(x))
 
 
 class _Chosen(Sequence):
@@ -239,8 +240,8 @@ def _certified(A: SymmetricOperator, vectors: Sequence, products: int, which: En
     for i in range(len(vectors)):
         x = vectors[i]
         Ax = A @ x
-        values[i] = float(Ax @ x)
-        residuals[i] = float(torch.linalg.vector_norm(Ax.sub_(x, alpha=float(values[i]))))
+        values[i] = inner_product(Ax, x)
+        residuals[i] = length(Ax.sub_(x, alpha=float(values[i])))
     order = values.argsort(descending=True) if which == "both" else _order(values, which)
     return Eigenpairs(
         values=values[order],
