@@ -35,7 +35,7 @@ def measured(model: str, sentences: dict[str, Any]) -> dict[str, Any]:
     start = time.perf_counter()
     senses = word_senses(lm, BANK.word, sentences)
     seconds = time.perf_counter() - start
-    Console(width=120).print(table(model, senses))
+    Console(width=130).print(table(model, senses))
     return {"seconds": seconds} | asdict(senses)
 
 

@@ -44,7 +44,8 @@ class Separation:
         separation: within - between.
         silhouette: the mean of (b - a) / max(a, b), from -1 to 1; a is a vector's mean distance, 1 - cosine, from the
             others of its sense, b from those of the nearest other sense.
-        accuracy: share of sentences whose vector is nearest, by cosine, to the mean of the others of its own sense.
+        accuracy: share of sentences whose vector is nearest, by cosine, to the mean of the others of its own sense;
+            one that is as near to k means counts 1 / k.
         z: separation, in standard deviations above its mean over relabelled sentences; 0 if all vectors are equal.
         p: share of relabellings that separate at least as well.
         p_adjusted: the same, where each relabelling counts with the layer in which it does best: it holds for every
@@ -147,7 +148,7 @@ def silhouettes(cosines: Float64[Tensor, "C C"], weights: Float64[Tensor, "P k C
 
 
 def accuracy(cosines: Float64[Tensor, "C C"], labels: Int[Tensor, " C"]) -> float:
-    """Nearest centroid, leave one out: the centroid of a sentence's own sense is made without it; ties count as misses.
+    """Nearest centroid, leave one out: the centroid of a sentence's own sense is made without it; a tie is a guess.
 
     With unit vectors u, cos(u_i, sum of u_j) = sum of c_ij / sqrt(sum of c_jk): the cosines suffice.
     """
@@ -158,9 +159,8 @@ def accuracy(cosines: Float64[Tensor, "C C"], labels: Int[Tensor, " C"]) -> floa
     toward_others = torch.where(member > 0, toward - itself, toward)
     norms_others = torch.where(member > 0, norms - 2 * toward + itself, norms)
     likeness = toward_others / norms_others.clamp_min(_EQUAL**2).sqrt()
-    own = likeness.gather(0, labels[None])[0]
-    other = torch.where(member > 0, -torch.inf, likeness).amax(0)
-    return float((own > other + _EQUAL).double().mean())
+    nearest = (likeness >= likeness.amax(0) - _EQUAL).double()
+    return float((nearest * member / nearest.sum(0)).sum(0).mean())
 
 
 def _gap(C: Tensor, weights: Tensor) -> Tensor:
