@@ -90,7 +90,7 @@ def tail(S: Float[Tensor, " r"], *, copies: int = _COPIES) -> Tail:
     _check(S, copies)
     S = S.detach().double().cpu()
     logs = 2 * torch.log(S[: int(numerical_rank(S))]).numpy()
-    distinct = 1 + int(np.count_nonzero(-np.diff(logs) > _SAME))
+    distinct = min(1, len(logs)) + int(np.count_nonzero(-np.diff(logs) > _SAME))
     if min(len(logs), distinct) < _FEWEST:
         return _too_few(len(logs), distinct)
     found = fit(logs[None])
@@ -140,7 +140,8 @@ def _evidence(y: Float64[np.ndarray, " k"], goodness_p: float) -> Evidence:
 
 
 def _too_few(num_values: int, distinct: int) -> Tail:
-    what = "eigenvalues" if distinct >= num_values else "distinct eigenvalues"
+    there = min(num_values, distinct)
+    kind = "eigenvalues" if distinct == num_values else "distinct eigenvalues"
     return Tail(
         num_values=num_values,
         num_tail=0,
@@ -156,5 +157,5 @@ def _too_few(num_values: int, distinct: int) -> Tail:
         truncated_power_law=None,
         exponential=None,
         verdict=TOO_FEW,
-        reason=f"a tail needs {_FEWEST} {what} above rounding, and there are {min(num_values, distinct)}",
+        reason=f"a tail needs {_FEWEST} {kind} above rounding, and there {'is' if there == 1 else 'are'} {there}",
     )
