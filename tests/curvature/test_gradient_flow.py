@@ -91,12 +91,16 @@ def test_deep_stacks_overflow_without_norms_and_say_so():
 
 
 def test_explanation_follows_the_numbers():
-    told = {"normed": True, "log_gain": 0.2, "log_growth": 0.1, "log_growth_without_norms": 9.0}
-    assert "exploding" in explanation(4, **told, log_gain_without_norms=8.0)
-    assert "vanishing" in explanation(4, **told, log_gain_without_norms=-8.0)
-    assert "hardly matter" in explanation(4, **told, log_gain_without_norms=0.3)
+    gains = {"a": 0.3, "b": -0.1}
+    told = {"normed": True, "log_growth": 0.1, "log_growth_without_norms": 9.0}
+    assert "exploding" in explanation(gains, **told, log_gain_without_norms=8.0)
+    assert "vanishing" in explanation(gains, **told, log_gain_without_norms=-8.0)
+    text = explanation(gains, **told, log_gain_without_norms=0.3)
+    assert "hardly matter" in text
+    assert "multiplied by 1.22, most of all in a (by 1.35)" in text  # e^0.2 and e^0.3
     told["normed"] = False
-    assert explanation(4, **told, log_gain_without_norms=None).endswith("the model has no norms.")
+    assert explanation(gains, **told, log_gain_without_norms=None).endswith("the model has no norms.")
+    assert "not finite" in explanation({}, **told, log_gain_without_norms=None)
 
 
 def test_dropout_is_off_meanwhile_and_modules_without_layers_are_refused():

@@ -7,7 +7,7 @@ norms out.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -118,8 +118,8 @@ def gradient_flow(
         bare_lengths = gradient_norms(module, loss, norms=False) if loss is not None and normed else None
         whole = whole_map(module, windows)
         whole_gain, whole_bare = measured.gain(whole), measured.without_norms(whole, module)
+    known = {name: gain.log_gain for name, gain in gains.items() if gain is not None}
     sums = {
-        "log_gain": _sum(list(gains.values())),
         "log_gain_without_norms": _sum(list(bare.values())),
         "log_growth": _growth(lengths),
         "log_growth_without_norms": _growth(bare_lengths),
@@ -138,7 +138,8 @@ def gradient_flow(
         layers=tuple(layers),
         whole=whole_gain,
         whole_without_norms=whole_bare,
-        explanation=explanation(len(maps), normed=normed, **sums),
+        log_gain=_sum(list(gains.values())),
+        explanation=explanation(known if len(known) == len(maps) else {}, normed=normed, **sums),
         **sums,
     )
 
@@ -177,26 +178,34 @@ def gradient_norms(
 
 
 def explanation(
-    num_layers: int,
+    log_gains: Mapping[str, float],
     *,
     normed: bool,
-    log_gain: float | None,
     log_gain_without_norms: float | None,
     log_growth: float | None,
     log_growth_without_norms: float | None,
 ) -> str:
-    """The sums over layers in words, and what the norms have to do with them."""
-    if log_gain is None:
+    """The gains in words, and what the norms have to do with them.
+
+    Args:
+        log_gains: of the layers as they are; none of them if one was not finite.
+        normed: whether there are norms.
+        log_gain_without_norms: sum over the layers.
+        log_growth: of the gradient.
+        log_growth_without_norms: of the gradient in a model without norms.
+    """
+    if not log_gains:
         return "The layers' gains are not finite on this text."
-    text = f"Over {num_layers} layers a small change in a random direction is multiplied by {_factor(log_gain)}"
-    text += f" ({_factor(log_gain / num_layers)} a layer)"
+    log_gain, most = math.fsum(log_gains.values()), max(log_gains, key=lambda name: abs(log_gains[name]))
+    text = f"Over {len(log_gains)} layers a small change in a random direction is multiplied by {_factor(log_gain)}"
+    text += f", most of all in {most} (by {_factor(log_gains[most])})"
     if log_growth is not None:
         text += f", and the loss's gradient by {_factor(log_growth)} on its way back from the last layer to the first"
     if not normed:
         return text + "; the model has no norms."
     if log_gain_without_norms is None:
         return text + "; without the norms in them the layers' gains are not finite or not defined."
-    text += "; the same layers at the same streams without their norms would multiply it by"
+    text += "; the same layers at the same streams would multiply the change, without their norms, by"
     text += f" {_factor(log_gain_without_norms)}"
     difference = log_gain_without_norms - log_gain
     if abs(difference) < _ALIKE:
