@@ -205,13 +205,13 @@ def low_rank(i: int) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("change", "heading", "sentence"),
     [
-        (lambda i: 0, "The same model", "All 6 matrices that both have are identical"),
-        (low_rank, "The change is low-rank", "its rank is 2 throughout"),
+        (lambda i: 0, "The same model", "All 6 matrices that could be compared are identical"),
+        (low_rank, "The change is low-rank", "in every matrix the rank of the change is 2"),
         (lambda i: 0.1 * random(40, 40, seed=50 + i), "The change is not low-rank", "of the directions."),
         (
             lambda i: low_rank(i) if i < 2 else 0.1 * random(40, 40, seed=i),
             "The change is low-rank in places",
-            "In 2 of 6",
+            "In 2 of 6 it is a tenth or less, as in blocks.0.attention.query",
         ),
         (lambda i: (5.0 + i) * torch.eye(40), "Changed most", "blocks.2.feed_forward.down changed by"),
         (lambda i: 1e-3 * random(40, 40, seed=i + 9), "The strongest directions are 100% the same", "chance: 40%"),
@@ -222,6 +222,18 @@ def test_findings_say_what_was_done(change, heading, sentence):
         finding.heading: finding.text for finding in comparison_findings(compare(layers(lambda i: 0), layers(change)))
     }
     assert sentence in found[heading]
+
+
+def test_a_model_with_more_than_the_other_is_not_the_same():
+    W = random(3, 3)
+    found = comparison_findings(compare({"w": W, "more": W}, {"w": W}))
+    assert [finding.heading for finding in found] == ["No matrix changed", "Not everything has a partner"]
+
+
+def test_rounding_is_told_from_training():
+    exact = layers(lambda i: 0)
+    found = comparison_findings(compare(exact, {name: W.bfloat16() for name, W in exact.items()}))
+    assert "No more than rounding" in [finding.heading for finding in found]
 
 
 def test_a_cut_to_lower_rank_is_told():

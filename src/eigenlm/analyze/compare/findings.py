@@ -5,7 +5,7 @@ from statistics import median
 from typing import NamedTuple
 
 from eigenlm.analyze.compare.comparison import Change, Comparison, MatrixChange, SubspaceOverlap
-from eigenlm.analyze.compare.table import by_kind
+from eigenlm.analyze.compare.table import by_kind, percent
 from eigenlm.analyze.findings.finding import Finding, listed
 
 # A change counts as low-rank when nine tenths of it lie in a tenth of the directions; independent changes of the
@@ -28,7 +28,8 @@ def comparison_findings(comparison: Comparison) -> tuple[Finding, ...]:
         for matrix in comparison.matrices
         if matrix.change is not None and matrix.rel_change is not None
     ]
-    found = [_as_a_whole(comparison), *_unmatched(comparison)]
+    unmatched = _unmatched(comparison)
+    found = [_as_a_whole(comparison, complete=not unmatched), *unmatched]
     if changed:
         found += [
             _most_changed(comparison.matrices, changed),
@@ -39,20 +40,20 @@ def comparison_findings(comparison: Comparison) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _as_a_whole(comparison: Comparison) -> Finding:
+def _as_a_whole(comparison: Comparison, *, complete: bool) -> Finding:
     totals = comparison.totals()
     vectors = f" {len(comparison.vectors)} vectors changed too." if comparison.vectors else ""
     if not totals["num_changed"]:
-        heading = "The same matrices" if comparison.vectors else "The same model"
-        text = f"All {totals['num_compared']} matrices that both have are identical, number by number."
+        heading = "The same model" if complete and not comparison.vectors else "No matrix changed"
+        text = f"All {totals['num_compared']} matrices that could be compared are identical, number by number."
         return Finding(heading=heading, text=text + vectors, weight=1.0, section="table")
-    overall = (
-        "" if totals["rel_change"] is None else f"; all together moved by {totals['rel_change']:.2%} of their norm"
-    )
+    overall = "" if totals["rel_change"] is None else f", all together by {percent(totals['rel_change'])} of their norm"
+    same = totals["num_identical"]
     return Finding(
         heading="What changed",
-        text=f"{totals['num_changed']} of {totals['num_compared']} matrices changed{overall}. "
-        f"{totals['num_identical']} are identical, number by number.{vectors}",
+        text=f"{totals['num_changed']} of {totals['num_compared']} matrices changed{overall}."
+        + (f" {same} stayed identical, number by number." if same else "")
+        + vectors,
         weight=1.0,
         section="table",
     )
@@ -81,10 +82,10 @@ def _most_changed(matrices: Sequence[MatrixChange], changed: Sequence[_Changed])
         for kind, rows in by_kind(matrices).items()
     }
     kinds = sorted(((median(found), kind) for kind, found in parts.items() if found), reverse=True)
-    order = listed([f"{kind} ({part:.1%})" for part, kind in kinds], most=4)
+    order = listed([f"{kind} ({percent(part)})" for part, kind in kinds], most=4)
     return Finding(
         heading="Changed most",
-        text=f"{most.name} changed by {most.part:.1%} of its norm. By kind, the median over layers: {order}.",
+        text=f"{most.name} changed by {percent(most.part)} of its norm. By kind, the median over layers: {order}.",
         weight=0.8,
         matrix=most.name,
     )
@@ -92,19 +93,19 @@ def _most_changed(matrices: Sequence[MatrixChange], changed: Sequence[_Changed])
 
 def _rank_of_change(changed: Sequence[_Changed]) -> Finding:
     shares = [matrix.change.rank_90 / matrix.change.full_rank for matrix in changed]
-    low = [matrix for matrix, share in zip(changed, shares) if share <= _LOW_RANK]
-    middle = f"in the median matrix nine tenths of the change lie in {median(shares):.0%} of the directions"
-    if len(low) == len(changed):
-        ranks = [matrix.change.rank_90 for matrix in low]
-        exact = {matrix.change.rank for matrix in low}
-        told = (
-            f"its rank is {exact.pop()} throughout" if len(exact) == 1 else f"at most {max(ranks)} of them are needed"
-        )
-        return Finding(heading="The change is low-rank", text=f"In every matrix: {middle}, and {told}.", weight=0.7)
-    if low:
-        text = f"In {len(low)} of {len(changed)} matrices, such as {low[0].name}; {middle}."
-        return Finding(heading="The change is low-rank in places", text=text, weight=0.7, matrix=low[0].name)
-    return Finding(heading="The change is not low-rank", text=f"{middle.capitalize()}.", weight=0.7)
+    low = [matrix.name for matrix, share in zip(changed, shares) if share <= _LOW_RANK]
+    ranks = {matrix.change.rank for matrix in changed}
+    middle = f"In the median matrix nine tenths of the change lie in {median(shares):.0%} of the directions"
+    if ranks == {0}:
+        text = "Rounding to the precision in which the matrices are stored could have made every change."
+        return Finding(heading="No more than rounding", text=text, weight=0.7)
+    if not low:
+        return Finding(heading="The change is not low-rank", text=f"{middle}.", weight=0.7)
+    if len(low) < len(changed):
+        text = f"{middle}. In {len(low)} of {len(changed)} it is a tenth or less, as in {low[0]}."
+        return Finding(heading="The change is low-rank in places", text=text, weight=0.7, matrix=low[0])
+    told = f"the rank of the change is {ranks.pop()}" if len(ranks) == 1 else "a tenth or less hold as much"
+    return Finding(heading="The change is low-rank", text=f"{middle}; in every matrix {told}.", weight=0.7)
 
 
 def _factored(matrices: Sequence[MatrixChange]) -> list[Finding]:

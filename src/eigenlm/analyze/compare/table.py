@@ -62,8 +62,8 @@ def _figures(matrices: Sequence[MatrixChange]) -> list[str]:
     overlaps = [change.overlap for change in changes if change.overlap is not None]
     rank, full = median(change.rank_90 for change in changes), median(change.full_rank for change in changes)
     return [
-        _median((matrix.rel_change for matrix in changed), _percent),
-        _median((change.rel_spectral for change in changes), _percent),
+        _median((matrix.rel_change for matrix in changed), percent),
+        _median((change.rel_spectral for change in changes), percent),
         f"{rank:.0f}/{full:.0f}",
         _median((change.energy_kept for change in changes), "{:.1%}".format),
         _median((change.before.stable_rank for change in changes), "{:.1f}".format),
@@ -78,8 +78,8 @@ def _median(values: Iterable[float | None], write: Callable[[float], str]) -> st
     return write(float(median(known))) if known else "-"
 
 
-def _percent(value: float) -> str:
-    """Two digits or more, in five characters."""
+def percent(value: float) -> str:
+    """A share with two digits or more, in five characters."""
     if value < 1e-4:
         return f"{value:.0e}"
     return f"{value:.2%}" if value < 0.01 else f"{value:.1%}" if value < 0.1 else f"{value:.0%}"

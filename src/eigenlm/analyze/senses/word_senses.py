@@ -46,7 +46,7 @@ class Senses:
         left_context_only: whether the model is a decoder, which sees only what stands before the word.
         layers: the embedding, and after each block.
         best_layer: the layer whose centred separation has the largest z.
-        p: p_adjusted there, which counts the choice of the layer.
+        p: p_adjusted there, which counts the choice of the layer; the intervals, each of its own layer, do not.
         relabellings: arrangements of the labels that p is taken from.
         exact: whether these are all there are.
         embedding: isotropy of the table of token vectors.
