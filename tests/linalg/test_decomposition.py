@@ -46,7 +46,8 @@ def test_a_tighter_promise_is_kept_too():
 
 
 def test_tall_matrices_are_read_by_blocks_of_rows(monkeypatch):
-    monkeypatch.setattr("eigenlm.linalg.decomposition._BLOCK_ROWS", 16)
+    monkeypatch.setattr("eigenlm.linalg.decomposition._GRAM_ROWS", 16)
+    monkeypatch.setattr("eigenlm.linalg.decomposition._QR_ROWS", 16)
     for condition in (1e1, 1e8):  # the Gram route and the triangular one
         true = torch.logspace(0, -float(np.log10(condition)), 10, dtype=torch.float64)
         S = singular_values(with_spectrum(103, 10, true))

@@ -9,7 +9,7 @@ from torch import Tensor
 from eigenlm.linalg.marchenko_pastur import FEWEST_VALUES, MarchenkoPastur, fit_marchenko_pastur
 from eigenlm.linalg.spectrum import energy_kept, numerical_rank, relative
 
-_BLOCK_NUMBERS = 1 << 22
+_BLOCK_NUMBERS = 1 << 20
 # How many times its median the null's largest singular value may be for a Gram matrix in float32; that of square noise
 # is 2.5. Its eigenvalues are then exact to n 2^-24 10^2 of the median's at worst, and to far less usually.
 _MOST_SPREAD = 10

@@ -19,7 +19,8 @@ from torch import Tensor
 from eigenlm.errors import DataError, ShapeError, explain
 
 _UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
-_BLOCK_ROWS = 4096
+# Small blocks leave little behind in the allocator; QR repeats the work on R with every block, so its are larger.
+_GRAM_ROWS, _QR_ROWS = 1024, 4096
 
 
 def singular_values(W: Float[Tensor, "*batch m n"], rel_error: float = 1e-6) -> Float64[Tensor, "*batch r"]:
@@ -103,7 +104,7 @@ def _gram_error(S: Tensor) -> float:
 def _gram(tall: Tensor, exponent: int) -> Tensor:
     n = tall.shape[-1]
     gram = torch.zeros(n, n, dtype=torch.float64, device=tall.device)
-    for block in _blocks(tall, exponent):
+    for block in _blocks(tall, exponent, _GRAM_ROWS):
         gram.addmm_(block.mT, block)
     return gram
 
@@ -111,14 +112,14 @@ def _gram(tall: Tensor, exponent: int) -> Tensor:
 def _triangle(tall: Tensor, exponent: int) -> Tensor:
     """R of W = QR, a block of rows at a time; its singular values are those of W."""
     R = tall.new_zeros(0, tall.shape[-1], dtype=torch.float64)
-    for block in _blocks(tall, exponent):
+    for block in _blocks(tall, exponent, _QR_ROWS):
         R = torch.linalg.qr(torch.cat([R, block]), mode="r").R
     return R
 
 
-def _blocks(tall: Tensor, exponent: int) -> Iterator[Tensor]:
-    for block in tall.split(_BLOCK_ROWS):
-        yield block.double() * 2.0**-exponent
+def _blocks(tall: Tensor, exponent: int, rows: int) -> Iterator[Tensor]:
+    for block in tall.split(rows):
+        yield block.to(torch.float64, copy=True).mul_(2.0**-exponent)
 
 
 def _exponent(W: Tensor) -> int:
