@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 _FEWEST = 20
@@ -16,7 +18,7 @@ class IntrinsicDimension:
 
     Attributes:
         value: the dimension.
-        low: lower end of the 95 % interval over random halves of the points.
+        low: lower end of the 95 % interval, over random halves of the points.
         high: upper end.
         num_points: distinct points that it was estimated from.
     """
@@ -32,12 +34,12 @@ def intrinsic_dimension(X: Float[Tensor, "C n"], *, seed: int = 0) -> IntrinsicD
 
     Where the density is even, mu = r_2 / r_1 of a d-dimensional cloud follows P(mu > x) = x^-d whatever the density is
     (Facco et al., arXiv:1803.06992, equation 4), so that the most likely d is (C - 1) / sum ln(mu), with the C - 1 that
-    makes it unbiased. The interval holds the middle 95 % of the estimates from random halves of the points, their
-    neighbours being those among all: halves drawn without replacement scatter as the whole estimate does, and trust
-    no law of mu. Neighbours of each other share distances, and tokens share texts: the true interval is a little wider.
+    makes it unbiased. The interval holds the middle 95 % of the estimates from random halves: drawn without replacement
+    they scatter as the whole estimate does, and trust no law of mu. Points that are nearest to each other share a
+    distance, so that they stay together: halves are of the clusters that nearest neighbours form.
 
-    Points in many dimensions are rarely dense enough: above a dimension of about 10 the estimate from a thousand points
-    falls below the truth (their figure 2).
+    In many dimensions the density is not even as far as the neighbours of a thousand points reach, and the estimate is
+    off by more than its interval: 9.2 for 1000 points of an 8-dimensional torus.
 
     Args:
         X: C points in rows; repeated points count once.
@@ -50,23 +52,34 @@ def intrinsic_dimension(X: Float[Tensor, "C n"], *, seed: int = 0) -> IntrinsicD
     >>> round(intrinsic_dimension(X).value)
     1
     """
-    log_ratios = _log_ratios(X.unique(dim=0))
+    log_ratios, cluster = _log_ratios(X.unique(dim=0))
     C = len(log_ratios)
     if C < _FEWEST:
         return None
-    generator = torch.Generator().manual_seed(seed)
-    halves = torch.stack([log_ratios[torch.randperm(C, generator=generator)[: C // 2]] for _ in range(_HALVES)])
-    estimates = (C // 2 - 1) / halves.sum(1)
-    low, high = estimates.quantile(torch.tensor([0.025, 0.975], dtype=estimates.dtype)).tolist()
+    low, high = _interval(log_ratios, cluster, torch.Generator().manual_seed(seed))
     return IntrinsicDimension(value=float((C - 1) / log_ratios.sum()), low=low, high=high, num_points=C)
 
 
-def _log_ratios(X: Tensor) -> Tensor:
-    """ln(r_2 / r_1) of each point, without those that rounding put on their neighbours."""
+def _log_ratios(X: Tensor) -> tuple[Tensor, Tensor]:
+    """ln(r_2 / r_1) of each point, and its cluster; without points that rounding put on their neighbours."""
     if len(X) < 3:
-        return X.new_zeros(0, dtype=torch.float64, device="cpu")
+        return X.new_zeros(0), X.new_zeros(0, dtype=torch.int64)
     X = X.double().cpu()
     X = X - X.mean(0)  # float64 and no common part: products of neighbours far from zero would cancel
     distances = torch.cdist(X, X, compute_mode="use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
-    nearest, second = distances.topk(2, largest=False).values.unbind(1)
-    return (second / nearest)[nearest > 0].log()
+    near, at = distances.topk(2, largest=False)
+    apart = near[:, 0] > 0
+    edges = (torch.ones(len(X)), (torch.arange(len(X)), at[:, 0]))
+    _, cluster = connected_components(coo_array(edges, shape=(len(X), len(X))), directed=False)
+    return (near[apart, 1] / near[apart, 0]).log(), torch.from_numpy(cluster)[apart].long()
+
+
+def _interval(log_ratios: Tensor, cluster: Tensor, generator: torch.Generator) -> tuple[float, float]:
+    """The middle 95 % of the estimates from random halves of the clusters."""
+    num_clusters = int(cluster.max()) + 1
+    sums = log_ratios.new_zeros(num_clusters).index_add_(0, cluster, log_ratios)
+    counts = log_ratios.new_zeros(num_clusters).index_add_(0, cluster, torch.ones_like(log_ratios))
+    halves = torch.rand(_HALVES, num_clusters, generator=generator).argsort(dim=1)[:, : (num_clusters + 1) // 2]
+    estimates = (counts[halves].sum(1) - 1) / sums[halves].sum(1)
+    low, high = estimates.quantile(torch.tensor([0.025, 0.975], dtype=estimates.dtype)).tolist()
+    return low, high

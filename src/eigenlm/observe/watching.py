@@ -53,7 +53,7 @@ def at_rest(module: nn.Module) -> Iterator[None]:
     modes = [(part, part.training) for part in module.modules()]
     try:
         module.eval()
-        with torch.inference_mode():
+        with torch.no_grad():
             yield
     finally:
         for part, training in modes:

@@ -104,13 +104,18 @@ class InputSums:
         bad = {owner for owner, sums in self._sums.items() if not bool(sums.gram.isfinite().all())}
         return [name for name, owner in self._input_of.items() if owner in bad]
 
+    def spoilt(self) -> list[str]:
+        """Layers whose own weights hold NaN or infinity."""
+        return [name for name, layer in self._layers.items() if not bool(layer.weight.isfinite().all())]
+
     def rows(self) -> list[LinearInputs]:
-        """A row for each layer with finite inputs, in the module's order; the Grams are let go on the way."""
-        bad, rows = set(self.not_finite()), {}
+        """A row for each layer with finite inputs and weights, in the module's order; Grams are let go on the way."""
+        bad, rows = {*self.not_finite(), *self.spoilt()}, {}
         for owner in list(self._sums):
             sums = self._sums.pop(owner)
             readers = [name for name, read in self._input_of.items() if read == owner and name not in bad]
-            rows.update(_rows(sums, {name: self._layers[name].weight for name in readers}))
+            if readers:
+                rows.update(_rows(sums, {name: self._layers[name].weight for name in readers}))
         return [rows[name] for name in self._layers if name in rows]
 
 
@@ -180,7 +185,8 @@ def _rows(sums: _Sums, weights: Mapping[str, Tensor]) -> dict[str, LinearInputs]
 def _of_outputs(W: Tensor, C: Tensor) -> dict[str, Any]:
     """What is left of E||W x||^2 by rank: the singular values of W C^(1/2), from the smaller of its two Grams."""
     m, n = W.shape
-    W = W.float()
+    # Shares do not depend on scale; products of large numbers would overflow.
+    W, C = (A / A.abs().amax().clamp_min(torch.finfo(torch.float32).tiny) for A in (W.float(), C))
     if m <= n:
         gram = W @ C @ W.mT
     else:

@@ -31,6 +31,7 @@ def outlier_channels(mean_square: Float[Tensor, " n"]) -> tuple[int, tuple[Outli
     inputs have a magnitude of about 1; the median makes the same number hold at any scale. It is 0 where most channels
     are dead: then no channel counts as an outlier.
 
+    >>> import torch
     >>> outlier_channels(torch.tensor([1.0, 1.0, 1.0, 100.0]))[1][0].ratio
     10.0
     """

@@ -109,6 +109,8 @@ def _pass(
                 inside.next_window(window)
     for name in inputs.unseen():
         left_out.append(LeftOut(part="linear inputs", reason=f"{name}: no text passes through it"))
+    for name in inputs.spoilt():
+        left_out.append(LeftOut(part="linear inputs", reason=f"{name}: NaN or infinity in its weights"))
     bad = inputs.not_finite()
     if bad:
         reason = f"NaN or infinity in what {bad[0]} is given" + f" and {len(bad) - 1} layers more" * (len(bad) > 1)
