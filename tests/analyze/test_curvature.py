@@ -12,7 +12,7 @@ from eigenlm.errors import DataError
 from tests.curvature.dense import dense_gauss_newton, dense_hessian, sizes_of, slices, tiny
 from tests.model.test_transformer import BERT, build, ids
 
-QUICK = Effort(eigenvalues=2, probes=2, groups=2, draws=1, starts=1, steps=4)
+QUICK = Effort(eigenvalues=2, probes=2, groups=2, draws=1, starts=2, steps=4)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,11 @@ def test_rows_against_dense_blocks(case):
         assert row.trace_per_param == row.trace.value / row.num_params
         assert row.largest.value == pytest.approx(float(torch.linalg.eigvalsh(G[at, at])[-1]), rel=1e-6)
         assert (row.kfac_error is None) == name.startswith("embedding")
+    density = found.hessian_density
+    step = density.eigenvalues[1] - density.eigenvalues[0]
+    assert sum(density.density) * step == pytest.approx(1.0, abs=0.01)  # the tails beyond three widths
+    mean = sum(x * y for x, y in zip(density.eigenvalues, density.density)) * step
+    assert mean == pytest.approx(float(H.trace()) / len(H), abs=0.1 * float(torch.linalg.norm(H)) / len(H) ** 0.5)
     assert within(found.hessian_trace, float(H.trace()))
     assert within(found.gauss_newton_trace, float(G.trace()))
 
@@ -108,6 +113,20 @@ def test_nan_and_half_precision_leave_a_line_each():
     model = build(BERT.__class__(**{**vars(BERT), "kind": "decoder", "pooler": False})).bfloat16()
     found = curvature(model, ids(1, 6), effort=QUICK)
     assert "float32" in found.left_out["Hessian"]
+
+
+def test_a_module_that_fails_in_the_middle_leaves_a_line_for_each_part():
+    class Model(NoLinears):
+        def forward(self, tokens):
+            if torch.is_grad_enabled():
+                raise MemoryError("cannot allocate\n8 GB")
+            return self.table(tokens)
+
+    found = curvature(Model(), ids(1, 6), effort=QUICK)
+    assert found.loss is not None
+    assert found.left_out["Hessian"] == found.left_out["Gauss-Newton matrix"] == "cannot allocate 8 GB"
+    assert found.hessian_trace is None
+    assert found.blocks[0].trace is None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (0, 5)])

@@ -16,9 +16,10 @@ from eigenlm.curvature.gradient_flow import GradientFlow, gradient_flow
 from eigenlm.curvature.hessian import hessian
 from eigenlm.curvature.kfac import kfac
 from eigenlm.curvature.objective import Objective, next_token
-from eigenlm.errors import ConfigError, DataError, EigenError, explain
+from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linalg.eigenpairs import Eigenpairs, End, basis_bytes, eigenpairs
 from eigenlm.linalg.jackknife import Estimate
+from eigenlm.linalg.spectral_density import spectral_density
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
 from eigenlm.model import Transformer
 from eigenlm.observe.hooks import logits_of
@@ -42,7 +43,7 @@ class Effort:
         probes: products for the Hessian's traces.
         groups: of four gradient draws, for the Gauss-Newton matrix's blocks.
         draws: of labels for KFAC's factors.
-        starts: of the spectral density.
+        starts: of the spectral density, at least two.
         steps: from each start.
         max_products: after which eigenvalues are given with the residuals they have.
         blocks: how many matrices get their largest eigenvalue, those of the largest trace first; None for all of a
@@ -109,10 +110,16 @@ class Density:
     Attributes:
         eigenvalues: places on the axis, ascending.
         density: share of all eigenvalues per unit there, smoothed.
+        low: lower end of its 95 % interval over random starts.
+        high: the upper end.
+        width: standard deviation of the Gaussian that smooths it: finer detail is not resolved.
     """
 
     eigenvalues: tuple[float, ...]
     density: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    width: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +221,7 @@ class _Measuring:
         """What the step gives; where it fails, None and a line in `left_out`."""
         try:
             return step()
-        except (EigenError, MemoryError, RuntimeError) as error:  # torch's own: memory, and what has no derivative
+        except Exception as error:  # the module is anybody's: it may run out of memory, or have no second derivative
             self.left_out[name] = " ".join(str(error).split()) or type(error).__name__
             return None
 
@@ -246,6 +253,7 @@ class _Measuring:
         )
         self.hessian_traces, self.hessian_trace = traces or ({}, None)
         self.hessian_pairs = self.attempt("Hessian eigenvalues", lambda: self._pairs(H, "both"))
+        self.density = self.attempt("Hessian density", lambda: self._density(H))
 
     def rows(self) -> Iterator[BlockCurvature]:
         """Every matrix with what was found of it."""
@@ -279,6 +287,13 @@ class _Measuring:
             max_products=self._effort.max_products,
             seed=self._seed,
         )
+
+    def _density(self, operator: SymmetricOperator) -> Density:
+        effort = self._effort
+        found = spectral_density(
+            operator, steps=effort.steps, probes=effort.starts, points=_MOST_POINTS, seed=self._seed
+        )
+        return Density(eigenvalues=found.grid, density=found.density, low=found.low, high=found.high, width=found.width)
 
     def _top(self, objective: Objective, name: str) -> Eigenvalue:
         """The largest eigenvalue of one Gauss-Newton block, by products with that block alone."""

@@ -7,8 +7,8 @@ norms out.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,16 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.curvature.jacobian import Jacobian
-from eigenlm.curvature.layer_maps import StreamMap, layer_maps, layers_of, norms_of, stream_in, whole_map, without_norms
+from eigenlm.curvature.layer_maps import (
+    StreamMap,
+    evaluating,
+    layer_maps,
+    layers_of,
+    norms_of,
+    stream_in,
+    whole_map,
+    without_norms,
+)
 from eigenlm.errors import DataError
 from eigenlm.progress import track
 
@@ -110,7 +119,7 @@ def gradient_flow(
         ConfigError: no layers, or layers that do not take the stream first.
     """
     normed, measured = bool(norms_of(module)), _Measured(directions, max_steps, seed)
-    with _evaluating(module):
+    with evaluating(module):
         maps, parts = layer_maps(module, windows), layers_of(module)
         gains = {name: measured.gain(maps[name]) for name in track(maps, "layers")}
         bare = {name: measured.without_norms(maps[name], parts[name]) for name in track(maps, "layers without norms")}
@@ -250,18 +259,6 @@ class _Measured:
             return None
         with without_norms(part):
             return self.gain(stream_map)
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Without dropout, which would make another function of every call."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
 
 
 def _sum(gains: list[Gain | None]) -> float | None:

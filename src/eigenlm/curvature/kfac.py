@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.curvature.blocks import BlockApproximation, draws_of
+from eigenlm.curvature.layer_maps import evaluating
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
 from eigenlm.observe import measure
@@ -100,10 +101,11 @@ def kfac(module: nn.Module, ids: Int[Tensor, "B T"], *, draws: int = 1, seed: in
     """
     if draws < 1:
         raise ConfigError(explain("KFAC", expected="at least one draw of labels", got=draws))
-    first = measure(module, ids, seed=seed)
-    for i in range(1, draws):
-        for layer, gram in measure(module, ids, seed=seed + i).output_grams.items():
-            first.output_grams[layer] += gram
+    with evaluating(module):
+        first = measure(module, ids, seed=seed)
+        for i in range(1, draws):
+            for layer, gram in measure(module, ids, seed=seed + i).output_grams.items():
+                first.output_grams[layer] += gram
     found: dict[str, Kfac] = {}
     for layer, gram in first.output_grams.items():
         name = f"{layer}.weight"

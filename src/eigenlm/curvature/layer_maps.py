@@ -112,6 +112,18 @@ def without_norms(module: nn.Module) -> Iterator[None]:
         _remove(handles)
 
 
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """In evaluation mode while the block runs: dropout would make another function of every call."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
 def stream_in(output: Tensor | tuple[Any, ...]) -> Tensor:
     """The stream in what a layer returned: all of it, or the first of several."""
     return output if isinstance(output, Tensor) else output[0]
