@@ -68,8 +68,8 @@ def test_the_interval_is_made_of_the_errors_of_the_copies():
     # 2.5 % of 400 is the tenth of 399: errors[9].
     assert low == pytest.approx(1 + 2 * math.exp(errors[9]), rel=1e-12)
     assert high == pytest.approx(1 + 2 * math.exp(-errors[9]), rel=1e-12)
-    # Copies with a quarter of the tail err twice as much as the data do.
-    assert interval(of(100, 2.0), of(25, 2 * np.exp(2 * errors))) == pytest.approx((low, high), rel=1e-12)
+    # Copies with a sixteenth of the tail are taken to err twice as much as the data do.
+    assert interval(of(160, 2.0), of(10, 2 * np.exp(2 * errors))) == pytest.approx((low, high), rel=1e-12)
     # Copies with a longer tail stay as they are.
     assert interval(of(100, 2.0), of(400, 2 * np.exp(errors))) == pytest.approx((low, high), rel=1e-12)
 
