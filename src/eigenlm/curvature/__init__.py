@@ -1,5 +1,6 @@
 """Second derivatives of a loss as linear operators: Hessian, Gauss-Newton, Fisher, their blocks, and Jacobians."""
 
+from eigenlm.curvature.fisher import empirical_fisher, monte_carlo_fisher
 from eigenlm.curvature.gauss_newton import GaussNewton
 from eigenlm.curvature.hessian import Hessian, hessian
 from eigenlm.curvature.losses import AnyLoss, CrossEntropy, OutputLoss, SquaredError
@@ -16,7 +17,9 @@ __all__ = [
     "Part",
     "SquaredError",
     "batches",
+    "empirical_fisher",
     "hessian",
+    "monte_carlo_fisher",
     "next_token",
     "parameters_of",
 ]

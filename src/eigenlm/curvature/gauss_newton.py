@@ -1,5 +1,6 @@
 """The generalised Gauss-Newton matrix of a loss as an operator, and its square root."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -41,12 +42,14 @@ class Linearised:
         if not felt:
             return torch.zeros_like(self.output)
         edges, along = zip(*felt)
-        (Jv,) = torch.autograd.grad(edges, [self._w], along, retain_graph=True)
+        with twice_differentiable(self._shapes):
+            (Jv,) = torch.autograd.grad(edges, [self._w], along, retain_graph=True)
         return Jv
 
     def backward(self, u: Tensor) -> list[Tensor]:
         """J^T u, in the parameters' shapes."""
-        found = torch.autograd.grad([self._z], self._parameters, [u], retain_graph=True, allow_unused=True)
+        with twice_differentiable(self._shapes):
+            found = torch.autograd.grad([self._z], self._parameters, [u], retain_graph=True, allow_unused=True)
         return [torch.zeros_like(p) if g is None else g for p, g in zip(self._shapes, found)]
 
 
@@ -60,16 +63,24 @@ class GaussNewton(SymmetricOperator):
         objective: the mean loss of a fixed batch; the module gives one tensor.
         names: of parameters, in the order of the vector; all by default.
         keep_graph: keep the graphs of all parts for all products; without, one part's at a time, built anew each time.
+        name: what error messages call it.
 
     Raises:
         ConfigError: parameters in half precision or of mixed types.
     """
 
-    def __init__(self, objective: Objective, names: Sequence[str] | None = None, *, keep_graph: bool = True) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        names: Sequence[str] | None = None,
+        *,
+        keep_graph: bool = True,
+        name: str = "Gauss-Newton matrix",
+    ) -> None:
         self._parameters = list(parameters_of(objective.module, names).values())
         dtype = common_precision(self._parameters)
         n = sum(p.numel() for p in self._parameters)
-        super().__init__(n, dtype, self._parameters[0].device, "Gauss-Newton matrix")
+        super().__init__(n, dtype, self._parameters[0].device, name)
         self._objective = objective
         self._kept = [Linearised(objective, part, self._parameters) for part in objective.parts] if keep_graph else None
 
@@ -104,28 +115,29 @@ class GaussNewtonRoot(Factor):
     """B (n, r) = J^T L / sqrt(count) of G = B B^T, where H_L = L L^T; r is the size of the output on the whole batch.
 
     For a language model r = tokens x vocabulary is often far below the number of parameters, and the eigenvectors of
-    B^T B are that much shorter than those of G.
+    B^T B are that much shorter than those of G. A Fisher of drawn labels has one column for each label.
     """
 
     def __init__(self, G: GaussNewton, loss: RootedLoss, count: int) -> None:
         self._G, self._loss, self._scale = G, loss, count**-0.5
-        self.n, self.r = G.n, sum(J.output.numel() for J in G.linearised())
+        self._shapes = [loss.root_shape(J.output, J.part.target) for J in G.linearised()]
+        self.n, self.r = G.n, sum(math.prod(shape) for shape in self._shapes)
 
     def product(self, u: Float[Tensor, "r"]) -> Float[Tensor, "n"]:
         """J^T L u / sqrt(count)."""
-        Bu, start = u.new_zeros(self.n), 0
-        for J in self._G.linearised():
-            piece = u[start : start + J.output.numel()].view(J.output.shape)
-            start += piece.numel()
+        Bu = u.new_zeros(self.n)
+        for J, piece in zip(self._G.linearised(), self._pieces(u)):
             rooted = self._loss.root_product(J.output, J.part.target, piece)
             add_joined_(Bu, J.backward(rooted.mul_(self._scale)))
         return Bu
 
     def transposed_product(self, v: Float[Tensor, "n"]) -> Float[Tensor, "r"]:
         """L^T J v / sqrt(count)."""
-        parts, BTv, start = self._G.split(v), v.new_empty(self.r), 0
-        for J in self._G.linearised():
-            piece = BTv[start : start + J.output.numel()].view(J.output.shape)
-            start += piece.numel()
+        parts, BTv = self._G.split(v), v.new_empty(self.r)
+        for J, piece in zip(self._G.linearised(), self._pieces(BTv)):
             piece.copy_(self._loss.transposed_root_product(J.output, J.part.target, J.forward(parts)))
         return BTv.mul_(self._scale)
+
+    def _pieces(self, u: Tensor) -> list[Tensor]:
+        pieces = u.split([math.prod(shape) for shape in self._shapes])
+        return [piece.view(shape) for piece, shape in zip(pieces, self._shapes)]

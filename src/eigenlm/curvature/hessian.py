@@ -77,5 +77,6 @@ class _GradientGraph:
         if not curved:
             return [torch.zeros_like(p) for p in self._shapes]
         edges, along = zip(*curved)
-        found = torch.autograd.grad(edges, self._parameters, along, retain_graph=keep, allow_unused=True)
+        with twice_differentiable(self._shapes):
+            found = torch.autograd.grad(edges, self._parameters, along, retain_graph=keep, allow_unused=True)
         return [torch.zeros_like(p) if h is None else h for p, h in zip(self._shapes, found)]

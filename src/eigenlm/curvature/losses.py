@@ -33,18 +33,22 @@ class OutputLoss(ABC):
 
 
 class RootedLoss(OutputLoss):
-    """A convex loss whose Hessian at the output has a known square root, H_L = L L^T."""
+    """A convex loss whose curvature at the output has a known square root, H_L = L L^T."""
+
+    def root_shape(self, output: Float[Tensor, "*shape"], target: Any) -> tuple[int, ...]:
+        """The shape that L's columns are numbered by: the output's, unless L is thinner."""
+        return tuple(output.shape)
 
     @abstractmethod
     def root_product(
-        self, output: Float[Tensor, "*shape"], target: Any, u: Float[Tensor, "*shape"]
+        self, output: Float[Tensor, "*shape"], target: Any, u: Float[Tensor, "..."]
     ) -> Float[Tensor, "*shape"]:
         """L u."""
 
     @abstractmethod
     def transposed_root_product(
         self, output: Float[Tensor, "*shape"], target: Any, u: Float[Tensor, "*shape"]
-    ) -> Float[Tensor, "*shape"]:
+    ) -> Float[Tensor, "..."]:
         """L^T u."""
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.basis import Basis
 from eigenlm.linalg.inner_product import inner_product, length
-from eigenlm.linalg.symmetric_operator import Factor, InnerOperator, SymmetricOperator
+from eigenlm.linalg.symmetric_operator import Factor, SymmetricOperator
 
 End = Literal["largest", "smallest", "both", "magnitude"]
 
@@ -82,8 +82,9 @@ def eigenpairs(
     """
     pairs = 2 * count if which == "both" else count
     factor = operator.factor
-    if factor is not None and factor.r < operator.n and which in ("largest", "magnitude") and pairs <= factor.r:
-        inner = _Lanczos(InnerOperator(operator, factor), pairs, which, basis_size, rel_residual, seed)
+    shortest = operator.in_shortest_vectors()
+    if factor is not None and shortest is not operator and which in ("largest", "magnitude") and pairs <= factor.r:
+        inner = _Lanczos(shortest, pairs, which, basis_size, rel_residual, seed)
         inner.run(None if start is None else factor.transposed_product(start), max_products)
         if inner.is_far_from_zero():
             return _certified(operator, _Lifted(inner.ritz_vectors(), factor), inner.products, which, rel_residual)

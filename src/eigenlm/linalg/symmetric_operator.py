@@ -31,6 +31,11 @@ class SymmetricOperator(ABC):
         """B of A = B B^T, where A is known to be such a product."""
         return None
 
+    def in_shortest_vectors(self) -> "SymmetricOperator":
+        """B^T B, which has the same nonzero eigenvalues, where A = B B^T has fewer columns than rows; else A."""
+        factor = self.factor
+        return self if factor is None or factor.r >= self.n else InnerOperator(self, factor)
+
     def __matmul__(self, v: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
         """A v.
 
