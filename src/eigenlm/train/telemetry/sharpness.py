@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.curvature.hessian import Hessian
+from eigenlm.curvature.parameters import twice_differentiable
 from eigenlm.linalg.lanczos import TopEigenvalue, top_eigenvalue
 from eigenlm.linalg.power_iteration import unit_vector
 
@@ -35,4 +36,5 @@ def sharpness(
     """
     H = Hessian([loss], parameters)
     start = unit_vector(H.n, seed=0, like=parameters[0])
-    return top_eigenvalue(H.product, start, rel_residual=rel_residual, max_products=max_products)
+    with twice_differentiable(parameters):  # no autocast of Lanczos' own inner products either
+        return top_eigenvalue(H.product, start, rel_residual=rel_residual, max_products=max_products)
