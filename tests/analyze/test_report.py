@@ -2,7 +2,9 @@ import base64
 import gzip
 import hashlib
 import json
+import math
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -145,3 +147,43 @@ def test_every_word_on_the_page_is_explained():
     assert words
     assert words <= explained
     assert words <= set(data["terms"])
+
+
+def test_every_section_is_on_the_page_and_every_word_of_it_explained(seen):
+    page = Elements(render(tiny_report(analysis=seen)))
+    ids = {attrs["id"] for _, attrs in page.elements if "id" in attrs}
+    assert {"activations", "curvature", "senses"} <= ids
+    assert "absent" not in ids
+    data = json.loads(page.scripts["data"])
+    shown = {column["group"] for column in data["columns"]}
+    assert {"Spectrum", "Noise", "Tail", "WeightWatcher", "Activations", "Curvature"} <= shown
+    words = {attrs["data-term"] for _, attrs in page.elements if "data-term" in attrs}
+    words |= {column["key"] for column in data["columns"]}
+    assert {f"term-{word}" for word in words} <= ids
+
+
+def test_columns_hold_the_figures_of_each_section(seen):
+    rows = {row["name"]: row["cells"] for row in page_data(tiny_report(analysis=seen))["matrices"]}
+    for inputs in seen.activations.linear_inputs:
+        assert rows[inputs.name]["input_effective_rank"] == inputs.effective_rank
+        assert rows[inputs.name]["output_rank_90"] == inputs.output_rank_90
+    for block in seen.curvature.blocks:
+        trace = block.trace
+        assert rows[block.name]["block_trace"] == [trace.value, trace.low, trace.high]
+    assert {block.name for block in seen.curvature.blocks} == set(rows)
+
+
+def test_a_section_that_was_not_measured_says_what_adds_it():
+    text = " ".join(unescape(re.sub("<[^>]*>", "", render(tiny_report()))).split())
+    assert "Activations: `eigenlm analyze MODEL --text FILE` adds them" in text
+    assert "Curvature: `eigenlm analyze MODEL --curvature` adds it" in text
+    failed = replace(tiny_report().analysis, left_out={"senses": "too few <sentences>"})
+    text = " ".join(unescape(re.sub("<[^>]*>", "", render(tiny_report(analysis=failed)))).split())
+    assert "Senses of a word: too few <sentences>" in text
+
+
+def test_figures_that_do_not_exist_are_nothing_in_the_data(seen):
+    layers = [replace(layer, mean_cosine=math.nan) for layer in seen.activations.layers]
+    odd = replace(seen, activations=replace(seen.activations, layers=tuple(layers)))
+    data = json.loads(Elements(render(tiny_report(analysis=odd))).scripts["data"])
+    assert {layer["mean_cosine"] for layer in data["activations"]["layers"]} == {None}

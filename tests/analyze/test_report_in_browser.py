@@ -1,6 +1,7 @@
 """The page as a reader uses it: with mouse and keyboard, in a browser."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,32 +28,65 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     started.close()
 
 
-@pytest.fixture
-def open_page(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
-    """Writes a report, opens it, waits until all is drawn; afterwards it may not have complained or fetched a thing."""
-    opened: list[Page] = []
+@pytest.fixture(scope="module")
+def opened(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Page]:
+    """Writes a report, opens it, waits until all is drawn."""
 
     def opens(report: Report, **size: int) -> Page:
-        write_report(report, tmp_path / "page.html")
-        opened.append(browser.open(tmp_path / "page.html", **size))
-        opened[-1].wait("document.documentElement.classList.contains('drawn')")
-        return opened[-1]
+        place = tmp_path_factory.mktemp("page") / "page.html"
+        write_report(report, place)
+        page = browser.open(place, **size)
+        page.wait("document.documentElement.classList.contains('drawn')")
+        return page
+
+    return opens
+
+
+@pytest.fixture(scope="module")
+def once(opened: Callable[..., Page]) -> tuple[Report, Page]:
+    report = full_report()
+    return report, opened(report)
+
+
+@pytest.fixture
+def full(once: tuple[Report, Page]) -> Iterator[tuple[Report, Page]]:
+    """One report with all that a plan adds, on one page that each test finds as it was when it was opened."""
+    report, page = once
+    page.evaluate("document.activeElement.blur(), scrollTo(0, 0), location.hash = ''")
+    page.settle()
+    yield report, page
+    assert_quiet(page)
+
+
+@pytest.fixture
+def open_page(opened: Callable[..., Page]) -> Iterator[Callable[..., Page]]:
+    """A page of one's own."""
+    pages: list[Page] = []
+
+    def opens(report: Report, **size: int) -> Page:
+        pages.append(opened(report, **size))
+        return pages[-1]
 
     yield opens
-    for page in opened:
-        page.settle()
-        assert page.errors == []
-        assert [request for request in page.requests if not request.startswith(("file:", "data:,"))] == []
+    for page in pages:
+        assert_quiet(page)
         page.send("Page.close")
+
+
+def assert_quiet(page: Page) -> None:
+    """No complaint on the console, and nothing asked for but the file and the pictures inside it."""
+    page.settle()
+    assert page.errors == []
+    assert page.requests[0].startswith("file:")
+    assert [request for request in page.requests[1:] if not request.startswith("data:")] == []
 
 
 def text(page: Page, selector: str) -> str:
     return page.evaluate(f"document.querySelector({json.dumps(selector)}).textContent.trim()")
 
 
-def test_headings_sort_and_the_filter_compares_and_searches(open_page):
-    report = full_report()
-    page = open_page(report)
+def test_headings_sort_and_the_filter_compares_and_searches(full):
+    report, page = full
     names = [matrix.name for matrix in report.analysis.matrices]
     assert page.evaluate(NAMES) == names
     ascending = [matrix.name for matrix in sorted(report.analysis.matrices, key=lambda matrix: matrix.stable_rank)]
@@ -73,8 +107,8 @@ def test_headings_sort_and_the_filter_compares_and_searches(open_page):
     assert "no column is called nonsense" in text(page, "#count")
 
 
-def test_columns_come_in_groups_and_a_sorted_or_compared_one_stays(open_page):
-    page = open_page(full_report())
+def test_columns_come_in_groups_and_a_sorted_or_compared_one_stays(full):
+    _, page = full
     assert "num_spikes" not in page.evaluate(COLUMNS)
     page.click("#matrices th[data-key=stable_rank] button")
     page.click("#groups button[value=Noise]")
@@ -85,9 +119,8 @@ def test_columns_come_in_groups_and_a_sorted_or_compared_one_stays(open_page):
     assert "rank_90" in page.evaluate(COLUMNS)
 
 
-def test_rows_are_walked_and_selected_by_keyboard(open_page):
-    report = full_report()
-    page = open_page(report)
+def test_rows_are_walked_and_selected_by_keyboard(full):
+    report, page = full
     names = [matrix.name for matrix in report.analysis.matrices]
     page.press("/")
     page.press("ArrowDown")
@@ -104,18 +137,17 @@ def test_rows_are_walked_and_selected_by_keyboard(open_page):
     assert page.evaluate("document.activeElement.textContent") == names[-1]
 
 
-def test_a_finding_selects_the_matrix_that_shows_it(open_page):
-    page = open_page(full_report())
+def test_a_finding_selects_the_matrix_that_shows_it(full):
+    _, page = full
     wanted = page.evaluate("[...document.querySelectorAll('.findings a[data-matrix]')].pop().dataset.matrix")
     page.evaluate("[...document.querySelectorAll('.findings a[data-matrix]')].pop().focus()")
     page.press("Enter")
     assert text(page, "#matrix-name") == wanted
 
 
-def test_the_slider_tells_what_a_rank_keeps_and_costs(open_page):
-    report = tiny_report()
+def test_the_slider_tells_what_a_rank_keeps_and_costs(full):
+    report, page = full
     matrix = report.analysis["blocks.1.feed_forward.up"]
-    page = open_page(report)
     page.evaluate(f"location.hash = 'matrix={matrix.name}'")
     page.wait(f"document.querySelector('#matrix-name').textContent === '{matrix.name}'")
     page.evaluate("document.querySelector('#rank-slider').focus()")
@@ -132,8 +164,8 @@ def test_the_slider_tells_what_a_rank_keeps_and_costs(open_page):
     assert (text(page, "#rank-energy"), text(page, "#rank-even")[:3]) == ("100.0%", "no:")
 
 
-def test_words_are_explained_on_hover_and_on_focus(open_page):
-    page = open_page(full_report())
+def test_words_are_explained_on_hover_and_on_focus(full):
+    _, page = full
     hidden = "document.querySelector('#tip').hidden"
     assert page.evaluate(hidden)
     page.point("#matrices th[data-key=stable_rank] button")
@@ -147,8 +179,8 @@ def test_words_are_explained_on_hover_and_on_focus(open_page):
     assert "strongest directions" in page.evaluate(described)
 
 
-def test_everything_is_reached_by_tab_and_charts_zoom_by_buttons(open_page):
-    page = open_page(full_report())
+def test_everything_is_reached_by_tab_and_charts_zoom_by_buttons(full):
+    _, page = full
     seen = set()
     for _ in range(90):
         page.press("Tab")
@@ -162,8 +194,8 @@ def test_everything_is_reached_by_tab_and_charts_zoom_by_buttons(open_page):
     assert page.evaluate("document.querySelector('#sigma-chart').layout.xaxis.type") == "log"
 
 
-def test_the_map_is_walked_with_arrows_and_coloured_by_what_is_chosen(open_page):
-    page = open_page(full_report())
+def test_the_map_is_walked_with_arrows_and_coloured_by_what_is_chosen(full):
+    _, page = full
     page.evaluate("document.querySelector('#map button[tabindex=\"0\"]').focus()")
     page.click("#map tbody tr:nth-child(2) td:nth-child(2) button")
     page.press("ArrowRight")
@@ -192,8 +224,62 @@ def test_hostile_names_run_nothing_and_flat_or_empty_spectra_are_drawn(open_page
     assert page.evaluate("document.title").startswith("tiny")
 
 
-@pytest.mark.parametrize("names", [(), ("zero",), ("row",), ("bad",), ("zero", "row", "bad")])
+@pytest.mark.parametrize("names", [(), ("zero", "row", "bad")])
 def test_odd_analyses_open(open_page, names):
     weights = {"zero": torch.zeros(3, 2), "row": torch.ones(1, 4), "bad": torch.full((2, 2), torch.nan)}
     page = open_page(tiny_report(analysis=analyze({name: weights[name] for name in names})))
+    for name in ("zero", "row"):
+        if name in names:
+            page.click(f"#matrices tr[data-name={name}] button")
+            assert text(page, "#matrix-name") == name
     assert page.evaluate(NAMES) == [name for name in names if name != "bad"]
+
+
+def test_every_section_is_drawn_and_heads_are_walked(open_page, seen):
+    page = open_page(tiny_report(analysis=seen))
+    charts = {
+        "lens",
+        "agreement",
+        "norm",
+        "dimension",
+        "pca",
+        "cka",
+        "extremes",
+        "curvature-density",
+        "gain",
+        "gradient",
+    }
+    charts |= {"blocks", "separation", "accuracy", "isotropy", "rankme"}
+    hidden = set(page.evaluate("[...document.querySelectorAll('figure[hidden] .chart')].map((chart) => chart.id)"))
+    drawn = set(page.evaluate(DRAWN))
+    assert {f"{chart}-chart" for chart in charts} - hidden <= drawn
+    assert "tail-chart" in drawn | hidden
+    lens = page.evaluate("document.querySelector('#lens-chart').data[0].y")
+    assert lens == pytest.approx([layer.lens.nll for layer in seen.activations.layers])
+    page.click("#head-measures button[value=previous_token]")
+    heads = {(head.layer, head.head): head for head in seen.activations.heads}
+    page.evaluate("document.querySelector('#heads button').focus()")
+    page.press("ArrowDown")
+    page.press("ArrowRight")
+    label = page.evaluate("document.activeElement.ariaLabel")
+    assert label == f"layer 1, head 1: {heads[1, 1].previous_token:.1%}"
+    assert f"{heads[1, 1].first_token:.1%} on the first token" in text(page, "#head-readout")
+
+
+def test_tails_and_noise_of_the_selected_matrix_are_drawn(open_page):
+    generator = torch.Generator().manual_seed(0)
+    noisy = torch.randn(60, 80, generator=generator)
+    report = tiny_report(analysis=analyze({"noisy": noisy, "spiked": noisy + 3 * torch.ones(60, 80)}))
+    page = open_page(report)
+    for name in ("noisy", "spiked"):
+        matrix = report.analysis[name]
+        page.click(f"#matrices tr[data-name={name}] button")
+        heights = page.evaluate("document.querySelector('#sigma-chart').layout.shapes.map((shape) => shape.y0)")
+        assert matrix.noise.null_spectral_norm in heights
+        assert matrix.noise.sigma_plus in heights
+        assert {"tail-chart", "density-chart"} <= set(page.evaluate(DRAWN))
+        fitted = page.evaluate("document.querySelector('#tail-chart').data[1]")
+        assert fitted["x"][0] == pytest.approx(matrix.tail.xmin, rel=1e-3)  # written with four digits
+        slope = math.log(fitted["y"][-1] / fitted["y"][0]) / math.log(fitted["x"][-1] / fitted["x"][0])
+        assert slope == pytest.approx(1 - matrix.tail.alpha, rel=1e-2)  # likewise
+        assert matrix.tail.verdict in text(page, "#tail-sentence")

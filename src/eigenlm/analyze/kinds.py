@@ -1,8 +1,18 @@
 """Which layer a matrix belongs to, and which kind of matrix it is there, read from its name."""
 
 import re
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 _LAYER = re.compile(r"(?<![^.])\d+(?![^.])")
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_Named)
 
 
 def layer_of(name: str) -> int | None:
@@ -22,3 +32,11 @@ def kind_of(name: str) -> str:
     'blocks.*.attention.query'
     """
     return _LAYER.sub("*", name, count=1)
+
+
+def by_kind(rows: Iterable[Named]) -> dict[str, list[Named]]:
+    """What belongs to matrices of one role in all layers together, in the order given."""
+    kinds: dict[str, list[Named]] = {}
+    for row in rows:
+        kinds.setdefault(kind_of(row.name), []).append(row)
+    return kinds

@@ -1,7 +1,10 @@
 """The terms a report uses, each with what it means."""
 
+from eigenlm.analyze.glossary.activations import ACTIVATIONS
+from eigenlm.analyze.glossary.curvature import CURVATURE
 from eigenlm.analyze.glossary.effect import EFFECT
 from eigenlm.analyze.glossary.noise import NOISE
+from eigenlm.analyze.glossary.senses import SENSES
 from eigenlm.analyze.glossary.spectra import SPECTRA
 from eigenlm.analyze.glossary.tails import TAILS
 from eigenlm.analyze.glossary.term import Term
@@ -12,6 +15,9 @@ GLOSSARY: dict[str, dict[str, Term]] = {
     "Noise": NOISE,
     "Power laws": TAILS,
     "WeightWatcher's columns": WEIGHTWATCHER,
+    "Activations": ACTIVATIONS,
+    "Curvature": CURVATURE,
+    "Senses of a word": SENSES,
     "A plan and its effect": EFFECT,
 }
 

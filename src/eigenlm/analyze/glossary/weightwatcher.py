@@ -15,7 +15,6 @@ WEIGHTWATCHER = {
     "ww_log_alpha_norm": Term("WW log alpha-norm", "log₁₀ of the sum of all eigenvalues to the power alpha."),
     "ww_log_norm": Term("WW log norm", "log₁₀ of the squared Frobenius norm."),
     "ww_log_spectral_norm": Term("WW log spectral norm", "log₁₀ of the largest eigenvalue."),
-    "ww_stable_rank": Term("WW stable rank", "Sum of the eigenvalues over the largest one."),
     "ww_entropy": Term(
         "WW entropy", "How evenly the energy is spread over the directions, 0 to 1; 1 when all count the same."
     ),

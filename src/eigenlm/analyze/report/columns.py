@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from eigenlm.analyze.activations import LinearInputs
 from eigenlm.analyze.analysis import Analysis
+from eigenlm.analyze.curvature import BlockCurvature
 from eigenlm.analyze.report.effect import PlannedRank
 from eigenlm.analyze.spectra import MatrixSpectrum
 
@@ -29,8 +31,8 @@ class Row:
     """
 
     matrix: MatrixSpectrum
-    inputs: Any = None
-    block: Any = None
+    inputs: LinearInputs | None = None
+    block: BlockCurvature | None = None
     plan: PlannedRank | None = None
 
 
@@ -63,9 +65,8 @@ def table(analysis: Analysis, plan: Sequence[PlannedRank]) -> tuple[list[Column]
 
 
 def _rows(analysis: Analysis, plan: Sequence[PlannedRank]) -> Iterator[Row]:
-    activations, curvature = getattr(analysis, "activations", None), getattr(analysis, "curvature", None)
-    inputs = {row.name: row for row in activations.linear_inputs} if activations else {}
-    blocks = {row.name: row for row in curvature.blocks} if curvature else {}
+    inputs = {row.name: row for row in analysis.activations.linear_inputs} if analysis.activations else {}
+    blocks = {row.name: row for row in analysis.curvature.blocks} if analysis.curvature else {}
     planned = {row.name: row for row in plan}
     for matrix in analysis.matrices:
         name = matrix.name
@@ -102,6 +103,27 @@ def _alpha(row: Row) -> Cell:
     return None if tail is None or tail.alpha is None else [tail.alpha, tail.alpha_low, tail.alpha_high]
 
 
+def _top_outlier(row: Row) -> Cell:
+    return row.inputs.outliers[0].energy_share if row.inputs and row.inputs.outliers else None
+
+
+def _estimate(name: str) -> Callable[[Row], Cell]:
+    """A figure of the curvature with its interval."""
+
+    def cell(row: Row) -> Cell:
+        estimate = _read(f"block.{name}", row)
+        return None if estimate is None else [estimate.value, estimate.low, estimate.high]
+
+    return cell
+
+
+def _block_largest(row: Row) -> Cell:
+    largest = None if row.block is None else row.block.largest
+    if largest is None:
+        return None
+    return [largest.value, largest.value - largest.residual, largest.value + largest.residual]
+
+
 def _planned(row: Row) -> Cell:
     return None if row.plan is None else row.plan.rank or len(row.matrix.singular_values)
 
@@ -113,6 +135,7 @@ def _planned_share(row: Row) -> Cell:
 _spectrum = functools.partial(_field, "Spectrum", "matrix")
 _noise = functools.partial(_field, "Noise", "matrix.noise")
 _tail = functools.partial(_field, "Tail", "matrix.tail")
+_inputs = functools.partial(_field, "Activations", "inputs")
 
 
 def _peer(name: str, style: Style = "number") -> Column:
@@ -163,12 +186,31 @@ COLUMNS = (
     _peer("log_alpha_norm"),
     _peer("log_norm"),
     _peer("log_spectral_norm"),
-    _peer("stable_rank"),
     _peer("entropy"),
     _peer("mp_softrank"),
     _peer("num_spikes"),
     _peer("ERG_gap"),
     _peer("warning", "text"),
+    _inputs("mean_square", map="log"),
+    _inputs("max_abs"),
+    _inputs("first_token_share", "percent"),
+    _inputs("mean_share", "percent"),
+    _inputs("stable_rank", key="input_stable_rank"),
+    _inputs("effective_rank", key="input_effective_rank"),
+    _inputs("top_pca_share", "percent"),
+    _inputs("num_outliers"),
+    Column(key="top_outlier_share", group="Activations", cell=_top_outlier, style="percent", map="linear"),
+    _inputs("output_stable_rank"),
+    _inputs("output_rank_90", "rank", "linear"),
+    _inputs("output_rank_99", "rank"),
+    _field("Curvature", "block", "trace_per_param", map="log", key="block_trace_per_param"),
+    Column(key="block_trace", group="Curvature", cell=_estimate("trace")),
+    Column(key="block_hessian_trace", group="Curvature", cell=_estimate("hessian_trace")),
+    Column(key="block_norm", group="Curvature", cell=_estimate("frobenius_norm")),
+    Column(key="block_largest", group="Curvature", cell=_block_largest),
+    Column(key="kfac_error", group="Curvature", cell=_estimate("kfac_error"), style="percent", map="linear"),
+    Column(key="kfac_trace_ratio", group="Curvature", cell=_estimate("kfac_trace_ratio")),
+    Column(key="kfac_cosine", group="Curvature", cell=_estimate("kfac_cosine")),
     Column(key="planned_rank", group="Plan", cell=_planned, style="rank"),
     Column(key="planned_share", group="Plan", cell=_planned_share, style="percent", map="linear"),
     _field("Plan", "plan", "loss", key="planned_loss"),

@@ -1,6 +1,7 @@
 """One offline HTML page to read an analysis in, with a plan and its measured effect where they are known."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,16 +12,18 @@ from eigenlm.analyze.figure import figure
 from eigenlm.analyze.findings import findings
 from eigenlm.analyze.glossary import GLOSSARY, TERMS
 from eigenlm.analyze.kinds import kind_of, layer_of
+from eigenlm.analyze.report.activations import massive_channels, top_outliers
 from eigenlm.analyze.report.columns import table
 from eigenlm.analyze.report.curves import curves
 from eigenlm.analyze.report.effect import BeforeAfter, PlannedRank, comparisons, drawn_effect
 from eigenlm.analyze.report.sections import absent, sections
+from eigenlm.config import to_dict
 from eigenlm.files import write_text
 from eigenlm.offline_page import fill, packed, part, policy
 
 _HERE = "eigenlm.analyze.report"
 _STYLES = ("page.css", "table.css", "charts.css", "print.css")
-_MOST_FINDINGS = 6
+_MOST_FINDINGS = 9
 _SCRIPTS = (
     "state.js",
     "terms.js",
@@ -75,9 +78,9 @@ def render(report: Report) -> str:
         "totals": report.analysis.totals(),
         "findings": findings(report.analysis),
         "comparisons": [] if report.before_after is None else comparisons(report.before_after),
-        "activations": getattr(report.analysis, "activations", None),
-        "curvature": getattr(report.analysis, "curvature", None),
-        "senses": getattr(report.analysis, "senses", None),
+        **report.analysis.sections(),
+        "massive": massive_channels(report.analysis.activations),
+        "outliers": top_outliers(report.analysis.activations),
         "most_findings": _MOST_FINDINGS,
         "sections": sections(report),
         "absent": absent(report.analysis),
@@ -114,5 +117,15 @@ def page_data(report: Report) -> dict[str, Any]:
             | {"reason": matrix.tail and matrix.tail.reason}
             for matrix, row in zip(analysis.matrices, cells)
         ],
+        **{name: section and _finite(to_dict(section)) for name, section in analysis.sections().items()},
         "effect": None if report.before_after is None else drawn_effect(report.before_after),
     }
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinity become None, which JSON knows."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

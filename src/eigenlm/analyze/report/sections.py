@@ -29,16 +29,15 @@ def sections(report: "Report") -> list[tuple[str, str]]:
     listed += [("findings", "What stands out"), ("map-section", "At a glance"), ("matrix", "One matrix")]
     listed += [("plan", "The plan")] if report.plan else []
     listed += [("table", "Every matrix")]
-    listed += [(key, label) for key, label in _MEASURED.items() if getattr(report.analysis, key, None) is not None]
+    listed += [(key, label) for key, label in _MEASURED.items() if report.analysis.sections()[key]]
     return [*listed, ("python-section", "In Python"), ("terms", "The words")]
 
 
 def absent(analysis: Analysis) -> list[Absent]:
     """The sections that were not measured, each with a line."""
-    left_out = getattr(analysis, "left_out", {})
     lines = [
         Absent(label, _ADDS[key])
         for key, label in _MEASURED.items()
-        if getattr(analysis, key, None) is None and key not in left_out
+        if analysis.sections()[key] is None and key not in analysis.left_out
     ]
-    return lines + [Absent(_MEASURED.get(key, key), reason) for key, reason in left_out.items()]
+    return lines + [Absent(_MEASURED.get(key, key), reason) for key, reason in analysis.left_out.items()]

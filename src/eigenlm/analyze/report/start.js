@@ -5,6 +5,7 @@ function draw() {
   const matrix = matrices.get(state.matrix);
   drawMap(state);
   drawTable(state);
+  drawHeads(state);
   if (!matrix) return;
   drawWords(matrix);
   if (!curves) return;

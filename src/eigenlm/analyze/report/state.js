@@ -40,7 +40,6 @@ function readState() {
     measure: oneOf("measure", measures, measures[0]),
     group: oneOf("group", groups, groups[0]),
     heads: given.get("heads"),
-    across: given.get("across"),
   };
 }
 
