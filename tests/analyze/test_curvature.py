@@ -10,7 +10,7 @@ from torch import nn
 from eigenlm.analyze.curvature import Effort, curvature
 from eigenlm.errors import DataError
 from tests.curvature.dense import dense_gauss_newton, dense_hessian, sizes_of, slices, tiny
-from tests.model.test_transformer import BERT, build, ids
+from tests.model.test_transformer import BERT, LLAMA, build, ids
 
 QUICK = Effort(eigenvalues=2, probes=2, groups=2, draws=1, starts=2, steps=4)
 
@@ -127,6 +127,14 @@ def test_a_module_that_fails_in_the_middle_leaves_a_line_for_each_part():
     assert found.left_out["Hessian"] == found.left_out["Gauss-Newton matrix"] == "cannot allocate 8 GB"
     assert found.hessian_trace is None
     assert found.blocks[0].trace is None
+
+
+def test_what_would_not_fit_into_memory_is_not_begun(monkeypatch):
+    monkeypatch.setattr("eigenlm.curvature.memory.free_memory", lambda _: 1000)
+    found = curvature(build(LLAMA), ids(1, 6), effort=QUICK)
+    assert set(found.left_out) == {"Gauss-Newton matrix", "Hessian"}
+    assert "got 1.0 kB; give fewer or shorter windows" in found.left_out["Hessian"]
+    assert found.gradient_flow is not None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (0, 5)])

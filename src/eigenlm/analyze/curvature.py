@@ -15,6 +15,7 @@ from eigenlm.curvature.gauss_newton import GaussNewton
 from eigenlm.curvature.gradient_flow import GradientFlow, gradient_flow
 from eigenlm.curvature.hessian import hessian
 from eigenlm.curvature.kfac import kfac
+from eigenlm.curvature.memory import check_memory, needed_memory
 from eigenlm.curvature.objective import Objective, next_token
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linalg.eigenpairs import Eigenpairs, End, basis_bytes, eigenpairs
@@ -29,6 +30,7 @@ _SMALL, _FEW = 2_000_000, 3
 _MOST_POINTS = 200
 _BASIS_BYTES = 5 * 2**30  # for Lanczos vectors: with the Hessian's graph of a model of 135M parameters, 9 GB in all
 _USUAL = 12  # vectors beyond the pairs asked for, where memory allows
+_ENDS: dict[End, int] = {"largest": 1, "both": 2}
 
 T = TypeVar("T")
 
@@ -229,7 +231,7 @@ class _Measuring:
         """Eigenvalues, blocks, KFAC's error."""
         effort, inputs = self._effort, self._windows[:, :-1]
         factors = self.attempt("KFAC", lambda: kfac(self._module, inputs, draws=effort.draws, seed=self._seed)) or {}
-        G = self.attempt("Gauss-Newton matrix", lambda: GaussNewton(objective))
+        G = self.attempt("Gauss-Newton matrix", lambda: self._fitting(objective, "largest", GaussNewton))
         if G is None:
             return
         self.gauss_newton_pairs = self.attempt("Gauss-Newton eigenvalues", lambda: self._pairs(G, "largest"))
@@ -245,7 +247,8 @@ class _Measuring:
 
     def hessian(self, objective: Objective) -> None:
         """Traces, eigenvalues, density."""
-        H, effort = self.attempt("Hessian", lambda: hessian(objective)), self._effort
+        effort = self._effort
+        H = self.attempt("Hessian", lambda: self._fitting(objective, "both", hessian))
         if H is None:
             return
         traces = self.attempt(
@@ -275,8 +278,16 @@ class _Measuring:
                 kfac_cosine=_finite(fit.cosine) if fit else None,
             )
 
+    def _fitting(self, objective: Objective, which: End, build: Callable[[Objective], T]) -> T:
+        """An operator, if it and a basis for its eigenvalues will fit into memory."""
+        parameter = next(self._module.parameters())
+        n, size = sum(self._sizes.values()), self._effort.eigenvalues * _ENDS[which] + _USUAL
+        basis = min(basis_bytes(n, size, parameter.dtype), _BASIS_BYTES)
+        check_memory(needed_memory(objective) + basis, parameter.device, "curvature")
+        return build(objective)
+
     def _pairs(self, operator: SymmetricOperator, which: End) -> Eigenpairs:
-        ends = 2 if which == "both" else 1
+        ends = _ENDS[which]
         count = min(self._effort.eigenvalues, operator.n // ends)
         return eigenpairs(
             operator,
