@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eigenlm.analyze.activations import Activations
+from eigenlm.analyze.curvature import Curvature
 from eigenlm.analyze.senses import Senses
 from eigenlm.analyze.spectra import MatrixSpectrum
 from eigenlm.analyze.stream import Skipped
@@ -29,7 +30,7 @@ class Analysis:
     skipped: tuple[Skipped, ...] = ()
     activations: Activations | None = None
     senses: Senses | None = None
-    curvature: Any = None
+    curvature: Curvature | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> MatrixSpectrum:
@@ -53,7 +54,7 @@ class Analysis:
             "num_params_at_99": sum(_factored(matrix, matrix.rank_99) for matrix in self.matrices),
         }
 
-    def sections(self) -> dict[str, Any]:
+    def sections(self) -> dict[str, Activations | Senses | Curvature | None]:
         """What is known only of the whole model."""
         return {"activations": self.activations, "senses": self.senses, "curvature": self.curvature}
 

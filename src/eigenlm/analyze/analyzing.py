@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from eigenlm.analyze.activations import activations
 from eigenlm.analyze.analysis import Analysis
+from eigenlm.analyze.curvature import curvature as curvature_of
 from eigenlm.analyze.matrices import examine_matrices
 from eigenlm.analyze.senses import BANK, SenseSentences, read_senses, word_senses
 from eigenlm.errors import ConfigError, EigenError, explain
@@ -88,8 +89,6 @@ def examine_running(
     if isinstance(running, LanguageModel):
         parts["senses"] = partial(word_senses, running, words.word, words.senses)
     if curvature:
-        from eigenlm.analyze.curvature import curvature as curvature_of  # TEMPORARY
-
         parts["curvature"] = partial(curvature_of, module, windows[:_CURVED_WINDOWS, :_CURVED_WINDOW])
     found: dict[str, Any] = {}
     left_out: dict[str, str] = {}
