@@ -2,7 +2,7 @@
 
 python benchmarks/kfac.py [--steps 400] [--groups 8] [--probes 8]
 
-1. A transformer of 3,000 parameters, as initialised and trained on characters of Python's documentation, in float64:
+1. A transformer of 2,844 parameters, as initialised and trained on characters of Python's documentation, in float64:
    errors from the dense Gauss-Newton matrix, exact, beside those estimated from gradient draws, with their intervals.
 2. SmolLM2-135M on 2 x 128 tokens: block-diagonal error and the KFAC error of all 210 matrices by draws, and of the
    matrices of a middle block by products, with EKFAC beside.
