@@ -54,12 +54,12 @@ class Effort:
 
     eigenvalues: int = 5
     rel_residual: float = 1e-2
-    probes: int = 8
-    groups: int = 8
+    probes: int = 6
+    groups: int = 6
     draws: int = 2
     starts: int = 2
-    steps: int = 24
-    max_products: int = 80
+    steps: int = 20
+    max_products: int = 70
     blocks: int | None = None
 
 

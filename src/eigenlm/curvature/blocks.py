@@ -25,6 +25,7 @@ from torch import Tensor
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.jackknife import Estimate, jackknife
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
+from eigenlm.linalg.trace import signs
 from eigenlm.progress import track
 
 # Draws of a group are held together, for their products in pairs.
@@ -110,7 +111,8 @@ def block_traces(
     """
     _check(operator, sizes)
     rows = []
-    for z in track(_probes(operator, probes, seed), "block traces", total=probes):
+    for i in track(range(probes), "block traces"):
+        z = signs(operator, seed, i)
         zFz = z.mul_(operator @ z)
         rows.append(torch.stack([part.sum(dtype=torch.float64) for part in zFz.split(list(sizes.values()))]).cpu())
     found = torch.stack(rows)
@@ -180,9 +182,9 @@ def compare(K: SymmetricOperator, F: SymmetricOperator, *, probes: int = 16, see
     if K.n != F.n:
         raise ConfigError(explain("comparing operators", expected="one size", got=f"{K.n} and {F.n}"))
     rows = []
-    for z in _probes(F, probes, seed):
-        Kz, Fz = (K @ z).double(), (F @ z).double()
-        z = z.double()
+    for i in range(probes):
+        z = signs(F, seed, i)
+        Kz, Fz, z = (K @ z).double(), (F @ z).double(), z.double()
         rows.append(torch.stack([(Kz - Fz).square().sum(), Kz @ Kz, Fz @ Fz, Kz @ Fz, z @ Kz, z @ Fz]).cpu())
     found = torch.stack(rows)
     return Agreement(
@@ -204,18 +206,8 @@ def draws_of(operator: SymmetricOperator, count: int, *, seed: int = 0) -> Itera
         raise ConfigError(explain(f"draws of the {operator.name}", expected="F = B B^T", got="no factor", do=do))
     generator = torch.Generator(operator.device).manual_seed(seed)
     for _ in range(count):
-        yield B.product(_signs(B.r, operator, generator))
-
-
-def _probes(operator: SymmetricOperator, count: int, seed: int) -> Iterator[Tensor]:
-    generator = torch.Generator(operator.device).manual_seed(seed)
-    for _ in range(count):
-        yield _signs(operator.n, operator, generator)
-
-
-def _signs(n: int, like: SymmetricOperator, generator: torch.Generator) -> Tensor:
-    signs = torch.empty(n, dtype=like.dtype, device=like.device)
-    return signs.bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
+        u = torch.empty(B.r, dtype=operator.dtype, device=operator.device)
+        yield B.product(u.bernoulli_(0.5, generator=generator).mul_(2).sub_(1))
 
 
 def _moments(gram: Float64[Tensor, "g g"]) -> tuple[Float64[Tensor, ""], Float64[Tensor, ""]]:
