@@ -53,10 +53,8 @@ def singular_ends(
     A V_k = U_k B_k and A^T U_k = V_k B_k^T + beta_k v_{k+1} e_k^T make A a bidiagonal B_k whose extreme singular values
     are near those of A; the triple (p, s, q) of B_k has the residual beta_k |p_k| (Golub and Van Loan, Matrix
     Computations, section 10.4). Only the v are kept, and orthogonalised in full: that keeps the u orthogonal as well,
-    as far as A is well conditioned (Simon and Zha 2000). Nothing is squared, and each value that is returned is
-    certified anew by a product with A and one with A^T.
-
-    The smallest values come slowly where they crowd together; their residuals then say so.
+    as far as A is well conditioned (Simon and Zha 2000). Nothing is squared; each value is certified by two products
+    more. The smallest come slowly where they crowd together, and their residuals then say so.
 
     Args:
         product: v -> A v.
@@ -65,7 +63,7 @@ def singular_ends(
         largest: how many values of this end.
         smallest: how many of that end.
         rel_residual: stops when each residual is at most this part of its value.
-        max_steps: stops after this many, each of two products; the memory is that of as many vectors (n).
+        max_steps: stops after this many, of two products each; as many vectors (n) are held.
 
     Raises:
         ConfigError: no value or no step was asked for, or `start` is zero or not finite.
@@ -75,6 +73,33 @@ def singular_ends(
     >>> round(ends.largest[0].value, 6), round(ends.smallest[0].value, 6)
     (3.0, 0.5)
     """
+    length = _checked_length(start, largest, smallest, max_steps)
+    basis, u = [start / length], product(start / length)
+    diagonal, above = list[float](), list[float]()
+    while True:
+        diagonal.append(float(torch.linalg.vector_norm(u)))
+        u = u / diagonal[-1] if diagonal[-1] > 0 else u
+        rest = _orthogonal(transposed(u), basis)
+        beta = float(torch.linalg.vector_norm(rest))
+        P, S, Qh = _small_svd(diagonal, above)
+        wanted = _ends(len(S), largest, smallest)
+        converged = not bool((beta * P[-1].abs() > rel_residual * S)[wanted].any())
+        invariant = not beta > torch.finfo(start.dtype).eps * float(S[0])
+        enough = converged and len(basis) >= largest + smallest
+        if enough or invariant or len(basis) >= min(max_steps, start.numel()):
+            break
+        above.append(beta)
+        basis.append(rest / beta)
+        u = product(basis[-1]) - beta * u
+    found = {i: _certified(product, transposed, v) for i, v in zip(wanted, Qh[wanted].to(start) @ torch.stack(basis))}
+    return SingularEnds(
+        largest=tuple(found[i] for i in _ends(len(S), largest, 0)),
+        smallest=tuple(found[i] for i in _ends(len(S), 0, smallest)),
+        products=2 * len(basis) + 2 * len(found),
+    )
+
+
+def _checked_length(start: Tensor, largest: int, smallest: int, max_steps: int) -> float:
     length = float(torch.linalg.vector_norm(start))
     if min(largest, smallest) < 0 or largest + smallest < 1 or max_steps < 1:
         raise ConfigError(
@@ -82,33 +107,7 @@ def singular_ends(
         )
     if not 0 < length < float("inf"):
         raise ConfigError(explain("singular values", expected="a start that is finite and not zero", got=length))
-    basis, u = [start / length], product(start / length)
-    diagonal: list[float] = []
-    above: list[float] = []
-    while True:
-        alpha = float(torch.linalg.vector_norm(u))
-        diagonal.append(alpha)
-        u = u / alpha if alpha > 0 else u
-        rest = _orthogonal(transposed(u), basis)
-        beta = float(torch.linalg.vector_norm(rest))
-        P, S, Qh = _small_svd(diagonal, above)
-        wanted = _ends(len(S), largest, smallest)
-        residuals = beta * P[-1].abs()
-        converged = not any(float(residuals[i]) > rel_residual * float(S[i]) for i in wanted)
-        exhausted = len(basis) >= min(max_steps, start.numel()) or not beta > torch.finfo(start.dtype).eps * float(S[0])
-        if exhausted or (converged and len(basis) >= largest + smallest):
-            break
-        above.append(beta)
-        basis.append(rest / beta)
-        u = product(basis[-1]) - beta * u
-    vectors = Qh.to(start) @ torch.stack(basis)
-    found = {i: _certified(product, transposed, vectors[i]) for i in wanted}
-    high, low = _ends(len(S), largest, 0), _ends(len(S), 0, smallest)
-    return SingularEnds(
-        largest=tuple(found[i] for i in high),
-        smallest=tuple(found[i] for i in low),
-        products=2 * len(basis) + 2 * len(found),
-    )
+    return length
 
 
 def _ends(count: int, largest: int, smallest: int) -> list[int]:
