@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linalg.inner_product import length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +74,14 @@ def singular_ends(
     >>> round(ends.largest[0].value, 6), round(ends.smallest[0].value, 6)
     (3.0, 0.5)
     """
-    length = _checked_length(start, largest, smallest, max_steps)
-    basis, u = [start / length], product(start / length)
+    norm = _checked_length(start, largest, smallest, max_steps)
+    basis, u = [start / norm], product(start / norm)
     diagonal, above = list[float](), list[float]()
     while True:
-        diagonal.append(float(torch.linalg.vector_norm(u)))
+        diagonal.append(length(u))
         u = u / diagonal[-1] if diagonal[-1] > 0 else u
         rest = _orthogonal(transposed(u), basis)
-        beta = float(torch.linalg.vector_norm(rest))
+        beta = length(rest)
         P, S, Qh = _small_svd(diagonal, above)
         wanted = _ends(len(S), largest, smallest)
         converged = not bool((beta * P[-1].abs() > rel_residual * S)[wanted].any())
@@ -100,14 +101,14 @@ def singular_ends(
 
 
 def _checked_length(start: Tensor, largest: int, smallest: int, max_steps: int) -> float:
-    length = float(torch.linalg.vector_norm(start))
+    norm = length(start)
     if min(largest, smallest) < 0 or largest + smallest < 1 or max_steps < 1:
         raise ConfigError(
             explain("singular values", expected="at least one value and one step", got=(largest, smallest, max_steps))
         )
-    if not 0 < length < float("inf"):
-        raise ConfigError(explain("singular values", expected="a start that is finite and not zero", got=length))
-    return length
+    if not 0 < norm < float("inf"):
+        raise ConfigError(explain("singular values", expected="a start that is finite and not zero", got=norm))
+    return norm
 
 
 def _ends(count: int, largest: int, smallest: int) -> list[int]:
@@ -132,10 +133,10 @@ def _small_svd(diagonal: Sequence[float], above: Sequence[float]) -> tuple[Tenso
 
 
 def _certified(product: Callable[[Tensor], Tensor], transposed: Callable[[Tensor], Tensor], v: Tensor) -> SingularValue:
-    v = v / torch.linalg.vector_norm(v)
+    v = v / length(v)
     Av = product(v)
-    sigma = float(torch.linalg.vector_norm(Av))
+    sigma = length(Av)
     if sigma == 0.0:
         return SingularValue(value=0.0, residual=0.0)
     rest = transposed(Av / sigma) - sigma * v
-    return SingularValue(value=sigma, residual=float(torch.linalg.vector_norm(rest)))
+    return SingularValue(value=sigma, residual=length(rest))
