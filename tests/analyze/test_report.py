@@ -71,7 +71,7 @@ def test_the_page_holds_the_numbers_of_the_analysis():
 
 
 def test_the_three_lines_of_python_return_the_same_numbers(tiny_model):
-    report = tiny_report(analysis=analyze(tiny_model), model=str(tiny_model))
+    report = tiny_report(analysis=analyze(tiny_model), model=str(tiny_model), options={"curvature": False})
     html = render(report)
     lines = unescape(
         re.sub("<[^>]*>", "", re.search(r'<code id="python">(.*?)</code>', html, re.DOTALL)[1])

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import torch

@@ -49,6 +49,7 @@ class Report:
         analysis: its matrices.
         facts: a few words about it, label to value.
         model: what `eigenlm.analyze` takes to return the same numbers.
+        options: what else it was told, by name.
         plan: what happens to each matrix that a plan touches.
         before_after: what came of it.
     """
@@ -57,6 +58,7 @@ class Report:
     analysis: Analysis
     facts: Mapping[str, str] = field(default_factory=dict)
     model: str = "MODEL"
+    options: Mapping[str, str | bool] = field(default_factory=dict)
     plan: tuple[PlannedRank, ...] = ()
     before_after: BeforeAfter | None = None
 
@@ -88,7 +90,7 @@ def render(report: Report) -> str:
         "terms": TERMS,
         "glossary": GLOSSARY,
         "first": json.dumps(data["start"] or ""),
-        "model_literal": json.dumps(report.model),
+        "call": _call(report),
         "curves": packed(json.dumps(curves(report.analysis), allow_nan=False, separators=(",", ":"))),
         "style": part(_HERE, *_STYLES),
         "script": script,
@@ -120,6 +122,14 @@ def page_data(report: Report) -> dict[str, Any]:
         **{name: section and _finite(to_dict(section)) for name, section in analysis.sections().items()},
         "effect": None if report.before_after is None else drawn_effect(report.before_after),
     }
+
+
+def _call(report: Report) -> str:
+    """What stands between the brackets of `eigenlm.analyze`, as Python spells it."""
+    options = {
+        key: json.dumps(value) if isinstance(value, str) else repr(value) for key, value in report.options.items()
+    }
+    return ", ".join([json.dumps(report.model), *(f"{key}={value}" for key, value in options.items())])
 
 
 def _finite(value: Any) -> Any:

@@ -47,6 +47,7 @@ function listen() {
     goTo(link.dataset.section);
   });
   window.addEventListener("hashchange", draw);
+  window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((more) => (more.open = true)));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (draw(), window.Plotly && drawSections()));
 }
 
