@@ -30,6 +30,7 @@ from eigenlm.progress import track
 
 # Draws of a group are held together, for their products in pairs.
 _GROUP = 4
+_CHUNK = 2**16
 
 
 class BlockApproximation(SymmetricOperator):
@@ -149,7 +150,7 @@ def blocks_of(
             row.copy_(next(draws))
         grams: dict[str, Tensor] = {}
         for name, part in zip(sizes, drawn.split(list(sizes.values()), dim=1)):
-            grams[name] = (part @ part.mT).double()
+            grams[name] = _gram(part)
             inner = [_mean_form(K, part) for K in approximations.get(name, {}).values()]
             sums[name].append(torch.stack([*_moments(grams[name]), *inner]).cpu())
         of_all = torch.stack(list(grams.values()))
@@ -208,6 +209,11 @@ def draws_of(operator: SymmetricOperator, count: int, *, seed: int = 0) -> Itera
     for _ in range(count):
         u = torch.empty(B.r, dtype=operator.dtype, device=operator.device)
         yield B.product(u.bernoulli_(0.5, generator=generator).mul_(2).sub_(1))
+
+
+def _gram(rows: Float[Tensor, "g n"]) -> Float64[Tensor, "g g"]:
+    """All inner products; chunks are added up in float64, as float32 loses digits over millions of numbers."""
+    return torch.stack([(chunk @ chunk.mT).double() for chunk in rows.split(_CHUNK, dim=1)]).sum(0)
 
 
 def _moments(gram: Float64[Tensor, "g g"]) -> tuple[Float64[Tensor, ""], Float64[Tensor, ""]]:
