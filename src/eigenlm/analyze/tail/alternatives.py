@@ -106,17 +106,19 @@ def _log_density(u: Float64[np.ndarray, " k"], bend: Bend) -> Float64[np.ndarray
     """
     observed = float(bend(u).mean())
 
-    def excess(log_b: float) -> float:
-        return _of_mean_one(math.exp(log_b), bend).mean_bend - observed
+    def law_at(log_b: float) -> _Bent:
+        return _of_mean_one(math.exp(log_b), bend)
 
-    if excess(math.log(_STRAIGHT)) <= 0:  # the data bend the other way: of this family, the power law fits best
+    def excess(log_b: float) -> float:
+        return law_at(log_b).mean_bend - observed
+
+    straight, log_b = math.log(_STRAIGHT), math.log(_SLIGHT / float(bend(np.ones(1))[0]))
+    if excess(straight) <= 0:  # the data bend the other way: of this family, the power law fits best
         return -u
-    law = _of_mean_one(_SLIGHT / float(bend(np.ones(1))[0]), bend)
-    while law.mean_bend > observed and law.variance > _NARROWEST:
-        law = _of_mean_one(8 * law.b, bend)
+    while (law := law_at(log_b)).mean_bend > observed and law.variance > _NARROWEST:
+        log_b += 2
     if law.mean_bend < observed:
-        log_b = brentq(excess, math.log(_STRAIGHT), math.log(law.b), xtol=1e-7)
-        law = _of_mean_one(math.exp(log_b), bend)
+        law = law_at(brentq(excess, straight, log_b, xtol=1e-7))
     return -law.s * u - law.b * bend(u) - law.log_z
 
 
