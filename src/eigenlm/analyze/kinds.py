@@ -2,17 +2,21 @@
 
 import re
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 _LAYER = re.compile(r"(?<![^.])\d+(?![^.])")
 
 
-class _Named(Protocol):
+@runtime_checkable
+class OfMatrix(Protocol):
+    """What belongs to one matrix, and has its name."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The matrix's."""
 
 
-Named = TypeVar("Named", bound=_Named)
+Named = TypeVar("Named", bound=OfMatrix)
 
 
 def layer_of(name: str) -> int | None:
