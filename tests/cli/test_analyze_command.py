@@ -1,11 +1,14 @@
 """`eigenlm analyze`: numpy's singular values in a table, in JSON, and in a page."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from eigenlm.cli import main
 
@@ -26,7 +29,7 @@ def test_json_agrees_with_numpy(tiny_model: Path, capsys: Capture) -> None:
 
 def test_report_is_written_and_needs_no_network(tiny_model: Path, tmp_path: Path, capsys: Capture) -> None:
     page = tmp_path / "report.html"
-    assert main(["analyze", str(tiny_model), "--out", str(page)]) == 0
+    assert main(["analyze", str(tiny_model), "--html", str(page)]) == 0
     assert str(page) in capsys.readouterr().out
     html = page.read_text(encoding="utf-8")
     assert "blocks.1.feed_forward.up" in html
@@ -38,3 +41,75 @@ def test_every_matrix_gets_a_row(tiny_model: Path, capsys: Capture, monkeypatch)
     assert main(["analyze", str(tiny_model), "--every"]) == 0
     printed = capsys.readouterr().out
     assert all(f"blocks.{layer}.attention.query" in printed for layer in (0, 1))
+
+
+def test_a_text_adds_what_the_model_does_with_it(
+    tiny_model: Path, tiny_text: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    words = tmp_path / "words.json"
+    kinds = {"a": ["the big bank", "a bank", "one bank"], "b": ["my bank", "her small bank", "no bank"]}
+    words.write_text(json.dumps({"word": "bank", "senses": kinds}))
+    assert main(["analyze", str(tiny_model), "--text", str(tiny_text), "--senses", str(words), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["activations"]["layers"]) == 3
+    assert len(found["activations"]["heads"]) == 8
+    assert found["senses"]["counts"] == {"a": 3, "b": 3}
+    assert found["curvature"] is None
+    assert found["left_out"] == {}
+
+
+def test_curvature_without_a_text_reads_that_of_python(tiny_model: Path, capsys: Capture) -> None:
+    assert main(["analyze", str(tiny_model), "--curvature", "--json"]) == 0
+    curvature = json.loads(capsys.readouterr().out)["curvature"]
+    assert curvature["num_tokens"] == 2 * 127
+    top = curvature["gauss_newton_largest"][0]
+    assert top["value"] > 0
+    assert top["residual"] <= 1e-2 * top["value"]
+
+
+def test_two_models_are_compared(tiny_model: Path, tmp_path: Path, capsys: Capture) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    tensors = load_file(tiny_model / "model.safetensors")
+    up = "model.layers.1.mlp.up_proj.weight"
+    column, row = np.ones((len(tensors[up]), 1)), np.ones((1, tensors[up].shape[1]))
+    save_file(tensors | {up: tensors[up] + (column @ row).astype(np.float32)}, other / "model.safetensors")
+    (other / "config.json").write_bytes((tiny_model / "config.json").read_bytes())
+    assert main(["analyze", str(tiny_model), str(other), "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["matrices"]}
+    assert [name for name, row in rows.items() if row["change"]] == ["blocks.1.feed_forward.up"]
+    assert rows["blocks.1.feed_forward.up"]["change"]["rank_90"] == 1
+    assert main(["analyze", str(tiny_model), str(other)]) == 0
+    assert "feed_forward.up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--text", "none.txt"], "expected a file or folder, got nothing there"),
+        (["--text", "short.txt"], "expected at least 128 tokens"),
+        (["--senses", "short.txt"], "short.txt"),
+        (["OTHER", "--curvature"], "comparing two models: expected weights alone, got --curvature"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    words: list[str], line: str, tiny_model: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("short.txt").write_text("Too short.")
+    assert main(["analyze", str(tiny_model), *words]) == 2
+    out, err = capsys.readouterr()
+    assert line in err
+    assert (out, err.count("\n")) == ("", 1)
+
+
+def test_ranks_share_the_matrices_and_say_the_same(tiny_model: Path, capsys: Capture) -> None:
+    """`torchrun -m eigenlm analyze` over two processes, beside one: the same JSON to the last digit, told once."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*torchrun, "-m", "eigenlm", "analyze", str(tiny_model), "--json"]
+    shared = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    assert shared.returncode == 0, shared.stderr
+    assert main(["analyze", str(tiny_model), "--json"]) == 0
+    assert json.loads(shared.stdout) == json.loads(capsys.readouterr().out)

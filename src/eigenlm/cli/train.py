@@ -69,7 +69,7 @@ class Train:
         elif outcome.finished:
             model = outcome.model
             speak = f"eigenlm chat {model} or " if recipe.model.kind == "decoder" else ""
-            print(f"{model}: next, {speak}eigenlm analyze {model} --out report.html")
+            print(f"{model}: next, {speak}eigenlm analyze {model} --html report.html")
         else:
             again = " ".join(["eigenlm", *sys.argv[1:]])
             print(f"stopped at step {outcome.step:,} and saved in {outcome.folder}; to go on: {again}")

@@ -38,7 +38,7 @@ def next_commands(out: Path) -> list[str]:
     smaller, page = shlex.quote(str(out / "smaller")), shlex.quote(str(out / "smaller.html"))
     return [
         f"{_eigenlm()} chat {smaller}",
-        f"{_eigenlm()} analyze {smaller} --out {page}",
+        f"{_eigenlm()} analyze {smaller} --html {page}",
         f"{_eigenlm()} tour --keep 0.8",
     ]
 
