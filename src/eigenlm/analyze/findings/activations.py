@@ -48,7 +48,12 @@ def _outliers(rows: Sequence[LinearInputs]) -> list[Finding]:
 def _unused(analysis: Analysis, found: Activations) -> list[Finding]:
     """The matrix of whose directions text needs the smallest part, beside what its spectrum alone would say."""
     spectra = {matrix.name: matrix for matrix in analysis.matrices}
-    rows = [row for row in found.linear_inputs if row.name in spectra and row.output_rank_90 > 0]
+    # Where the first token is huge, all other directions look unused; that says nothing about the other tokens.
+    rows = [
+        row
+        for row in found.linear_inputs
+        if row.name in spectra and row.output_rank_90 > 0 and (row.first_token_share or 0.0) < _MUCH
+    ]
     if not rows:
         return []
 

@@ -74,10 +74,14 @@ def _rows(analysis: Analysis, plan: Sequence[PlannedRank]) -> Iterator[Row]:
 
 
 def _plain(cell: Cell) -> Cell:
-    """A cell as JSON can hold it: NaN is nothing, infinity a sign of its own."""
-    if isinstance(cell, float) and not math.isfinite(cell):
-        return None if math.isnan(cell) else "∞"
-    return cell
+    """A cell as JSON can hold it, to six digits: NaN is nothing, infinity a sign of its own."""
+    if isinstance(cell, list):
+        return [None if end is None else float(f"{end:.6g}") for end in cell]
+    if not isinstance(cell, float):
+        return cell
+    if math.isfinite(cell):
+        return float(f"{cell:.6g}")
+    return None if math.isnan(cell) else "∞"
 
 
 def _field(

@@ -119,7 +119,7 @@ def page_data(report: Report) -> dict[str, Any]:
             | {"reason": matrix.tail and matrix.tail.reason}
             for matrix, row in zip(analysis.matrices, cells)
         ],
-        **{name: section and _finite(to_dict(section)) for name, section in analysis.sections().items()},
+        **{name: _drawn(section) for name, section in analysis.sections().items()},
         "effect": None if report.before_after is None else drawn_effect(report.before_after),
     }
 
@@ -132,10 +132,19 @@ def _call(report: Report) -> str:
     return ", ".join([json.dumps(report.model), *(f"{key}={value}" for key, value in options.items())])
 
 
-def _finite(value: Any) -> Any:
-    """NaN and infinity become None, which JSON knows."""
+def _drawn(section: Any) -> dict[str, Any] | None:
+    """What is drawn of a section; rows of matrices stand in the table."""
+    if section is None:
+        return None
+    return _short({key: value for key, value in to_dict(section).items() if key != "linear_inputs"})
+
+
+def _short(value: Any) -> Any:
+    """Numbers to the digits that anyone can see; NaN and infinity become None, as JSON has neither."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _short(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return [_short(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value

@@ -57,8 +57,9 @@ async function start() {
   listen();
   draw();
   try {
-    curves = JSON.parse(await unpacked("curves"));
-    document.head.append(element("script", { textContent: await unpacked("plotly") }));
+    const [lines, plotly] = await Promise.all([unpacked("curves"), unpacked("plotly")]);
+    curves = JSON.parse(lines);
+    document.head.append(element("script", { textContent: plotly }));
     draw();
     await drawSections();
     document.documentElement.classList.add("drawn");
