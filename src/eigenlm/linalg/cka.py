@@ -16,7 +16,7 @@ def centred_gram(X: Float[Tensor, "C n"]) -> Float[Tensor, "C C"]:
 
     and 0 on it. The mean product of two such matrices, <K, L> / (C (C - 3)), is the unbiased estimate of HSIC
     (Song et al., JMLR 13, 2012, equation 5; in this form Szekely and Rizzo, arXiv:1310.2926, definition 2): with the
-    plain centring, few samples of wide layers look alike whatever the layers hold (arXiv:2010.15327, section 2.1).
+    plain centring, few samples of wide layers look alike whatever the layers hold (arXiv:2010.15327).
 
     Args:
         X: C samples in rows, in float32 or float64. Its scale does not matter: the largest entry is divided out.
@@ -39,7 +39,7 @@ def cka(grams: Float[Tensor, "L C C"]) -> Float[Tensor, "L L"]:
     1 for layers that are alike up to rotation and scale, about 0 for unrelated ones (a little below it by chance).
     A layer where all samples are the same has no similarity to anything: 0 with all others and with itself.
 
-    Source: arXiv:1905.00414, equation 4 with linear kernels; arXiv:2010.15327, section 2.1, for the debiased form.
+    Source: arXiv:1905.00414, equation 4 with linear kernels; arXiv:2010.15327 for the debiased form.
 
     >>> X = torch.randn(50, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     >>> rotation = torch.linalg.qr(X[:8]).Q

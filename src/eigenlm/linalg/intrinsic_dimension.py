@@ -33,7 +33,7 @@ def intrinsic_dimension(X: Float[Tensor, "C n"], *, seed: int = 0) -> IntrinsicD
     """The TwoNN estimate of a cloud's dimension, from the ratio of each point's two nearest distances.
 
     Where the density is even, mu = r_2 / r_1 of a d-dimensional cloud follows P(mu > x) = x^-d whatever the density is
-    (Facco et al., arXiv:1803.06992, equation 4), so that the most likely d is (C - 1) / sum ln(mu), with the C - 1 that
+    (Facco et al., arXiv:1803.06992), so that the most likely d is (C - 1) / sum ln(mu), with the C - 1 that
     makes it unbiased. The interval holds the middle 95 % of the estimates from random halves: drawn without replacement
     they scatter as the whole estimate does, and trust no law of mu. Points that are nearest to each other share a
     distance, so that they stay together: halves are of the clusters that nearest neighbours form.

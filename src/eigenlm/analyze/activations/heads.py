@@ -127,7 +127,7 @@ def head_kind(attention: Mapping[str, float], relative_entropy: float) -> str:
     """What a head mostly does: the first of these to pass its threshold, by attention that its name goes with.
 
     `induction`, `previous token`, `next token`, `self`: at least 0.4; `local`: at least 0.5; `sink`, the first token:
-    at least 0.3 (the threshold of arXiv:2410.10781, section 3.1); else `broad` from a relative entropy of 0.5, and
+    at least 0.3 (the threshold of arXiv:2410.10781); else `broad` from a relative entropy of 0.5, and
     `mixed` below. Many heads rest on the first token where they find nothing (arXiv:2309.17453), induction heads too,
     so what a head looks for is asked first. In windows of few tokens all keys are near: give 50 or more.
 
