@@ -35,7 +35,7 @@ class LogitLens:
 class LensSums:
     """Sums over tokens for all layers of a decoder.
 
-    Source: nostalgebraist, "interpreting GPT: the logit lens" (2020); arXiv:2303.08112, which also tells where it misleads.
+    Source: nostalgebraist, "interpreting GPT: the logit lens" (2020); where it misleads, arXiv:2303.08112.
     """
 
     def __init__(self, model: Transformer) -> None:
