@@ -17,6 +17,7 @@ from eigenlm.linalg.symmetric_operator import Factor, SymmetricOperator
 End = Literal["largest", "smallest", "both", "magnitude"]
 
 _COMPACT_BYTES = 2**30  # a basis beyond this is kept in 16 bits a number
+_KEPT = 0.5  # of the vectors beyond those asked for, at a restart
 _EXTRA = 12  # vectors beyond those asked for: fewer restart too often, more cost orthogonalisation
 
 
@@ -116,10 +117,10 @@ class _Lanczos:
 
     def run(self, start: Tensor | None, max_products: int) -> None:
         """Grow, restart and look again, until everything asked for has converged."""
-        direction = self._direction(start)
+        self._next: Tensor = self._direction(start)
         unseen, seen = 0, None  # steps of a fresh start until it is judged, and the values it has to change
         while True:
-            direction = self._grow(direction)
+            self._grow()
             unseen -= 1
             if len(self._Q) == self._A.n or self.products >= max_products:
                 return
@@ -128,9 +129,9 @@ class _Lanczos:
                 if seen is not None and bool(((values - seen).abs() <= self._allowed(seen)).all()):
                     return
                 self._keep(self._pairs)
-                direction, unseen, seen = self._direction(None), min(self._size - self._pairs, _EXTRA), values
+                self._next, unseen, seen = self._direction(None), min(self._size - self._pairs, _EXTRA), values
             elif len(self._Q) == self._size:
-                self._keep(self._pairs + (self._size - self._pairs) // 2)
+                self._keep(self._pairs + int(_KEPT * (self._size - self._pairs)))
 
     def is_far_from_zero(self) -> bool:
         """Whether every eigenvalue asked for stands out from rounding."""
@@ -143,9 +144,10 @@ class _Lanczos:
         self._Q.shrink_()
         return _Columns(self._Q)
 
-    def _grow(self, direction: Tensor) -> Tensor:
+    def _grow(self) -> None:
         """One more vector, one more product, and the direction in which the space grows next."""
-        self._Q.append(direction)
+        self._Q.append(self._next)
+        del self._next  # a product needs the room
         k = len(self._Q)
         w = self._A @ self._Q[k - 1]
         self.products += 1
@@ -156,9 +158,10 @@ class _Lanczos:
         order = _order(theta, self._which)
         self._theta, self._S, self._estimates = theta[order], S[:, order], beta * S[-1, order].abs()
         if beta > self._floor():
-            return w.div_(beta)
-        self._estimates.zero_()  # an invariant subspace: nothing of A leads out of it
-        return self._direction(None) if k < self._A.n else w
+            self._next = w.div_(beta)
+        else:  # an invariant subspace: nothing of A leads out of it
+            self._estimates.zero_()
+            self._next = self._direction(None) if k < self._A.n else w
 
     def _direction(self, start: Tensor | None) -> Tensor:
         """A unit vector orthogonal to the basis: along `start`, or random."""
