@@ -176,8 +176,8 @@ def test_columns_hold_the_figures_of_each_section(seen):
 
 def test_a_section_that_was_not_measured_says_what_adds_it():
     text = " ".join(unescape(re.sub("<[^>]*>", "", render(tiny_report()))).split())
-    assert "Activations: `eigenlm analyze MODEL --text FILE` adds them" in text
-    assert "Curvature: `eigenlm analyze MODEL --curvature` adds it" in text
+    assert "Activations: eigenlm analyze tiny --text FILE adds this section" in text
+    assert "Curvature: eigenlm analyze tiny --curvature adds this section" in text
     failed = replace(tiny_report().analysis, left_out={"senses": "too few <sentences>"})
     text = " ".join(unescape(re.sub("<[^>]*>", "", render(tiny_report(analysis=failed)))).split())
     assert "Senses of a word: too few <sentences>" in text

@@ -91,6 +91,11 @@ ACTIVATIONS = {
     "top_outlier_share": Term(
         "Largest channel", "The share of the inputs' energy in the largest outlier channel alone."
     ),
+    "output_energy": Term(
+        "Energy of outputs",
+        "Of what comes out of the matrix on this text, the most that any matrix of a rank could keep. Above the other"
+        " curve: text uses fewer directions than the matrix has.",
+    ),
     "output_rank_90": Term(
         "Output rank 90%",
         "The smallest rank of any matrix that keeps 90% of the energy of the outputs on this text. Below rank 90%: text"

@@ -30,7 +30,6 @@ function drawActivations() {
 }
 
 const byLayer = (place, layers, y, name, more = {}) => series(place, y.map((_, i) => i), y, { name, customdata: layers.map((layer) => escapeText(layer.name)), hovertemplate: "%{customdata}: %{y:.4g}<extra></extra>", ...more });
-const legendAbove = { showlegend: true, margin: { l: 8, r: 12, t: 34, b: 8 } };
 
 function drawLens(layers) {
   if (!layers[layers.length - 1].lens) return;

@@ -36,6 +36,7 @@ function layout(xTitle, yTitle, more = {}) {
   };
 }
 
+const legendAbove = { showlegend: true, margin: { l: 8, r: 12, t: 34, b: 8 } };
 const plot = (id, traces, shape) => Plotly.react(byId(id), traces, shape, { responsive: true, displayModeBar: false, doubleClick: "reset" });
 const positive = (values) => values.map((value) => (value > 0 ? value : null));
 

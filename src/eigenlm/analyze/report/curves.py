@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eigenlm.analyze.activations import LinearInputs
 from eigenlm.analyze.analysis import Analysis
 from eigenlm.analyze.report.survival import drawn_tail
 from eigenlm.analyze.spectra import MatrixSpectrum
@@ -17,10 +18,11 @@ _NOISE = ("noise_std", "sigma_minus", "sigma_plus", "null_spectral_norm")
 
 def curves(analysis: Analysis) -> dict[str, Any]:
     """By matrix: ranks, singular values, the energy that each rank loses, and the laws they are held against."""
-    return {matrix.name: _drawn(matrix) for matrix in analysis.matrices}
+    inputs = {row.name: row for row in analysis.activations.linear_inputs} if analysis.activations else {}
+    return {matrix.name: _drawn(matrix, inputs.get(matrix.name)) for matrix in analysis.matrices}
 
 
-def _drawn(matrix: MatrixSpectrum) -> dict[str, Any]:
+def _drawn(matrix: MatrixSpectrum, inputs: LinearInputs | None) -> dict[str, Any]:
     S = matrix.singular_values
     count = len(S)
     at = (
@@ -34,6 +36,7 @@ def _drawn(matrix: MatrixSpectrum) -> dict[str, Any]:
         "sigma": _rounded(S[at], 6),
         "lost": _rounded(_energy_lost(S)[at], 5),
         "noise": matrix.noise and {name: getattr(matrix.noise, name) for name in _NOISE},
+        "outputs": inputs and list(inputs.output_energy_kept.items()),
         "tail": matrix.tail and drawn_tail(matrix.tail, S.numpy()),
     }
 

@@ -61,8 +61,10 @@ function drawSigma(matrix) {
 
 function drawEnergy(matrix) {
   const curve = curves[matrix.name];
-  const own = { x: curve.rank, y: curve.lost.map((lost) => 1 - lost), mode: lineOf(matrix), fill: "tozeroy", fillcolor: colourOf("--accent") + "1f", line: { color: colourOf("--accent"), width: 2.4 }, hovertemplate: "rank %{x} keeps %{y:.2%}<extra></extra>" };
-  plot("energy-chart", [own], layout("rank", "", { yaxis: { range: [0, 1.02], tickformat: ".0%" }, ...vertical(matrix, rankMarks(matrix), false) }));
+  const own = { x: curve.rank, y: curve.lost.map((lost) => 1 - lost), mode: lineOf(matrix), fill: "tozeroy", fillcolor: colourOf("--accent") + "1f", line: { color: colourOf("--accent"), width: 2.4 }, hovertemplate: "rank %{x} keeps %{y:.2%}<extra></extra>", name: "of the matrix" };
+  const outputs = series(2, (curve.outputs ?? []).map(([rank]) => rank), (curve.outputs ?? []).map(([, kept]) => kept), { name: "of its outputs on the text, at best", hovertemplate: "rank %{x} can keep %{y:.2%} of the outputs<extra></extra>" });
+  plot("energy-chart", curve.outputs ? [own, outputs] : [own], layout("rank", "", {
+    ...(curve.outputs ? legendAbove : {}), yaxis: { range: [0, 1.02], tickformat: ".0%" }, ...vertical(matrix, rankMarks(matrix), false) }));
 }
 
 // The density of singular values beside the Marchenko-Pastur law of the bulk: with n the smaller side and s the entries'
@@ -84,7 +86,7 @@ function drawDensity(matrix) {
   const bars = { type: "bar", x: counts.map((_, i) => (i + 0.5) * width), y: counts, width, marker: { color: colourOf("--accent"), opacity: 0.55 }, name: "this matrix", hovertemplate: "%{y:.0f} near σ = %{x:.3g}<extra></extra>" };
   const beyond = sigma.filter((value) => value > last).length;
   plot("density-chart", [bars, { x, y: law, mode: "lines", name: "noise of its size", line: { color: colourOf("--mark"), width: 2.4, dash: "dash" }, hoverinfo: "skip" }],
-    layout("singular value σ" + (beyond ? ` (${beyond} larger ones lie to the right)` : ""), "how many", { showlegend: true, bargap: 0, xaxis: { range: [0, last] }, margin: { l: 8, r: 12, t: 34, b: 8 } }));
+    layout("singular value σ" + (beyond ? ` (${beyond} larger ones lie to the right)` : ""), "how many", { ...legendAbove, bargap: 0, xaxis: { range: [0, last] } }));
 }
 
 function drawTail(matrix) {
@@ -99,7 +101,7 @@ function drawTail(matrix) {
   const from = { type: "line", x0: tail.x[0], x1: tail.x[0], yref: "paper", y0: 0, y1: 1, line: { color: colourOf("--soft"), width: 1, dash: "dot" } };
   const floor = Math.max(tail.x[0] / 1e3, x[x.length - 1]);
   plot("tail-chart", [data_, law("power law", tail.power, 1), law("lognormal", tail.lognormal, 2)], layout("eigenvalue λ = σ²", "share at λ or above", {
-    showlegend: true, margin: { l: 8, r: 12, t: 34, b: 8 }, shapes: [from],
+    ...legendAbove, shapes: [from],
     annotations: [{ x: Math.log10(tail.x[0]), y: 0.02, yref: "paper", yanchor: "bottom", xanchor: "right", text: "xmin ", showarrow: false, font: { size: 12, color: colourOf("--soft") } }],
     xaxis: { ...logAxis([floor, x[0]]), range: [Math.log10(floor) - 0.1, Math.log10(x[0]) + 0.15] }, yaxis: logAxis(y),
   }));

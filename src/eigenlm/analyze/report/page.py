@@ -85,7 +85,7 @@ def render(report: Report) -> str:
         "outliers": top_outliers(report.analysis.activations),
         "most_findings": _MOST_FINDINGS,
         "sections": sections(report),
-        "absent": absent(report.analysis),
+        "absent": absent(report),
         "has_noise": any(column["group"] == "Noise" for column in data["columns"]),
         "terms": TERMS,
         "glossary": GLOSSARY,

@@ -1,26 +1,22 @@
 """The sections a report has, and what would add those that it has not."""
 
+import shlex
 from typing import TYPE_CHECKING, NamedTuple
-
-from eigenlm.analyze.analysis import Analysis
 
 if TYPE_CHECKING:
     from eigenlm.analyze.report.page import Report
 
 
 class Absent(NamedTuple):
-    """A section that is not in a report, and why, or the command that adds it."""
+    """A section that is not in a report: the command that adds it, or why it could not be had."""
 
     what: str
-    why: str
+    command: str = ""
+    reason: str = ""
 
 
 _MEASURED = {"activations": "Activations", "curvature": "Curvature", "senses": "Senses of a word"}
-_ADDS = {
-    "activations": "`eigenlm analyze MODEL --text FILE` adds them",
-    "curvature": "`eigenlm analyze MODEL --curvature` adds it",
-    "senses": "`eigenlm analyze MODEL --text FILE` adds them, for a model that can be run",
-}
+_OPTIONS = {"activations": "--text FILE", "curvature": "--curvature", "senses": "--senses FILE"}
 
 
 def sections(report: "Report") -> list[tuple[str, str]]:
@@ -33,11 +29,12 @@ def sections(report: "Report") -> list[tuple[str, str]]:
     return [*listed, ("python-section", "In Python"), ("terms", "The words")]
 
 
-def absent(analysis: Analysis) -> list[Absent]:
+def absent(report: "Report") -> list[Absent]:
     """The sections that were not measured, each with a line."""
-    lines = [
-        Absent(label, _ADDS[key])
-        for key, label in _MEASURED.items()
-        if analysis.sections()[key] is None and key not in analysis.left_out
+    analysis = report.analysis
+    missing = [key for key in _MEASURED if analysis.sections()[key] is None and key not in analysis.left_out]
+    command = f"eigenlm analyze {shlex.quote(report.model)}"
+    return [
+        *(Absent(_MEASURED[key], command=f"{command} {_OPTIONS[key]}") for key in missing),
+        *(Absent(_MEASURED.get(key, key), reason=reason) for key, reason in analysis.left_out.items()),
     ]
-    return lines + [Absent(_MEASURED.get(key, key), reason) for key, reason in analysis.left_out.items()]
