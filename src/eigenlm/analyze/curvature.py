@@ -26,7 +26,7 @@ from eigenlm.model import Transformer
 from eigenlm.observe.hooks import logits_of
 
 # Where there are fewer parameters in all, the largest eigenvalue of every block is cheap; else of a few.
-_SMALL, _FEW = 2_000_000, 3
+_SMALL, _FEW = 2_000_000, 2
 _MOST_POINTS = 200
 _BASIS_BYTES = 5 * 2**30  # for Lanczos vectors: with the Hessian's graph of a model of 135M parameters, 9 GB in all
 _USUAL = 12  # vectors beyond the pairs asked for, where memory allows
@@ -49,7 +49,7 @@ class Effort:
         steps: from each start.
         max_products: after which eigenvalues are given with the residuals they have.
         blocks: how many matrices get their largest eigenvalue, those of the largest trace first; None for all of a
-            model of at most two million parameters, and three of a larger one.
+            model of at most two million parameters, and two of a larger one.
     """
 
     eigenvalues: int = 5
@@ -308,7 +308,10 @@ class _Measuring:
 
     def _top(self, objective: Objective, name: str) -> Eigenvalue:
         """The largest eigenvalue of one Gauss-Newton block, by products with that block alone."""
-        found = eigenpairs(GaussNewton(objective, [name]), 1, rel_residual=self._effort.rel_residual, seed=self._seed)
+        block, effort = GaussNewton(objective, [name]), self._effort
+        found = eigenpairs(
+            block, 1, rel_residual=effort.rel_residual, max_products=effort.max_products, seed=self._seed
+        )
         return _eigenvalues(found)[0]
 
     def _heaviest(self) -> list[str]:
