@@ -58,8 +58,8 @@ class Effort:
     groups: int = 6
     draws: int = 2
     starts: int = 2
-    steps: int = 20
-    max_products: int = 70
+    steps: int = 24
+    max_products: int = 60
     blocks: int | None = None
 
 
