@@ -52,14 +52,14 @@ class Effort:
             model of at most two million parameters, and two of a larger one.
     """
 
-    eigenvalues: int = 5
+    eigenvalues: int = 4
     rel_residual: float = 1e-2
     probes: int = 6
     groups: int = 6
     draws: int = 2
     starts: int = 2
     steps: int = 24
-    max_products: int = 60
+    max_products: int = 56
     blocks: int | None = None
 
 
