@@ -113,3 +113,11 @@ def test_senses_that_chance_would_separate_as_well_are_not_claimed(seen):
     assert "It tells one “bank” from another" in told
     chance = by_heading(replace(seen, senses=replace(seen.senses, p=0.4)))
     assert "beyond chance" in chance["It does not tell one “bank” from another"].text
+
+
+def test_tiny_matrices_are_no_extremes():
+    weights = {f"blocks.{i}.up": torch.eye(40) + i * torch.ones(40, 40) for i in range(2)} | {"pair": torch.eye(2)}
+    found = by_heading(analyze(weights))
+    assert found["Least compressible"].matrix == "blocks.0.up"
+    weights["pair"] = spectrum(1, 1e-3)
+    assert by_heading(analyze(weights))["One direction above all"].matrix == "blocks.1.up"

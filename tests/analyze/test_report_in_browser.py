@@ -94,6 +94,7 @@ def test_headings_sort_and_the_filter_compares_and_searches(full):
         page.click(f"{head} button")
         assert page.evaluate(NAMES) == order
         assert page.evaluate(f"document.querySelector('{head}').getAttribute('aria-sort')") == told
+        assert page.evaluate("document.activeElement.dataset.term") == "stable_rank"
     bound = sorted(matrix.spectral_norm for matrix in report.analysis.matrices)[3]
     page.press("/")
     page.write(f"UP σ₁>={bound}")

@@ -11,6 +11,8 @@ from eigenlm.analyze.spectra import MatrixSpectrum
 
 # Beyond it, float16 activations (11 bits) no longer resolve the weakest direction beside the strongest.
 _ILL_CONDITIONED = 2048.0
+# Effective ranks that differ by less than a tenth are alike.
+_ODD = math.log(1.1)
 
 
 def spectra_findings(analysis: Analysis) -> list[Finding]:
@@ -55,8 +57,7 @@ def _extremes(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     def share(matrix: MatrixSpectrum) -> float:
         return matrix.rank_99 / len(matrix.singular_values)
 
-    # One row or column has nothing to cut.
-    candidates = [matrix for matrix in matrices if len(matrix.singular_values) > 1]
+    candidates = _sizeable(matrices)
     if len(candidates) < 2:
         return []
     most, least = min(candidates, key=share), max(candidates, key=share)
@@ -85,7 +86,7 @@ def _extremes(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
 
 def _dominated(matrices: Sequence[MatrixSpectrum]) -> Finding:
     sharpest = min(
-        (matrix for matrix in matrices if matrix.stable_rank > 0),
+        (matrix for matrix in _sizeable(matrices) if matrix.stable_rank > 0),
         key=lambda matrix: matrix.stable_rank,
         default=matrices[0],
     )
@@ -111,7 +112,7 @@ def _odd_one_out(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
 
     odd = max(matrices, key=strangeness)
     kind = kinds[kind_of(odd.name)]
-    if len(kind) < 3:
+    if len(kind) < 3 or strangeness(odd) < _ODD:
         return []
     return [
         Finding(
@@ -143,3 +144,9 @@ def _condition(matrices: Sequence[MatrixSpectrum]) -> Finding:
         weight=0.4 + 0.2 * len(many) / len(matrices),
         matrix=worst.name,
     )
+
+
+def _sizeable(matrices: Sequence[MatrixSpectrum]) -> list[MatrixSpectrum]:
+    """Those of which a cut would be felt: at least a tenth of the largest full rank, and more than one direction."""
+    least = max(2.0, 0.1 * max(len(matrix.singular_values) for matrix in matrices))
+    return [matrix for matrix in matrices if len(matrix.singular_values) >= least]

@@ -84,7 +84,7 @@ function drawDensity(matrix) {
   const x = Array.from({ length: 161 }, (_, i) => low + ((high - low) * i) / 160);
   const law = x.map((v) => (width * Math.sqrt(Math.max(0, (high ** 2 - v ** 2) * (v ** 2 - low ** 2)))) / (Math.PI * s * s * Math.max(v, 1e-12)));
   const bars = { type: "bar", x: counts.map((_, i) => (i + 0.5) * width), y: counts, width, marker: { color: colourOf("--accent"), opacity: 0.55 }, name: "this matrix", hovertemplate: "%{y:.0f} near σ = %{x:.3g}<extra></extra>" };
-  const beyond = sigma.filter((value) => value > last).length;
+  const beyond = rank[sigma.findLastIndex((value) => value > last)] ?? 0;
   plot("density-chart", [bars, { x, y: law, mode: "lines", name: "noise of its size", line: { color: colourOf("--mark"), width: 2.4, dash: "dash" }, hoverinfo: "skip" }],
     layout("singular value σ" + (beyond ? ` (${beyond} larger ones lie to the right)` : ""), "how many", { ...legendAbove, bargap: 0, xaxis: { range: [0, last] } }));
 }
@@ -114,6 +114,11 @@ function drawMatrix(matrix) {
   drawTail(matrix);
 }
 
+function noiseSentence({ num_spikes: spikes, spike_energy: energy, num_above_null: above }) {
+  const noise = spikes ? `${spikes} of its singular values, with ${percent(energy ?? 0)} of the energy, rise above what noise of its size would have` : "None of its singular values rises above what noise of its size would have";
+  return `${noise}; ${above || "none"} ${above > 1 ? "lie" : "lies"} above the largest one of the same numbers in random order.`;
+}
+
 function drawWords(matrix) {
   byId("matrix-name").textContent = matrix.name;
   const { cells: known } = matrix;
@@ -122,8 +127,7 @@ function drawWords(matrix) {
     `${known.size}${known.storage ? ", stored as " + known.storage : ""}. ` +
     `${known.rank_90} of ${full(matrix)} directions hold 90% of its energy, ${known.rank_99} hold 99%. ` +
     `Stable rank ${short(known.stable_rank)}, effective rank ${short(known.effective_rank)}, condition number ${known.condition_number === "∞" ? "infinite" : short(known.condition_number)}.` + plan;
-  byId("noise-sentence").textContent = typeof known.num_spikes !== "number" ? "" :
-    `${known.num_spikes} of its singular values, with ${percent(known.spike_energy ?? 0)} of the energy, rise above what noise of its size would have; ${known.num_above_null} lie above the largest one of the same numbers in random order.`;
+  byId("noise-sentence").textContent = typeof known.num_spikes !== "number" ? "" : noiseSentence(known);
   byId("tail-sentence").textContent = !known.tail_verdict ? "" : `Power law: ${known.tail_verdict}. ${matrix.reason[0].toUpperCase()}${matrix.reason.slice(1)}.`;
   byId("python-name").textContent = JSON.stringify(matrix.name);
 }
