@@ -18,7 +18,7 @@ QUICK = Effort(eigenvalues=2, probes=2, groups=2, draws=1, starts=2, steps=4)
 @pytest.fixture(scope="module")
 def case():
     model, windows = tiny()
-    effort = Effort(eigenvalues=3, rel_residual=1e-7, probes=60, groups=60, starts=8, steps=60, max_products=2000)
+    effort = Effort(eigenvalues=3, rel_residual=1e-7, probes=40, groups=30, starts=4, steps=40, max_products=2000)
     return model, windows, curvature(model, windows, effort=effort)
 
 

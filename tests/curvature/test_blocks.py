@@ -32,9 +32,9 @@ def relative_error(K, F):
 
 def test_draws_have_the_matrix_as_their_second_moment(case):
     model, windows, G = case
-    drawn = torch.stack(list(draws_of(GaussNewton(next_token(model, windows)), 1000)))
-    # ||error||_F^2 is about (tr G)^2 / 1000 in the mean.
-    assert float(torch.linalg.norm(drawn.mT @ drawn / 1000 - G)) < 2 * float(G.trace()) / 1000**0.5
+    drawn = torch.stack(list(draws_of(GaussNewton(next_token(model, windows)), 500)))
+    # ||error||_F^2 is about (tr G)^2 / 500 in the mean.
+    assert float(torch.linalg.norm(drawn.mT @ drawn / 500 - G)) < 2 * float(G.trace()) / 500**0.5
 
 
 def test_every_block_by_draws_against_the_dense_matrix(case):
