@@ -11,7 +11,7 @@ import pytest
 import torch
 from plotly.offline import get_plotlyjs
 
-from eigenlm.analyze import analyze
+from eigenlm.analyze import Analysis, analyze, decompose
 from eigenlm.analyze.report import Interval, PlannedRank, write_report
 from eigenlm.analyze.report.curves import curves
 from eigenlm.analyze.report.page import page_data, render
@@ -188,3 +188,12 @@ def test_figures_that_do_not_exist_are_nothing_in_the_data(seen):
     odd = replace(seen, activations=replace(seen.activations, layers=tuple(layers)))
     data = json.loads(Elements(render(tiny_report(analysis=odd))).scripts["data"])
     assert {layer["mean_cosine"] for layer in data["activations"]["layers"]} == {None}
+
+
+def test_many_matrices_share_the_points_that_a_page_can_hold():
+    row = decompose({"w": torch.diag(torch.linspace(2, 1, 300))})["w"]
+    many = Analysis(matrices=tuple(replace(row, name=f"blocks.{i}.up") for i in range(2500)))
+    drawn = curves(many)
+    assert len(drawn) == 2500
+    assert {100 < len(curve["sigma"]) <= 128 for curve in drawn.values()} == {True}
+    assert {curve["rank"][-1] for curve in drawn.values()} == {300}

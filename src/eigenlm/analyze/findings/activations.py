@@ -66,7 +66,8 @@ def _unused(analysis: Analysis, found: Activations) -> list[Finding]:
             heading="Text uses fewer directions" if middle < 1 else "Text uses all directions",
             text=f"To keep 90% of what comes out on this text, the median matrix needs {middle:.0%} of the directions"
             f" that its own spectrum asks for; {least.name} needs {least.output_rank_90} where its spectrum asks for"
-            f" {spectra[least.name].rank_90}. Energy is not quality, but a rank chosen by what text uses can be much lower.",
+            f" {spectra[least.name].rank_90}. Energy is not quality, but a rank chosen by what text uses can be much"
+            " lower.",
             weight=0.5 + 0.3 * max(0.0, 1 - middle),
             matrix=least.name,
             section="activations",

@@ -11,25 +11,23 @@ from eigenlm.analyze.report.survival import drawn_tail
 from eigenlm.analyze.spectra import MatrixSpectrum
 from eigenlm.linalg.spectrum import relative
 
-# A chart is some thousand pixels wide; longer spectra are drawn at this many ranks.
-_MOST_POINTS = 1024
+# A chart is some thousand pixels wide, so longer spectra are drawn at this many ranks; at fewer, where so many matrices
+# share the page that it would grow by more than two megabytes.
+_MOST_POINTS, _FEWEST_POINTS, _ALL_POINTS = 1024, 128, 250_000
 _NOISE = ("noise_std", "sigma_minus", "sigma_plus", "null_spectral_norm")
 
 
 def curves(analysis: Analysis) -> dict[str, Any]:
     """By matrix: ranks, singular values, the energy that each rank loses, and the laws they are held against."""
     inputs = {row.name: row for row in analysis.activations.linear_inputs} if analysis.activations else {}
-    return {matrix.name: _drawn(matrix, inputs.get(matrix.name)) for matrix in analysis.matrices}
+    most = max(_FEWEST_POINTS, min(_MOST_POINTS, _ALL_POINTS // max(len(analysis.matrices), 1)))
+    return {matrix.name: _drawn(matrix, inputs.get(matrix.name), most) for matrix in analysis.matrices}
 
 
-def _drawn(matrix: MatrixSpectrum, inputs: LinearInputs | None) -> dict[str, Any]:
+def _drawn(matrix: MatrixSpectrum, inputs: LinearInputs | None, most: int) -> dict[str, Any]:
     S = matrix.singular_values
     count = len(S)
-    at = (
-        torch.arange(count)
-        if count <= _MOST_POINTS
-        else torch.linspace(0, 1, _MOST_POINTS).square().mul(count - 1).long()
-    )
+    at = torch.arange(count) if count <= most else torch.linspace(0, 1, most).square().mul(count - 1).long()
     at = at.unique()
     return {
         "rank": (at + 1).tolist(),
