@@ -51,7 +51,7 @@ const whiskers = (place, value, low, high) => ({
   color: colourOf(looks[place % looks.length].colour), thickness: 1.5, width: 4,
 });
 
-// 1, 2, 5, 10 ... over few decades, powers of ten over many; numbers in full where they are readable.
+// Every other digit within a decade, 1, 2, 5, 10 ... over few decades, powers of ten over many.
 function logTicks(values) {
   const known = values.filter((value) => value > 0);
   if (!known.length) return {};
@@ -59,7 +59,7 @@ function logTicks(values) {
   const every = Math.max(1, Math.ceil((high - low) / 8));
   const ticks = [];
   for (let power = low; power <= high; power += every) {
-    for (const digit of high - low > 3 ? [1] : [1, 2, 5]) ticks.push(digit * 10 ** power);
+    for (const digit of high - low > 3 ? [1] : high - low > 1 ? [1, 2, 5] : [1, 2, 3, 4, 6, 8]) ticks.push(digit * 10 ** power);
   }
   return { tickvals: ticks, ticktext: ticks.map(short) };
 }
