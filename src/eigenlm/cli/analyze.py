@@ -83,12 +83,17 @@ class Analyze:
 
     def _print(self, analysis: "Analysis") -> None:
         from eigenlm.analyze.findings import findings
+        from eigenlm.analyze.section_tables import section_tables
         from eigenlm.analyze.table import kind_table, matrix_table
 
         console = Console()
         console.print(matrix_table(analysis) if self.every else kind_table(analysis))
+        for table in section_tables(analysis):
+            console.print("", table)
         for finding in findings(analysis):
             console.print(f"\n[bold]{escape(finding.heading)}.[/] {escape(finding.text)}")
+        for section, reason in analysis.left_out.items():
+            console.print(f"\n[bold]No {section}.[/] {escape(reason)}")
         if self.html is not None:
             print(f"\nreport: {self.html}")
 
@@ -96,7 +101,9 @@ class Analyze:
         from eigenlm.analyze.report import Report, write_report
 
         title, facts = _facts(self.model)
-        write_report(Report(title=title, analysis=analysis, facts=facts, model=self.model), path)
+        asked = {"text": self.text, "curvature": self.curvature, "senses": self.senses and str(self.senses)}
+        options = {name: value for name, value in asked.items() if value}
+        write_report(Report(title=title, analysis=analysis, facts=facts, model=self.model, options=options), path)
 
 
 def _facts(model: str) -> tuple[str, dict[str, str]]:
