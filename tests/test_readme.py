@@ -15,8 +15,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 REAL_MODEL = "smollm2-135m-instruct"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 # What takes minutes is done with fewer steps.
@@ -54,6 +54,13 @@ def test_python(program: str, tiny_model: Path, monkeypatch, tmp_path: Path) -> 
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     exec(compile(program.replace(REAL_MODEL, str(tiny_model)), "README.md", "exec"), {})
     assert list(tmp_path.glob("*/**/model.safetensors"))
+
+
+@pytest.mark.parametrize("page", ["analysis.md"])
+def test_python_of_the_docs(page: str, tiny_model: Path, capsys) -> None:
+    (program,) = blocks("python", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    exec(compile(program.replace(REAL_MODEL, str(tiny_model)), page, "exec"), {})
+    assert "Trace(" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
