@@ -217,7 +217,7 @@ def arpack(module: Flat, ids: Tensor, matrix: str, steps: int, residual: float) 
     from scipy.sparse.linalg import eigsh
 
     build = HessianLinearOperator if matrix == "hessian" else GGNLinearOperator
-    parameters = dict(module.named_parameters())
+    parameters = list(module.parameters())
     data = [(ids[:, :-1], ids[:, 1:].flatten())]
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         A = build(module, nn.CrossEntropyLoss(), parameters, data, check_deterministic=False)
