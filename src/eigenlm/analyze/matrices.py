@@ -6,6 +6,7 @@ from eigenlm.analyze.analysis import Analysis
 from eigenlm.analyze.spectra import MatrixSpectrum, examine, spectrum_of
 from eigenlm.analyze.stream import Look, Skipped, each_matrix, share
 from eigenlm.analyze.weights import weights_of
+from eigenlm.errors import DataError, explain
 from eigenlm.ranks import Ranks
 
 
@@ -24,6 +25,7 @@ def decompose(model: Any, *, ranks: Ranks | None = None) -> Analysis:
     Raises:
         CheckpointError: the path holds no model, or a damaged one.
         ConfigError: the argument is none of these.
+        DataError: there is no matrix in it.
 
     >>> import torch
     >>> decompose({"w": torch.diag(torch.tensor([3.0, 1.0, 1.0, 1.0]))})["w"].rank_90
@@ -43,6 +45,9 @@ def _look(model: Any, look: Look[MatrixSpectrum], ranks: Ranks) -> Analysis:
     if ranks.size > 1:
         parts = ranks.gather([row.to_dict() if isinstance(row, MatrixSpectrum) else vars(row) for row in rows])
         rows = [Skipped(**row) if "reason" in row else MatrixSpectrum.from_dict(row) for part in parts for row in part]
+    if not rows:
+        expected = "at least one floating-point tensor of two or more dimensions"
+        raise DataError(explain("analyze", expected=expected, got=f"none among {len(weights)}"))
     place = {name.removesuffix(".weight"): i for i, name in enumerate(weights)}
     rows.sort(key=lambda row: place[row.name])
     return Analysis(

@@ -69,7 +69,7 @@ def _noise(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     kinds: dict[str, list[float]] = {}
     shares = []
     for matrix in matrices:
-        if matrix.noise is None or matrix.noise.num_spikes is None:
+        if matrix.noise is None or matrix.noise.num_spikes is None or not matrix.spectral_norm:
             continue
         inside = 1 - matrix.noise.num_spikes / len(matrix.singular_values)
         shares.append((inside, matrix))
