@@ -188,7 +188,7 @@ class _Lanczos:
         return bool((self._estimates[: self._pairs] <= self._allowed(self._theta[: self._pairs])).all())
 
     def _allowed(self, theta: Tensor) -> Tensor:
-        # Half of what was asked for: what the second look drops of the first adds to the residual, and is not estimated.
+        # Half of what was asked for: what the second look drops of the first adds to the residual, unestimated.
         return (self._rel / 2 * theta.abs()).clamp_min(self._floor())
 
     def _floor(self) -> float:
