@@ -1,8 +1,13 @@
 """Second derivatives of a loss as linear operators: Hessian, Gauss-Newton, Fisher, their blocks, and Jacobians."""
 
+from eigenlm.curvature.blocks import block_traces, blocks_of
 from eigenlm.curvature.fisher import empirical_fisher, monte_carlo_fisher
 from eigenlm.curvature.gauss_newton import GaussNewton
+from eigenlm.curvature.gradient_flow import gradient_flow
 from eigenlm.curvature.hessian import Hessian, hessian
+from eigenlm.curvature.jacobian import Jacobian
+from eigenlm.curvature.kfac import ekfac, kfac
+from eigenlm.curvature.layer_maps import layer_maps, whole_map
 from eigenlm.curvature.losses import AnyLoss, CrossEntropy, OutputLoss, SquaredError
 from eigenlm.curvature.objective import Objective, Part, batches, next_token
 from eigenlm.curvature.parameters import parameters_of
@@ -12,14 +17,22 @@ __all__ = [
     "CrossEntropy",
     "GaussNewton",
     "Hessian",
+    "Jacobian",
     "Objective",
     "OutputLoss",
     "Part",
     "SquaredError",
     "batches",
+    "block_traces",
+    "blocks_of",
+    "ekfac",
     "empirical_fisher",
+    "gradient_flow",
     "hessian",
+    "kfac",
+    "layer_maps",
     "monte_carlo_fisher",
     "next_token",
     "parameters_of",
+    "whole_map",
 ]
