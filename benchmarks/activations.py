@@ -10,7 +10,6 @@ window, with those that transformers gives out (`output_attentions`, `output_hid
 import argparse
 import contextlib
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from unittest.mock import patch
 
 import torch
 from peers import transformers_twin
-from record import record, spread
+from record import peak_mib, record, spread
 
 import eigenlm
 from eigenlm.analyze.activations import Activations, activations
@@ -31,7 +30,6 @@ from eigenlm.text.windows import token_windows
 
 MODELS = ("smollm2-135m-instruct", "minilm-l6-v2")
 WINDOWS, WINDOW, RUNS = 8, 256, 5
-MIB = 1024 * 1024
 FIELDS = {
     "linear_inputs": ("mean_square", "stable_rank", "effective_rank", "top_pca_share", "output_rank_90"),
     "layers": ("mean_norm", "mean_cosine", "participation_ratio"),
@@ -62,7 +60,7 @@ def timed(model: str, text: Path, count: int, window: int) -> dict[str, float]:
     start = time.perf_counter()
     activations(lm.model, windows)
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB}
+    return {"seconds": seconds, "peak_mib": peak_mib()}
 
 
 def cut(lm: eigenlm.LanguageModel, text: Path, window: int) -> torch.Tensor:

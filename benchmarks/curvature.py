@@ -11,7 +11,6 @@ Every pair is certified by one product of ours, after the peer's time and memory
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from typing import Any
 import psutil
 import torch
 import torch.nn.functional as F
-from record import record
+from record import peak_mib, record
 from torch import Tensor, nn
 
 import eigenlm
@@ -230,7 +229,7 @@ def arpack(module: Flat, ids: Tensor, matrix: str, steps: int, residual: float) 
 def cost(start: float) -> dict[str, float]:
     """Seconds since `start`, and the most memory the process ever had."""
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+    return {"seconds": seconds, "peak_gib": peak_mib() / 1024}
 
 
 def against_dense() -> dict[str, float]:

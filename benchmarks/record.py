@@ -36,6 +36,12 @@ def record(name: str, figures: dict[str, Any]) -> None:
     print(f"benchmarks/results/{name}.json")
 
 
+def peak_mib() -> float:
+    """The most memory this process ever had; `getrusage` would count what its parent had at the fork as well."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
 def machine() -> dict[str, Any]:
     """Processor, cores, and how busy the machine is."""
     cpu = Path("/proc/cpuinfo")

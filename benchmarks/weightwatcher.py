@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from record import record, spread
+from record import peak_mib, record, spread
 from torch import Tensor
 
 from eigenlm import linalg
@@ -43,7 +42,7 @@ DEFAULT, FULL, COLUMNS = "analyze()", "analyze(randomize=True, mp_fit=True)", "a
 TABLE, EVERYTHING, LAPACK = "the same table", "with power laws, their errors and tests", "LAPACK"
 TIED = "the kernel density's two highest points differ by rounding, and the search depends on which is higher"
 PROGRAM = """
-import json, logging, resource, sys, time, warnings
+import json, logging, sys, time, warnings
 import numpy, torch, weightwatcher
 warnings.simplefilter("ignore")
 logging.disable(logging.CRITICAL)
@@ -54,7 +53,8 @@ with numpy.load(path) as arrays:
 numpy.random.seed(0)
 start = time.perf_counter()
 table = eval("watcher." + call)
-seconds, peak_kib = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+seconds = time.perf_counter() - start
+peak_kib = int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
 if more:
     table = table.join(watcher.analyze(detX=True)[more.split(",")])
 rows = [{k: v if isinstance(v, str) else float(v) for k, v in row.items() if v is not None}
@@ -98,8 +98,8 @@ def look_at(what: str, model: str, limit: int | None) -> dict[str, Any]:
     start = time.perf_counter()
     tensors = open_tensors(model)
     rows = each_matrix(tensors, look, names(tensors, limit))
-    seconds, peak_kib = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "peak_mib": peak_kib / 1024, "rows": [] if what == EVERYTHING else rows}
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "peak_mib": peak_mib(), "rows": [] if what == EVERYTHING else rows}
 
 
 def same_table(W: Tensor, name: str, storage: str | None) -> dict[str, Any]:
