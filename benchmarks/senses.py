@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 import eigenlm
-from eigenlm.analyze.senses import BANK, Estimate, Senses, word_senses
+from eigenlm.analyze.senses import BANK, Senses, word_senses
+from eigenlm.estimate import Estimate
 
 MODELS = ("minilm-l6-v2", "smollm2-135m-instruct")
 

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import torch
 
 from eigenlm.analyze import analyze
-from eigenlm.analyze.report import BeforeAfter, Interval, Measured, PlannedRank, Report
+from eigenlm.analyze.report import BeforeAfter, Measured, PlannedRank, Report
+from eigenlm.estimate import Estimate
 
 HOSTILE = '</script><img src=x onerror="document.title=1">'
 
@@ -47,9 +48,9 @@ def effect(**changes) -> BeforeAfter:
     before = Measured(nll=3.0, num_params=1000, num_bytes=4000, tokens_per_second=10.0, answer="Paris.")
     after = Measured(nll=3.1, num_params=900, num_bytes=3600, tokens_per_second=11.0, answer=f"Paris. {HOSTILE}")
     given = {"text": "some text", "before": before, "after": after, "question": f"Capital? {HOSTILE}"}
-    interval = Interval(value=0.1, low=0.08, high=0.12)
+    interval = Estimate(value=0.1, low=0.08, high=0.12)
     return BeforeAfter(
-        **given | {"nll_increase": interval, "forecast": Interval(value=0.09, low=0.07, high=0.11)} | changes
+        **given | {"nll_increase": interval, "forecast": Estimate(value=0.09, low=0.07, high=0.11)} | changes
     )
 
 

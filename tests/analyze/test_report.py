@@ -12,10 +12,11 @@ import torch
 from plotly.offline import get_plotlyjs
 
 from eigenlm.analyze import Analysis, analyze, decompose
-from eigenlm.analyze.report import Interval, PlannedRank, write_report
+from eigenlm.analyze.report import PlannedRank, write_report
 from eigenlm.analyze.report.curves import curves
 from eigenlm.analyze.report.page import page_data, render
 from eigenlm.errors import DataError
+from eigenlm.estimate import Estimate
 from eigenlm.linalg import energy_curve
 from tests.analyze.pages import HOSTILE, Elements, effect, full_report, tiny_report
 
@@ -115,7 +116,7 @@ def test_hostile_texts_stay_texts(field):
 
 def test_a_measurement_outside_its_forecast_is_told():
     assert "lies outside that interval" in " ".join(
-        render(tiny_report(before_after=effect(forecast=Interval(value=0.01, low=0.0, high=0.02)))).split()
+        render(tiny_report(before_after=effect(forecast=Estimate(value=0.01, low=0.0, high=0.02)))).split()
     )
     assert "lies inside that interval" in " ".join(render(tiny_report(before_after=effect())).split())
     assert "forecast had been" not in render(tiny_report(before_after=effect(forecast=None)))

@@ -5,7 +5,8 @@ import torch
 from scipy import stats
 
 from eigenlm.errors import ConfigError
-from eigenlm.linalg.jackknife import Estimate, jackknife
+from eigenlm.estimate import Estimate
+from eigenlm.linalg.jackknife import jackknife
 
 
 def test_of_a_mean_it_is_the_classical_interval():

@@ -18,8 +18,8 @@ from eigenlm.curvature.kfac import kfac
 from eigenlm.curvature.memory import check_memory, needed_memory
 from eigenlm.curvature.objective import Objective, next_token
 from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.estimate import Estimate
 from eigenlm.linalg.eigenpairs import Eigenpairs, End, basis_bytes, eigenpairs
-from eigenlm.linalg.jackknife import Estimate
 from eigenlm.linalg.spectral_density import spectral_density
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
 from eigenlm.model import Transformer

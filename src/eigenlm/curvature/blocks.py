@@ -23,7 +23,8 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from eigenlm.errors import ConfigError, explain
-from eigenlm.linalg.jackknife import Estimate, jackknife
+from eigenlm.estimate import Estimate
+from eigenlm.linalg.jackknife import jackknife
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
 from eigenlm.linalg.trace import signs
 from eigenlm.progress import track

@@ -1,8 +1,6 @@
 """A figure computed from means of a few independent groups, with a 95 % interval."""
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float64
@@ -10,26 +8,7 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from eigenlm.errors import ConfigError, explain
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A figure and its 95 % interval.
-
-    Attributes:
-        value: the figure.
-        low: lower end of the interval.
-        high: upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def root(self) -> "Estimate":
-        """The square root of all three, of 0 where one is negative."""
-        low, value, high = (math.sqrt(max(x, 0.0)) for x in (self.low, self.value, self.high))
-        return Estimate(value=value, low=low, high=high)
+from eigenlm.estimate import Estimate
 
 
 def jackknife(

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from rich.filesize import decimal
 
-from eigenlm.analyze.report import BeforeAfter, Interval, Measured
+from eigenlm.analyze.report import BeforeAfter, Measured
 from eigenlm.compress import Plan
+from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
 from eigenlm.tasks import Perplexity, nll_increase, perplexity
 from eigenlm.tour.meet import QUESTION, ask
@@ -51,8 +52,8 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
         text=f"{before.tokens:,} held-out tokens of {texts.source}",
         before=_measured(lm, before, answer),
         after=_measured(small, after, answer_after),
-        nll_increase=Interval(value=increase.nll, low=increase.low, high=increase.high),
-        forecast=Interval(value=plan.forecast.nll_increase, low=plan.forecast.low, high=plan.forecast.high),
+        nll_increase=Estimate(value=increase.nll, low=increase.low, high=increase.high),
+        forecast=Estimate(value=plan.forecast.nll_increase, low=plan.forecast.low, high=plan.forecast.high),
         question=QUESTION,
     )
     _print(story, effect)

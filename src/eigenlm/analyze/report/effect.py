@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from rich.filesize import decimal
 
+from eigenlm.estimate import Estimate
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRank:
@@ -23,15 +25,6 @@ class PlannedRank:
     rank: int | None
     num_params: int
     loss: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +67,8 @@ class BeforeAfter:
     text: str
     before: Measured
     after: Measured
-    nll_increase: Interval
-    forecast: Interval | None = None
+    nll_increase: Estimate
+    forecast: Estimate | None = None
     question: str | None = None
 
 

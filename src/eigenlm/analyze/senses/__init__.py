@@ -2,7 +2,7 @@
 
 from eigenlm.analyze.senses.bank import BANK
 from eigenlm.analyze.senses.sentences import SenseSentences, read_senses
-from eigenlm.analyze.senses.separation import Estimate, Separation
+from eigenlm.analyze.senses.separation import Separation
 from eigenlm.analyze.senses.word_senses import SenseLayer, Senses, word_senses
 
-__all__ = ["BANK", "Estimate", "SenseLayer", "SenseSentences", "Senses", "Separation", "read_senses", "word_senses"]
+__all__ = ["BANK", "SenseLayer", "SenseSentences", "Senses", "Separation", "read_senses", "word_senses"]

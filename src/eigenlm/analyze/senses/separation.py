@@ -11,6 +11,7 @@ from scipy.stats import norm, t
 from torch import Tensor
 
 from eigenlm.analyze.senses.relabelling import Relabellings, resamples
+from eigenlm.estimate import Estimate
 
 _RESAMPLES = 2000
 _BLOCK = 500
@@ -20,23 +21,8 @@ _EQUAL = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A figure and its 95 % interval over sentences.
-
-    Attributes:
-        value: for the sentences given.
-        low: of the interval.
-        high: of the interval.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Separation:
-    """How the vectors of a word lie in one layer.
+    """How the vectors of a word lie in one layer; intervals are over sentences.
 
     Attributes:
         within: mean cosine of two sentences of one sense, averaged over the senses.

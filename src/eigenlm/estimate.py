@@ -1,0 +1,24 @@
+"""A figure that is only known so well."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A figure and its 95 % interval.
+
+    Attributes:
+        value: the figure.
+        low: lower end of the interval.
+        high: upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def root(self) -> "Estimate":
+        """The square root of all three, of 0 where one is negative."""
+        low, value, high = (math.sqrt(max(x, 0.0)) for x in (self.low, self.value, self.high))
+        return Estimate(value=value, low=low, high=high)
