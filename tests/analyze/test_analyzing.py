@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import transformers
 from torch import nn
 
 import eigenlm
@@ -32,6 +33,18 @@ def test_a_section_that_fails_leaves_the_others_and_says_why():
     assert len(found.matrices) == 2
     assert found.activations is None
     assert "expected a module of (B, T) token ids" in found.left_out["activations"]
+
+
+def test_an_encoder_of_transformers_has_gradients_and_no_loss():
+    config = transformers.BertConfig(
+        vocab_size=30, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2
+    )
+    found = analyze(transformers.BertModel(config), text=torch.arange(20).view(2, 10), curvature=True)
+    assert found.curvature.left_out == {
+        "loss": "predicting tokens: expected a module that gives logits, got"
+        " BaseModelOutputWithPoolingAndCrossAttentions; take the class with a language-model head"
+    }
+    assert [layer.name for layer in found.curvature.gradient_flow.layers] == ["encoder.layer.0", "encoder.layer.1"]
 
 
 def test_the_matrices_alone_are_what_they_are_with_a_text(tiny_model, tiny_text):

@@ -85,10 +85,10 @@ def whole_map(module: nn.Module, windows: Int[Tensor, "B T"], *, to_logits: bool
         ]
         try:
             with _no_cache(module):
-                logits = logits_of(module, windows)
+                output = logits_of(module, windows) if to_logits else module(windows)
         finally:
             _remove(handles)
-        return logits if to_logits else left[0]
+        return output if to_logits else left[0]
 
     return StreamMap(function, layer_maps(module, windows)[names[0]].x)
 

@@ -6,13 +6,22 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from eigenlm.errors import ConfigError, explain
 from eigenlm.observe.linears import linears
 
 
 def logits_of(module: nn.Module, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-    """Logits of a transformer, ours or Hugging Face's."""
+    """Logits of a transformer, ours or Hugging Face's.
+
+    Raises:
+        ConfigError: it gives something else.
+    """
     output = module(ids)
-    return output if isinstance(output, Tensor) else output.logits
+    logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
+    if logits is None:
+        got, do = type(output).__name__, "take the class with a language-model head"
+        raise ConfigError(explain("predicting tokens", expected="a module that gives logits", got=got, do=do))
+    return logits
 
 
 def quick_products(device: torch.device) -> torch.autocast:
