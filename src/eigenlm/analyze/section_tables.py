@@ -104,15 +104,16 @@ def _heads(found: Activations) -> Table:
 
 
 def _eigenvalues(found: Curvature) -> Table:
-    table = plain_table("Outermost eigenvalues", ["", "1", "2", "3", "4", "5"])
-    rows = (
-        ("Hessian, largest", found.hessian_largest),
-        ("Hessian, smallest", found.hessian_smallest),
-        ("Gauss-Newton", found.gauss_newton_largest),
-    )
-    for name, values in rows:
+    rows = {
+        "Hessian, largest": found.hessian_largest[:5],
+        "Hessian, smallest": found.hessian_smallest[:5],
+        "Gauss-Newton": found.gauss_newton_largest[:5],
+    }
+    most = max(map(len, rows.values()))
+    table = plain_table("Outermost eigenvalues", ["", *(str(i + 1) for i in range(most))])
+    for name, values in rows.items():
         if values:
-            table.add_row(name, *(_eigenvalue(value) for value in values[:5]))
+            table.add_row(name, *map(_eigenvalue, values))
     notes = [
         f"{name} {figure(estimate.value)} ({figure(estimate.low)} to {figure(estimate.high)})"
         for name, estimate in (("trace", found.hessian_trace), ("of Gauss-Newton", found.gauss_newton_trace))
