@@ -46,7 +46,7 @@ function drawFlow({ layers }) {
 }
 
 function drawBlocks(blocks) {
-  const known = blocks.filter((block) => block.trace_per_param > 0 && block.kfac_error);
+  const known = blocks.filter((block) => block.trace_per_param > 0 && block.kfac_error?.value > 0);
   byId("blocks-chart").closest("figure").hidden = !known.length;
   if (!known.length) return;
   const kinds = [...new Set(known.map((block) => matrices.get(block.name)?.kind ?? block.name))];
@@ -60,7 +60,7 @@ function drawBlocks(blocks) {
       customdata: own.map((block) => block.name), text: own.map((block) => escapeText(`${block.name}<br>mean curvature ${short(block.trace_per_param)}, KFAC off by ${percent(block.kfac_error.value)}`)), hovertemplate: "%{text}<extra></extra>",
     };
   });
-  plot("blocks-chart", traces, layout("mean curvature along a parameter", "error of KFAC", { ...legendAbove, xaxis: logAxis(known.map((block) => block.trace_per_param)), yaxis: { rangemode: "tozero", tickformat: ".0%" } }));
+  plot("blocks-chart", traces, layout("mean curvature along a parameter", "error of KFAC (1: no better than zero)", { ...legendAbove, xaxis: logAxis(known.map((block) => block.trace_per_param)), yaxis: logAxis(known.map((block) => block.kfac_error.value)) }));
   byId("blocks-chart").removeAllListeners?.("plotly_click");
   byId("blocks-chart").on("plotly_click", (event) => matrices.has(event.points[0].customdata) && show(event.points[0].customdata));
 }
