@@ -130,7 +130,7 @@ def test_a_module_that_fails_in_the_middle_leaves_a_line_for_each_part():
 
 
 def test_what_would_not_fit_into_memory_is_not_begun(monkeypatch):
-    monkeypatch.setattr("eigenlm.curvature.memory.free_memory", lambda _: 1000)
+    monkeypatch.setattr("eigenlm.memory.free_memory", lambda _: 1000)
     found = curvature(build(LLAMA), ids(1, 6), effort=QUICK)
     assert set(found.left_out) == {"Gauss-Newton matrix", "Hessian"}
     assert "got 1.0 kB; give fewer or shorter windows" in found.left_out["Hessian"]

@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 from eigenlm.curvature.losses import SquaredError
-from eigenlm.curvature.memory import check_memory, free_memory, needed_memory
+from eigenlm.curvature.memory import needed_memory
 from eigenlm.curvature.objective import Objective, batches
 from eigenlm.errors import ConfigError
+from eigenlm.memory import check_memory, free_memory
 
 
 def objective(rows, parts=1):
@@ -31,6 +32,6 @@ def test_vectors_and_activations_are_counted():
 def test_more_than_there_is_is_refused():
     device = torch.device("cpu")
     assert free_memory(device) > 2**20
-    check_memory(2**20, device, "curvature")
+    check_memory(2**20, device, "curvature", "give fewer or shorter windows")
     with pytest.raises(ConfigError, match="fewer or shorter windows"):
-        check_memory(2**60, device, "curvature")
+        check_memory(2**60, device, "curvature", "give fewer or shorter windows")

@@ -15,13 +15,14 @@ from eigenlm.curvature.gauss_newton import GaussNewton
 from eigenlm.curvature.gradient_flow import GradientFlow, gradient_flow
 from eigenlm.curvature.hessian import hessian
 from eigenlm.curvature.kfac import kfac
-from eigenlm.curvature.memory import check_memory, needed_memory
+from eigenlm.curvature.memory import needed_memory
 from eigenlm.curvature.objective import Objective, next_token
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.linalg.eigenpairs import Eigenpairs, End, basis_bytes, eigenpairs
 from eigenlm.linalg.spectral_density import spectral_density
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
+from eigenlm.memory import check_memory
 from eigenlm.model import Transformer
 from eigenlm.observe.hooks import logits_of
 
@@ -283,7 +284,8 @@ class _Measuring:
         parameter = next(self._module.parameters())
         n, size = sum(self._sizes.values()), self._effort.eigenvalues * _ENDS[which] + _USUAL
         basis = min(basis_bytes(n, size, parameter.dtype), _BASIS_BYTES)
-        check_memory(needed_memory(objective) + basis, parameter.device, "curvature")
+        do = "give fewer or shorter windows, ask for fewer eigenvalues, or take a smaller model"
+        check_memory(needed_memory(objective) + basis, parameter.device, "curvature", do)
         return build(objective)
 
     def _pairs(self, operator: SymmetricOperator, which: End) -> Eigenpairs:

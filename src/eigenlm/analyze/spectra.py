@@ -88,8 +88,6 @@ def spectrum_of(W: Tensor, name: str = "W", storage: str | None = None) -> Matri
     """
     m, n = W.shape
     S = linalg.singular_values(W).cpu()
-    full, break_even = len(S), (m * n - 1) // (m + n)
-    marks = sorted({rank for rank in (full // 8, full // 4, full // 2, break_even) if rank > 0})
     return MatrixSpectrum(
         name=name,
         rows=m,
@@ -103,10 +101,25 @@ def spectrum_of(W: Tensor, name: str = "W", storage: str | None = None) -> Matri
         condition_number=float(linalg.condition_number(S)),
         rank_90=int(linalg.rank_for_energy(S, 0.90)),
         rank_99=int(linalg.rank_for_energy(S, 0.99)),
-        break_even_rank=break_even,
-        energy_kept={rank: float(linalg.energy_kept(S, rank)) for rank in marks},
+        break_even_rank=break_even_rank(m, n),
+        energy_kept={rank: float(linalg.energy_kept(S, rank)) for rank in marked_ranks(m, n)},
         singular_values=S,
     )
+
+
+def break_even_rank(m: int, n: int) -> int:
+    """The largest R at which two factors, R (m + n) numbers, take fewer than m n."""
+    return (m * n - 1) // (m + n)
+
+
+def marked_ranks(m: int, n: int) -> list[int]:
+    """The ranks at which energy is told: an eighth, a quarter, a half of the full one, and break-even.
+
+    >>> marked_ranks(30, 20)
+    [2, 5, 10, 11]
+    """
+    full = min(m, n)
+    return sorted({rank for rank in (full // 8, full // 4, full // 2, break_even_rank(m, n)) if rank > 0})
 
 
 def examine(W: Tensor, name: str = "W", storage: str | None = None) -> MatrixSpectrum:

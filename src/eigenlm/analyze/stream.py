@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
-import psutil
 import torch
-from rich.filesize import decimal
 from torch import Tensor
 
 from eigenlm.analyze.weights import Weights
-from eigenlm.errors import DataError, explain
+from eigenlm.errors import ConfigError, DataError
+from eigenlm.memory import check_memory
 from eigenlm.progress import track
 
 Row = TypeVar("Row")
@@ -80,7 +79,7 @@ def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -
         if not W.is_floating_point():
             return None
         return look(W.detach().flatten(1), name, weights.storage(parameter))
-    except DataError as error:
+    except (ConfigError, DataError) as error:
         return Skipped(name=name, reason=str(error))
 
 
@@ -95,16 +94,8 @@ def _cost(shape: tuple[int, ...]) -> int:
 def _check_memory(shape: tuple[int, ...]) -> None:
     """Refuse what would not fit: the numbers and their shuffled copy in float32, and five Gram matrices in float64."""
     m, n = shape[0], torch.Size(shape[1:]).numel()
-    needed, free = 8 * m * n + 40 * min(m, n) ** 2, psutil.virtual_memory().available
-    if needed > free:
-        raise DataError(
-            explain(
-                f"decomposing {m} x {n}",
-                expected=f"{decimal(needed)} of memory",
-                got=f"{decimal(free)}",
-                do="free some, or analyse this matrix on a larger machine",
-            )
-        )
+    do = "free some, or analyse this matrix on a larger machine"
+    check_memory(8 * m * n + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
 
 
 @contextmanager

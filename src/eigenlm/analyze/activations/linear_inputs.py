@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from eigenlm import linalg
 from eigenlm.analyze.activations.outliers import OutlierChannel, outlier_channels
+from eigenlm.analyze.spectra import marked_ranks
 from eigenlm.linalg.lanczos import top_eigenvalue
 from eigenlm.linalg.power_iteration import unit_vector
 
@@ -194,13 +195,11 @@ def _of_outputs(W: Tensor, C: Tensor) -> dict[str, Any]:
         root = V * L.clamp_min(0).sqrt()
         gram = root.mT @ (W.mT @ W) @ root
     S = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt().flip(-1)
-    full, break_even = len(S), (m * n - 1) // (m + n)
-    ranks = sorted({rank for rank in (full // 8, full // 4, full // 2, break_even) if rank > 0})
     return {
         "output_stable_rank": float(linalg.stable_rank(S)),
         "output_rank_90": int(linalg.rank_for_energy(S, 0.90)),
         "output_rank_99": int(linalg.rank_for_energy(S, 0.99)),
-        "output_energy_kept": {rank: float(linalg.energy_kept(S, rank)) for rank in ranks},
+        "output_energy_kept": {rank: float(linalg.energy_kept(S, rank)) for rank in marked_ranks(m, n)},
     }
 
 

@@ -2,12 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from eigenlm.analyze.analysis import Analysis
 from eigenlm.analyze.figure import figure
 from eigenlm.analyze.findings import findings
 from eigenlm.analyze.glossary import GLOSSARY, TERMS
@@ -15,7 +13,8 @@ from eigenlm.analyze.kinds import kind_of, layer_of
 from eigenlm.analyze.report.activations import massive_channels, top_outliers
 from eigenlm.analyze.report.columns import table
 from eigenlm.analyze.report.curves import curves
-from eigenlm.analyze.report.effect import BeforeAfter, PlannedRank, comparisons, drawn_effect
+from eigenlm.analyze.report.effect import comparisons, drawn_effect
+from eigenlm.analyze.report.report import Report
 from eigenlm.analyze.report.sections import absent, sections
 from eigenlm.config import to_dict
 from eigenlm.files import write_text
@@ -38,29 +37,6 @@ _SCRIPTS = (
     "senses.js",
     "start.js",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What a page shows.
-
-    Attributes:
-        title: the model's name.
-        analysis: its matrices.
-        facts: a few words about it, label to value.
-        model: what `eigenlm.analyze` takes to return the same numbers.
-        options: what else it was told, by name.
-        plan: what happens to each matrix that a plan touches.
-        before_after: what came of it.
-    """
-
-    title: str
-    analysis: Analysis
-    facts: Mapping[str, str] = field(default_factory=dict)
-    model: str = "MODEL"
-    options: Mapping[str, str | bool] = field(default_factory=dict)
-    plan: tuple[PlannedRank, ...] = ()
-    before_after: BeforeAfter | None = None
 
 
 def write_report(report: Report, path: str | Path) -> None:

@@ -1,10 +1,9 @@
 """The sections a report has, and what would add those that it has not."""
 
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from eigenlm.analyze.report.page import Report
+from eigenlm.analyze.report.report import Report
 
 
 class Absent(NamedTuple):
@@ -19,7 +18,7 @@ _MEASURED = {"activations": "Activations", "curvature": "Curvature", "senses": "
 _OPTIONS = {"activations": "--text FILE", "curvature": "--curvature", "senses": "--senses FILE"}
 
 
-def sections(report: "Report") -> list[tuple[str, str]]:
+def sections(report: Report) -> list[tuple[str, str]]:
     """The id and the heading of each section, in order."""
     listed = [("effect", "Before and after")] if report.before_after else []
     listed += [("findings", "What stands out"), ("map-section", "At a glance"), ("matrix", "One matrix")]
@@ -29,7 +28,7 @@ def sections(report: "Report") -> list[tuple[str, str]]:
     return [*listed, ("python-section", "In Python"), ("terms", "The words")]
 
 
-def absent(report: "Report") -> list[Absent]:
+def absent(report: Report) -> list[Absent]:
     """The sections that were not measured, each with a line."""
     analysis = report.analysis
     missing = [key for key in _MEASURED if analysis.sections()[key] is None and key not in analysis.left_out]

@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psutil
 import torch
 from jaxtyping import Float
-from rich.filesize import decimal
 from torch import Tensor
 
 from eigenlm.analyze.senses.sentences import place_of
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.language_model import LanguageModel
+from eigenlm.memory import check_memory
 from eigenlm.model import Transformer
 from eigenlm.progress import track
 
@@ -101,8 +100,5 @@ def _check_size(lm: LanguageModel, tokens: int) -> None:
     if tokens < 2:
         raise DataError(explain("senses of a word", expected="sentences of several tokens", got="single ones"))
     needed = 4 * tokens * (lm.config.num_layers + 1) * lm.config.d_model
-    free = psutil.virtual_memory().available
-    if 2 * needed > free:  # they lie there twice while they are joined
-        got = f"{tokens:,} tokens, which take {decimal(2 * needed)}"
-        expected = f"sentences that fit into {decimal(free)} of memory"
-        raise DataError(explain("senses of a word", expected=expected, got=got, do="give fewer sentences"))
+    # They lie there twice while they are joined.
+    check_memory(2 * needed, torch.device("cpu"), f"senses of a word, {tokens:,} tokens", "give fewer sentences")
