@@ -28,4 +28,4 @@ def check_memory(needed: int, device: torch.device, what: str, do: str) -> None:
     """
     free = free_memory(device)
     if needed > free:
-        raise ConfigError(explain(what, expected=f"{decimal(needed)} of memory", got=f"{decimal(free)} free", do=do))
+        raise ConfigError(explain(what, expected=f"{decimal(needed)} of memory to be free", got=decimal(free), do=do))
