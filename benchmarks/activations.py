@@ -25,7 +25,7 @@ from peers import transformers_twin
 from record import peak_mib, record, spread
 
 import eigenlm
-from eigenlm.analyze.activations import Activations, activations
+from eigenlm.analysis.activations import Activations, activations
 from eigenlm.text.windows import token_windows
 
 MODELS = ("smollm2-135m-instruct", "minilm-l6-v2")

@@ -31,10 +31,10 @@ from resume import differing, settings_of, started, wait_for_training
 from tiny_runs import tiny_recipe, write_documents
 
 from eigenlm.errors import CheckpointError, DataError
-from eigenlm.train import Recipe, Watcher, train
-from eigenlm.train import loop as training_loop
-from eigenlm.train.snapshots import check_snapshot, snapshots
-from eigenlm.train.training import Step, Training
+from eigenlm.training import Recipe, Watcher, train
+from eigenlm.training import loop as training_loop
+from eigenlm.training.snapshots import check_snapshot, snapshots
+from eigenlm.training.training import Step, Training
 
 STEPS, SAVE_EVERY = 60, 3
 LONGEST_LIFE = 0.6  # seconds of training, or before it, until a kill

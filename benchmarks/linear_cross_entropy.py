@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from record import record, spread
 
-from eigenlm.train.losses import linear_cross_entropy
+from eigenlm.training.losses import linear_cross_entropy
 
 N, D, V = 4096, 384, 50304
 NEEDED = N * D * 2 + V * D * 4  # gradients

@@ -17,7 +17,7 @@ import torch
 from record import record
 
 import eigenlm
-from eigenlm import compress
+from eigenlm import compression
 from eigenlm.linalg.allocation import Cost, allocate, interpolative_cost, product_cost
 from eigenlm.linalg.low_rank import LowRank, low_rank
 from eigenlm.observe.grams import measure
@@ -65,7 +65,7 @@ def row(method: Method, keep: float, found: dict[str, LowRank], lm, apart, texts
         if rank is not None:
             B, A = found[name].at(rank)
             products[name] = (B @ A).float()
-    told = compress.forecast(lm.model, {name: W - originals[name] for name, W in products.items()}, apart)
+    told = compression.forecast(lm.model, {name: W - originals[name] for name, W in products.items()}, apart)
     with torch.no_grad():
         for name, W in products.items():
             layers[name].weight.copy_(W)

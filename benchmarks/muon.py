@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim._muon import DEFAULT_A, DEFAULT_B, DEFAULT_C, DEFAULT_NS_STEPS, EPS, _zeropower_via_newtonschulz
 
 from eigenlm.linalg.orthogonalization import orthogonalize
-from eigenlm.train.optimizers import SOAP, Muon, Shampoo
+from eigenlm.training.optimizers import SOAP, Muon, Shampoo
 
 GPT = ([(384, 384)] * 4 + [(1536, 384), (384, 1536)]) * 4
 Gradient = Callable[[tuple[int, int], torch.Generator], Tensor]

@@ -20,11 +20,11 @@ from record import record, spread
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from eigenlm.machine.processes import Ranks, join_ranks
 from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
-from eigenlm.ranks import Ranks, join_ranks
-from eigenlm.train.parallel import clip_gradients_, one_mesh_a_group, parallelize_
-from eigenlm.train.recipe import LayoutRecipe
-from eigenlm.train.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
+from eigenlm.training.parallel import clip_gradients_, one_mesh_a_group, parallelize_
+from eigenlm.training.recipe import LayoutRecipe
+from eigenlm.training.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
 
 STEPS, BATCH, LENGTH, VOCABULARY, KILLS = 50, 8, 64, 512, 10
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ in a new process by `eigenlm.train`'s own step. Peak memory is the highest resid
 steps after the second. On a quiet machine: `python benchmarks/planner.py`. On one that others use, `--shared` takes one
 thread and counts the processor's seconds instead of the clock's, in the planner's measurement and in the steps alike.
 
-The published runs are those of tests/train/forecast/test_published.py, which says what was fitted.
+The published runs are those of tests/planner/test_published.py, which says what was fitted.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from record import record, spread
 
 from eigenlm.config import from_dict, to_dict
 from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, TransformerConfig
-from eigenlm.train.forecast import forecast, measure_machine
-from eigenlm.train.recipe import OptimizerRecipe, Recipe, TrainRecipe
+from eigenlm.planner import forecast, measure_machine
+from eigenlm.training.recipe import OptimizerRecipe, Recipe, TrainRecipe
 
 ROOT = Path(__file__).parent.parent
 # depth, width, tokens, batch, micro-batch, vocabulary, optimizer, precision, family
@@ -86,7 +86,7 @@ def recipe_of(
 def published() -> list[dict[str, object]]:
     """Runs that others published, foretold."""
     sys.path.insert(0, str(ROOT))
-    from tests.train.forecast.test_published import ROWS, foretold
+    from tests.planner.test_published import ROWS, foretold
 
     rows: list[dict[str, object]] = []
     for name, (machine, execution, rate, gib, fitted) in ROWS.items():
@@ -105,10 +105,10 @@ def published() -> list[dict[str, object]]:
 
 def train(recipe: Recipe, seconds: float) -> dict[str, object]:
     """Take at least five steps, on random tokens; what they took."""
-    from eigenlm.ranks import Ranks
+    from eigenlm.machine.processes import Ranks
     from eigenlm.text.token_stream import TokenFile, TokenStream
-    from eigenlm.train.allocator import keep_freed_memory
-    from eigenlm.train.training import Training
+    from eigenlm.training.allocator import keep_freed_memory
+    from eigenlm.training.training import Training
 
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:

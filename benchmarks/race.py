@@ -17,7 +17,7 @@ from eigenlm.bench.race import Entrant, Race, RaceResult, hold_race, optimizer_k
 from eigenlm.bench.race.words import verdict
 from eigenlm.config import to_dict
 from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
-from eigenlm.train import DataRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
+from eigenlm.training import DataRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 WIDTH, HEADS, VOCAB = 128, 4, 2048
 

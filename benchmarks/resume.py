@@ -23,8 +23,8 @@ import torch
 from record import record
 from tiny_runs import outcome_of, tiny_recipe, write_documents
 
-from eigenlm.train import Outcome, Recipe, train
-from eigenlm.train.snapshots import snapshots
+from eigenlm.training import Outcome, Recipe, train
+from eigenlm.training.snapshots import snapshots
 
 STEPS, SAVE_EVERY = 10, 4
 RECIPES = Path(__file__).parent.parent / "recipes"

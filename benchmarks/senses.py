@@ -1,9 +1,9 @@
 """How far the two senses of 'bank' lie apart in each layer of MiniLM and SmolLM2, with intervals and a test.
 
-The sentences are those of `eigenlm.analyze.senses.BANK`: 16 for each sense, with what decides it before the word. Every
-layer is told with its 95 % interval over sentences and with the p that holds over all layers at once, so that the best
-layer's p counts that it was chosen. `python benchmarks/senses.py 4` tries it out on the first 4 sentences of each sense
-and writes nothing.
+The sentences are those of `eigenlm.analysis.senses.BANK`: 16 for each sense, with what decides it before the word.
+Every layer is told with its 95 % interval over sentences and with the p that holds over all layers at once, so that the
+best layer's p counts that it was chosen. `python benchmarks/senses.py 4` tries it out on the first 4 sentences of each
+sense and writes nothing.
 """
 
 import sys
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 import eigenlm
-from eigenlm.analyze.senses import BANK, Senses, word_senses
+from eigenlm.analysis.senses import BANK, Senses, word_senses
 from eigenlm.estimate import Estimate
 
 MODELS = ("minilm-l6-v2", "smollm2-135m-instruct")

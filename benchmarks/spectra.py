@@ -51,7 +51,7 @@ def child(what: str, threads: int) -> dict[str, float]:
 
 def ours() -> dict[str, float]:
     """The whole analysis: singular values, and what is told about them."""
-    from eigenlm.analyze import analyze
+    from eigenlm.analysis import analyze
 
     start = time.perf_counter()
     assert len(analyze(MODEL).matrices) == 211
@@ -83,7 +83,7 @@ def difference() -> dict[str, float]:
     """The largest |sigma - sigma of LAPACK| / sigma over all sigma > 1e-5 sigma_1 of all matrices."""
     import numpy as np
 
-    from eigenlm.analyze import analyze
+    from eigenlm.analysis import analyze
     from eigenlm.checkpoint import open_tensors
 
     analysis, tensors, worst = analyze(MODEL), open_tensors(MODEL), 0.0

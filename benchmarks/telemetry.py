@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from record import record, spread
 
-from eigenlm.ranks import Ranks
-from eigenlm.train import Recipe, TelemetryRecipe, read_recipe
-from eigenlm.train.allocator import keep_freed_memory
-from eigenlm.train.data import prepare_data
-from eigenlm.train.training import Training
+from eigenlm.machine.processes import Ranks
+from eigenlm.training import Recipe, TelemetryRecipe, read_recipe
+from eigenlm.training.allocator import keep_freed_memory
+from eigenlm.training.data import prepare_data
+from eigenlm.training.training import Training
 
 CYCLE = 20  # steps, the least common multiple of the default intervals
 CHANGES = [

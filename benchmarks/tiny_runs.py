@@ -15,7 +15,7 @@ from eigenlm.files import whole_folder, write_text
 from eigenlm.model import AttentionConfig, FeedForwardConfig, PositionConfig, TransformerConfig
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.tokenizer_training import train_tokenizer
-from eigenlm.train.recipe import (
+from eigenlm.training.recipe import (
     DataRecipe,
     Objective,
     OptimizerRecipe,

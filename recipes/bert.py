@@ -11,7 +11,7 @@ from eigenlm.model import (
     NormConfig,
     TransformerConfig,
 )
-from eigenlm.train import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
+from eigenlm.training import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
 def recipe(depth: int = 4) -> Recipe:

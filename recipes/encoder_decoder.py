@@ -4,7 +4,7 @@ eigenlm train recipes/encoder_decoder.py --text my.txt --depth 3
 """
 
 from eigenlm.model import AttentionConfig, EmbeddingConfig, FeedForwardConfig, PositionConfig, TransformerConfig
-from eigenlm.train import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
+from eigenlm.training import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
 def recipe(depth: int = 3) -> Recipe:

@@ -4,7 +4,7 @@ eigenlm train recipes/gpt2.py --text corpus.parquet --cluster "8x H200" --dry-ru
 """
 
 from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
-from eigenlm.train import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
+from eigenlm.training import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
 def recipe(depth: int = 12) -> Recipe:

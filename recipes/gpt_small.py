@@ -4,7 +4,7 @@ eigenlm train recipes/gpt_small.py --text my.txt --depth 4
 """
 
 from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
-from eigenlm.train import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
+from eigenlm.training import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
 def recipe(depth: int = 4) -> Recipe:

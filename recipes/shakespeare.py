@@ -4,7 +4,7 @@ eigenlm train recipes/shakespeare.py --text tinyshakespeare.txt --depth 4
 """
 
 from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
-from eigenlm.train import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
+from eigenlm.training import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
 def recipe(depth: int = 4) -> Recipe:

@@ -9,33 +9,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eigenlm.analyze import analyze as analyze
-    from eigenlm.compress import Plan as Plan
+    from eigenlm.analysis import analyze as analyze
+    from eigenlm.analysis.comparison import compare as compare
+    from eigenlm.compression import Plan as Plan
     from eigenlm.engine import Sampling as Sampling
     from eigenlm.language_model import LanguageModel as LanguageModel
     from eigenlm.language_model import load as load
     from eigenlm.tasks import Perplexity as Perplexity
     from eigenlm.tasks import nll_increase as nll_increase
     from eigenlm.tasks import perplexity as perplexity
-    from eigenlm.train import Recipe as Recipe
-    from eigenlm.train import train as train
-    from eigenlm.workbench import apply as apply
-    from eigenlm.workbench import plan as plan
+    from eigenlm.training import Recipe as Recipe
+    from eigenlm.training import train as train
+    from eigenlm.verbs import apply as apply
+    from eigenlm.verbs import plan as plan
 
 # Imported when first used: torch takes seconds, and `eigenlm --help` does not need it.
 _HOMES = {
     "LanguageModel": "eigenlm.language_model",
     "Perplexity": "eigenlm.tasks",
-    "Plan": "eigenlm.compress",
-    "Recipe": "eigenlm.train",
+    "Plan": "eigenlm.compression",
+    "Recipe": "eigenlm.training",
     "Sampling": "eigenlm.engine",
-    "analyze": "eigenlm.analyze",
-    "apply": "eigenlm.workbench",
+    "analyze": "eigenlm.analysis",
+    "apply": "eigenlm.verbs",
+    "compare": "eigenlm.analysis.comparison",
     "load": "eigenlm.language_model",
     "nll_increase": "eigenlm.tasks",
     "perplexity": "eigenlm.tasks",
-    "plan": "eigenlm.workbench",
-    "train": "eigenlm.train",
+    "plan": "eigenlm.verbs",
+    "train": "eigenlm.training",
 }
 __all__ = list(_HOMES)
 
@@ -43,9 +45,7 @@ __all__ = list(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'eigenlm' has no attribute {name!r}")
-    home = import_module(_HOMES[name])
-    # A room that is an act too has to be the same thing at the first look and at the second, when import has set it.
-    return home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ from eigenlm.curvature.losses import SquaredError
 from eigenlm.curvature.memory import needed_memory
 from eigenlm.curvature.objective import Objective, batches
 from eigenlm.errors import ConfigError
-from eigenlm.memory import check_memory, free_memory
+from eigenlm.machine.memory import check_memory, free_memory
 
 
 def objective(rows, parts=1):

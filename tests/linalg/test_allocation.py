@@ -11,7 +11,7 @@ from torch import Tensor
 
 from eigenlm.errors import ConfigError
 from eigenlm.linalg.allocation import Allocation, Cost, allocate, interpolative_cost, product_cost
-from eigenlm.model.linear import InterpolativeLinear, LowRankLinear
+from eigenlm.linear import InterpolativeLinear, LowRankLinear
 
 Problem = tuple[dict[str, Tensor], dict[str, tuple[int, int]], Cost]
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from eigenlm.compress import forecast
+from eigenlm.compression import forecast
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.observe import linears, measure
 from eigenlm.observe.hooks import _drawn
@@ -18,7 +18,7 @@ from tests.model.test_transformer import LLAMA, build, ids
 @pytest.fixture(autouse=True)
 def exact_products(monkeypatch):
     """Float32 throughout, so that sums can be compared closely."""
-    for room in ("observe.grams", "compress.forecast"):
+    for room in ("observe.grams", "compression.forecast"):
         module = importlib.import_module(f"eigenlm.{room}")
         monkeypatch.setattr(module, "quick_products", lambda _: contextlib.nullcontext())
 

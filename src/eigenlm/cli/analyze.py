@@ -13,7 +13,7 @@ from eigenlm.cli.output import print_json
 from eigenlm.errors import CheckpointError, ConfigError, explain
 
 if TYPE_CHECKING:
-    from eigenlm.analyze import Analysis
+    from eigenlm.analysis import Analysis
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Analyze:
 
     def run(self) -> None:
         """Look at every matrix, print tables or JSON, and write the report if one is wanted; or compare."""
-        from eigenlm.analyze import analyze
-        from eigenlm.ranks import is_first_rank
+        from eigenlm.analysis import analyze
+        from eigenlm.machine.processes import is_first_rank
 
         if self.other is not None:
             self._compare(self.other)
@@ -65,7 +65,7 @@ class Analyze:
             self._print(analysis)
 
     def _compare(self, other: str) -> None:
-        from eigenlm.analyze.compare import compare, comparison_findings, comparison_table
+        from eigenlm.analysis.comparison import compare, comparison_findings, comparison_table
 
         asked = {"--text": self.text, "--curvature": self.curvature, "--senses": self.senses, "--html": self.html}
         for option, given in asked.items():
@@ -82,9 +82,9 @@ class Analyze:
             console.print(f"\n[bold]{escape(finding.heading)}.[/] {escape(finding.text)}")
 
     def _print(self, analysis: "Analysis") -> None:
-        from eigenlm.analyze.findings import findings
-        from eigenlm.analyze.section_tables import section_tables
-        from eigenlm.analyze.table import kind_table, matrix_table
+        from eigenlm.analysis.findings import findings
+        from eigenlm.analysis.section_tables import section_tables
+        from eigenlm.analysis.table import kind_table, matrix_table
 
         console = Console()
         console.print(matrix_table(analysis) if self.every else kind_table(analysis))
@@ -98,7 +98,7 @@ class Analyze:
             print(f"\nreport: {self.html}")
 
     def _write(self, analysis: "Analysis", path: Path) -> None:
-        from eigenlm.analyze.report import Report, write_report
+        from eigenlm.analysis.report import Report, write_report
 
         title, facts = _facts(self.model)
         asked = {"text": self.text, "curvature": self.curvature, "senses": self.senses and str(self.senses)}

@@ -10,7 +10,7 @@ from eigenlm.cli.options import Compute, Json, Out, read_text
 from eigenlm.cli.output import print_json
 
 if TYPE_CHECKING:
-    from eigenlm.compress import Plan
+    from eigenlm.compression import Plan
     from eigenlm.language_model import LanguageModel
 
 
@@ -29,7 +29,7 @@ class Apply:
     def run(self) -> None:
         """Apply, write, and say what changed."""
         import eigenlm
-        from eigenlm.compress import Plan
+        from eigenlm.compression import Plan
 
         plan = Plan.load(self.plan)
         small = eigenlm.apply(plan, dtype=self.compute.dtype, device=self.compute.device)

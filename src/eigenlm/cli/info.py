@@ -9,7 +9,7 @@ from eigenlm.cli.options import Json, Model
 from eigenlm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from eigenlm.analyze.anatomy import Part
+    from eigenlm.analysis.anatomy import Part
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Info:
 
     def run(self) -> None:
         """Open the model and tell."""
-        from eigenlm.analyze.anatomy import anatomy
+        from eigenlm.analysis.anatomy import anatomy
         from eigenlm.checkpoint import open_model
         from eigenlm.config import to_dict
 

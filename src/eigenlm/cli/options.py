@@ -10,7 +10,7 @@ import tyro
 if TYPE_CHECKING:
     from eigenlm.engine import Sampling
     from eigenlm.language_model import LanguageModel
-    from eigenlm.train import Recipe
+    from eigenlm.training import Recipe
 
 Model = Annotated[
     str,
@@ -44,7 +44,7 @@ Changes = Annotated[
 
 def read_recipe_for(recipe: Path, text: str | None, depth: int | None, changes: Sequence[str]) -> "Recipe":
     """A recipe with what a command line says of it."""
-    from eigenlm.train import read_recipe
+    from eigenlm.training import read_recipe
 
     named = [] if text is None else [f"data.text={text!r}"]
     return read_recipe(recipe, depth=depth, changes=[*named, *changes])

@@ -10,7 +10,7 @@ from eigenlm.cli.options import Compute, Json, Model, Out
 from eigenlm.cli.output import print_json
 
 if TYPE_CHECKING:
-    from eigenlm.compress import Plan as PlanMade
+    from eigenlm.compression import Plan as PlanMade
 
 
 @dataclass(frozen=True)

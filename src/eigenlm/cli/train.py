@@ -15,7 +15,7 @@ from eigenlm.cli.options import Changes, Corpus, Depth, Json, RecipeFile, read_r
 from eigenlm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from eigenlm.train import Outcome, Recipe
+    from eigenlm.training import Outcome, Recipe
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Train:
     def run(self) -> None:
         """Train, showing how it goes; exits with 130 or 143 when a signal stopped it."""
         from eigenlm.cli.train_display import Display
-        from eigenlm.train import train
+        from eigenlm.training import train
 
         recipe = read_recipe_for(self.recipe, self.text, self.depth, self.set)
         if self.dry_run:
@@ -55,7 +55,7 @@ class Train:
             raise SystemExit(128 + heard[0])
 
     def _forecast(self, recipe: "Recipe") -> None:
-        from eigenlm.train.forecast import cluster, forecast, lines
+        from eigenlm.planner import cluster, forecast, lines
 
         made = forecast(recipe, None if self.cluster is None else cluster(self.cluster))
         if self.json:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from eigenlm.train import Recipe, Watcher
-from eigenlm.train.evaluation import Evaluation
-from eigenlm.train.telemetry.alarms import Alarm
-from eigenlm.train.training import Step, Training
+from eigenlm.training import Recipe, Watcher
+from eigenlm.training.evaluation import Evaluation
+from eigenlm.training.telemetry.alarms import Alarm
+from eigenlm.training.training import Step, Training
 
 _LINE_EVERY = 30.0  # seconds between lines where there is no terminal
 _SMOOTHING = 0.1

@@ -6,9 +6,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from eigenlm.attention import LayerState, Visibility, softmax_attention
-from eigenlm.model.linear import DenseLinear
-from eigenlm.model.norms import NormConfig, build_norm
+from eigenlm.linear import DenseLinear
 from eigenlm.model.positions import Rotation, rotate
+from eigenlm.norms import NormConfig, build_norm
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from eigenlm.attention import LayerState, Visibility
 from eigenlm.model.attention import CrossAttention, MultiHeadAttention
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.feed_forward import FeedForward
-from eigenlm.model.norms import build_norm
 from eigenlm.model.positions import Rotation
+from eigenlm.norms import build_norm
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Literal
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model.attention import AttentionConfig
 from eigenlm.model.feed_forward import FeedForwardConfig
-from eigenlm.model.norms import NormConfig
 from eigenlm.model.positions import PositionConfig
+from eigenlm.norms import NormConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.model.config import TransformerConfig
-from eigenlm.model.norms import build_norm
 from eigenlm.model.positions import sinusoidal_positions
+from eigenlm.norms import build_norm
 
 
 class Embedding(nn.Module):

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from eigenlm.linear import DenseLinear
 from eigenlm.model.config import TransformerConfig
-from eigenlm.model.linear import DenseLinear
-from eigenlm.model.norms import build_norm
+from eigenlm.norms import build_norm
 
 
 class Head(nn.Module):

@@ -6,15 +6,15 @@ from torch import Tensor, nn
 
 from eigenlm.attention import DecodingState, LayerState, Visibility, visibility
 from eigenlm.errors import ShapeError, explain
+from eigenlm.linear import DenseLinear
 from eigenlm.model.attention import MultiHeadAttention
 from eigenlm.model.block import Block, Memory
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.embedding import Embedding
 from eigenlm.model.feed_forward import FeedForward
 from eigenlm.model.head import Head
-from eigenlm.model.linear import DenseLinear
-from eigenlm.model.norms import build_norm
 from eigenlm.model.positions import Rotation, rotation
+from eigenlm.norms import build_norm
 
 
 class Transformer(nn.Module):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from rich.filesize import decimal
 
-from eigenlm.analyze.report import BeforeAfter, Measured
-from eigenlm.compress import Plan
+from eigenlm.analysis.report import BeforeAfter, Measured
+from eigenlm.compression import Plan
 from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
 from eigenlm.tasks import Perplexity, nll_increase, perplexity
@@ -13,7 +13,7 @@ from eigenlm.tour.meet import QUESTION, ask
 from eigenlm.tour.speed import decoding_rate
 from eigenlm.tour.story import Story
 from eigenlm.tour.texts import Texts, opening
-from eigenlm.workbench import apply
+from eigenlm.verbs import apply
 
 # Tokens of held-out text to score, before and after: eight windows.
 _SCORED = 8192

@@ -5,12 +5,12 @@ from statistics import median
 
 from rich.markup import escape
 
-from eigenlm.analyze.kinds import kind_of
-from eigenlm.compress import Action, Plan
+from eigenlm.analysis.kinds import kind_of
+from eigenlm.compression import Action, Plan
 from eigenlm.language_model import LanguageModel
 from eigenlm.tour.story import Story
 from eigenlm.tour.texts import Texts
-from eigenlm.workbench import plan
+from eigenlm.verbs import plan
 
 
 def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:

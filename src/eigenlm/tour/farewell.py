@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from eigenlm.analyze import Analysis
-from eigenlm.analyze.report import PlannedRank, Report, write_report
-from eigenlm.compress import Plan
+from eigenlm.analysis import Analysis
+from eigenlm.analysis.report import PlannedRank, Report, write_report
+from eigenlm.compression import Plan
 from eigenlm.files import whole_folder
 from eigenlm.tour.act import Shrunk
 from eigenlm.tour.story import Story

@@ -5,7 +5,7 @@ import time
 from rich.filesize import decimal
 from rich.markup import escape
 
-from eigenlm.analyze.anatomy import anatomy
+from eigenlm.analysis.anatomy import anatomy
 from eigenlm.checkpoint import open_model
 from eigenlm.language_model import LanguageModel, load
 from eigenlm.tour.story import Story

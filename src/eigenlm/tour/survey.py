@@ -5,9 +5,9 @@ from statistics import median
 
 from rich.markup import escape
 
-from eigenlm.analyze import Analysis, MatrixSpectrum, decompose
-from eigenlm.analyze.findings import findings
-from eigenlm.analyze.kinds import kind_of
+from eigenlm.analysis import Analysis, MatrixSpectrum, decompose
+from eigenlm.analysis.findings import findings
+from eigenlm.analysis.kinds import kind_of
 from eigenlm.tour.story import Story
 
 

@@ -11,11 +11,11 @@ import pytest
 from eigenlm.bench.race import Race, RaceResult, hold_race, runs
 from eigenlm.checkpoint.tokenizer_folder import read_tokenizer
 from eigenlm.errors import ConfigError
-from eigenlm.train import loop
-from eigenlm.train.read_recipe import read_recipe
-from eigenlm.train.recipe import Recipe
-from eigenlm.train.training import Step
-from eigenlm.train.watcher import Watcher
+from eigenlm.training import loop
+from eigenlm.training.read_recipe import read_recipe
+from eigenlm.training.recipe import Recipe
+from eigenlm.training.training import Step
+from eigenlm.training.watcher import Watcher
 from tests.bench.race.simulated import RECIPES
 
 MODEL = ["d_model=16", "attention.num_heads=2", "attention.num_kv_heads=2", "attention.head_dim=8"]

@@ -2,7 +2,7 @@ import pytest
 
 from eigenlm.bench.race.plan import Run, optimizer_kinds, recipe_of, with_length
 from eigenlm.errors import ConfigError
-from eigenlm.train.schedules import factor
+from eigenlm.training.schedules import factor
 from tests.bench.race.simulated import plan
 
 

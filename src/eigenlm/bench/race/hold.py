@@ -16,9 +16,9 @@ from eigenlm.config import to_dict
 from eigenlm.files import write_text
 from eigenlm.model import Transformer
 from eigenlm.text.shards import TokenShards
-from eigenlm.train.data import prepare_data
-from eigenlm.train.recipe import Recipe
-from eigenlm.train.run_folder import held, settle_recipe
+from eigenlm.training.data import prepare_data
+from eigenlm.training.recipe import Recipe
+from eigenlm.training.run_folder import held, settle_recipe
 
 
 def hold_race(plan: Race, folder: str | Path) -> RaceResult:

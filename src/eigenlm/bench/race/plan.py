@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from eigenlm.errors import ConfigError, explain
-from eigenlm.train.recipe import OptimizerKind, Recipe, TelemetryRecipe
+from eigenlm.training.recipe import OptimizerKind, Recipe, TelemetryRecipe
 
 KINDS: tuple[OptimizerKind, ...] = get_args(OptimizerKind)
 MATRIX_KINDS: tuple[OptimizerKind, ...] = ("muon", "soap", "shampoo")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from eigenlm.train.recipe import OptimizerKind
+from eigenlm.training.recipe import OptimizerKind
 
 CENTRES: Mapping[OptimizerKind, float] = {
     "sgd": 0.1,

@@ -17,7 +17,7 @@ from eigenlm.bench.race.statistics import (
     reciprocal,
     steps_to_zero,
 )
-from eigenlm.train.recipe import OptimizerKind
+from eigenlm.training.recipe import OptimizerKind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,10 @@ from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError
 from eigenlm.files import whole_folder, write_text
-from eigenlm.train.loop import train
-from eigenlm.train.recipe import Recipe
-from eigenlm.train.training import Step
-from eigenlm.train.watcher import Watcher
+from eigenlm.training.loop import train
+from eigenlm.training.recipe import Recipe
+from eigenlm.training.training import Step
+from eigenlm.training.watcher import Watcher
 
 # SOAP and Shampoo work on their bases every tenth step: a mean over so many has that work in it, a median would not.
 _BLOCK = 20

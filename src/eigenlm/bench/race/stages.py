@@ -8,7 +8,7 @@ from eigenlm.bench.race.rates import CENTRES, beyond_the_edge, grid
 from eigenlm.bench.race.runs import RunResult
 from eigenlm.bench.race.statistics import difference
 from eigenlm.errors import ConfigError, explain
-from eigenlm.train.recipe import OptimizerKind
+from eigenlm.training.recipe import OptimizerKind
 
 Execute = Callable[[Run], RunResult]
 Results = dict[OptimizerKind, list[RunResult]]

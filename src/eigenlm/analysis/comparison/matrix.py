@@ -1,0 +1,102 @@
+"""One matrix in two models: how much it changed, in which directions, and what that did to its spectrum."""
+
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+
+from eigenlm.analysis.comparison.comparison import Change, MatrixChange, SpectrumFigures, SubspaceOverlap
+from eigenlm.analysis.spectra import MatrixSpectrum, spectrum_of
+from eigenlm.errors import DataError, explain
+from eigenlm.linalg.subspace import leading_subspaces, subspace_overlap
+
+
+def difference(
+    before: Tensor,
+    after: Tensor,
+    name: str = "W",
+    *,
+    rank: int = 16,
+    storage: tuple[str | None, str | None] = (None, None),
+) -> MatrixChange:
+    """Compare W and W', both (m, n); identical matrices are not decomposed.
+
+    Args:
+        before: W.
+        after: W'.
+        name: of the matrix.
+        rank: R, how many leading directions are compared; fewer where a matrix has fewer.
+        storage: how each is stored.
+
+    Raises:
+        DataError: NaN or infinite numbers in one of them, or numbers that are not floating point.
+    """
+    eps = max(_eps(before, name), _eps(after, name))
+    dtype = torch.promote_types(torch.promote_types(before.dtype, after.dtype), torch.float32)
+    W, other = before.detach().to(dtype), after.detach().to(before.device, dtype)
+    norms = [_norm(M, name, which) for M, which in ((W, "first"), (other, "second"))]
+    change = None if torch.equal(W, other) else _change(W, other, rank, eps)
+    return MatrixChange(
+        name=name,
+        rows=W.shape[0],
+        columns=W.shape[1],
+        storage_before=storage[0],
+        storage_after=storage[1],
+        frobenius_norm=norms[0],
+        rel_change=0.0 if change is None else _ratio(change.frobenius_norm, norms[0]),
+        change=change,
+    )
+
+
+def _change(W: Tensor, other: Tensor, rank: int, eps: float) -> Change:
+    before, after, D = spectrum_of(W), spectrum_of(other), spectrum_of(other - W)
+    # Rounding moves no singular value further than eps ||W||_F (Weyl), and D carries that of both.
+    rounding = eps * (before.frobenius_norm + after.frobenius_norm)
+    R = min(rank, before.numerical_rank, after.numerical_rank)
+    return Change(
+        frobenius_norm=D.frobenius_norm,
+        rel_spectral=_ratio(D.spectral_norm, before.spectral_norm),
+        stable_rank=D.stable_rank,
+        effective_rank=D.effective_rank,
+        rank=int((D.singular_values > rounding).sum()),
+        rank_90=D.rank_90,
+        full_rank=len(D.singular_values),
+        energy_kept=None if (kept := _ratio(after.frobenius_norm, before.frobenius_norm)) is None else kept**2,
+        before=_figures(before),
+        after=_figures(after),
+        overlap=_overlap(W, other, R) if R > 0 else None,
+    )
+
+
+def _overlap(W: Tensor, other: Tensor, rank: int) -> SubspaceOverlap:
+    left, right = leading_subspaces(W, rank)
+    other_left, other_right = leading_subspaces(other, rank)
+    return SubspaceOverlap(
+        rank=rank,
+        left=subspace_overlap(left, other_left),
+        right=subspace_overlap(right, other_right),
+        left_chance=rank / W.shape[0],
+        right_chance=rank / W.shape[1],
+    )
+
+
+def _figures(spectrum: MatrixSpectrum) -> SpectrumFigures:
+    told = spectrum.to_dict(singular_values=False)
+    return SpectrumFigures(**{field.name: told[field.name] for field in fields(SpectrumFigures)})
+
+
+def _eps(W: Tensor, name: str) -> float:
+    if not W.is_floating_point():
+        raise DataError(explain(f"comparing {name}", expected="floating-point numbers", got=W.dtype))
+    return float(torch.finfo(W.dtype).eps)
+
+
+def _norm(W: Tensor, name: str, which: str) -> float:
+    if not bool(torch.linalg.vector_norm(W, torch.inf).isfinite()):
+        got = f"{W.numel() - int(W.isfinite().sum())} NaN or infinite of {W.numel()} in the {which}"
+        raise DataError(explain(f"comparing {name}", expected="finite numbers in both models", got=got))
+    return float(torch.linalg.vector_norm(W, dtype=torch.float64))
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None

@@ -1,0 +1,108 @@
+"""A comparison as a table for a terminal of 80 columns; the JSON holds more."""
+
+from collections.abc import Callable, Iterable, Sequence
+from statistics import median
+
+from rich.table import Table
+from rich.text import Text
+
+from eigenlm.analysis.comparison.comparison import Comparison, MatrixChange
+from eigenlm.analysis.findings.finding import listed
+from eigenlm.analysis.kinds import kind_of
+
+_MOST_NAMES = 4
+# D is the change, W the matrix before it.
+_COLUMNS = (
+    "|D|F\n|W|F",
+    "|D|₂\n|W|₂",
+    "90% of D\nin rank",
+    "energy\nkept",
+    "stable\nbefore",
+    "rank\nafter",
+    "same\nout",
+    "\nin",
+)
+
+
+def comparison_table(comparison: Comparison, *, every: bool = False) -> Table:
+    """A row per kind of matrix, with the median over those that changed; or a row for every matrix."""
+    title = "Every matrix" if every else "Kinds of matrices, the median over those that changed"
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 1, 0, 0)
+    )
+    first = ["matrix"] if every else ["kind", "changed"]
+    for i, column in enumerate([*first, *_COLUMNS]):
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=i == 0)
+    if every:
+        for matrix in comparison.matrices:
+            table.add_row(Text(matrix.name), *(_figures([matrix]) or ["same"]))
+    else:
+        for kind, matrices in by_kind(comparison.matrices).items():
+            count = sum(matrix.change is not None for matrix in matrices)
+            table.add_row(Text(kind.partition("*.")[2] or kind), f"{count}/{len(matrices)}", *_figures(matrices))
+    table.caption = Text("\n".join(_notes(comparison)))
+    table.caption_justify = "left"
+    return table
+
+
+def by_kind(matrices: Sequence[MatrixChange]) -> dict[str, list[MatrixChange]]:
+    """Matrices of one role in all layers together, in the model's order."""
+    kinds: dict[str, list[MatrixChange]] = {}
+    for matrix in matrices:
+        kinds.setdefault(kind_of(matrix.name), []).append(matrix)
+    return kinds
+
+
+def _figures(matrices: Sequence[MatrixChange]) -> list[str]:
+    """Medians over the matrices that changed; none if none did."""
+    changed = [matrix for matrix in matrices if matrix.change is not None]
+    changes = [matrix.change for matrix in changed if matrix.change is not None]
+    if not changes:
+        return []
+    overlaps = [change.overlap for change in changes if change.overlap is not None]
+    rank, full = median(change.rank_90 for change in changes), median(change.full_rank for change in changes)
+    return [
+        _median((matrix.rel_change for matrix in changed), percent),
+        _median((change.rel_spectral for change in changes), percent),
+        f"{rank:.0f}/{full:.0f}",
+        _median((change.energy_kept for change in changes), "{:.1%}".format),
+        _median((change.before.stable_rank for change in changes), "{:.1f}".format),
+        _median((change.after.stable_rank for change in changes), "{:.1f}".format),
+        _median((overlap.left for overlap in overlaps), "{:.0%}".format),
+        _median((overlap.right for overlap in overlaps), "{:.0%}".format),
+    ]
+
+
+def _median(values: Iterable[float | None], write: Callable[[float], str]) -> str:
+    known = [value for value in values if value is not None]
+    return write(float(median(known))) if known else "-"
+
+
+def percent(value: float) -> str:
+    """A share with two digits or more, in five characters."""
+    if value < 1e-4:
+        return f"{value:.0e}"
+    return f"{value:.2%}" if value < 0.01 else f"{value:.1%}" if value < 0.1 else f"{value:.0%}"
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    overlaps = [matrix.change.overlap for matrix in comparison.matrices if matrix.change and matrix.change.overlap]
+    lines = []
+    if overlaps:
+        rank = max(overlap.rank for overlap in overlaps)
+        out, into = (median(chances) for chances in zip(*((o.left_chance, o.right_chance) for o in overlaps)))
+        lines.append(
+            f"D: the change of W. same: how far the {rank} strongest directions, out and in,"
+            f" are still the same; chance gives {out:.0%} and {into:.0%}."
+        )
+    if comparison.vectors:
+        names = listed([vector.name for vector in comparison.vectors], most=_MOST_NAMES)
+        lines.append(f"vectors that changed: {names}")
+    if comparison.only_before:
+        lines.append(f"only in the first: {listed(comparison.only_before, most=_MOST_NAMES)}")
+    if comparison.only_after:
+        lines.append(f"only in the second: {listed(comparison.only_after, most=_MOST_NAMES)}")
+    lines += [f"other sizes: {o.name}: {o.before} and {o.after}" for o in comparison.other_shapes[:_MOST_NAMES]]
+    if (more := len(comparison.other_shapes) - _MOST_NAMES) > 0:
+        lines.append(f"and {more} more of other sizes")
+    return lines + [f"left out: {skipped.name}: {skipped.reason}" for skipped in comparison.skipped]

@@ -1,0 +1,18 @@
+"""Words about a plan and what came of it."""
+
+from eigenlm.analysis.glossary.term import Term
+
+EFFECT = {
+    "planned_rank": Term("Kept rank", "The rank the plan leaves to this matrix. Dense: it stays as it is."),
+    "planned_share": Term("Parameters kept", "Parameters after the plan, of those before."),
+    "planned_loss": Term("Forecast loss", "This matrix's part of the forecast loss increase, in nats per token."),
+    "nll": Term("Loss", "Mean negative log-likelihood of the text's tokens, in nats per token."),
+    "perplexity": Term(
+        "Perplexity",
+        "exp(loss): as unsure, on average, as a choice among this many equally likely tokens.",
+    ),
+    "interval": Term(
+        "95% interval",
+        "Of 100 such intervals, from as many texts of the same kind, about 95 would hold the true value.",
+    ),
+}

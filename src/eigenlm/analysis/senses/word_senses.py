@@ -1,0 +1,110 @@
+"""The senses of a word, told apart layer by layer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from eigenlm.analysis.senses.relabelling import relabellings
+from eigenlm.analysis.senses.sentences import check_sentences
+from eigenlm.analysis.senses.separation import Separation, separations
+from eigenlm.analysis.senses.states import word_states
+from eigenlm.language_model import LanguageModel
+from eigenlm.linalg.isotropy import Isotropy, isotropy
+from eigenlm.linalg.similarity import unit_rows
+
+_MOST_RELABELLINGS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class SenseLayer:
+    """One layer.
+
+    Attributes:
+        layer: 0 for the embedding, then 1 ... N.
+        raw: separation of the vectors as they are. In most models all of them share a large part, so that every cosine
+            is near 1 and differences look small.
+        centred: separation after the mean over all tokens is taken off: the part that can differ.
+        isotropy: of all tokens of the sentences.
+    """
+
+    layer: int
+    raw: Separation
+    centred: Separation
+    isotropy: Isotropy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Senses:
+    """How well a model tells the senses of a word apart.
+
+    Attributes:
+        word: the word.
+        counts: sentences of each sense.
+        left_context_only: whether the model is a decoder, which sees only what stands before the word.
+        layers: the embedding, and after each block.
+        best_layer: the layer whose centred separation has the largest z.
+        p: p_adjusted there, which counts the choice of the layer; the intervals, each of its own layer, do not.
+        relabellings: arrangements of the labels that p is taken from.
+        exact: whether these are all there are.
+        embedding: isotropy of the table of token vectors.
+    """
+
+    word: str
+    counts: dict[str, int]
+    left_context_only: bool
+    layers: tuple[SenseLayer, ...]
+    best_layer: int
+    p: float
+    relabellings: int
+    exact: bool
+    embedding: Isotropy
+
+
+def word_senses(lm: LanguageModel, word: str, sentences: Mapping[str, Sequence[str]], *, seed: int = 0) -> Senses:
+    """Whether the vectors of a word differ by its sense, in every layer, with intervals and a test.
+
+    A sentence gives the word one vector a layer, the mean over its tokens; the last occurrence counts. A decoder sees
+    only the left context, so for it what decides the sense has to stand before the word.
+
+    Args:
+        lm: a decoder or an encoder.
+        word: as a whole word, in any case.
+        sentences: those of each sense; at least two senses, and three sentences of each.
+        seed: of the bootstrap and of the relabellings.
+
+    Raises:
+        ConfigError: an encoder-decoder.
+        DataError: too few senses or sentences, one without the word or given twice, or more than memory holds.
+        ShapeError: a sentence longer than the context.
+    """
+    check_sentences(word, sentences)
+    every = [sentence for group in sentences.values() for sentence in group]
+    labels = torch.tensor([sense for sense, group in enumerate(sentences.values()) for _ in group])
+    states = word_states(lm, word, every)
+    shuffled = relabellings(labels, most=_MOST_RELABELLINGS, seed=seed)
+    centres = states.tokens.mean(dim=1, dtype=torch.float64)
+    raw = separations([_cosines(X) for X in states.word], labels, shuffled, seed=seed)
+    centred = separations([_cosines(X - c) for X, c in zip(states.word, centres)], labels, shuffled, seed=seed)
+    best = max(range(len(centred)), key=lambda layer: centred[layer].z)
+    return Senses(
+        word=word,
+        counts={sense: len(group) for sense, group in sentences.items()},
+        left_context_only=lm.config.kind == "decoder",
+        layers=tuple(
+            SenseLayer(layer=i, raw=raw[i], centred=centred[i], isotropy=isotropy(states.tokens[i]))
+            for i in range(len(raw))
+        ),
+        best_layer=best,
+        p=centred[best].p_adjusted,
+        relabellings=len(shuffled.labels),
+        exact=shuffled.exact,
+        embedding=isotropy(lm.model.embedding.token.weight),
+    )
+
+
+def _cosines(X: Float[Tensor, "C D"]) -> Float64[Tensor, "C C"]:
+    rows = unit_rows(X.double())
+    return rows @ rows.mT

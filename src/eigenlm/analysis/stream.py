@@ -1,0 +1,110 @@
+"""Every matrix of a model, one at a time: read, looked at, let go; over threads and over machines."""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from eigenlm.analysis.weights import Weights
+from eigenlm.errors import ConfigError, DataError
+from eigenlm.machine.memory import check_memory
+from eigenlm.progress import track
+
+Row = TypeVar("Row")
+
+# Small symmetric eigenproblems do not gain from a second BLAS thread, and lose much on a busy machine. Each worker
+# holds one tensor, so their number also bounds the memory.
+_MOST_WORKERS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A matrix that could not be looked at, and why: numbers that are not finite, none at all, or too little memory."""
+
+    name: str
+    reason: str
+
+
+Look = Callable[[Tensor, str, str | None], Row]
+"""What is done with one matrix W (m, n), given its name without `.weight`, and how it is stored if that is known."""
+
+
+def each_matrix(weights: Weights, look: Look[Row], mine: Sequence[str]) -> list[Row | Skipped]:
+    """`look` at each tensor of two or more dimensions, in order, by as many workers as torch may use threads.
+
+    A tensor of more than two dimensions is the matrix of its first dimension by all the others, as for convolutions.
+
+    Args:
+        weights: they need not be safe to read from two threads.
+        look: what to do with a matrix.
+        mine: the names to look at.
+    """
+    examine = functools.partial(_examine, weights, look, Lock())
+    with _one_thread_each() as pool:
+        rows = list(track(pool.map(examine, mine), "analyze", total=len(mine)))
+    return [row for row in rows if row is not None]
+
+
+def share(weights: Weights, rank: int, size: int) -> list[str]:
+    """The names that one of `size` ranks looks at: the costliest matrices first, each to the rank with least to do.
+
+    Every rank computes the same shares, from sizes alone.
+    """
+    costs = {name: _cost(weights.shape(name)) for name in weights}
+    loads, owners = [0] * size, {}
+    for name in sorted(weights, key=lambda name: -costs[name]):
+        owner = loads.index(min(loads))
+        owners[name] = owner
+        loads[owner] += costs[name]
+    return [name for name in weights if owners[name] == rank]
+
+
+def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -> Row | Skipped | None:
+    name = parameter.removesuffix(".weight")
+    shape = weights.shape(parameter)
+    if len(shape) < 2:
+        return None
+    if 0 in shape:
+        return Skipped(name=name, reason=f"no numbers in {shape}")
+    try:
+        with reading:
+            _check_memory(shape)
+            W = weights[parameter]
+        if not W.is_floating_point():
+            return None
+        return look(W.detach().flatten(1), name, weights.storage(parameter))
+    except (ConfigError, DataError) as error:
+        return Skipped(name=name, reason=str(error))
+
+
+def _cost(shape: tuple[int, ...]) -> int:
+    """Multiplications of a Gram matrix and its eigenvalues."""
+    if len(shape) < 2:
+        return 0
+    m, n = shape[0], torch.Size(shape[1:]).numel()
+    return m * n * min(m, n) + min(m, n) ** 3
+
+
+def _check_memory(shape: tuple[int, ...]) -> None:
+    """Refuse what would not fit: the numbers and their shuffled copy in float32, and five Gram matrices in float64."""
+    m, n = shape[0], torch.Size(shape[1:]).numel()
+    do = "free some, or analyse this matrix on a larger machine"
+    check_memory(8 * m * n + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
+    """As many workers as torch may use threads, each of them with one."""
+    threads = torch.get_num_threads()
+    workers = max(1, min(threads, _MOST_WORKERS))
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(threads)

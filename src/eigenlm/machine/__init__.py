@@ -1,0 +1,1 @@
+"""The machine a run finds itself on: its memory, and the processes that share the run."""

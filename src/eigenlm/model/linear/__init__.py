@@ -1,9 +1,0 @@
-"""Linear layers under one contract: forward(x) equals F.linear(x, layer.dense(), layer.bias)."""
-
-from eigenlm.model.linear.dense import DenseLinear
-from eigenlm.model.linear.interpolative import InterpolativeLinear
-from eigenlm.model.linear.low_rank import LowRankLinear
-
-ThinLinear = LowRankLinear | InterpolativeLinear
-
-__all__ = ["DenseLinear", "InterpolativeLinear", "LowRankLinear", "ThinLinear"]

@@ -1,0 +1,106 @@
+"""Accelerators by name: what their makers publish, and how much of it a training step gets."""
+
+import difflib
+
+from eigenlm.errors import ConfigError, explain
+from eigenlm.planner.machine import Machine, Rates
+
+# Fractions of the published peaks that a step gets. Products: one large bfloat16 product was seen at 0.80 of an H200's
+# peak; smaller ones, launches and clocks under load take it to 0.62, fitted on torchtitan's row of 32 H200. Attention:
+# FlashAttention-2 reaches about 0.37 forward and 0.33 backward of an H100's peak (arXiv:2407.08608, figure 5). Memory:
+# 0.85 of the published, links 0.80.
+PRODUCTS, ATTENTION_FORWARD, ATTENTION_BACKWARD, BANDWIDTH, LINKS = 0.62, 0.37, 0.33, 0.85, 0.80
+# The backward of attention computes Q K^T again: 5 products for the forward's 2 (arXiv:2205.14135).
+_BACKWARD_PRODUCTS = 2.5
+# The CUDA context and its libraries' workspaces.
+_CONTEXT = 1.5e9
+
+
+def accelerators(
+    name: str,
+    devices: int,
+    *,
+    peak: float,
+    single: float,
+    memory: float,
+    bandwidth: float,
+    link: float,
+    products: float = PRODUCTS,
+) -> Machine:
+    """Equal accelerators in nodes of eight, with a 400 Gb/s network port each.
+
+    Args:
+        name: of the machine.
+        devices: how many.
+        peak: published dense bfloat16 FLOP/s.
+        single: the same in float32 (TensorFloat-32).
+        memory: bytes.
+        bandwidth: of memory, bytes a second.
+        link: bytes a second and direction to the devices of the node.
+        products: fraction of the peak that a step's matrix products get.
+    """
+    moved = BANDWIDTH * bandwidth
+    return Machine(
+        name=name,
+        device="cuda",
+        devices=devices,
+        devices_a_node=8,
+        float32=_rates(single, moved, 4, products),
+        bfloat16=_rates(peak, moved, 2, products),
+        softmax=float("inf"),
+        updated=moved,
+        call=0.0,
+        memory=memory,
+        base=_CONTEXT,
+        link=LINKS * link,
+        network=LINKS * 50e9,
+    )
+
+
+def _rates(peak: float, moved: float, number: int, products: float) -> Rates:
+    return Rates(
+        products=products * peak,
+        attention_forward=ATTENTION_FORWARD * peak,
+        attention_backward=ATTENTION_BACKWARD * peak / _BACKWARD_PRODUCTS,
+        activation_forward=moved / (2 * number),
+        activation_backward=moved / (3 * number),
+        moved=moved,
+    )
+
+
+def _a100(devices: int) -> Machine:
+    sizes = {"peak": 312e12, "single": 156e12, "memory": 80e9, "bandwidth": 2.039e12, "link": 300e9}
+    return accelerators(f"{devices}x A100", devices, **sizes)
+
+
+def _h100(devices: int) -> Machine:
+    sizes = {"peak": 989e12, "single": 494e12, "memory": 80e9, "bandwidth": 3.35e12, "link": 450e9}
+    return accelerators(f"{devices}x H100", devices, **sizes)
+
+
+def _h200(devices: int) -> Machine:
+    sizes = {"peak": 989e12, "single": 494e12, "memory": 141e9, "bandwidth": 4.8e12, "link": 450e9}
+    return accelerators(f"{devices}x H200", devices, **sizes)
+
+
+CLUSTERS: dict[str, Machine] = {
+    machine.name: machine for make in (_a100, _h100, _h200) for machine in map(make, (1, 8, 16, 32, 64, 128, 256, 512))
+}
+
+
+def cluster(name: str) -> Machine:
+    """A machine of `CLUSTERS` by name, however it is spaced or capitalised.
+
+    Raises:
+        ConfigError: there is none of that name; the message says the nearest.
+    """
+    names = {_plain(known): known for known in CLUSTERS}
+    if _plain(name) in names:
+        return CLUSTERS[names[_plain(name)]]
+    near = difflib.get_close_matches(_plain(name), names, n=1, cutoff=0.4)
+    do = f"did you mean {names[near[0]]!r}?" if near else f"known: {', '.join(CLUSTERS)}"
+    raise ConfigError(explain("machine", expected="a known cluster", got=repr(name), do=do))
+
+
+def _plain(name: str) -> str:
+    return name.replace(" ", "").lower()

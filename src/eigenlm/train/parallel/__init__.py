@@ -1,7 +1,0 @@
-"""One model on many ranks: copies of it (DDP), shards of it (FSDP2), parts of its matrices (tensor parallel)."""
-
-from eigenlm.train.parallel.gradients import clip_gradients_, gradient_norm, gradients_summed
-from eigenlm.train.parallel.layout import parallelize_
-from eigenlm.train.parallel.parameter_groups import one_mesh_a_group
-
-__all__ = ["clip_gradients_", "gradient_norm", "gradients_summed", "one_mesh_a_group", "parallelize_"]

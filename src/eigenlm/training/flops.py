@@ -1,0 +1,98 @@
+"""How many operations a token costs."""
+
+from dataclasses import dataclass, replace
+
+from eigenlm.model import TransformerConfig
+from eigenlm.training.batch_sizes import Batch, batch_of
+from eigenlm.training.parameters import (
+    attention_matrices,
+    count_parameters,
+    feed_forward_matrices,
+    head_matrices,
+)
+from eigenlm.training.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flops:
+    """Operations, a multiply and an add being two; norms, softmax and activations, under 1 %, are not counted.
+
+    forward = matrices + attention, with matrices = 2 * (entries a token is multiplied by, the head's included and the
+    embedding's look-up not) and attention = 4 H K * (keys seen) a layer, for Q K^T and the weighted sum of V.
+    backward = 2 forward: each product has two gradients; what is computed twice to save memory does not count.
+    So unhalved, a step is 6 N + 12 L H K T a token: arXiv:2204.02311, appendix B, with N without the embedding.
+
+    Attributes:
+        matrices: forward, of all matrix products with weights, for the whole batch.
+        attention: forward, of every query with every key (the unhalved convention of PaLM).
+        attention_causal: forward, of every query with the keys it may see: (T + 1) / 2 of T on average.
+        tokens: in the batch, those that are scored.
+        num_parameters: N of the 6 N rule, all parameters.
+    """
+
+    matrices: float
+    attention: float
+    attention_causal: float
+    tokens: int
+    num_parameters: int
+
+    @property
+    def forward(self) -> float:
+        """One forward pass over the batch, causal attention halved."""
+        return self.matrices + self.attention_causal
+
+    @property
+    def backward(self) -> float:
+        """Gradients of the same."""
+        return 2 * self.forward
+
+    @property
+    def step(self) -> float:
+        """Forward and backward, causal attention halved."""
+        return 3 * self.forward
+
+    @property
+    def step_unhalved(self) -> float:
+        """Forward and backward with attention counted in full: what most published MFU use."""
+        return 3 * (self.matrices + self.attention)
+
+    @property
+    def six_n(self) -> float:
+        """6 N a token, the rule of thumb (arXiv:2001.08361, section 2.1)."""
+        return 6.0 * self.num_parameters * self.tokens
+
+
+def count_flops(config: TransformerConfig, batch: Batch) -> Flops:
+    """Operations of a pass of `batch` through the model."""
+    B, T, S = batch.texts, batch.tokens, batch.source_tokens
+    attention, feed_forward = attention_matrices(config), feed_forward_matrices(config)
+    matrices = B * T * (config.num_layers * (attention + feed_forward) + head_matrices(config))
+    window = config.attention.window
+    pairs, visible = config.num_layers * T * T, config.num_layers * pairs_seen(T, window, config.kind != "encoder")
+    if config.kind == "encoder_decoder":
+        kv = 2 * config.d_model * config.attention.num_kv_heads * config.attention.head_dim
+        matrices += B * S * config.num_encoder_layers * (attention + feed_forward)
+        matrices += B * config.num_layers * (T * (attention - kv) + S * kv)
+        pairs += config.num_encoder_layers * S * S + config.num_layers * T * S
+        visible += config.num_encoder_layers * pairs_seen(S, window, False) + config.num_layers * T * S
+    a_pair = 4.0 * config.attention.num_heads * config.attention.head_dim * B
+    return Flops(
+        matrices=2.0 * matrices,
+        attention=a_pair * pairs,
+        attention_causal=a_pair * visible,
+        tokens=B * T,
+        num_parameters=count_parameters(config).total,
+    )
+
+
+def batch_flops(recipe: Recipe) -> Flops:
+    """Operations of one optimizer step of a recipe, all micro-batches and ranks together: the numerator of MFU."""
+    batch = batch_of(recipe)
+    return count_flops(recipe.model, replace(batch, texts=recipe.train.batch_size, accumulation=1))
+
+
+def pairs_seen(length: int, window: int | None, causal: bool) -> float:
+    """Query-key pairs of one text: T (T + 1) / 2 if causal, T^2 if not, less those before the window."""
+    seen = length * (length + 1) / 2 if causal else float(length * length)
+    before = max(length - (window or length), 0)
+    return seen - before * (before + 1) / 2

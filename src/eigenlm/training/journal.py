@@ -1,0 +1,109 @@
+"""What a run writes down: `log.jsonl`, the same bytes whatever happened on the way; `timing.jsonl`; TensorBoard."""
+
+import json
+import math
+import os
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from eigenlm.training.evaluation import Evaluation
+from eigenlm.training.telemetry import scalars
+from eigenlm.training.training import Step
+
+
+class Journal:
+    """The logs of a run; of several ranks the first alone keeps it.
+
+    A line of `log.jsonl` holds what depends on the recipe, the data and the seed: losses, norms, readings, alarms. What
+    depends on the clock is in `timing.jsonl`. A resumed run cuts the first back to its snapshot and writes it on.
+    """
+
+    def __init__(self, folder: Path, log_bytes: int, step: int) -> None:
+        """Open the logs of a run.
+
+        Args:
+            folder: of the run.
+            log_bytes: length of `log.jsonl` where the run stands.
+            step: at which step it stands; TensorBoard hides what it showed beyond.
+        """
+        path = folder / "log.jsonl"
+        path.touch()
+        os.truncate(path, min(log_bytes, path.stat().st_size))
+        self._log = path.open("a", encoding="utf-8")
+        self._timing = _mended(folder / "timing.jsonl").open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+
+    def __enter__(self) -> "Journal":
+        """The journal itself."""
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Close the logs."""
+        self._log.close()
+        self._timing.close()
+        self._board.close()
+
+    def step(self, step: Step, *, seconds: float, tokens_per_second: float, mfu: float) -> None:
+        """Note a step and how long it took."""
+        line: dict[str, Any] = {"step": step.step, "batch": step.batch, "loss": step.loss}
+        line |= {"gradient_norm": step.gradient_norm, "learning_rate": step.learning_rate, "taken": step.taken}
+        line |= {"alarms": [asdict(alarm) for alarm in step.alarms]} if step.alarms else {}
+        line |= {"telemetry": asdict(step.reading)} if step.reading is not None else {}
+        self._write(self._log, line)
+        timing = {"seconds": round(seconds, 6), "tokens_per_second": round(tokens_per_second, 1), "mfu": round(mfu, 4)}
+        self._write(self._timing, {"step": step.step, **timing})
+        shown = {"train/loss": step.loss, "train/gradient_norm": step.gradient_norm}
+        shown |= {"train/learning_rate": step.learning_rate}
+        shown |= {f"speed/{name}": value for name, value in timing.items()}
+        shown |= scalars(step.reading) if step.reading is not None else {}
+        self._show(shown, step.step)
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        """Note a score on validation text."""
+        line = {"step": evaluation.step, "validation": {k: v for k, v in vars(evaluation).items() if k != "step"}}
+        self._write(self._log, line)
+        shown = {"validation/nll": evaluation.nll, "validation/bits_per_byte": evaluation.bits_per_byte}
+        self._show({name: value for name, value in shown.items() if value is not None}, evaluation.step)
+
+    def sample(self, step: int, text: str) -> None:
+        """Note what the model wrote."""
+        self._write(self._log, {"step": step, "sample": text})
+        self._board.add_text("sample", text, step)
+
+    def event(self, step: int, what: str) -> None:
+        """Note something that happened, such as going back to a snapshot."""
+        self._write(self._log, {"step": step, "event": what})
+
+    def settled(self) -> int:
+        """Bring what was noted onto the disk; the length of `log.jsonl` then."""
+        self._log.flush()
+        os.fsync(self._log.fileno())
+        self._timing.flush()
+        return os.fstat(self._log.fileno()).st_size
+
+    def _write(self, file: Any, line: dict[str, Any]) -> None:
+        file.write(json.dumps(_finite(line), allow_nan=False) + "\n")
+
+    def _show(self, values: dict[str, float], step: int) -> None:
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+
+def _mended(path: Path) -> Path:
+    """The file without the last line, if a killed process did not end it."""
+    if path.exists():
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+    return path
+
+
+def _finite(value: Any) -> Any:
+    """Numbers that JSON lacks as their names."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

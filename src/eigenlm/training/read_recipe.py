@@ -1,0 +1,86 @@
+"""A recipe from its file: one function, one dial, and fields that a command line may set."""
+
+import ast
+import difflib
+import inspect
+import runpy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from eigenlm.config import from_dict, to_dict
+from eigenlm.errors import ConfigError, EigenError, explain
+from eigenlm.training.recipe import Recipe
+
+
+def read_recipe(path: str | Path, *, depth: int | None = None, changes: Sequence[str] = ()) -> Recipe:
+    """Run a recipe's file and set fields of what it gives.
+
+    Args:
+        path: a Python file that defines `recipe(depth: int = ...) -> Recipe`. It is run: give only files you trust.
+        depth: the dial; the recipe's own by default.
+        changes: `field=value`, such as `train.steps=200`; values as in Python, or plain words.
+
+    Raises:
+        ConfigError: no such file or function, an unknown field, or a value of the wrong type.
+    """
+    found = _function(Path(path))
+    recipe = found() if depth is None else found(depth=depth)
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(explain(f"{path} recipe()", expected="a Recipe", got=type(recipe).__name__))
+    return with_changes(recipe, changes)
+
+
+def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """The recipe with fields set by `field=value`; errors as in `read_recipe`."""
+    values = to_dict(recipe)
+    for change in changes:
+        name, sign, text = change.partition("=")
+        if not sign:
+            raise ConfigError(explain("--set", expected="FIELD=VALUE, such as train.steps=200", got=repr(change)))
+        _set(values, name.strip(), _value(text.strip()))
+    return from_dict(Recipe, values, "recipe")
+
+
+def _function(path: Path) -> Callable[..., Any]:
+    if not path.is_file():
+        near = sorted(str(file) for file in Path("recipes").glob("*.py"))
+        hint = f"one of {', '.join(near)}?" if near else "give the path of a recipe's Python file"
+        raise ConfigError(explain("reading a recipe", expected="a file", got=f"none at {path}", do=hint))
+    try:
+        found = runpy.run_path(str(path)).get("recipe")
+    except EigenError:
+        raise
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+        raise ConfigError(explain(f"running {path}", expected="a recipe", got=got)) from error
+    if not callable(found) or "depth" not in inspect.signature(found).parameters:
+        expected = "a function recipe(depth: int = ...)"
+        raise ConfigError(explain(f"reading {path}", expected=expected, got="none"))
+    return found
+
+
+def _set(values: dict[str, Any], name: str, value: Any) -> None:
+    *groups, last = name.split(".")
+    place: Any = values
+    for group in groups:
+        place = place.get(group) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or last not in place:
+        near = difflib.get_close_matches(name, _names(values), n=1, cutoff=0.4)
+        do = f"did you mean {near[0]!r}?" if near else "see the recipe's fields with --dry-run"
+        raise ConfigError(explain("--set", expected="a field of the recipe", got=repr(name), do=do))
+    place[last] = value
+
+
+def _names(values: dict[str, Any]) -> list[str]:
+    names = []
+    for key, value in values.items():
+        names += [f"{key}.{name}" for name in _names(value)] if isinstance(value, dict) else [key]
+    return names
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return {"true": True, "false": False, "none": None, "null": None}.get(text.lower(), text)

@@ -1,0 +1,41 @@
+"""What a run leaves behind: a model folder like any other."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from eigenlm.engine import Sampling
+from eigenlm.language_model import LanguageModel
+from eigenlm.model import Transformer
+from eigenlm.text import ChatTemplate
+from eigenlm.text.batches import validation_rows
+from eigenlm.training.training import Training
+
+# A model that only continues text is spoken to by giving it the text so far.
+_CONTINUE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
+_PROMPT_TOKENS, _SAMPLE_TOKENS = 16, 64
+
+
+def trained_model(training: Training) -> LanguageModel:
+    """A copy of the model as it is now, whole and on the CPU; every rank calls it."""
+    model = Transformer(training.recipe.model)
+    model.load_state_dict({name: _whole(tensor) for name, tensor in training.model.state_dict().items()})
+    template = ChatTemplate(_CONTINUE) if training.recipe.model.kind == "decoder" else None
+    return LanguageModel(model.eval(), training.tokenizer, template, Path(training.recipe.name), training.recipe.name)
+
+
+@torch.no_grad()
+def sample(lm: LanguageModel, training: Training) -> str:
+    """What a decoder makes of the beginning of the validation text; the same weights write the same."""
+    length = max(1, min(_PROMPT_TOKENS, training.recipe.model.context_length // 2))
+    start = next(validation_rows(training.shards.validation, length, 1)).ids[0].tolist()
+    prompt = lm.tokenizer.decode(start)
+    sampling = Sampling(temperature=0.8, top_k=50, seed=training.recipe.train.seed)
+    room = training.recipe.model.context_length - len(start)
+    return prompt + lm.generate(prompt, max_tokens=max(1, min(_SAMPLE_TOKENS, room)), sampling=sampling)
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    return (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).detach().cpu()

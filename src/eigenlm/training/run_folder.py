@@ -1,0 +1,102 @@
+"""The folder of a run: what is in it, and whose it is."""
+
+import errno
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.config import differing_fields, from_dict, to_dict
+from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.files import write_text
+from eigenlm.training.precision import choose_precision
+from eigenlm.training.recipe import Recipe
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
+
+
+@contextmanager
+def disk_errors_told(folder: Path) -> Iterator[None]:
+    """Whatever part of a run meets a disk that takes no more, say it in one line.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        do = "make room or choose another --out; what is saved is whole, and the same command goes on from it"
+        expected, got = "a writable place with room", error.strerror
+        raise DataError(explain(f"training in {folder}", expected=expected, got=got, do=do)) from error
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, so that no second process trains in it; the lock goes with the process, however it ends.
+
+    Raises:
+        ConfigError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            do = "wait for it, or choose another --out"
+            raise ConfigError(
+                explain(f"training in {folder}", expected="no other", got="a run at work", do=do)
+            ) from None
+        yield
+
+
+def sweep(folder: Path) -> None:
+    """Take away what a killed process left half-written or half-deleted; the folder has to be `held`."""
+    for place in (folder, folder / "snapshots"):
+        for path in (*place.glob(".*.partial"), *place.glob(".*.deleted*")):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
+    """The recipe that a run goes by: the one in its folder, or this one, with what it left open decided, written there.
+
+    What `auto` decided stays as it is when a run goes on, on whatever machine.
+
+    Raises:
+        ConfigError: the folder is of another recipe; the message names the first field that differs.
+    """
+    path = folder / "recipe.json"
+    if not path.exists():
+        precision = choose_precision(recipe.train.precision, device)
+        settled = replace(recipe, train=replace(recipe.train, precision=precision))
+        write_text(path, json.dumps({"asked": to_dict(recipe), "settled": to_dict(settled)}, indent=1) + "\n")
+        return settled
+    if differing := differing_fields(_asked(path), recipe):
+        name, (before, now) = next(iter(differing.items()))
+        do = "give the same recipe to go on, or another --out to begin anew"
+        expected = f"{name} = {before!r}, as it began"
+        raise ConfigError(explain(f"going on in {folder}", expected=expected, got=repr(now), do=do))
+    return from_dict(Recipe, read_json_object(path).get("settled", {}), f"{path} settled")
+
+
+def _asked(path: Path) -> Recipe:
+    return from_dict(Recipe, read_json_object(path).get("asked", {}), f"{path} asked")
+
+
+def forget_other_recipe(recipe: Recipe, folder: Path) -> None:
+    """Let a folder in which nothing was learned yet, because the text could not be read, say, take another recipe."""
+    path = folder / "recipe.json"
+    if path.exists() and not (folder / "snapshots").exists() and differing_fields(_asked(path), recipe):
+        path.unlink()
+        for made in ("tokenizer", "shards"):
+            shutil.rmtree(folder / made, ignore_errors=True)

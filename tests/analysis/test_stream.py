@@ -1,0 +1,33 @@
+"""Matrices over threads, over ranks, and beyond memory."""
+
+import torch
+
+from eigenlm.analysis.stream import Skipped, each_matrix, share
+from eigenlm.analysis.weights import Weights
+
+
+def sized(*shape: int) -> torch.Tensor:
+    """A tensor with sizes and no numbers."""
+    return torch.empty(shape, device="meta")
+
+
+def test_shares_are_disjoint_whole_and_even():
+    weights = {f"blocks.{i}.weight": sized(8 + i % 3, 16) for i in range(20)}
+    weights |= {"norm": sized(16), "embedding": sized(100, 16)}
+    shares = [share(Weights(weights), rank, 3) for rank in range(3)]
+    assert sorted(name for names in shares for name in names) == sorted(weights)
+    assert all([name for name in weights if name in names] == names for names in shares)
+    matrices = [[tuple(weights[name].shape) for name in names if name != "norm"] for names in shares]
+    costs = [sum(m * n * min(m, n) + min(m, n) ** 3 for m, n in shapes) for shapes in matrices]
+    assert max(costs) - min(costs) <= 100 * 16 * 16 + 16**3  # no more apart than the costliest matrix
+    assert share(Weights(weights), 0, 1) == list(weights)
+
+
+def test_a_matrix_beyond_memory_is_skipped_and_the_rest_go_on():
+    weights = {"huge.weight": sized(1_000_000_000, 4096), "w.weight": torch.ones(4, 3)}
+    found = each_matrix(Weights(weights), lambda W, name, storage: (name, tuple(W.shape)), list(weights))
+    assert found[1] == ("w", (4, 3))
+    assert isinstance(found[0], Skipped)
+    assert found[0].name == "huge"
+    assert "of memory" in found[0].reason
+    assert "free some" in found[0].reason

@@ -1,0 +1,116 @@
+"""Recipes from files: the dial, the fields that can be set, and what is said of those that cannot."""
+
+from pathlib import Path
+
+import pytest
+
+from eigenlm.config import differing_fields, from_dict, to_dict
+from eigenlm.errors import ConfigError
+from eigenlm.model import Transformer
+from eigenlm.training import Recipe, read_recipe, with_changes
+
+FOLDER = Path(__file__).parent.parent.parent / "recipes"
+RECIPES = sorted(FOLDER.glob("*.py"))
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return read_recipe(FOLDER / "gpt_small.py")
+
+
+def test_there_is_a_recipe_of_each_kind() -> None:
+    kinds = {read_recipe(path).model.kind for path in RECIPES}
+    assert kinds == {"decoder", "encoder", "encoder_decoder"}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_makes_a_model_that_the_dial_makes_larger(path: Path) -> None:
+    sizes = []
+    for depth in (1, 2, 6):
+        recipe = read_recipe(path, depth=depth)
+        assert recipe.model.num_layers == depth
+        sizes.append(sum(parameter.numel() for parameter in Transformer(recipe.model).parameters()))
+    assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_survives_json(path: Path) -> None:
+    recipe = read_recipe(path)
+    again = from_dict(Recipe, to_dict(recipe))
+    assert not differing_fields(recipe, again)
+
+
+def test_the_gpt2_dial_reaches_gpt2() -> None:
+    model = Transformer(read_recipe(FOLDER / "gpt2.py", depth=12).model)
+    # 124,439,808 is the published size (Radford et al. 2019, as Hugging Face counts it).
+    assert sum(parameter.numel() for parameter in model.parameters()) == 124_439_808
+
+
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        ("train.steps=200", lambda r: r.train.steps == 200),
+        ("optimizer.learning_rate=3e-4", lambda r: r.optimizer.learning_rate == 3e-4),
+        ("optimizer.kind=muon", lambda r: r.optimizer.kind == "muon"),
+        ("optimizer.betas=(0.8, 0.9)", lambda r: r.optimizer.betas == (0.8, 0.9)),
+        ("train.micro_batch_size=None", lambda r: r.train.micro_batch_size is None),
+        ("data.text='my text.txt'", lambda r: r.data.text == "my text.txt"),
+        ("telemetry.rollback=false", lambda r: r.telemetry.rollback is False),
+        ("model.attention.num_heads=2", lambda r: r.model.attention.num_heads == 2),
+        ("model.dropout=0", lambda r: r.model.dropout == 0.0),
+    ],
+)
+def test_any_field_can_be_set(recipe: Recipe, change: str, read) -> None:
+    if "num_heads" in change:
+        recipe = with_changes(recipe, ["model.attention.num_kv_heads=2"])
+    assert read(with_changes(recipe, [change]))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("train.step=200", "did you mean 'train.steps'"),
+        ("steps=200", "did you mean 'train.steps'"),
+        ("trian.steps=200", "did you mean 'train.steps'"),
+        ("optimiser.learning_rate=1", "did you mean 'optimizer.learning_rate'"),
+        ("train.steps=many", "expected int, got 'many'"),
+        ("train.steps=2.5", "expected int, got 2.5"),
+        ("train.steps", "expected FIELD=VALUE"),
+        ("train.steps=0", "train.steps: expected at least 1, got 0"),
+        ("train.batch_size=-1", "train.batch_size: expected at least 1, got -1"),
+        ("optimizer.kind=muno", "expected one of 'sgd'"),
+        ("optimizer.learning_rate=0", "optimizer.learning_rate: expected a positive number"),
+        ("data.validation=1.5", "data.validation: expected a fraction"),
+        ("data.objective=masked", "objective 'masked': expected a model of kind encoder"),
+        ("model.attention.num_kv_heads=3", "expected key/value heads that divide the heads"),
+        ("model.d_model=0", "d_model: expected at least 1, got 0"),
+    ],
+)
+def test_what_cannot_be_set_is_told_in_one_line(recipe: Recipe, change: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        with_changes(recipe, [change])
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("x = 1", "expected a function recipe(depth: int = ...), got none"),
+        ("def recipe(): return 1", "expected a function recipe(depth: int = ...), got none"),
+        ("def recipe(depth=1): return depth", "expected a Recipe, got int"),
+        ("import nothing_of_this_name", "got ModuleNotFoundError: No module named 'nothing_of_this_name'"),
+        ("def recipe(depth=1:", "got SyntaxError"),
+    ],
+)
+def test_a_file_that_is_no_recipe(program: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(program)
+    with pytest.raises(ConfigError) as caught:
+        read_recipe(path)
+    assert says in str(caught.value)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a file, got none at"):
+        read_recipe(tmp_path / "gpt.py")
