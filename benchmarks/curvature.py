@@ -30,7 +30,7 @@ from eigenlm.curvature import CrossEntropy, GaussNewton, Objective, Part, hessia
 from eigenlm.linalg.eigenpairs import eigenpairs
 from eigenlm.linalg.inner_product import inner_product, length
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
-from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
+from eigenlm.model import DenseFeedForward, NormConfig, RotaryConfig, SoftmaxConfig, Transformer, TransformerConfig
 from eigenlm.text.python_documentation import python_documentation
 
 COUNT, ROWS, TOKENS, THREADS = 10, 2, 128, 2
@@ -160,14 +160,14 @@ def problem(model: str, text: str | None) -> tuple[Flat, Tensor]:
     if model == "smollm2":
         return Flat(lm.model).eval(), ids
     torch.manual_seed(0)
-    attention = AttentionConfig(num_heads=4, num_kv_heads=4, head_dim=32)
-    config = TransformerConfig(
+    attention = SoftmaxConfig(num_heads=4, num_kv_heads=4, head_dim=32)
+    config = TransformerConfig.uniform(
         vocab_size=2048,
         context_length=TOKENS,
         d_model=128,
         num_layers=4,
         attention=attention,
-        feed_forward=FeedForwardConfig(d_ff=512, activation="gelu_tanh"),
+        feed_forward=DenseFeedForward(d_ff=512, activation="gelu_tanh"),
     )
     return Flat(Transformer(config)).eval(), ids % 2048
 
@@ -257,15 +257,15 @@ def small(seed: int) -> Transformer:
     """GPT-2's or Llama's form, one or two blocks, moved away from the initial point."""
     torch.manual_seed(seed)
     llama = seed % 2 == 1
-    config = TransformerConfig(
+    config = TransformerConfig.uniform(
         vocab_size=7,
         context_length=8,
         d_model=4 + 2 * (seed // 4),
         num_layers=1 + seed // 2 % 2,
-        attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=2),
-        feed_forward=FeedForwardConfig(d_ff=8, activation="swiglu" if llama else "gelu_tanh", bias=not llama),
+        attention=SoftmaxConfig(num_heads=2, num_kv_heads=1, head_dim=2),
+        feed_forward=DenseFeedForward(d_ff=8, activation="silu" if llama else "gelu_tanh", gated=llama, bias=not llama),
         norm=NormConfig(kind="rms" if llama else "layer"),
-        positions=PositionConfig(kind="rotary" if llama else "learned"),
+        rotary=RotaryConfig() if llama else None,
     )
     model = Transformer(config).double()
     with torch.no_grad():

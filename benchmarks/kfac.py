@@ -26,20 +26,27 @@ from eigenlm.curvature.gauss_newton import GaussNewton
 from eigenlm.curvature.gradient_flow import gradient_flow
 from eigenlm.curvature.kfac import Ekfac, Kfac, ekfac, kfac
 from eigenlm.curvature.objective import next_token
-from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
+from eigenlm.model import (
+    DenseFeedForward,
+    NormConfig,
+    RotaryConfig,
+    SoftmaxConfig,
+    Transformer,
+    TransformerConfig,
+)
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.windows import token_windows
 
 CHARACTERS = 40
-SMALL = TransformerConfig(
+SMALL = TransformerConfig.uniform(
     vocab_size=CHARACTERS,
     context_length=32,
     d_model=12,
     num_layers=2,
-    attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=6),
-    feed_forward=FeedForwardConfig(d_ff=20, activation="swiglu", bias=False),
+    attention=SoftmaxConfig(num_heads=2, num_kv_heads=1, head_dim=6),
+    feed_forward=DenseFeedForward(d_ff=20, activation="silu", gated=True, bias=False),
     norm=NormConfig(kind="rms"),
-    positions=PositionConfig(kind="rotary"),
+    rotary=RotaryConfig(),
 )
 MODEL, MIDDLE = "smollm2-135m-instruct", "blocks.15."
 

@@ -21,7 +21,14 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from eigenlm.machine.processes import Ranks, join_ranks
-from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
+from eigenlm.model import (
+    DenseFeedForward,
+    NormConfig,
+    RotaryConfig,
+    SoftmaxConfig,
+    Transformer,
+    TransformerConfig,
+)
 from eigenlm.training.parallel import clip_gradients_, one_mesh_a_group, parallelize_
 from eigenlm.training.recipe import LayoutRecipe
 from eigenlm.training.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
@@ -45,15 +52,15 @@ LAYOUTS = {
     "fsdp": LayoutRecipe(data="fsdp"),
     "tensor": LayoutRecipe(tensor=2),
 }
-LLAMA = TransformerConfig(
+LLAMA = TransformerConfig.uniform(
     vocab_size=VOCABULARY,
     context_length=LENGTH,
     d_model=128,
     num_layers=4,
-    attention=AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=32, query_key_norm=True),
-    feed_forward=FeedForwardConfig(d_ff=344, activation="swiglu", bias=False),
+    attention=SoftmaxConfig(num_heads=4, num_kv_heads=2, head_dim=32, query_key_norm="head"),
+    feed_forward=DenseFeedForward(d_ff=344, activation="silu", gated=True, bias=False),
     norm=NormConfig(kind="rms"),
-    positions=PositionConfig(kind="rotary"),
+    rotary=RotaryConfig(),
 )
 
 

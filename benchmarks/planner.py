@@ -25,7 +25,7 @@ import torch
 from record import record, spread
 
 from eigenlm.config import from_dict, to_dict
-from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, NormConfig, RotaryConfig, SoftmaxConfig, TransformerConfig
 from eigenlm.planner import forecast, measure_machine
 from eigenlm.training.recipe import OptimizerRecipe, Recipe, TrainRecipe
 
@@ -61,11 +61,14 @@ def recipe_of(
     """A recipe of one line of the table."""
     precision, family = rest
     llama, heads = family == "llama", width // 64
-    attention = AttentionConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=not llama, output_bias=not llama)
-    inner = FeedForwardConfig(
-        d_ff=width * 8 // 3 if llama else 4 * width, activation="swiglu" if llama else "gelu_tanh", bias=not llama
+    attention = SoftmaxConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=not llama, output_bias=not llama)
+    inner = DenseFeedForward(
+        d_ff=width * 8 // 3 if llama else 4 * width,
+        activation="silu" if llama else "gelu_tanh",
+        gated=llama,
+        bias=not llama,
     )
-    model = TransformerConfig(
+    model = TransformerConfig.uniform(
         vocab_size=vocabulary,
         context_length=tokens,
         d_model=width,
@@ -73,7 +76,7 @@ def recipe_of(
         attention=attention,
         feed_forward=inner,
         norm=NormConfig(kind="rms" if llama else "layer"),
-        positions=PositionConfig(kind="rotary" if llama else "learned"),
+        rotary=RotaryConfig() if llama else None,
     )
     return Recipe(
         name="planner",

@@ -16,7 +16,7 @@ from record import record
 from eigenlm.bench.race import Entrant, Race, RaceResult, hold_race, optimizer_kinds
 from eigenlm.bench.race.words import verdict
 from eigenlm.config import to_dict
-from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig, TransformerConfig
 from eigenlm.training import DataRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 WIDTH, HEADS, VOCAB = 128, 4, 2048
@@ -25,15 +25,15 @@ WIDTH, HEADS, VOCAB = 128, 4, 2048
 def recipe(text: str, steps: int) -> Recipe:
     return Recipe(
         name="gpt-0.9M",
-        model=TransformerConfig(
+        model=TransformerConfig.uniform(
             vocab_size=VOCAB,
             context_length=128,
             d_model=WIDTH,
             num_layers=3,
-            attention=AttentionConfig(
+            attention=SoftmaxConfig(
                 num_heads=HEADS, num_kv_heads=HEADS, head_dim=WIDTH // HEADS, bias=True, output_bias=True
             ),
-            feed_forward=FeedForwardConfig(d_ff=4 * WIDTH, activation="gelu_tanh"),
+            feed_forward=DenseFeedForward(d_ff=4 * WIDTH, activation="gelu_tanh"),
         ),
         tokenizer=TokenizerRecipe(vocab_size=VOCAB),
         data=DataRecipe(text=text),

@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from eigenlm.checkpoint.tokenizer_folder import write_tokenizer
 from eigenlm.files import whole_folder, write_text
-from eigenlm.model import AttentionConfig, FeedForwardConfig, PositionConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, RotaryConfig, SoftmaxConfig, TransformerConfig
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.tokenizer_training import train_tokenizer
 from eigenlm.training.recipe import (
@@ -50,16 +50,16 @@ def tiny_recipe(seed: int, text: Path, *, steps: int, save_every: int) -> Recipe
     draw = random.Random(seed)
     kind = OPTIMIZERS[seed % len(OPTIMIZERS)]
     objective: Objective = get_args(Objective)[seed // len(OPTIMIZERS) % 3]
-    model = TransformerConfig(
+    model = TransformerConfig.uniform(
         kind=_KINDS[objective],
         vocab_size=300,
         context_length=16,
         d_model=32,
         num_layers=2,
         num_encoder_layers=2 if objective == "denoising" else 0,
-        attention=AttentionConfig(num_heads=2, num_kv_heads=draw.choice([1, 2]), head_dim=16),
-        feed_forward=FeedForwardConfig(d_ff=48, activation=draw.choice(["gelu", "swiglu"])),
-        positions=PositionConfig(kind=draw.choice(["learned", "rotary"])),
+        attention=SoftmaxConfig(num_heads=2, num_kv_heads=draw.choice([1, 2]), head_dim=16),
+        feed_forward=DenseFeedForward(d_ff=48, activation="silu", gated=draw.choice([False, True])),
+        rotary=draw.choice([None, RotaryConfig()]),
         dropout=0.1,
     )
     return Recipe(

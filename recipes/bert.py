@@ -4,12 +4,12 @@ eigenlm train recipes/bert.py --text my.txt --depth 4
 """
 
 from eigenlm.model import (
-    AttentionConfig,
+    DenseFeedForward,
     EmbeddingConfig,
-    FeedForwardConfig,
-    HeadConfig,
     NormConfig,
+    SoftmaxConfig,
     TransformerConfig,
+    VocabularyHead,
 )
 from eigenlm.training import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
@@ -20,19 +20,19 @@ def recipe(depth: int = 4) -> Recipe:
     heads = width // 64
     return Recipe(
         name=f"bert-{depth}",
-        model=TransformerConfig(
+        model=TransformerConfig.uniform(
             kind="encoder",
             vocab_size=4096,
             context_length=128,
             d_model=width,
             num_layers=depth,
-            attention=AttentionConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=True, output_bias=True),
-            feed_forward=FeedForwardConfig(d_ff=4 * width, activation="gelu"),
+            attention=SoftmaxConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=True, output_bias=True),
+            feed_forward=DenseFeedForward(d_ff=4 * width, activation="gelu"),
             norm=NormConfig(eps=1e-12),
             norm_position="post",
             final_norm=False,
             embedding=EmbeddingConfig(num_token_types=2, norm=True),
-            head=HeadConfig(bias=True, transform=True),
+            head=VocabularyHead(bias=True, transform="gelu"),
         ),
         tokenizer=TokenizerRecipe(kind="wordpiece", vocab_size=4096),
         data=DataRecipe(objective="masked"),

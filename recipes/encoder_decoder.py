@@ -3,7 +3,7 @@
 eigenlm train recipes/encoder_decoder.py --text my.txt --depth 3
 """
 
-from eigenlm.model import AttentionConfig, EmbeddingConfig, FeedForwardConfig, PositionConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, EmbeddingConfig, PositionConfig, SoftmaxConfig, TransformerConfig
 from eigenlm.training import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
@@ -13,17 +13,17 @@ def recipe(depth: int = 3) -> Recipe:
     heads = width // 32
     return Recipe(
         name=f"encoder-decoder-{depth}",
-        model=TransformerConfig(
+        model=TransformerConfig.uniform(
             kind="encoder_decoder",
             vocab_size=4096,
             context_length=256,
             d_model=width,
             num_layers=depth,
             num_encoder_layers=depth,
-            attention=AttentionConfig(num_heads=heads, num_kv_heads=heads, head_dim=32, bias=True, output_bias=True),
-            feed_forward=FeedForwardConfig(d_ff=4 * width, activation="relu"),
+            attention=SoftmaxConfig(num_heads=heads, num_kv_heads=heads, head_dim=32, bias=True, output_bias=True),
+            feed_forward=DenseFeedForward(d_ff=4 * width, activation="relu"),
             positions=PositionConfig(kind="sinusoidal"),
-            embedding=EmbeddingConfig(scaled=True),
+            embedding=EmbeddingConfig(scale=width**0.5),
         ),
         tokenizer=TokenizerRecipe(vocab_size=4096),
         data=DataRecipe(objective="denoising"),

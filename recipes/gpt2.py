@@ -3,7 +3,7 @@
 eigenlm train recipes/gpt2.py --text corpus.parquet --cluster "8x H200" --dry-run
 """
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig, TransformerConfig
 from eigenlm.training import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
@@ -12,13 +12,13 @@ def recipe(depth: int = 12) -> Recipe:
     width = 64 * depth
     return Recipe(
         name=f"gpt2-{depth}",
-        model=TransformerConfig(
+        model=TransformerConfig.uniform(
             vocab_size=50257,
             context_length=1024,
             d_model=width,
             num_layers=depth,
-            attention=AttentionConfig(num_heads=depth, num_kv_heads=depth, head_dim=64, bias=True, output_bias=True),
-            feed_forward=FeedForwardConfig(d_ff=4 * width, activation="gelu_tanh"),
+            attention=SoftmaxConfig(num_heads=depth, num_kv_heads=depth, head_dim=64, bias=True, output_bias=True),
+            feed_forward=DenseFeedForward(d_ff=4 * width, activation="gelu_tanh"),
         ),
         tokenizer=TokenizerRecipe(vocab_size=50257),
         optimizer=OptimizerRecipe(learning_rate=6e-4),

@@ -3,7 +3,7 @@
 eigenlm train recipes/gpt_2017.py --text my.txt --depth 4
 """
 
-from eigenlm.model import AttentionConfig, EmbeddingConfig, FeedForwardConfig, PositionConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, EmbeddingConfig, PositionConfig, SoftmaxConfig, TransformerConfig
 from eigenlm.training import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
@@ -12,17 +12,17 @@ def recipe(depth: int = 4) -> Recipe:
     width = max(128, 64 * depth)
     return Recipe(
         name=f"gpt-2017-{depth}",
-        model=TransformerConfig(
+        model=TransformerConfig.uniform(
             vocab_size=4096,
             context_length=256,
             d_model=width,
             num_layers=depth,
-            attention=AttentionConfig(
+            attention=SoftmaxConfig(
                 num_heads=width // 32, num_kv_heads=width // 32, head_dim=32, bias=True, output_bias=True
             ),
-            feed_forward=FeedForwardConfig(d_ff=4 * width, activation="relu"),
+            feed_forward=DenseFeedForward(d_ff=4 * width, activation="relu"),
             positions=PositionConfig(kind="sinusoidal"),
-            embedding=EmbeddingConfig(scaled=True),
+            embedding=EmbeddingConfig(scale=width**0.5),
             norm_position="post",
             final_norm=False,
         ),

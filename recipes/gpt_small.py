@@ -3,7 +3,7 @@
 eigenlm train recipes/gpt_small.py --text my.txt --depth 4
 """
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig, TransformerConfig
 from eigenlm.training import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
@@ -13,13 +13,13 @@ def recipe(depth: int = 4) -> Recipe:
     heads = width // 64
     return Recipe(
         name=f"gpt-small-{depth}",
-        model=TransformerConfig(
+        model=TransformerConfig.uniform(
             vocab_size=4096,
             context_length=256,
             d_model=width,
             num_layers=depth,
-            attention=AttentionConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=True, output_bias=True),
-            feed_forward=FeedForwardConfig(d_ff=4 * width, activation="gelu"),
+            attention=SoftmaxConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=True, output_bias=True),
+            feed_forward=DenseFeedForward(d_ff=4 * width, activation="gelu"),
         ),
         tokenizer=TokenizerRecipe(vocab_size=4096),
         optimizer=OptimizerRecipe(learning_rate=1e-3),

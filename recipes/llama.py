@@ -3,7 +3,7 @@
 eigenlm train recipes/llama.py --text my.txt --depth 4
 """
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, NormConfig, RotaryConfig, SoftmaxConfig, TransformerConfig
 from eigenlm.training import OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
@@ -13,16 +13,18 @@ def recipe(depth: int = 4) -> Recipe:
     heads = width // 32
     return Recipe(
         name=f"llama-{depth}",
-        model=TransformerConfig(
+        model=TransformerConfig.uniform(
             vocab_size=4096,
             context_length=256,
             d_model=width,
             num_layers=depth,
-            attention=AttentionConfig(num_heads=heads, num_kv_heads=heads // 2, head_dim=32),
+            attention=SoftmaxConfig(num_heads=heads, num_kv_heads=heads // 2, head_dim=32),
             # SwiGLU has three matrices where others have two: 8/3 of the width takes as many numbers.
-            feed_forward=FeedForwardConfig(d_ff=64 * round(width * 8 / 3 / 64), activation="swiglu", bias=False),
+            feed_forward=DenseFeedForward(
+                d_ff=64 * round(width * 8 / 3 / 64), activation="silu", gated=True, bias=False
+            ),
             norm=NormConfig(kind="rms"),
-            positions=PositionConfig(kind="rotary"),
+            rotary=RotaryConfig(),
         ),
         tokenizer=TokenizerRecipe(vocab_size=4096),
         optimizer=OptimizerRecipe(kind="muon", learning_rate=2e-3, other_learning_rate=2e-3),

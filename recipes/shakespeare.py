@@ -3,7 +3,7 @@
 eigenlm train recipes/shakespeare.py --text tinyshakespeare.txt --depth 4
 """
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig, TransformerConfig
 from eigenlm.training import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TokenizerRecipe, TrainRecipe
 
 
@@ -11,13 +11,13 @@ def recipe(depth: int = 4) -> Recipe:
     """`depth` layers, 32 numbers wide a layer, heads of 32; at depth 4 the sizes of nanoGPT's for a CPU."""
     return Recipe(
         name=f"shakespeare-{depth}",
-        model=TransformerConfig(
+        model=TransformerConfig.uniform(
             vocab_size=128,
             context_length=64,
             d_model=32 * depth,
             num_layers=depth,
-            attention=AttentionConfig(num_heads=depth, num_kv_heads=depth, head_dim=32),
-            feed_forward=FeedForwardConfig(d_ff=128 * depth, activation="gelu", bias=False),
+            attention=SoftmaxConfig(num_heads=depth, num_kv_heads=depth, head_dim=32),
+            feed_forward=DenseFeedForward(d_ff=128 * depth, activation="gelu", bias=False),
         ),
         tokenizer=TokenizerRecipe(kind="character", vocab_size=128),
         data=DataRecipe(validation=0.1),

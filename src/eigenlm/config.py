@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.tagged import Tagged
 
 T = TypeVar("T")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Plain JSON values of a dataclass; tuples become lists."""
-    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    """Plain JSON values of a dataclass; tuples become lists, and a tagged config says its kind."""
+    kind = {"kind": config.kind} if isinstance(config, Tagged) else {}
+    return kind | {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
@@ -31,6 +33,9 @@ def from_dict(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     where = where or cls.__name__
     if not isinstance(values, Mapping):
         raise ConfigError(explain(where, expected="a mapping of fields", got=repr(values)))
+    if issubclass(cls, Tagged):
+        cls = typing.cast(type[T], cls.of_kind(values.get("kind", getattr(cls, "kind", None)), f"{where}.kind"))
+        values = {key: value for key, value in values.items() if key != "kind"}
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:

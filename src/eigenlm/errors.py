@@ -1,5 +1,8 @@
 """The errors a user can cause, and the one way their messages are built."""
 
+import difflib
+from collections.abc import Collection
+
 
 class EigenError(ValueError):
     """Something the user gave cannot be used; the message is one line that says what to do."""
@@ -29,3 +32,14 @@ def explain(operation: str, *, expected: object, got: object, do: str = "") -> s
     """
     line = f"{operation}: expected {expected}, got {got}" + (f"; {do}" if do else "")
     return " ".join(line.split())
+
+
+def nearest(operation: str, name: object, known: Collection[str]) -> str:
+    """One line for a name that is none of those known; it asks whether the nearest of them was meant.
+
+    >>> nearest("optimizer", "adamv", ["adamw", "muon"])
+    "optimizer: expected one of adamw, muon, got 'adamv'; did you mean 'adamw'?"
+    """
+    near = difflib.get_close_matches(str(name), known, n=1)
+    do = f"did you mean {near[0]!r}?" if near else ""
+    return explain(operation, expected=f"one of {', '.join(known)}", got=repr(name), do=do)

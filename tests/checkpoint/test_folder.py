@@ -15,40 +15,41 @@ from safetensors.torch import load_file, save_file
 from eigenlm.checkpoint import open_tensors, read_model, write_folder, write_gguf, write_hugging_face
 from eigenlm.errors import CheckpointError, ConfigError, DataError
 from eigenlm.model import (
-    AttentionConfig,
+    DenseFeedForward,
     EmbeddingConfig,
-    FeedForwardConfig,
-    HeadConfig,
     InterpolativeLinear,
     LowRankLinear,
     NormConfig,
     PositionConfig,
+    RotaryConfig,
+    SoftmaxConfig,
     Transformer,
     TransformerConfig,
+    VocabularyHead,
 )
 
-CONFIG = TransformerConfig(
+CONFIG = TransformerConfig.uniform(
     vocab_size=50,
     context_length=16,
     d_model=8,
     num_layers=2,
-    attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=4),
-    feed_forward=FeedForwardConfig(d_ff=16, activation="swiglu"),
-    positions=PositionConfig(kind="rotary", base=500.0, frequency_factors=(1.0, 4.0)),
+    attention=SoftmaxConfig(num_heads=2, num_kv_heads=1, head_dim=4),
+    feed_forward=DenseFeedForward(d_ff=16, activation="silu", gated=True),
+    rotary=RotaryConfig(base=500.0, frequency_factors=(1.0, 4.0)),
     dropout=0.1,
 )
-TRANSLATOR = TransformerConfig(
+TRANSLATOR = TransformerConfig.uniform(
     kind="encoder_decoder",
     vocab_size=50,
     context_length=16,
     d_model=8,
     num_layers=1,
     num_encoder_layers=2,
-    attention=AttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4, bias=True),
-    feed_forward=FeedForwardConfig(d_ff=16, activation="relu"),
+    attention=SoftmaxConfig(num_heads=2, num_kv_heads=2, head_dim=4, bias=True),
+    feed_forward=DenseFeedForward(d_ff=16, activation="relu"),
     positions=PositionConfig(kind="sinusoidal"),
-    embedding=EmbeddingConfig(scaled=True),
-    head=HeadConfig(tied=False, bias=True),
+    embedding=EmbeddingConfig(scale=2.5),
+    head=VocabularyHead(tied=False, bias=True),
 )
 
 
@@ -147,7 +148,7 @@ def test_tensors_that_do_not_fit_are_named(change, message, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda c: c.update(version=2), CheckpointError, "version 1, got version 2; update eigenlm"),
+        (lambda c: c.update(version=3), CheckpointError, "version 2, got version 3; update eigenlm"),
         (lambda c: c["model"].update(num_layer=3), ConfigError, "'num_layer'; did you mean 'num_layers'"),
         (lambda c: c["model"].pop("d_model"), ConfigError, "'d_model'"),
         (lambda c: c["model"].update(num_layers=10**9), CheckpointError, "1000000000 blocks"),
@@ -165,15 +166,15 @@ def test_a_config_that_does_not_fit_is_refused(change, error, message, tmp_path)
     assert "\n" not in str(caught.value)
 
 
-LLAMA = TransformerConfig(
+LLAMA = TransformerConfig.uniform(
     vocab_size=512,
     context_length=16,
     d_model=64,
     num_layers=1,
-    attention=AttentionConfig(num_heads=2, num_kv_heads=2, head_dim=32),
-    feed_forward=FeedForwardConfig(d_ff=64, activation="swiglu", bias=False),
+    attention=SoftmaxConfig(num_heads=2, num_kv_heads=2, head_dim=32),
+    feed_forward=DenseFeedForward(d_ff=64, activation="silu", gated=True, bias=False),
     norm=NormConfig(kind="rms"),
-    positions=PositionConfig(kind="rotary"),
+    rotary=RotaryConfig(),
 )
 WRITERS = {
     "folder": lambda path: write_folder(path, model_of(LLAMA)),

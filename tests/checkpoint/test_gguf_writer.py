@@ -21,7 +21,13 @@ from eigenlm.errors import CheckpointError, ConfigError, DataError, EigenError
 from eigenlm.model import LowRankLinear
 
 STORAGES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1")
-NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "bert-mlm", "bert-mlm-untied"}
+NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "bert-mlm", "bert-mlm-untied"} | {
+    "llama-yarn",
+    "qwen2-mixed-windows",
+    "gpt2-scales",
+    "gpt2-no-scale",
+    "bert-mlm-relu",
+}
 HELD = [name for name in tiny_transformers.MODELS if name not in NOT_HELD]
 ARCHITECTURES = {"mistral": "llama"}
 

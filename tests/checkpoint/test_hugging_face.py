@@ -94,7 +94,7 @@ def test_written_rope_is_read_from_its_transformers_4_half_alone(tmp_path):
     write_hugging_face(tmp_path / "ours", ours.model)
     old = read_model(edited(tmp_path / "ours", rope_parameters=None))
     assert old.config == ours.config
-    assert old.config.positions.frequency_factors is not None
+    assert old.config.layers[0].attention.rotary.frequency_factors is not None
 
 
 def test_shards_are_read_as_one(tmp_path):
@@ -160,9 +160,11 @@ def test_no_window_is_not_the_window_that_absence_means(tmp_path):
     saved("mistral-no-window", tmp_path / "model")
     values = json.loads((tmp_path / "model" / "config.json").read_text())
     assert values["sliding_window"] is None
-    assert read_model(tmp_path / "model").config.attention.window is None
+    assert read_model(tmp_path / "model").config.layers[0].attention.kind == "softmax"
     edited(tmp_path / "model", sliding_window=None)
-    assert read_model(tmp_path / "model").config.attention.window == 4096  # as transformers' MistralConfig says
+    assert (
+        read_model(tmp_path / "model").config.layers[0].attention.window == 4096
+    )  # as transformers' MistralConfig says
     assert transformers.AutoConfig.from_pretrained(tmp_path / "model").sliding_window == 4096
 
 
@@ -220,17 +222,14 @@ def test_any_odd_value_in_a_config_gives_a_model_or_one_line(name, tmp_path):
         ("llama", {"head_dim": 10**12}, "head_dim of at most 96"),
         ("mistral", {"sliding_window": 0}, "window"),
         ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 0.0}}, "above 0"),
-        ("llama", {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "'yarn'"),
+        ("llama", {"rope_parameters": {"rope_type": "ntk", "factor": 2.0}}, "'ntk'"),
         ("llama", {"rope_parameters": {"rope_type": "linear"}}, "factor"),
         ("llama", {"rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 0.5}}, "share of 0.5"),
         ("llama", {"rope_parameters": {"full_attention": {"rope_theta": 1e4}}}, "one a kind of layer"),
-        ("qwen2-window", {"layer_types": ["full_attention", "sliding_attention"]}, "one kind of attention"),
-        ("qwen2-window", {"layer_types": None, "max_window_layers": 1}, "one kind of attention"),
-        ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
+        ("qwen2-window", {"layer_types": ["full_attention"] * 3}, "2 kinds of layers, got 3"),
         ("gpt2", {"activation_function": "mish"}, "'mish'"),
         ("gpt2", {"n_head": 5}, "heads that divide"),
         ("bert", {"position_embedding_type": "relative_key"}, "position_embedding_type"),
-        ("bert-mlm", {"hidden_act": "relu"}, "activation of the head"),
     ],
 )
 def test_what_is_not_computed_is_refused_in_one_line(name, changes, message, tmp_path):

@@ -30,6 +30,7 @@ _LLAMA3_ROPE = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
 }
+_YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 16}
 
 MODELS = {
     "llama": lambda: t.LlamaForCausalLM(t.LlamaConfig(**_LLAMA, tie_word_embeddings=False)),
@@ -41,11 +42,18 @@ MODELS = {
         t.LlamaConfig(**_LLAMA, rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0})
     ),
     "llama-3-rope": lambda: t.LlamaForCausalLM(t.LlamaConfig(**_LLAMA, rope_parameters=_LLAMA3_ROPE)),
+    "llama-yarn": lambda: t.LlamaForCausalLM(t.LlamaConfig(**_LLAMA, rope_parameters=_YARN)),
+    "llama-dynamic-rope": lambda: t.LlamaForCausalLM(
+        t.LlamaConfig(**_LLAMA, rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0})
+    ),
     "mistral": lambda: t.MistralForCausalLM(t.MistralConfig(**_LLAMA, sliding_window=5)),
     "mistral-no-window": lambda: t.MistralForCausalLM(t.MistralConfig(**_LLAMA, sliding_window=None)),
     "qwen2": lambda: t.Qwen2ForCausalLM(t.Qwen2Config(**_LLAMA, tie_word_embeddings=True)),
     "qwen2-window": lambda: t.Qwen2ForCausalLM(
         t.Qwen2Config(**_LLAMA, use_sliding_window=True, sliding_window=5, max_window_layers=0)
+    ),
+    "qwen2-mixed-windows": lambda: t.Qwen2ForCausalLM(
+        t.Qwen2Config(**_LLAMA, use_sliding_window=True, sliding_window=5, max_window_layers=1)
     ),
     "qwen3": lambda: t.Qwen3ForCausalLM(t.Qwen3Config(**_LLAMA, head_dim=32)),
     "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(**_GPT2)),
@@ -53,10 +61,13 @@ MODELS = {
     "gpt2-relu": lambda: t.GPT2LMHeadModel(
         t.GPT2Config(**_GPT2, activation_function="relu", n_inner=96, tie_word_embeddings=False)
     ),
+    "gpt2-scales": lambda: t.GPT2LMHeadModel(t.GPT2Config(**_GPT2, scale_attn_by_inverse_layer_idx=True)),
+    "gpt2-no-scale": lambda: t.GPT2LMHeadModel(t.GPT2Config(**_GPT2, scale_attn_weights=False)),
     "bert": lambda: t.BertModel(t.BertConfig(**_BERT)),
     "bert-no-pooler": lambda: t.BertModel(t.BertConfig(**_BERT), add_pooling_layer=False),
     "bert-gelu-new": lambda: t.BertModel(t.BertConfig(**_BERT, hidden_act="gelu_new")),
     "bert-mlm": lambda: t.BertForMaskedLM(t.BertConfig(**_BERT)),
+    "bert-mlm-relu": lambda: t.BertForMaskedLM(t.BertConfig(**_BERT, hidden_act="relu")),
     "bert-mlm-untied": lambda: t.BertForMaskedLM(t.BertConfig(**_BERT, tie_word_embeddings=False)),
 }
 

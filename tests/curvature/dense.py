@@ -4,18 +4,18 @@ import torch
 import torch.nn.functional as F
 from torch.func import functional_call, hessian, jacrev
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, NormConfig, RotaryConfig, SoftmaxConfig, TransformerConfig
 from tests.model.test_transformer import build
 
-TINY = TransformerConfig(
+TINY = TransformerConfig.uniform(
     vocab_size=11,
     context_length=8,
     d_model=6,
     num_layers=2,
-    attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=2),
-    feed_forward=FeedForwardConfig(d_ff=7, activation="swiglu", bias=False),
+    attention=SoftmaxConfig(num_heads=2, num_kv_heads=1, head_dim=2),
+    feed_forward=DenseFeedForward(d_ff=7, activation="silu", gated=True, bias=False),
     norm=NormConfig(kind="rms"),
-    positions=PositionConfig(kind="rotary"),
+    rotary=RotaryConfig(),
 )
 
 

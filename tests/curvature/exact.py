@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
+from eigenlm.model import DenseFeedForward, NormConfig, RotaryConfig, SoftmaxConfig, Transformer, TransformerConfig
 
 
 def tiny_transformer(
@@ -21,15 +21,17 @@ def tiny_transformer(
     torch.manual_seed(seed)
     llama = kind == "llama"
     model = Transformer(
-        TransformerConfig(
+        TransformerConfig.uniform(
             vocab_size=vocab_size,
             context_length=8,
             d_model=d_model,
             num_layers=num_layers,
-            attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=2),
-            feed_forward=FeedForwardConfig(d_ff=6, activation="swiglu" if llama else "gelu_tanh", bias=not llama),
+            attention=SoftmaxConfig(num_heads=2, num_kv_heads=1, head_dim=2),
+            feed_forward=DenseFeedForward(
+                d_ff=6, activation="silu" if llama else "gelu_tanh", gated=llama, bias=not llama
+            ),
             norm=NormConfig(kind="rms" if llama else "layer"),
-            positions=PositionConfig(kind="rotary" if llama else "learned"),
+            rotary=RotaryConfig() if llama else None,
         )
     ).to(dtype)
     with torch.no_grad():

@@ -9,14 +9,16 @@ from torch import nn
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError, ShapeError
 from eigenlm.model import (
-    AttentionConfig,
+    DenseFeedForward,
     EmbeddingConfig,
-    FeedForwardConfig,
-    HeadConfig,
     NormConfig,
     PositionConfig,
+    RotaryConfig,
+    SlidingWindowConfig,
+    SoftmaxConfig,
     Transformer,
     TransformerConfig,
+    VocabularyHead,
 )
 
 SIZES = {
@@ -24,33 +26,38 @@ SIZES = {
     "context_length": 24,
     "d_model": 16,
     "num_layers": 2,
-    "attention": AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=4),
-    "feed_forward": FeedForwardConfig(d_ff=24, activation="swiglu", bias=False),
+    "attention": SoftmaxConfig(num_heads=4, num_kv_heads=2, head_dim=4),
+    "feed_forward": DenseFeedForward(d_ff=24, activation="silu", gated=True, bias=False),
 }
-LLAMA = TransformerConfig(**SIZES, norm=NormConfig(kind="rms"), positions=PositionConfig(kind="rotary"))
-GPT2 = TransformerConfig(**SIZES | {"feed_forward": FeedForwardConfig(d_ff=24, activation="gelu_tanh")})
-SINUSOIDAL = dataclasses.replace(GPT2, positions=PositionConfig(kind="sinusoidal"), norm_position="post")
-WINDOWED = dataclasses.replace(LLAMA, attention=dataclasses.replace(LLAMA.attention, window=3, query_key_norm=True))
-BERT = TransformerConfig(
+LLAMA = TransformerConfig.uniform(**SIZES, norm=NormConfig(kind="rms"), rotary=RotaryConfig())
+GPT2 = TransformerConfig.uniform(**SIZES | {"feed_forward": DenseFeedForward(d_ff=24, activation="gelu_tanh")})
+SINUSOIDAL = TransformerConfig.uniform(
+    **SIZES | {"feed_forward": DenseFeedForward(d_ff=24, activation="gelu_tanh")},
+    positions=PositionConfig(kind="sinusoidal"),
+    norm_position="post",
+)
+NEAR = SlidingWindowConfig(num_heads=4, num_kv_heads=2, head_dim=4, window=3, query_key_norm="head")
+WINDOWED = TransformerConfig.uniform(**SIZES | {"attention": NEAR}, norm=NormConfig(kind="rms"), rotary=RotaryConfig())
+BERT = TransformerConfig.uniform(
     **SIZES,
     kind="encoder",
     norm_position="post",
     final_norm=False,
     embedding=EmbeddingConfig(num_token_types=2, norm=True),
-    head=HeadConfig(bias=True, transform=True),
+    head=VocabularyHead(bias=True, transform="gelu"),
     pooler=True,
 )
-ORIGINAL = TransformerConfig(
+ORIGINAL = TransformerConfig.uniform(
     **SIZES
     | {
-        "attention": AttentionConfig(num_heads=4, num_kv_heads=4, head_dim=4, bias=True, output_bias=True),
-        "feed_forward": FeedForwardConfig(d_ff=24, activation="relu"),
+        "attention": SoftmaxConfig(num_heads=4, num_kv_heads=4, head_dim=4, bias=True, output_bias=True),
+        "feed_forward": DenseFeedForward(d_ff=24, activation="relu"),
     },
     kind="encoder_decoder",
     num_encoder_layers=3,
     norm_position="post",
     positions=PositionConfig(kind="sinusoidal"),
-    embedding=EmbeddingConfig(scaled=True),
+    embedding=EmbeddingConfig(scale=4.0),
 )
 DECODERS = {"llama": LLAMA, "gpt2": GPT2, "sinusoidal": SINUSOIDAL, "windowed": WINDOWED}
 ALL = DECODERS | {"bert": BERT, "original": ORIGINAL}
@@ -67,6 +74,12 @@ def build(config, dtype=torch.float32):
 
 def ids(B, T, seed=0):
     return torch.randint(0, 31, (B, T), generator=torch.Generator().manual_seed(seed))
+
+
+def with_attention(**changes):
+    return LLAMA.with_layers(
+        lambda layer: dataclasses.replace(layer, attention=dataclasses.replace(layer.attention, **changes))
+    )
 
 
 def arguments(config, B=2):
@@ -171,7 +184,7 @@ def test_rotary_scores_depend_on_distance_alone():
 
 @torch.no_grad()
 def test_frequency_factors_stretch_positions():
-    stretched = dataclasses.replace(LLAMA, positions=PositionConfig(kind="rotary", frequency_factors=(2.0, 2.0)))
+    stretched = with_attention(rotary=RotaryConfig(frequency_factors=(2.0, 2.0)))
     plain, slow, tokens = build(LLAMA), build(stretched), ids(1, 6)
     torch.testing.assert_close(slow(tokens, positions=torch.arange(0, 12, 2)[None]), plain(tokens), rtol=0, atol=1e-5)
 
@@ -207,9 +220,6 @@ def test_source_is_for_encoder_decoders():
     ("change", "said"),
     [
         ({"num_layers": 0}, "num_layers: expected at least 1, got 0"),
-        ({"attention": AttentionConfig(num_heads=4, num_kv_heads=3, head_dim=4)}, "divide the heads"),
-        ({"attention": AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=5)}, "even head_dim"),
-        ({"positions": PositionConfig(kind="rotary", frequency_factors=(1.0,))}, "2 of them, got 1"),
         ({"kind": "encoder_decoder"}, "encoder layers"),
         ({"dropout": 1.0}, "probability"),
     ],
@@ -217,6 +227,20 @@ def test_source_is_for_encoder_decoders():
 def test_impossible_shapes_are_refused(change, said):
     with pytest.raises(ConfigError, match=said):
         dataclasses.replace(LLAMA, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"num_kv_heads": 3}, "divide the heads"),
+        ({"head_dim": 5}, "even head_dim"),
+        ({"rotary": RotaryConfig(frequency_factors=(1.0,))}, "2 of them, got 1"),
+        ({"rotary": RotaryConfig(width=6)}, "at most 4, got 6"),
+    ],
+)
+def test_impossible_attention_is_refused(change, said):
+    with pytest.raises(ConfigError, match=said):
+        with_attention(**change)
 
 
 def test_unknown_field_names_the_nearest():

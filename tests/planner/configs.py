@@ -1,21 +1,23 @@
 """Small transformers of every family, and recipes around them."""
 
 from eigenlm.model import (
-    AttentionConfig,
+    DenseFeedForward,
     EmbeddingConfig,
-    FeedForwardConfig,
-    HeadConfig,
     NormConfig,
     PositionConfig,
+    RotaryConfig,
+    SlidingWindowConfig,
+    SoftmaxConfig,
     TransformerConfig,
+    VocabularyHead,
 )
 from eigenlm.training.recipe import DataRecipe, LayoutRecipe, OptimizerRecipe, Recipe, TrainRecipe
 
-GPT_ATTENTION = AttentionConfig(num_heads=4, num_kv_heads=4, head_dim=16, bias=True, output_bias=True)
-GROUPED = AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=16)
-SWIGLU = FeedForwardConfig(d_ff=96, activation="swiglu", bias=False)
-RELU = FeedForwardConfig(d_ff=96, activation="relu")
-RMS, ROTARY, SINUSOIDAL = NormConfig(kind="rms"), PositionConfig(kind="rotary"), PositionConfig(kind="sinusoidal")
+GPT_ATTENTION = SoftmaxConfig(num_heads=4, num_kv_heads=4, head_dim=16, bias=True, output_bias=True)
+GROUPED = SoftmaxConfig(num_heads=4, num_kv_heads=2, head_dim=16)
+SWIGLU = DenseFeedForward(d_ff=96, activation="silu", gated=True, bias=False)
+RELU = DenseFeedForward(d_ff=96, activation="relu")
+RMS, ROTARY, SINUSOIDAL = NormConfig(kind="rms"), RotaryConfig(), PositionConfig(kind="sinusoidal")
 
 
 def transformer(**changes: object) -> TransformerConfig:
@@ -26,32 +28,32 @@ def transformer(**changes: object) -> TransformerConfig:
         "d_model": 64,
         "num_layers": 3,
         "attention": GPT_ATTENTION,
-        "feed_forward": FeedForwardConfig(d_ff=96, activation="gelu_tanh"),
+        "feed_forward": DenseFeedForward(d_ff=96, activation="gelu_tanh"),
     }
-    return TransformerConfig(**{**parts, **changes})
+    return TransformerConfig.uniform(**{**parts, **changes})
 
 
-LLAMA = transformer(attention=GROUPED, feed_forward=SWIGLU, norm=RMS, positions=ROTARY, head=HeadConfig(tied=False))
+LLAMA = transformer(attention=GROUPED, feed_forward=SWIGLU, norm=RMS, rotary=ROTARY, head=VocabularyHead(tied=False))
 FAMILIES = {
     "gpt2": transformer(),
     "gpt2017": transformer(positions=SINUSOIDAL, feed_forward=RELU, norm_position="post", dropout=0.1),
     "llama": LLAMA,
     "qwen": transformer(
-        attention=AttentionConfig(num_heads=4, num_kv_heads=4, head_dim=32, query_key_norm=True),
+        attention=SoftmaxConfig(num_heads=4, num_kv_heads=4, head_dim=32, query_key_norm="head"),
         feed_forward=SWIGLU,
         norm=RMS,
-        positions=ROTARY,
+        rotary=ROTARY,
     ),
     "bert": transformer(
         kind="encoder",
         norm_position="post",
         final_norm=False,
         embedding=EmbeddingConfig(num_token_types=2, norm=True),
-        head=HeadConfig(bias=True, transform=True),
+        head=VocabularyHead(bias=True, transform="gelu"),
         pooler=True,
     ),
     "windowed": transformer(
-        attention=AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=16, window=32), positions=ROTARY
+        attention=SlidingWindowConfig(num_heads=4, num_kv_heads=2, head_dim=16, window=32), rotary=ROTARY
     ),
     "encoder_decoder": transformer(
         kind="encoder_decoder", num_encoder_layers=2, positions=SINUSOIDAL, feed_forward=RELU, norm_position="post"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eigenlm.errors import ConfigError
-from eigenlm.model import AttentionConfig, FeedForwardConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig
 from eigenlm.planner import CLUSTERS, Machine, Rates, forecast, lines, measure_machine
 from eigenlm.training.recipe import LayoutRecipe, OptimizerRecipe
 from tests.planner.configs import FAMILIES, recipe, transformer
@@ -86,8 +86,8 @@ def test_what_does_not_fit_says_what_to_reduce_and_then_fits() -> None:
 
 
 def test_a_large_model_is_told_to_be_sharded() -> None:
-    attention = AttentionConfig(num_heads=64, num_kv_heads=8, head_dim=128)
-    model = transformer(d_model=8192, num_layers=32, attention=attention, feed_forward=FeedForwardConfig(d_ff=32768))
+    attention = SoftmaxConfig(num_heads=64, num_kv_heads=8, head_dim=128)
+    model = transformer(d_model=8192, num_layers=32, attention=attention, feed_forward=DenseFeedForward(d_ff=32768))
     ddp, fsdp = (
         forecast(recipe(model, batch_size=64, layout=LayoutRecipe(data=data)), CLUSTERS["64x A100"])
         for data in ("ddp", "fsdp")

@@ -10,22 +10,29 @@ about speed. Of the memory nothing was fitted.
 
 import pytest
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, HeadConfig, NormConfig, PositionConfig, TransformerConfig
+from eigenlm.model import (
+    DenseFeedForward,
+    NormConfig,
+    RotaryConfig,
+    SoftmaxConfig,
+    TransformerConfig,
+    VocabularyHead,
+)
 from eigenlm.planner import CLUSTERS, Execution, Forecast, Machine, forecast
 from eigenlm.planner.clusters import accelerators
 from eigenlm.training.recipe import LayoutRecipe
 from tests.planner.configs import recipe
 
-LLAMA_8B = TransformerConfig(
+LLAMA_8B = TransformerConfig.uniform(
     vocab_size=128256,
     context_length=8192,
     d_model=4096,
     num_layers=32,
-    attention=AttentionConfig(num_heads=32, num_kv_heads=8, head_dim=128),
-    feed_forward=FeedForwardConfig(d_ff=14336, activation="swiglu", bias=False),
+    attention=SoftmaxConfig(num_heads=32, num_kv_heads=8, head_dim=128),
+    feed_forward=DenseFeedForward(d_ff=14336, activation="silu", gated=True, bias=False),
     norm=NormConfig(kind="rms"),
-    positions=PositionConfig(kind="rotary", base=500000.0),
-    head=HeadConfig(tied=False),
+    rotary=RotaryConfig(base=500000.0),
+    head=VocabularyHead(tied=False),
 )
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from eigenlm.model import FeedForwardConfig, Transformer, TransformerConfig
+from eigenlm.model import DenseFeedForward, Transformer, TransformerConfig
 from eigenlm.planner.state import matrix_shapes, optimizer_state
 from eigenlm.training.optimizers import build_optimizer
 from eigenlm.training.recipe import OptimizerRecipe
@@ -36,7 +36,7 @@ def test_shapes_are_those_of_the_hidden_matrices(config: TransformerConfig) -> N
 
 
 def test_a_long_side_has_no_preconditioner() -> None:
-    wide = transformer(feed_forward=FeedForwardConfig(d_ff=2049))
+    wide = transformer(feed_forward=DenseFeedForward(d_ff=2049))
     sides = [side for shape in matrix_shapes(wide) for side in shape if side <= 2048]
     told = optimizer_state(wide, OptimizerRecipe(kind="soap"))
     assert told.preconditioners == 4 * 2 * sum(side**2 for side in sides)

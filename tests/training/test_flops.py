@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from eigenlm.attention import naive_attention, visibility
-from eigenlm.model import AttentionConfig, FeedForwardConfig, Transformer, TransformerConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig, Transformer, TransformerConfig
 from eigenlm.planner import batch_flops
 from eigenlm.training.batch_sizes import Batch
 from eigenlm.training.flops import count_flops, pairs_seen
@@ -57,13 +57,13 @@ def test_pairs_are_those_that_are_visible(window: int | None, causal: bool) -> N
 
 
 def test_gpt3_took_what_was_published() -> None:
-    gpt3 = TransformerConfig(
+    gpt3 = TransformerConfig.uniform(
         vocab_size=50257,
         context_length=2048,
         d_model=12288,
         num_layers=96,
-        attention=AttentionConfig(num_heads=96, num_kv_heads=96, head_dim=128, bias=True, output_bias=True),
-        feed_forward=FeedForwardConfig(d_ff=49152),
+        attention=SoftmaxConfig(num_heads=96, num_kv_heads=96, head_dim=128, bias=True, output_bias=True),
+        feed_forward=DenseFeedForward(d_ff=49152),
     )
     flops = count_flops(gpt3, Batch(texts=1, tokens=2048))
     # arXiv:2005.14165, table D.1: 3.14e23 for 300 billion tokens, by 6 N with N = 174.6 billion; to its three digits.

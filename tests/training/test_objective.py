@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 
 from eigenlm.model import (
-    AttentionConfig,
-    FeedForwardConfig,
-    HeadConfig,
+    DenseFeedForward,
     NormConfig,
     PositionConfig,
+    RotaryConfig,
+    SoftmaxConfig,
     Transformer,
     TransformerConfig,
+    VocabularyHead,
 )
 from eigenlm.text.batches import IGNORED, Batches
 from eigenlm.text.corruption import num_sentinels, sentinel_tokens
@@ -44,18 +45,19 @@ def shards(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> To
 
 def model_of(kind: str, vocab_size: int, positions: str = "rotary") -> Transformer:
     torch.manual_seed(0)
-    config = TransformerConfig(
+    config = TransformerConfig.uniform(
         kind=kind,
         vocab_size=vocab_size,
         context_length=T,
         d_model=16,
         num_layers=2,
         num_encoder_layers=2 if kind == "encoder_decoder" else 0,
-        attention=AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=4, bias=True),
-        feed_forward=FeedForwardConfig(d_ff=32, activation="swiglu"),
+        attention=SoftmaxConfig(num_heads=4, num_kv_heads=2, head_dim=4, bias=True),
+        feed_forward=DenseFeedForward(d_ff=32, activation="silu", gated=True),
         norm=NormConfig(kind="rms"),
-        positions=PositionConfig(kind=positions),
-        head=HeadConfig(bias=True, transform=kind == "encoder"),
+        positions=PositionConfig(kind="none" if positions == "rotary" else positions),
+        rotary=RotaryConfig() if positions == "rotary" else None,
+        head=VocabularyHead(bias=True, transform="gelu" if kind == "encoder" else None),
     )
     return Transformer(config)
 

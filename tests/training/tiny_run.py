@@ -8,7 +8,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig, TransformerConfig
 from eigenlm.training import (
     DataRecipe,
     OptimizerRecipe,
@@ -34,13 +34,13 @@ def write_documents(folder: Path) -> Path:
 
 def tiny_recipe(text: Path, *changes: str) -> Recipe:
     """Twelve steps of three micro-batches with dropout; `changes` as on the command line."""
-    model = TransformerConfig(
+    model = TransformerConfig.uniform(
         vocab_size=300,
         context_length=16,
         d_model=32,
         num_layers=2,
-        attention=AttentionConfig(num_heads=2, num_kv_heads=2, head_dim=16),
-        feed_forward=FeedForwardConfig(d_ff=64, activation="gelu"),
+        attention=SoftmaxConfig(num_heads=2, num_kv_heads=2, head_dim=16),
+        feed_forward=DenseFeedForward(d_ff=64, activation="gelu"),
         dropout=0.1,
     )
     train = TrainRecipe(

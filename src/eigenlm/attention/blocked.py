@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eigenlm.attention.mask import Visibility
+from eigenlm.attention.visibility import Visibility
 
 BLOCK = 128  # queries at once: products still run at full rate, and half of what causality hides is never computed
 KEPT_BYTES = 2**25  # weights of a layer that are kept for the backward; beyond that they are computed again

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eigenlm.attention.mask import Visibility
+from eigenlm.attention.scores import PLAIN, Scores
+from eigenlm.attention.visibility import Visibility
 
 
 def naive_attention(
@@ -12,25 +13,23 @@ def naive_attention(
     key: Float[Tensor, "B S G K"],
     value: Float[Tensor, "B S G K"],
     visible: Visibility,
+    scores: Scores = PLAIN,
 ) -> Float[Tensor, "B T H K"]:
     """softmax(Q K^T / sqrt(K)) V for each head; H / G query heads share a key/value head.
 
     Returns the heads' outputs. Source: arXiv:1706.03762 (1); arXiv:2305.13245 for shared key/value heads.
     """
-    weights_BHTS = attention_weights(query, key, visible)
+    weights_BHTS = attention_weights(query, key, visible, scores)
     value_BSHK = value.repeat_interleave(query.shape[2] // value.shape[2], dim=2)
     return torch.einsum("bhts,bshk->bthk", weights_BHTS, value_BSHK)
 
 
 def attention_weights(
-    query: Float[Tensor, "B T H K"], key: Float[Tensor, "B S G K"], visible: Visibility
+    query: Float[Tensor, "B T H K"], key: Float[Tensor, "B S G K"], visible: Visibility, scores: Scores = PLAIN
 ) -> Float[Tensor, "B H T S"]:
     """softmax(Q K^T / sqrt(K)): row t of a head is a distribution over the keys that query t sees."""
+    T, S = query.shape[1], key.shape[1]
+    scale = query.shape[-1] ** -0.5 if scores.scale is None else scores.scale
     key_BSHK = key.repeat_interleave(query.shape[2] // key.shape[2], dim=2)
-    scores_BHTS = torch.einsum("bthk,bshk->bhts", query, key_BSHK) / query.shape[-1] ** 0.5
-    if visible.causal:
-        ones_TS = torch.ones(scores_BHTS.shape[-2:], dtype=torch.bool, device=query.device)
-        scores_BHTS = scores_BHTS.masked_fill(~ones_TS.tril(), -torch.inf)
-    elif visible.mask is not None:
-        scores_BHTS = scores_BHTS.masked_fill(~visible.mask, -torch.inf)
-    return scores_BHTS.softmax(dim=-1)
+    products_BHTS = torch.einsum("bthk,bshk->bhts", query, key_BSHK) * scale
+    return scores.weights(products_BHTS, visible.places(T, S, query.device), visible.dense(T, S, query.device))

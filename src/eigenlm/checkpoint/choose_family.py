@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.checkpoint.families import Dialect, differences
-from eigenlm.checkpoint.families.rope import FACTORS
+from eigenlm.checkpoint.families.rope import FACTORS, rotary_of
 from eigenlm.checkpoint.renaming import TheirTensors, first_of
 from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.model import ThinLinear, Transformer, TransformerConfig
@@ -31,12 +31,7 @@ def choose_family(
     refused: dict[str, str] = {}
     for dialect in order:
         try:
-            theirs = TheirTensors(
-                dialect,
-                {**tensors, **_factors(dialect, config)},
-                config.attention.head_dim,
-                bare=config.head is None,
-            )
+            theirs = TheirTensors(dialect, {**tensors, **_factors(dialect, config)}, config)
             lost[dialect.family] = differences(config, dialect.config(dialect.values(config), theirs))
         except EigenError as error:
             refused[dialect.family] = str(error)
@@ -82,7 +77,7 @@ def dense_tensors(model: Transformer, *, multiply_out: bool) -> dict[str, Tensor
 
 def _factors(dialect: Dialect, config: TransformerConfig) -> dict[str, Tensor]:
     """Rotary factors as a tensor, where the format keeps them so."""
-    factors = config.positions.frequency_factors
-    if FACTORS not in dialect.names or factors is None or len(set(factors)) == 1:
+    factors = rotary_of(config).frequency_factors if FACTORS in dialect.names else None
+    if factors is None or len(set(factors)) == 1:
         return {}
     return {FACTORS: torch.tensor(factors)}

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from eigenlm.checkpoint.assemble import Thin, check_shapes, skeleton, tensor_shapes
+from eigenlm.checkpoint.folder_version_1 import from_version_1
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.opened import Opened
 from eigenlm.checkpoint.renaming import first_of
@@ -18,7 +19,7 @@ from eigenlm.model import InterpolativeLinear, LowRankLinear, Transformer, Trans
 from eigenlm.text.tokenizer import Tokenizer
 
 FORMAT = "eigenlm"
-VERSION = 1
+VERSION = 2
 
 
 def open_folder(folder: Path) -> Opened:
@@ -29,6 +30,8 @@ def open_folder(folder: Path) -> Opened:
         ConfigError: a config that makes no model.
     """
     values = read_json_object(folder / "config.json")
+    if values.get("version") == 1:
+        values |= {"version": VERSION, "model": from_version_1(values.get("model", {}))}
     if values.get("version") != VERSION:
         got = f"version {values.get('version')!r}"
         raise CheckpointError(explain(f"reading {folder}", expected=f"version {VERSION}", got=got, do="update eigenlm"))

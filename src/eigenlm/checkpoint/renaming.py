@@ -1,5 +1,6 @@
 """Tensors of a foreign file under our names, and our tensors under the file's names, one at a time."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -9,94 +10,80 @@ import torch
 from torch import Tensor
 
 from eigenlm.checkpoint.families import Dialect, Place
+from eigenlm.checkpoint.families.layout import Widths, to_ours, to_theirs
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.model import TransformerConfig
 
 _OLD_ENDINGS = {".weight": ".gamma", ".bias": ".beta"}  # BERT's norms in files of 2018
 
 
 class OurTensors(TensorSource):
-    """A file's tensors under our names, turned the way we keep them.
+    """A file's tensors under our names, laid out as we keep them.
 
     Args:
         source: the file.
         places: our names and where the file keeps them.
-        head_dim: K, for rows that are stored in pairs.
+        config: the model.
     """
 
-    def __init__(self, source: TensorSource, places: Mapping[str, Place], head_dim: int) -> None:
+    def __init__(self, source: TensorSource, places: Mapping[str, Place], config: TransformerConfig) -> None:
         super().__init__(places)
-        self._source, self._head_dim = source, head_dim
+        self._source, self._widths = source, Widths.of(config.layers[0])
 
     def __getitem__(self, name: str) -> Tensor:
         place = self._entries[name]
-        tensor = self._source[place.name]
-        if place.transposed and tensor.dim() == 2:
-            tensor = tensor.mT
-        if place.part is not None:
-            tensor = tensor.chunk(3)[place.part]
-        if place.paired:
-            tensor = tensor.unflatten(0, (-1, self._head_dim // 2, 2)).transpose(1, 2).flatten(0, 2)
-        return tensor.contiguous()
+        stored = self._source[place.name]
+        return to_ours(stored, place.layout, self._widths).contiguous()
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Sizes of a tensor as we keep it."""
+        """Sizes of a tensor as we keep it; where its layout does not fit, as the file keeps it."""
         place = self._entries[name]
-        shape = self._source.shape(place.name)
-        if place.transposed and len(shape) == 2:
-            shape = (shape[1], shape[0])
-        if place.part is not None and shape and shape[0] % 3 == 0:
-            shape = (shape[0] // 3, *shape[1:])
-        return shape
+        stored = self._source.shape(place.name)
+        try:
+            return tuple(to_ours(torch.empty(stored, device="meta"), place.layout, self._widths).shape)
+        except (RuntimeError, IndexError):
+            return stored
 
     def storage(self, name: str) -> str:
         """How the file stores its numbers."""
         return self._source.storage(self._entries[name].name)
 
     def num_bytes(self, name: str) -> int:
-        """Bytes it takes in the file."""
-        place = self._entries[name]
-        return self._source.num_bytes(place.name) // (1 if place.part is None else 3)
+        """Bytes it takes in the file: its share of those of the file's tensor."""
+        stored = self._entries[name].name
+        share = math.prod(self.shape(name)) / max(math.prod(self._source.shape(stored)), 1)
+        return round(self._source.num_bytes(stored) * share)
 
 
 class TheirTensors(TensorSource):
-    """Our tensors under a file's names, turned the way it keeps them.
+    """Our tensors under a file's names, laid out as it keeps them.
 
     Args:
         dialect: the names.
         tensors: our tensors.
-        head_dim: K, for rows that are stored in pairs.
-        bare: leave the dialect's prefix off, as files without a head do.
+        config: the model.
     """
 
-    def __init__(self, dialect: Dialect, tensors: Mapping[str, Tensor], head_dim: int, *, bare: bool = False) -> None:
+    def __init__(self, dialect: Dialect, tensors: Mapping[str, Tensor], config: TransformerConfig) -> None:
         sources: dict[str, list[tuple[str, Place]]] = {}
         for name in tensors:
             place = dialect.place(name)
-            theirs = place.name.removeprefix(dialect.prefix) if bare else place.name
+            theirs = place.name.removeprefix(dialect.prefix) if config.head is None else place.name
             sources.setdefault(theirs, []).append((name, place))
             if place.also is not None:
                 sources[place.also] = [(name, place)]
         super().__init__(sources)
-        self._tensors, self._head_dim = tensors, head_dim
+        self._tensors, self._widths = tensors, Widths.of(config.layers[0])
 
     def __getitem__(self, name: str) -> Tensor:
-        sources = sorted(self._entries[name], key=lambda source: source[1].part or 0)
-        place = sources[0][1]
-        parts = [self._tensors[ours].detach() for ours, _ in sources]
-        tensor = torch.cat(parts) if len(parts) > 1 else parts[0]
-        if place.paired:
-            tensor = tensor.unflatten(0, (-1, 2, self._head_dim // 2)).transpose(1, 2).flatten(0, 2)
-        if place.transposed and tensor.dim() == 2:
-            tensor = tensor.mT
-        return tensor.contiguous()
+        parts = [(place.layout, self._tensors[ours].detach()) for ours, place in self._entries[name]]
+        return to_theirs(parts, self._widths).contiguous()
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor as the file keeps it."""
-        sources = self._entries[name]
-        first = self._tensors[sources[0][0]].shape
-        shape = (sum(self._tensors[ours].shape[0] for ours, _ in sources), *first[1:])
-        return shape[::-1] if sources[0][1].transposed and len(shape) == 2 else shape
+        parts = [(place.layout, self._tensors[ours].detach().to("meta")) for ours, place in self._entries[name]]
+        return tuple(to_theirs(parts, self._widths).shape)
 
     def storage(self, name: str) -> str:
         """Its dtype."""

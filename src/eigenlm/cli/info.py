@@ -44,14 +44,11 @@ class Info:
 
 def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
     c = facts["config"]
-    attention = c["attention"]
-    tied = c["head"] is not None and c["head"]["tied"]
+    tied = c["head"] is not None and c["head"].get("tied", False)
     print(f"{facts['path']}  ({facts['format']}, {facts['family']} {c['kind']})")
-    print(f"{c['num_layers']} layers of width {c['d_model']}, feed-forward width {c['feed_forward']['d_ff']}")
-    print(
-        f"{attention['num_heads']} query heads and {attention['num_kv_heads']} key/value heads of width"
-        f" {attention['head_dim']}; {c['positions']['kind']} positions, context {c['context_length']:,} tokens"
-    )
+    print(f"{c['num_layers']} layers of width {c['d_model']}, context {c['context_length']:,} tokens")
+    for layer in c["pattern"]:
+        print(_layer(layer, c["positions"]["kind"], alone=len(c["pattern"]) == 1))
     tokenizer = f"{facts['tokenizer']} of {facts['tokenizer_vocab_size']:,} tokens" if facts["tokenizer"] else "none"
     print(f"tokenizer: {tokenizer}; chat template: {'yes' if facts['chat_template'] else 'no'}\n")
     rows = [
@@ -67,3 +64,16 @@ def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
     ]
     rows.append(("all", "", f"{facts['num_params']:,}", "", decimal(facts["num_bytes"]), ""))
     print_table("Where the numbers sit", ["part", "tensors", "parameters", "share", "bytes", "stored as"], rows)
+
+
+def _layer(layer: dict[str, Any], positions: str, *, alone: bool) -> str:
+    """One line on a layer of the pattern."""
+    attention, inner = layer["attention"], layer["feed_forward"]
+    turned = "rotary" if attention.get("rotary") else positions
+    window = f", window {attention['window']:,}" if "window" in attention else ""
+    experts = f"{inner['num_experts']} experts of width" if "num_experts" in inner else "feed-forward width"
+    return (
+        f"{'each layer' if alone else 'in turn'}: {attention['num_heads']} query heads and"
+        f" {attention['num_kv_heads']} key/value heads of width {attention['head_dim']}{window}, {turned} positions;"
+        f" {experts} {inner['d_ff']:,}"
+    )

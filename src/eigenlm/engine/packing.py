@@ -12,17 +12,19 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from eigenlm.attention import Place
+from eigenlm.attention.rotary import rotate
 from eigenlm.model import (
     DenseLinear,
-    FeedForward,
+    GatedFeedForward,
     InterpolativeLinear,
     LowRankLinear,
-    MultiHeadAttention,
+    SelfAttention,
     ThinLinear,
     Transformer,
 )
 from eigenlm.model.head import Head
-from eigenlm.model.positions import Rotation, rotate
+from eigenlm.norms import RMSNorm
 
 # What memory delivers in the time of the extra calls of a thin layer, about 25 microseconds at 40 GB/s: factors that
 # save less than this are multiplied out.
@@ -80,22 +82,22 @@ class PackedHead(nn.Module):
 
     def __init__(self, head: Head, embedding: Float[Tensor, "V D"]) -> None:
         super().__init__()
-        self.before = head.before
+        self.before, self.after = head.before, head.after
         self.logits = PackedLinear(embedding if head.weight is None else head.weight, head.bias)
 
     def forward(self, hidden: Float[Tensor, "B T D"], embedding: Float[Tensor, "V D"]) -> Float[Tensor, "B T V"]:
         """Logits of each place."""
-        return self.logits(self.before(hidden))
+        return self.after(self.logits(self.before(hidden)))
 
 
 class MirroredNorm(nn.Module):
     """RMS norm of x as the first half of the layer norm of (x, -x), whose mean is 0: one kernel instead of seven."""
 
-    def __init__(self, norm: nn.RMSNorm) -> None:
+    def __init__(self, norm: RMSNorm) -> None:
         super().__init__()
         assert norm.eps is not None
         self.width, self.eps = norm.weight.shape[0], norm.eps
-        self.weight = torch.cat([norm.weight, norm.weight]).detach()
+        self.weight = norm.factor().detach().repeat(2)
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """x / sqrt(mean(x^2) + eps) * weight."""
@@ -104,12 +106,13 @@ class MirroredNorm(nn.Module):
         ]
 
 
-class PackedAttention(MultiHeadAttention):
+class PackedAttention(SelfAttention):
     """Self-attention whose queries, keys and values come from one matrix."""
 
-    def __init__(self, attention: MultiHeadAttention) -> None:
+    def __init__(self, attention: SelfAttention) -> None:
         nn.Module.__init__(self)
-        self.head_dim = attention.head_dim
+        self.head_dim, self.rotary, self.window = attention.head_dim, attention.rotary, attention.window
+        self.norms_whole = attention.norms_whole
         parts = (attention.query, attention.key, attention.value)
         self.num_heads = [part.out_features // self.head_dim for part in parts]
         self.query_key_value = PackedLinear(*_stacked(parts))
@@ -118,31 +121,36 @@ class PackedAttention(MultiHeadAttention):
         self.query_norm, self.key_norm = (norm and pack(norm) for norm in (attention.query_norm, attention.key_norm))
 
     def project(
-        self, x: Float[Tensor, "B T D"], turn: Rotation | None
+        self, x: Float[Tensor, "B T D"], place: Place
     ) -> tuple[Float[Tensor, "B T H K"], Float[Tensor, "B T G K"], Float[Tensor, "B T G K"]]:
         """Queries, keys and values of x; heads of queries and keys are turned together."""
         H, G, _ = self.num_heads
-        q_BTHK, k_BTGK, v_BTGK = self._heads(self.query_key_value(x)).split(self.num_heads, dim=2)
-        if self.query_norm is not None and self.key_norm is not None:
-            q_BTHK, k_BTGK = self.query_norm(q_BTHK), self.key_norm(k_BTGK)
-        if turn is None:
+        query, key, value = self.query_key_value(x).split([n * self.head_dim for n in self.num_heads], dim=-1)
+        q_BTHK, k_BTGK, v_BTGK = (
+            self._heads(query, self.query_norm),
+            self._heads(key, self.key_norm),
+            self._heads(value),
+        )
+        if self.rotary is None:
             return q_BTHK, k_BTGK, v_BTGK
+        turn = place.rotation(self.rotary, self.head_dim, q_BTHK.dtype)
         q_BTHK, k_BTGK = rotate(torch.cat([q_BTHK, k_BTGK], dim=2), turn).split([H, G], dim=2)
         return q_BTHK, k_BTGK, v_BTGK
 
 
 class PackedGatedFeedForward(nn.Module):
-    """A SwiGLU feed-forward layer whose two inner branches come from one matrix."""
+    """A gated feed-forward layer whose two inner branches come from one matrix."""
 
-    def __init__(self, feed_forward: FeedForward) -> None:
+    def __init__(self, feed_forward: GatedFeedForward) -> None:
         super().__init__()
+        self.gating = feed_forward.gating
         self.gate_up = PackedLinear(*_stacked((feed_forward.gate, feed_forward.up)))
         self.down = pack(feed_forward.down)
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """down(silu(gate x) * up x)."""
+        """down(act(gate x) * up x)."""
         gate_BTF, up_BTF = self.gate_up(x).chunk(2, dim=-1)
-        return self.down(F.silu(gate_BTF) * up_BTF)
+        return self.down(self.gating(gate_BTF, up_BTF))
 
 
 def packed(model: Transformer) -> Transformer:
@@ -185,15 +193,15 @@ def pack(module: nn.Module) -> nn.Module:
         return nn.Sequential(PackedLinear(module.A, None), PackedLinear(module.B, module.bias))
     if isinstance(module, InterpolativeLinear):
         return PackedInterpolation(module)
-    if isinstance(module, nn.RMSNorm):
+    if isinstance(module, RMSNorm):
         return MirroredNorm(module)
-    if type(module) is MultiHeadAttention and all(map(_runs_dense, (module.query, module.key, module.value))):
+    if isinstance(module, SelfAttention) and all(map(_runs_dense, (module.query, module.key, module.value))):
         return PackedAttention(module)
-    if isinstance(module, FeedForward) and _runs_dense(module.gate) and _runs_dense(module.up):
+    if isinstance(module, GatedFeedForward) and _runs_dense(module.gate) and _runs_dense(module.up):
         return PackedGatedFeedForward(module)
     twin = copy.copy(module)
     twin._modules = {name: child if child is None else pack(child) for name, child in module._modules.items()}
-    if isinstance(module, Transformer) and module.head is not None:
+    if isinstance(module, Transformer) and isinstance(module.head, Head):
         twin.head = PackedHead(module.head, module.embedding.token.weight)
     return twin
 

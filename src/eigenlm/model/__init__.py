@@ -1,10 +1,13 @@
 """One transformer and the parts it is built from."""
 
+from eigenlm.attention import AttentionConfig, Memory, RotaryConfig, SelfAttention, SlidingWindowConfig, SoftmaxConfig
 from eigenlm.linear import DenseLinear, InterpolativeLinear, LowRankLinear, ThinLinear
-from eigenlm.model.attention import AttentionConfig, CrossAttention, MultiHeadAttention
-from eigenlm.model.block import Block, Memory
-from eigenlm.model.config import EmbeddingConfig, HeadConfig, TransformerConfig
-from eigenlm.model.feed_forward import FeedForward, FeedForwardConfig
+from eigenlm.model.block import Block
+from eigenlm.model.config import EmbeddingConfig, TransformerConfig, shortest_pattern
+from eigenlm.model.feed_forward import DenseFeedForward, FeedForward, FeedForwardConfig, GatedFeedForward
+from eigenlm.model.head_config import ClassifierHead, HeadConfig, VocabularyHead
+from eigenlm.model.layer import LayerConfig
+from eigenlm.model.mixture import Mixture, MixtureConfig
 from eigenlm.model.positions import PositionConfig
 from eigenlm.model.transformer import Transformer
 from eigenlm.norms import NormConfig
@@ -12,19 +15,29 @@ from eigenlm.norms import NormConfig
 __all__ = [
     "AttentionConfig",
     "Block",
-    "CrossAttention",
+    "ClassifierHead",
+    "DenseFeedForward",
     "DenseLinear",
     "EmbeddingConfig",
     "FeedForward",
     "FeedForwardConfig",
+    "GatedFeedForward",
     "HeadConfig",
     "InterpolativeLinear",
+    "LayerConfig",
     "LowRankLinear",
     "Memory",
-    "MultiHeadAttention",
+    "Mixture",
+    "MixtureConfig",
     "NormConfig",
     "PositionConfig",
+    "RotaryConfig",
+    "SelfAttention",
+    "SlidingWindowConfig",
+    "SoftmaxConfig",
     "ThinLinear",
     "Transformer",
     "TransformerConfig",
+    "VocabularyHead",
+    "shortest_pattern",
 ]

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from eigenlm.linear import DenseLinear
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.positions import sinusoidal_positions
 from eigenlm.norms import build_norm
@@ -14,16 +15,15 @@ class Embedding(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.position_config = config.positions
-        self.scale = config.d_model**0.5 if config.embedding.scaled else 1.0
-        self.dropout = config.dropout
-        self.token = nn.Embedding(config.vocab_size, config.d_model)
-        self.position = (
-            nn.Embedding(config.context_length, config.d_model) if config.positions.kind == "learned" else None
-        )
-        types = config.embedding.num_token_types
-        self.token_type = nn.Embedding(types, config.d_model) if types else None
-        self.norm = build_norm(config.norm, config.d_model) if config.embedding.norm else None
+        self.position_config, e = config.positions, config.embedding
+        self.scale, self.dropout = e.scale, config.dropout
+        width = e.width or config.d_model
+        self.token = nn.Embedding(config.vocab_size, width)
+        rows = config.context_length + config.positions.offset
+        self.position = nn.Embedding(rows, width) if config.positions.kind == "learned" else None
+        self.token_type = nn.Embedding(e.num_token_types, width) if e.num_token_types else None
+        self.norm = build_norm(config.norm, width) if e.norm else None
+        self.project = DenseLinear(width, config.d_model) if e.width is not None else None
 
     def forward(
         self, ids: Int[Tensor, "B T"], positions: Int[Tensor, "B T"], token_types: Int[Tensor, "B T"] | None = None
@@ -31,7 +31,7 @@ class Embedding(nn.Module):
         """Vectors of the tokens; padding (position -1) gets the vector of position 0, which nothing real sees."""
         x_BTD = self.token(ids) * self.scale
         if self.position is not None:
-            x_BTD = x_BTD + self.position(positions.clamp(min=0))
+            x_BTD = x_BTD + self.position(positions.clamp(min=0) + self.position_config.offset)
         elif self.position_config.kind == "sinusoidal":
             table_BTD = sinusoidal_positions(positions.clamp(min=0), x_BTD.shape[-1], self.position_config.base)
             x_BTD = x_BTD + table_BTD.to(x_BTD.dtype)
@@ -39,4 +39,5 @@ class Embedding(nn.Module):
             x_BTD = x_BTD + self.token_type(ids.new_zeros(ids.shape) if token_types is None else token_types)
         if self.norm is not None:
             x_BTD = self.norm(x_BTD)
-        return F.dropout(x_BTD, self.dropout) if self.training and self.dropout else x_BTD
+        x_BTD = F.dropout(x_BTD, self.dropout) if self.training and self.dropout else x_BTD
+        return x_BTD if self.project is None else self.project(x_BTD)

@@ -1,52 +1,89 @@
-"""The feed-forward half of a block."""
+"""The feed-forward half of a block: each token by itself."""
 
-from collections.abc import Callable
+from abc import abstractmethod
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from eigenlm.errors import ConfigError, explain
 from eigenlm.linear import DenseLinear
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "gelu": F.gelu,
-    "gelu_tanh": partial(F.gelu, approximate="tanh"),
-    "swiglu": F.silu,
-}
+from eigenlm.model.activations import ACTIVATIONS, check_activation, gate_of
+from eigenlm.tagged import Tagged
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeedForwardConfig:
-    """Width and form of the feed-forward layer.
+class FeedForwardConfig(Tagged):
+    """Which kind of feed-forward layer."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse sizes that make no layer.
+
+        Raises:
+            ConfigError: there are some.
+        """
+
+    @abstractmethod
+    def build(self, d_model: int) -> nn.Module:
+        """The layer, for tokens of width `d_model`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseFeedForward(FeedForwardConfig):
+    """One layer for all tokens.
 
     Attributes:
         d_ff: F, the inner width.
         activation: `relu` (arXiv:1706.03762), `gelu` (exact, arXiv:1606.08415), `gelu_tanh` (GPT-2's approximation),
-            or `swiglu`, silu of a gate times the other branch (arXiv:2002.05202).
+            `silu`, or another of `ACTIVATIONS`.
+        gated: whether the activation is that of a gate, which multiplies the other branch (arXiv:2002.05202; with
+            `silu`, SwiGLU).
         bias: whether its matrices have one.
     """
 
+    kind = "dense"
+
     d_ff: int
-    activation: Literal["relu", "gelu", "gelu_tanh", "swiglu"] = "gelu"
+    activation: str = "gelu"
+    gated: bool = False
     bias: bool = True
+
+    def check(self) -> None:
+        """Refuse sizes that make no layer."""
+        if self.d_ff < 1:
+            raise ConfigError(explain("feed_forward.d_ff", expected="at least 1", got=self.d_ff))
+        check_activation(self.activation, gated=self.gated)
+
+    def build(self, d_model: int) -> nn.Module:
+        """The layer."""
+        return GatedFeedForward(self, d_model) if self.gated else FeedForward(self, d_model)
 
 
 class FeedForward(nn.Module):
-    """down(act(up x)), or down(silu(gate x) * up x) for SwiGLU."""
+    """down(act(up x))."""
 
-    def __init__(self, config: FeedForwardConfig, d_model: int) -> None:
+    def __init__(self, config: DenseFeedForward, d_model: int) -> None:
         super().__init__()
-        self.activation = _ACTIVATIONS[config.activation]
-        self.gate = DenseLinear(d_model, config.d_ff, config.bias) if config.activation == "swiglu" else None
+        self.activation = ACTIVATIONS[config.activation]
         self.up = DenseLinear(d_model, config.d_ff, config.bias)
         self.down = DenseLinear(config.d_ff, d_model, config.bias)
 
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """Each token by itself."""
-        if self.gate is None:
-            return self.down(self.activation(self.up(x)))
-        return self.down(self.activation(self.gate(x)) * self.up(x))
+        return self.down(self.activation(self.up(x)))
+
+
+class GatedFeedForward(nn.Module):
+    """down(act(gate x) * up x)."""
+
+    def __init__(self, config: DenseFeedForward, d_model: int) -> None:
+        super().__init__()
+        self.gating = gate_of(config.activation)
+        self.gate = DenseLinear(d_model, config.d_ff, config.bias)
+        self.up = DenseLinear(d_model, config.d_ff, config.bias)
+        self.down = DenseLinear(config.d_ff, d_model, config.bias)
+
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """Each token by itself."""
+        return self.down(self.gating(self.gate(x), self.up(x)))

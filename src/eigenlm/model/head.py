@@ -1,40 +1,70 @@
 """From vectors to logits."""
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from eigenlm.linear import DenseLinear
+from eigenlm.model.activations import ACTIVATIONS
 from eigenlm.model.config import TransformerConfig
+from eigenlm.model.head_config import ClassifierHead, VocabularyHead
 from eigenlm.norms import build_norm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Head(nn.Module):
-    """logits = W h + b, where W is a matrix of its own or the embedding's."""
+    """logits = W h + b over the vocabulary, where W is a matrix of its own or the embedding's."""
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig, head: VocabularyHead) -> None:
         super().__init__()
-        assert config.head is not None
-        self.transform = DenseLinear(config.d_model, config.d_model) if config.head.transform else None
-        self.transform_norm = build_norm(config.norm, config.d_model) if config.head.transform else None
-        self.weight = None if config.head.tied else nn.Parameter(torch.empty(config.vocab_size, config.d_model))
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size)) if config.head.bias else None
+        self.scale, self.softcap = head.scale, head.softcap
+        width = config.embedding.width or config.d_model
+        self.transform = None if head.transform is None else DenseLinear(config.d_model, width)
+        self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[head.transform or "gelu"]
+        self.transform_norm = None if head.transform is None else build_norm(config.norm, width)
+        self.weight = None if head.tied else nn.Parameter(torch.empty(config.vocab_size, width))
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size)) if head.bias else None
         if self.weight is not None:
             nn.init.normal_(self.weight, std=0.02)
 
-    def forward(self, hidden: Float[Tensor, "B T D"], embedding: Float[Tensor, "V D"]) -> Float[Tensor, "B T V"]:
+    def forward(self, hidden: Float[Tensor, "B T D"], embedding: Float[Tensor, "V E"]) -> Float[Tensor, "B T V"]:
         """Logits of each place; `embedding` serves when the head is tied."""
         weight, bias = self.matrix(embedding)
         bias = None if bias is None else bias.to(hidden.dtype)
-        return F.linear(self.before(hidden), weight.to(hidden.dtype), bias)
+        return self.after(F.linear(self.before(hidden), weight.to(hidden.dtype), bias))
 
-    def matrix(self, embedding: Float[Tensor, "V D"]) -> tuple[Float[Tensor, "V D"], Float[Tensor, " V"] | None]:
+    def matrix(self, embedding: Float[Tensor, "V E"]) -> tuple[Float[Tensor, "V E"], Float[Tensor, " V"] | None]:
         """W and b; `embedding` is W when the head is tied."""
         return (embedding if self.weight is None else self.weight), self.bias
 
-    def before(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def before(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T E"]:
         """What the logits' matrix is applied to."""
         if self.transform is None or self.transform_norm is None:
             return hidden
-        return self.transform_norm(F.gelu(self.transform(hidden)))
+        return self.transform_norm(self.activation(self.transform(hidden)))
+
+    def after(self, logits: Float[Tensor, "B T V"]) -> Float[Tensor, "B T V"]:
+        """What becomes of W h + b."""
+        logits = logits if self.scale == 1.0 else logits * self.scale
+        return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+
+
+class Classifier(nn.Module):
+    """logits = W act(V h + c) + b over labels, or W h + b where there is no matrix V."""
+
+    def __init__(self, config: TransformerConfig, head: ClassifierHead) -> None:
+        super().__init__()
+        self.transform = None if head.transform is None else DenseLinear(config.d_model, config.d_model)
+        self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[head.transform or "gelu"]
+        self.logits = DenseLinear(config.d_model, head.num_labels, head.bias)
+
+    def forward(self, hidden: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch labels"]:
+        """Logits of each vector."""
+        if self.transform is not None:
+            hidden = self.activation(self.transform(hidden))
+        return self.logits(hidden)

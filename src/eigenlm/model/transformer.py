@@ -1,30 +1,33 @@
 """The transformer: token ids -> embedding -> blocks -> norm -> logits."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from eigenlm.attention import DecodingState, LayerState, Visibility, visibility
+from eigenlm.attention import DecodingState, Memory, MultiHeadAttention, Place, Visibility
+from eigenlm.attention.state import following
 from eigenlm.errors import ShapeError, explain
 from eigenlm.linear import DenseLinear
-from eigenlm.model.attention import MultiHeadAttention
-from eigenlm.model.block import Block, Memory
+from eigenlm.model.block import build_block
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.embedding import Embedding
-from eigenlm.model.feed_forward import FeedForward
-from eigenlm.model.head import Head
-from eigenlm.model.positions import Rotation, rotation
+from eigenlm.model.feed_forward import FeedForward, GatedFeedForward
+from eigenlm.model.head import Classifier, Head
+from eigenlm.model.head_config import ClassifierHead, VocabularyHead
+from eigenlm.model.layer import LayerConfig
 from eigenlm.norms import build_norm
 
 
 class Transformer(nn.Module):
     """A decoder, an encoder or an encoder-decoder, as its config says.
 
-    >>> from eigenlm.model import AttentionConfig, FeedForwardConfig
-    >>> config = TransformerConfig(
+    >>> from eigenlm.model import DenseFeedForward, SoftmaxConfig
+    >>> config = TransformerConfig.uniform(
     ...     vocab_size=50, context_length=16, d_model=8, num_layers=2,
-    ...     attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=4),
-    ...     feed_forward=FeedForwardConfig(d_ff=16, activation="swiglu"))
+    ...     attention=SoftmaxConfig(num_heads=2, num_kv_heads=1, head_dim=4),
+    ...     feed_forward=DenseFeedForward(d_ff=16, activation="silu", gated=True))
     >>> Transformer(config)(torch.tensor([[3, 1, 4]])).shape
     torch.Size([1, 3, 50])
 
@@ -39,17 +42,14 @@ class Transformer(nn.Module):
         self.activation_dtype: torch.dtype | None = None
         self.embedding = Embedding(config)
         if config.kind == "encoder_decoder":
-            self.encoder = nn.ModuleList(Block(config) for _ in range(config.num_encoder_layers))
+            self.encoder = _stack(config.encoder_layers, config)
             self.encoder_norm = build_norm(config.norm, config.d_model) if config.final_norm else None
-        self.blocks = nn.ModuleList(
-            Block(config, attends_to_encoder=config.kind == "encoder_decoder") for _ in range(config.num_layers)
-        )
+        self.blocks = _stack(config.layers, config)
         self.norm = build_norm(config.norm, config.d_model) if config.final_norm else None
-        self.head = Head(config) if config.head is not None else None
+        self.head = _head(config)
         self.pooler = DenseLinear(config.d_model, config.d_model) if config.pooler else None
         self.apply(_initialise)
-        if config.norm_position == "pre":
-            _calm_residuals_(self)
+        _calm_residuals_(self)
 
     def forward(
         self,
@@ -97,27 +97,30 @@ class Transformer(nn.Module):
                 explain(f"running a {self.config.kind}", expected="a source iff it is an encoder_decoder", got=got)
             )
         memory = self.encode(source) if isinstance(source, Tensor) else source
-        positions, visible = self._place(ids, positions, state, documents, causal=self.config.kind != "encoder")
-        x_BTD = self._embed(ids, positions, token_types)
-        turn = self._turn(positions, x_BTD.dtype)
+        place = self.place(ids, positions, state, documents)
+        x_BTD = self._embed(ids, place.positions, token_types)
         for i, block in enumerate(self.blocks):
             layer_state = state.layers[i] if state is not None else None
             memory_state = state.cross[i] if state is not None and memory is not None else None
-            x_BTD = block(x_BTD, visible, turn, layer_state, memory, memory_state)
+            x_BTD = block(x_BTD, place, layer_state, memory, memory_state)
         return x_BTD if self.norm is None else self.norm(x_BTD)
 
-    def logits(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
+    def logits(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "*batch V"]:
         """Logits of hidden vectors; the vectors themselves if there is no head."""
-        return hidden if self.head is None else self.head(hidden, self.embedding.token.weight)
+        if self.head is None:
+            return hidden
+        if isinstance(self.config.head, ClassifierHead):
+            reads = {"every": lambda h: h, "first": lambda h: h[:, 0], "pooled": self.pooled}
+            return self.head(reads[self.config.head.reads](hidden))
+        return self.head(hidden, self.embedding.token.weight)
 
     def encode(self, source: Int[Tensor, "B S"], positions: Int[Tensor, "B S"] | None = None) -> Memory:
         """What the decoder of an encoder-decoder looks at; positions as in `forward`, -1 for padding."""
-        positions, visible = self._place(source, positions, None, None, causal=False)
-        x_BSD = self._embed(source, positions, None)
-        turn = self._turn(positions, x_BSD.dtype)
+        place = self.place(source, positions, causal=False)
+        x_BSD = self._embed(source, place.positions, None)
         for block in self.encoder:
-            x_BSD = block(x_BSD, visible, turn)
-        real_B1S = positions[:, None] >= 0
+            x_BSD = block(x_BSD, place)
+        real_B1S = place.positions[:, None] >= 0
         seen = Visibility() if bool(real_B1S.all()) else Visibility(mask=real_B1S[:, None])
         return Memory(x_BSD if self.encoder_norm is None else self.encoder_norm(x_BSD), seen)
 
@@ -129,46 +132,65 @@ class Transformer(nn.Module):
 
     def new_state(self, capacity: int = 256) -> DecodingState:
         """An empty state with room for `capacity` tokens; it grows when more come."""
-        layers = [LayerState(capacity) for _ in self.blocks]
-        return DecodingState(layers, [LayerState(1) for _ in self.blocks])
+        two = self.config.kind == "encoder_decoder"
+        cross = [block.cross_attention.new_state(capacity) for block in self.blocks] if two else []
+        return DecodingState([block.attention.new_state(capacity) for block in self.blocks], cross)
 
-    def _embed(self, ids: Tensor, positions: Tensor, token_types: Tensor | None) -> Tensor:
-        x_BTD: Tensor = self.embedding(ids, positions, token_types)
-        return x_BTD if self.activation_dtype is None else x_BTD.to(self.activation_dtype)
-
-    def _place(
+    def place(
         self,
-        ids: Tensor,
-        positions: Tensor | None,
-        state: DecodingState | None,
-        documents: Tensor | None,
+        ids: Int[Tensor, "B T"],
+        positions: Int[Tensor, "B T"] | None = None,
+        state: DecodingState | None = None,
+        documents: Int[Tensor, "B T"] | None = None,
         *,
-        causal: bool,
-    ) -> tuple[Tensor, Visibility]:
+        causal: bool | None = None,
+    ) -> Place:
+        """Where tokens stand, checked; arguments as in `hidden`, `causal` by the model's kind."""
         B, T = ids.shape
+        causal = self.config.kind != "encoder" if causal is None else causal
         if bool((ids < 0).any()) or bool((ids >= self.config.vocab_size).any()):
             worst = int(ids.flatten()[ids.flatten().sub(self.config.vocab_size // 2).abs().argmax()])
             raise ShapeError(explain("token ids", expected=f"0 to {self.config.vocab_size - 1}", got=worst))
-        simple = positions is None and state is None and self.config.attention.window is None
-        if positions is None:
-            past_B1 = 0 if state is None or state.positions is None else state.positions.amax(dim=1, keepdim=True) + 1
-            positions = (past_B1 + torch.arange(T, device=ids.device)).expand(B, T)
-        length = int(positions.max()) + 1
+        if positions is not None:
+            self._check_length(int(positions.max()) + 1)
+        if state is not None:
+            if positions is None or state.is_followed_by(positions):
+                place = state.follow(B, T, ids.device, causal=causal)
+                self._check_length(int(place.positions.max()) + 1 if positions is None else 0)
+                return place
+            return state.take(positions, causal=causal)
+        if positions is None or (documents is None and torch.equal(positions, following(0, positions))):
+            self._check_length(T)
+            positions = torch.arange(T, device=ids.device).expand(B, T)
+            return Place(positions, causal=causal, documents=documents, num_keys=T)
+        return Place(positions, causal=causal, documents=documents, key_positions=positions, num_keys=T)
+
+    def _check_length(self, length: int) -> None:
         if length > self.config.context_length:
             do = "shorten the text or ask for fewer tokens"
             raise ShapeError(
                 explain("text length", expected=f"at most {self.config.context_length} tokens", got=length, do=do)
             )
-        if simple and documents is None:
-            return positions, Visibility(causal=causal)
-        key_positions = positions if state is None else state.advance(positions)
-        window = self.config.attention.window
-        return positions, visibility(positions, key_positions, causal=causal, window=window, documents=documents)
 
-    def _turn(self, positions: Tensor, dtype: torch.dtype) -> Rotation | None:
-        if self.config.positions.kind != "rotary":
-            return None
-        return rotation(positions.clamp(min=0), self.config.attention.head_dim, self.config.positions, dtype)
+    def _embed(self, ids: Tensor, positions: Tensor, token_types: Tensor | None) -> Tensor:
+        x_BTD: Tensor = self.embedding(ids, positions, token_types)
+        return x_BTD if self.activation_dtype is None else x_BTD.to(self.activation_dtype)
+
+
+def _stack(layers: Sequence[LayerConfig], config: TransformerConfig) -> nn.ModuleList:
+    """Blocks, whose relative bias, if they have one, is that of the first."""
+    blocks = nn.ModuleList(build_block(layer, config.d_model, config.dropout) for layer in layers)
+    cores = [block.attention.softmax for block in blocks if isinstance(block.attention, MultiHeadAttention)]
+    biased = [core for core in cores if core.relative_bias is not None]
+    for core in biased[1:]:
+        core.share_bias(biased[0])
+    return blocks
+
+
+def _head(config: TransformerConfig) -> Head | Classifier | None:
+    if isinstance(config.head, VocabularyHead):
+        return Head(config, config.head)
+    return Classifier(config, config.head) if isinstance(config.head, ClassifierHead) else None
 
 
 def _initialise(module: nn.Module) -> None:
@@ -180,8 +202,10 @@ def _initialise(module: nn.Module) -> None:
 
 
 def _calm_residuals_(model: Transformer) -> None:
-    """Divide what each part adds to the stream by sqrt(their number), so that depth does not swell it (GPT-2)."""
-    parts = [m for m in model.modules() if isinstance(m, (MultiHeadAttention, FeedForward))]
+    """Divide what each part adds to a pre-norm stream by sqrt(their number), against growth with depth (GPT-2)."""
+    if any(layer.norm_position != "pre" for layer in model.config.layers):
+        return
+    parts = [m for m in model.modules() if isinstance(m, (MultiHeadAttention, FeedForward, GatedFeedForward))]
     for part in parts:
         layer = part.output if isinstance(part, MultiHeadAttention) else part.down
         nn.init.normal_(layer.weight, std=0.02 / len(parts) ** 0.5)

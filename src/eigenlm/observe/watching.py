@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from eigenlm.attention import Visibility
 from eigenlm.errors import ConfigError, EigenError, explain
-from eigenlm.model import MultiHeadAttention, Transformer
+from eigenlm.model import SelfAttention, Transformer
 from eigenlm.observe.hooks import quick_products
 
 
@@ -41,7 +41,7 @@ def watch_attention(
     Queries and keys are those whose products the softmax takes: normed and turned where the model does so.
     """
     with ExitStack() as hooks:
-        cores = [part.softmax for part in model.blocks.modules() if type(part) is MultiHeadAttention]
+        cores = [part.softmax for part in model.blocks.modules() if isinstance(part, SelfAttention)]
         for n, softmax in enumerate(cores):
             hooks.enter_context(_removed(softmax.register_forward_pre_hook(functools.partial(_attention, seen, n))))
         yield

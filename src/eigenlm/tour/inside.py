@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from eigenlm.attention.naive import attention_weights
+from eigenlm.attention import Place, SelfAttention, attention_weights
 from eigenlm.language_model import LanguageModel
 
 
@@ -85,7 +85,8 @@ def look_inside(lm: LanguageModel, sentence: str) -> Inside:
     )
 
 
-def _heads(attention: nn.Module, x_BTD: Tensor, visible: Any, turn: Any, *_: Any) -> tuple[Tensor, ...]:
+def _heads(attention: SelfAttention, x_BTD: Tensor, place: Place, *_: Any) -> tuple[Tensor, ...]:
     """Queries, keys, values and weights of one layer, as float32."""
-    q_BTHK, k_BTGK, v_BTGK = (part.float() for part in attention.project(x_BTD, turn))  # type: ignore[operator]
-    return q_BTHK[0], k_BTGK[0], v_BTGK[0], attention_weights(q_BTHK, k_BTGK, visible)[0]
+    q_BTHK, k_BTGK, v_BTGK = (part.float() for part in attention.project(x_BTD, place))
+    weights_BHTS = attention_weights(q_BTHK, k_BTGK, place.visible(attention.window), attention.softmax.scores)
+    return q_BTHK[0], k_BTGK[0], v_BTGK[0], weights_BHTS[0]

@@ -6,8 +6,10 @@ from rich.filesize import decimal
 from rich.markup import escape
 
 from eigenlm.analysis.anatomy import anatomy
+from eigenlm.attention import SoftmaxConfig
 from eigenlm.checkpoint import open_model
 from eigenlm.language_model import LanguageModel, load
+from eigenlm.model import DenseFeedForward
 from eigenlm.tour.story import Story
 
 QUESTION = "What is gravity? Answer in one short sentence."
@@ -21,11 +23,14 @@ def meet(story: Story, model: str) -> LanguageModel:
     )
     opened = open_model(model)
     config, parts = opened.config, anatomy(opened.tensors)
-    attention = config.attention
+    layer = config.layers[0]
+    attention, inner = layer.attention, layer.feed_forward
+    assert isinstance(attention, SoftmaxConfig)
+    assert isinstance(inner, DenseFeedForward)
     story.say(
         f"[bold]{escape(opened.path.name)}[/]: {config.num_layers} layers (N); {attention.num_heads} query heads (H)"
         f" and {attention.num_kv_heads} key/value heads (G) of width {attention.head_dim} (K) in each; residual stream"
-        f" of width {config.d_model} (D), feed-forward of width {config.feed_forward.d_ff} (F); vocabulary of"
+        f" of width {config.d_model} (D), feed-forward of width {inner.d_ff} (F); vocabulary of"
         f" {config.vocab_size:,} (V); it reads up to {config.context_length:,} tokens."
     )
     total = sum(part.num_params for part in parts)

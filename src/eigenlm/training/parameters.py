@@ -34,11 +34,11 @@ class Parameters:
 def count_parameters(config: TransformerConfig) -> Parameters:
     """Exact counts, equal to those of `Transformer(config)`.
 
-    >>> from eigenlm.model import AttentionConfig, FeedForwardConfig
-    >>> gpt2 = TransformerConfig(
+    >>> from eigenlm.model import SoftmaxConfig, DenseFeedForward
+    >>> gpt2 = TransformerConfig.uniform(
     ...     vocab_size=50257, context_length=1024, d_model=768, num_layers=12,
-    ...     attention=AttentionConfig(num_heads=12, num_kv_heads=12, head_dim=64, bias=True, output_bias=True),
-    ...     feed_forward=FeedForwardConfig(d_ff=3072))
+    ...     attention=SoftmaxConfig(num_heads=12, num_kv_heads=12, head_dim=64, bias=True, output_bias=True),
+    ...     feed_forward=DenseFeedForward(d_ff=3072))
     >>> count_parameters(gpt2).total
     124439808
     """

@@ -11,7 +11,7 @@ from eigenlm.analysis.activations.heads import AttentionSums
 from eigenlm.analysis.activations.induction import induction_scores
 from eigenlm.attention import Visibility
 from eigenlm.attention.naive import attention_weights
-from eigenlm.model import AttentionConfig, Transformer
+from eigenlm.model import SoftmaxConfig, Transformer
 from eigenlm.observe import watch_attention
 from tests.model.test_transformer import BERT, LLAMA, WINDOWED, build, ids
 
@@ -118,12 +118,14 @@ def induction_model():
     V, T = 12, 24
     D = 2 * V + T
     config = dataclasses.replace(
-        build(LLAMA).config,
+        LLAMA.with_layers(
+            lambda layer: dataclasses.replace(
+                layer, attention=SoftmaxConfig(num_heads=1, num_kv_heads=1, head_dim=D), norm_position="pre"
+            )
+        ),
         vocab_size=V,
         context_length=T,
         d_model=D,
-        norm_position="pre",
-        attention=AttentionConfig(num_heads=1, num_kv_heads=1, head_dim=D),
         positions=dataclasses.replace(LLAMA.positions, kind="learned"),
     )
     model = Transformer(config).eval()

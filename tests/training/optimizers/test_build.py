@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from eigenlm.linear import LowRankLinear
-from eigenlm.model import AttentionConfig, FeedForwardConfig, Transformer, TransformerConfig
-from eigenlm.model.config import HeadConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig, Transformer, TransformerConfig
+from eigenlm.model.config import VocabularyHead
 from eigenlm.training.optimizers import CombinedOptimizer, build_optimizer, roles
 from eigenlm.training.recipe import OptimizerRecipe
 
@@ -15,14 +15,14 @@ KINDS = ["sgd", "adam", "adamw", "muon", "soap", "shampoo"]
 
 def model(tied: bool = True) -> Transformer:
     torch.manual_seed(0)
-    config = TransformerConfig(
+    config = TransformerConfig.uniform(
         vocab_size=11,
         context_length=8,
         d_model=8,
         num_layers=1,
-        attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=4, bias=True),
-        feed_forward=FeedForwardConfig(d_ff=12, activation="swiglu"),
-        head=HeadConfig(tied=tied, bias=True),
+        attention=SoftmaxConfig(num_heads=2, num_kv_heads=1, head_dim=4, bias=True),
+        feed_forward=DenseFeedForward(d_ff=12, activation="silu", gated=True),
+        head=VocabularyHead(tied=tied, bias=True),
     )
     return Transformer(config)
 

@@ -7,28 +7,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eigenlm.machine.processes import Ranks
-from eigenlm.model import AttentionConfig, FeedForwardConfig, NormConfig, PositionConfig, Transformer, TransformerConfig
+from eigenlm.model import DenseFeedForward, NormConfig, PositionConfig, SoftmaxConfig, Transformer, TransformerConfig
 from eigenlm.training.optimizers import CombinedOptimizer, build_optimizer
 from eigenlm.training.parallel import clip_gradients_, gradients_summed, one_mesh_a_group, parallelize_
 from eigenlm.training.recipe import LayoutRecipe, OptimizerKind, OptimizerRecipe
 
 BATCH, LENGTH, VOCABULARY = 8, 16, 61
-GPT = TransformerConfig(
+GPT = TransformerConfig.uniform(
     vocab_size=VOCABULARY,
     context_length=LENGTH,
     d_model=32,
     num_layers=2,
-    attention=AttentionConfig(num_heads=4, num_kv_heads=4, head_dim=8, bias=True, output_bias=True),
-    feed_forward=FeedForwardConfig(d_ff=60),
+    attention=SoftmaxConfig(num_heads=4, num_kv_heads=4, head_dim=8, bias=True, output_bias=True),
+    feed_forward=DenseFeedForward(d_ff=60),
     positions=PositionConfig(kind="learned"),
 )
-QWEN = TransformerConfig(
+QWEN = TransformerConfig.uniform(
     vocab_size=VOCABULARY,
     context_length=LENGTH,
     d_model=31,  # odd, so that shards are uneven
     num_layers=2,
-    attention=AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=8, query_key_norm=True),
-    feed_forward=FeedForwardConfig(d_ff=64, activation="swiglu", bias=False),
+    attention=SoftmaxConfig(num_heads=4, num_kv_heads=2, head_dim=8, query_key_norm="head"),
+    feed_forward=DenseFeedForward(d_ff=64, activation="silu", gated=True, bias=False),
     norm=NormConfig(kind="rms"),
 )
 MODELS = {"gpt": GPT, "qwen": QWEN}

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, Transformer, TransformerConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig, Transformer, TransformerConfig
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.training.recipe import TelemetryRecipe
 from eigenlm.training.telemetry import Alarms, Telemetry
@@ -18,13 +18,13 @@ VOCAB, CONTEXT = 128, 32
 
 def build_model(d_model=16, num_layers=2, dtype=torch.float32, dropout=0.0):
     torch.manual_seed(0)
-    config = TransformerConfig(
+    config = TransformerConfig.uniform(
         vocab_size=VOCAB,
         context_length=CONTEXT,
         d_model=d_model,
         num_layers=num_layers,
-        attention=AttentionConfig(num_heads=2, num_kv_heads=2, head_dim=d_model // 2),
-        feed_forward=FeedForwardConfig(d_ff=4 * d_model, activation="gelu_tanh"),
+        attention=SoftmaxConfig(num_heads=2, num_kv_heads=2, head_dim=d_model // 2),
+        feed_forward=DenseFeedForward(d_ff=4 * d_model, activation="gelu_tanh"),
         dropout=dropout,
     )
     return Transformer(config).to(dtype)

@@ -3,20 +3,20 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from eigenlm.model import AttentionConfig, FeedForwardConfig, Transformer, TransformerConfig
+from eigenlm.model import DenseFeedForward, SoftmaxConfig, Transformer, TransformerConfig
 from eigenlm.training.telemetry import sharpness
 
 
 def tiny(dtype=torch.float64):
     torch.manual_seed(1)
     model = Transformer(
-        TransformerConfig(
+        TransformerConfig.uniform(
             vocab_size=7,
             context_length=6,
             d_model=4,
             num_layers=1,
-            attention=AttentionConfig(num_heads=2, num_kv_heads=1, head_dim=2),
-            feed_forward=FeedForwardConfig(d_ff=6, activation="gelu_tanh"),
+            attention=SoftmaxConfig(num_heads=2, num_kv_heads=1, head_dim=2),
+            feed_forward=DenseFeedForward(d_ff=6, activation="gelu_tanh"),
         )
     ).to(dtype)
     with torch.no_grad():

@@ -158,6 +158,4 @@ def _measured(weights_BHTS: Tensor, visible: Visibility) -> Tensor:
 
 def _num_visible(visible: Visibility, T: int, S: int, device: torch.device) -> Tensor:
     """Keys that each query sees, broadcastable to (B, H, T)."""
-    if visible.causal:
-        return torch.arange(1, T + 1, device=device)
-    return torch.full((T,), S, device=device) if visible.mask is None else visible.mask.sum(-1)
+    return visible.dense(T, S, device).sum(-1)

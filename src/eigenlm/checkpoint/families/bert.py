@@ -4,38 +4,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse
+from eigenlm.checkpoint.families.dialect import (
+    Dialect,
+    Place,
+    dense_of,
+    equal_heads,
+    is_tied,
+    softmax_of,
+    vocabulary_of,
+)
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import TransformerConfig
 
 _CONSTANTS = {
     "kind": "encoder",
     "norm.kind": "layer",
-    "norm_position": "post",
+    "layer.norm_position": "post",
     "final_norm": False,
     "positions.kind": "learned",
     "embedding.norm": True,
-    "attention.bias": True,
-    "attention.output_bias": True,
-    "feed_forward.bias": True,
+    "layer.attention.bias": True,
+    "layer.attention.output_bias": True,
+    "layer.feed_forward.bias": True,
 }
-
-
-def _heads(heads: int, width: int) -> dict[str, Any]:
-    if heads < 1 or width % heads:
-        raise refuse("bert", f"heads that divide the width {width}", heads)
-    return {"attention.num_heads": heads, "attention.num_kv_heads": heads, "attention.head_dim": width // heads}
 
 
 def _read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
     activation = ours("bert", values["hidden_act"])
     predicts = "cls.predictions.transform.dense.weight" in tensors
-    if predicts and activation != "gelu":
-        raise refuse("bert", "gelu, the activation of the head", values["hidden_act"])
-    head = {"tied": values["tie_word_embeddings"], "bias": True, "transform": True}
+    head = {"tied": values["tie_word_embeddings"], "bias": True, "transform": activation}
     return {
-        **_heads(values["num_attention_heads"], values["hidden_size"]),
-        "feed_forward.activation": activation,
+        **equal_heads("bert", values["num_attention_heads"], values["hidden_size"]),
+        "layer.feed_forward.activation": activation,
         "head": head if predicts else None,
         "pooler": any(f"{prefix}pooler.dense.weight" in tensors for prefix in ("bert.", "")),
     }
@@ -45,9 +45,9 @@ def _write(config: TransformerConfig) -> dict[str, Any]:
     return {
         "architectures": ["BertForMaskedLM" if config.head is not None else "BertModel"],
         "model_type": "bert",
-        "num_attention_heads": config.attention.num_heads,
-        "hidden_act": theirs(config.feed_forward.activation),
-        "tie_word_embeddings": config.head is None or config.head.tied,
+        "num_attention_heads": softmax_of(config).num_heads,
+        "hidden_act": theirs(dense_of(config).activation),
+        "tie_word_embeddings": vocabulary_of(config) is None or is_tied(config),
         "attention_probs_dropout_prob": 0.0,
     }
 
@@ -60,7 +60,7 @@ BERT = Dialect(
         "context_length": "max_position_embeddings",
         "d_model": "hidden_size",
         "num_layers": "num_hidden_layers",
-        "feed_forward.d_ff": "intermediate_size",
+        "layer.feed_forward.d_ff": "intermediate_size",
         "norm.eps": "layer_norm_eps",
         "embedding.num_token_types": "type_vocab_size",
         "dropout": "hidden_dropout_prob",
@@ -97,7 +97,7 @@ BERT = Dialect(
 
 def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
     return {
-        **_heads(values["attention.head_count"], values["embedding_length"]),
+        **equal_heads("bert", values["attention.head_count"], values["embedding_length"]),
         "vocab_size": tensors.shape("token_embd.weight")[0],
         "embedding.num_token_types": tensors.shape("token_types.weight")[0] if "token_types.weight" in tensors else 0,
         "pooler": "cls.weight" in tensors,
@@ -105,18 +105,18 @@ def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, An
 
 
 def _write_gguf(config: TransformerConfig) -> dict[str, Any]:
-    return {"attention.head_count": config.attention.num_heads, "attention.causal": False}
+    return {"attention.head_count": softmax_of(config).num_heads, "attention.causal": False}
 
 
 GGUF_BERT = Dialect(
     family="bert",
-    constants={**_CONSTANTS, "feed_forward.activation": "gelu", "head": None},
+    constants={**_CONSTANTS, "layer.feed_forward.activation": "gelu", "head": None},
     fields={
         "vocab_size": "vocab_size",
         "context_length": "context_length",
         "d_model": "embedding_length",
         "num_layers": "block_count",
-        "feed_forward.d_ff": "feed_forward_length",
+        "layer.feed_forward.d_ff": "feed_forward_length",
         "norm.eps": "attention.layer_norm_epsilon",
     },
     fixed={"attention.causal": False},

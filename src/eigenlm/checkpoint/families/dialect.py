@@ -3,16 +3,28 @@ in both directions."""
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
+from eigenlm.checkpoint.families.layout import Layout, Stacked
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import CheckpointError, ConfigError, EigenError, explain
-from eigenlm.model import TransformerConfig
+from eigenlm.model import (
+    DenseFeedForward,
+    LayerConfig,
+    SlidingWindowConfig,
+    SoftmaxConfig,
+    TransformerConfig,
+    VocabularyHead,
+    shortest_pattern,
+)
+from eigenlm.tagged import Tagged
 
-_BLOCK = re.compile(r"^blocks\.(\d+)\.")
+K = TypeVar("K", bound=Tagged)
+_BLOCK = re.compile(r"^(blocks|encoder)\.(\d+)\.")
+_EXPERT = re.compile(r"\.experts\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -20,17 +32,13 @@ class Place:
     """Where a file keeps one of our tensors, and how it lies there.
 
     Attributes:
-        name: what the file calls it, with `{i}` for the number of the block in a table.
-        transposed: a matrix stored as (in, out).
-        part: which third of the rows of a fused query-key-value matrix.
-        paired: rows of each head stored as 0, K/2, 1, K/2 + 1, ..., the order of GGML's rotation.
+        name: what the file calls it, with `{i}` for the number of the block and `{e}` for that of an expert in a table.
+        layout: the steps from its tensor to ours.
         also: a second name for the same tensor, which some readers want and some files have alone.
     """
 
     name: str
-    transposed: bool = False
-    part: int | None = None
-    paired: bool = False
+    layout: Layout = ()
     also: str | None = None
 
 
@@ -48,13 +56,15 @@ class Dialect:
 
     Attributes:
         family: its name, `model_type` in Hugging Face's config.json.
-        constants: our fields (dotted) that have one value in every model of the family.
+        constants: our fields (dotted) that have one value in every model of the family; `layer.` begins those of each
+            layer, `encoder_layer.` those of each layer of the encoder of an encoder-decoder.
         fields: our fields (dotted) and what the format calls them.
         fixed: the format's keys with the only value that is read; absent or null means that value.
         defaults: the format's keys and the value that absent or null means.
-        read: fields of ours that no table can give, from the format's values and its tensors.
+        read: fields of ours that no table can give, from the format's values and its tensors; where layers differ,
+            `layers` (or `encoder_layers`) lists for each layer its own fields, dotted and without `layer.`.
         write: values of the format that no table can give.
-        names: our modules or parameters, with `{i}`, and where the format keeps them.
+        names: our modules or parameters, with `{i}` and `{e}`, and where the format keeps them.
         prefix: what a file without a head may leave off all names.
         twins: names under which some files repeat another tensor, or keep it alone.
         leftovers: a pattern of names that carry nothing the model needs.
@@ -98,7 +108,7 @@ class Dialect:
             raise ConfigError(explain(where, expected=f"the key {error}", got="nothing")) from error
         except (TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise ConfigError(explain(where, expected="values of the right types", got=error)) from error
-        return from_dict(TransformerConfig, nested(ours), where)
+        return _assembled(ours, where)
 
     def values(self, config: TransformerConfig) -> dict[str, Any]:
         """The format's values for a model of this family.
@@ -106,8 +116,12 @@ class Dialect:
         Raises:
             ConfigError: the format has no way to say what the config says.
         """
-        ours = flat(config)
-        values = {theirs: ours[name] for name, theirs in self.fields.items()}
+        ours = {
+            **_flat(config),
+            **_prefixed("layer", config.pattern),
+            **_prefixed("encoder_layer", config.encoder_pattern),
+        }
+        values = {theirs: ours.get(name) for name, theirs in self.fields.items()}
         return {**values, **self.fixed, **self.write(config)}
 
     def place(self, parameter: str) -> Place:
@@ -116,59 +130,105 @@ class Dialect:
         Raises:
             CheckpointError: it has no name for it.
         """
-        block = _BLOCK.match(parameter)
-        template = _BLOCK.sub("blocks.{i}.", parameter)
+        block, expert = _BLOCK.match(parameter), _EXPERT.search(parameter)
+        template = _EXPERT.sub(".experts.{e}.", _BLOCK.sub(r"\1.{i}.", parameter))
         module, _, leaf = template.rpartition(".")
         exact, of_module = self.names.get(template), self.names.get(module)
         if exact is None and of_module is None:
             raise CheckpointError(explain(f"naming for {self.family}", expected="a known tensor", got=repr(parameter)))
         found = of_module if exact is None else exact
         place = found if isinstance(found, Place) else Place(str(found))
-        name = place.name.replace("{i}", block[1]) if block else place.name
-        return replace(place, name=name if exact is not None else f"{name}.{leaf}")
+        name = place.name if exact is not None else f"{place.name}.{leaf}"
+        layout = place.layout
+        if block is not None:
+            name = name.replace("{i}", block[2])
+        if expert is not None:
+            name = name.replace("{e}", expert[1])
+            layout = tuple(Stacked(int(expert[1])) if step == Stacked() else step for step in layout)
+        return replace(place, name=name, layout=layout)
+
+
+def _assembled(ours: dict[str, Any], where: str) -> TransformerConfig:
+    """The config from dotted fields."""
+    tree = nested({name: value for name, value in ours.items() if name not in ("layers", "encoder_layers")})
+    for stack, count, pattern in (
+        ("layer", "num_layers", "pattern"),
+        ("encoder_layer", "num_encoder_layers", "encoder_pattern"),
+    ):
+        fields = tree.pop(stack, None)
+        if fields is None:
+            continue
+        each = ours.get(f"{stack}s") or [{}]
+        layers = [_layer(fields, own, tree.get("norm", {}), f"{where}, {stack}") for own in each]
+        tree[pattern] = [to_dict(layer) for layer in shortest_pattern(layers)]
+        if len(each) > 1 and len(each) != tree.get(count):
+            raise ConfigError(explain(where, expected=f"{tree.get(count)} kinds of layers", got=len(each)))
+    if isinstance(tree.get("head"), dict):
+        tree["head"].setdefault("kind", "vocabulary")
+    return from_dict(TransformerConfig, tree, where)
+
+
+def _layer(fields: Mapping[str, Any], own: Mapping[str, Any], norm: Mapping[str, Any], where: str) -> LayerConfig:
+    """One layer: what all have, then its own; the norm of the model, unless the layer says another."""
+    tree = nested({"norm": dict(norm), **_dotted(fields), **own})
+    tree["attention"].setdefault("kind", "softmax")
+    tree["feed_forward"].setdefault("kind", "dense")
+    if tree.get("cross_attention") is not None:
+        tree["cross_attention"].setdefault("kind", "softmax")
+    return from_dict(LayerConfig, tree, where)
 
 
 def _check_sizes(fields: Mapping[str, Any], tensors: TensorSource, where: str) -> None:
     """Refuse sizes that no tensor of the file has, before anything of that size is made."""
     widest = max((size for name in tensors for size in tensors.shape(name)), default=0)
-    limits = dict.fromkeys(("d_model", "feed_forward.d_ff", "attention.head_dim"), widest) | {
-        "num_layers": len(tensors)
-    }
+    limits = dict.fromkeys(("d_model", "layer.feed_forward.d_ff", "layer.attention.head_dim"), widest)
+    limits |= {"num_layers": len(tensors), "num_encoder_layers": len(tensors)}
     for name, limit in limits.items():
         size = fields.get(name, 0)
         if isinstance(size, (int, float)) and not 0 <= size <= limit:
-            raise CheckpointError(explain(where, expected=f"{name} of at most {limit}, as in the tensors", got=size))
+            expected = f"{name.removeprefix('layer.')} of at most {limit}, as in the tensors"
+            raise CheckpointError(explain(where, expected=expected, got=size))
 
 
 def differences(config: TransformerConfig, came_back: TransformerConfig) -> list[str]:
     """Our fields that a format did not bring back; dropout is for training and is not counted."""
-    before, after = flat(config), flat(came_back)
+    before, after = _flat(config), _flat(came_back)
     names = (before.keys() | after.keys()) - {"dropout"}
     return sorted(name for name in names if not _same(before.get(name, "absent"), after.get(name, "absent")))
 
 
 def nested(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """{'a.b': 1} as {'a': {'b': 1}}."""
+    """{'a.b': 1} as {'a': {'b': 1}}; what comes later is written over what came before."""
     tree: dict[str, Any] = {}
     for name, value in fields.items():
         *branches, leaf = name.split(".")
         node = tree
         for branch in branches:
-            node = node.setdefault(branch, {})
-        node[leaf] = value
+            if not isinstance(node.get(branch), dict):
+                node[branch] = {}
+            node = node[branch]
+        node[leaf] = dict(value) if isinstance(value, Mapping) else value
     return tree
 
 
-def flat(config: TransformerConfig) -> dict[str, Any]:
-    """Every field under its dotted name."""
+def _dotted(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """{'a': {'b': 1}} as {'a.b': 1}."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        found |= _dotted(value, f"{path}{key}.") if isinstance(value, Mapping) else {path + key: value}
+    return found
 
-    def walk(tree: Mapping[str, Any], path: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in tree.items():
-            found |= walk(value, f"{path}{key}.") if isinstance(value, Mapping) else {path + key: value}
-        return found
 
-    return walk(to_dict(config), "")
+def _flat(config: TransformerConfig) -> dict[str, Any]:
+    """Every field under its dotted name, each layer by itself."""
+    tree = to_dict(replace(config, pattern=config.layers, encoder_pattern=config.encoder_layers))
+    stacks = {name: tree.pop(f"{name}pattern") for name in ("", "encoder_")}
+    layers = {f"{name}layers": {str(i): layer for i, layer in enumerate(stack)} for name, stack in stacks.items()}
+    return _dotted({**tree, **layers})
+
+
+def _prefixed(name: str, pattern: Sequence[LayerConfig]) -> dict[str, Any]:
+    return _dotted({name: to_dict(pattern[0])}) if pattern else {}
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -182,3 +242,73 @@ def _same(one: Any, other: Any) -> bool:
 def refuse(family: str, expected: str, got: object) -> CheckpointError:
     """The error for a model that asks for what eigenlm does not compute."""
     return CheckpointError(explain(f"reading a {family} model", expected=expected, got=got))
+
+
+def equal_heads(family: str, heads: int, width: int) -> dict[str, Any]:
+    """Our fields for heads that share the width of the stream among them.
+
+    Raises:
+        CheckpointError: they do not divide it.
+    """
+    if heads < 1 or width % heads:
+        raise refuse(family, f"heads that divide the width {width}", heads)
+    return {
+        "layer.attention.num_heads": heads,
+        "layer.attention.num_kv_heads": heads,
+        "layer.attention.head_dim": width // heads,
+    }
+
+
+def windowed(windows: Sequence[int | None]) -> list[dict[str, Any]]:
+    """The `layers` of a family whose layers differ in their window alone; None for a layer without one."""
+    return [
+        {"attention.kind": "softmax"}
+        if window is None
+        else {"attention.kind": "sliding_window", "attention.window": window}
+        for window in windows
+    ]
+
+
+def windows_of(config: TransformerConfig) -> list[int | None]:
+    """The window of each layer, None for one without."""
+    attentions = [layer.attention for layer in config.layers]
+    return [attention.window if isinstance(attention, SlidingWindowConfig) else None for attention in attentions]
+
+
+def softmax_of(config: TransformerConfig) -> SoftmaxConfig:
+    """The attention of the first layer, for what is the same in all.
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    return _of_kind(config.layers[0].attention, SoftmaxConfig)
+
+
+def dense_of(config: TransformerConfig) -> DenseFeedForward:
+    """The feed-forward of the first layer, for what is the same in all.
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    return _of_kind(config.layers[0].feed_forward, DenseFeedForward)
+
+
+def vocabulary_of(config: TransformerConfig) -> VocabularyHead | None:
+    """The head, None where there is none.
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    return None if config.head is None else _of_kind(config.head, VocabularyHead)
+
+
+def is_tied(config: TransformerConfig) -> bool:
+    """Whether there is a head, and its matrix is the embedding's."""
+    head = vocabulary_of(config)
+    return head is not None and head.tied
+
+
+def _of_kind(config: Tagged, kind: type[K]) -> K:
+    if not isinstance(config, kind):
+        raise ConfigError(explain("naming a layer", expected=kind.kind, got=config.kind))
+    return config

@@ -3,25 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from eigenlm.attention import SoftmaxConfig
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse
+from eigenlm.checkpoint.families.dialect import Dialect, Place, dense_of, equal_heads, is_tied, refuse, softmax_of
+from eigenlm.checkpoint.families.layout import Rows, Transposed
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import TransformerConfig
 
+_FUSED = ("query", "key", "value")
 _CONSTANTS = {
     "kind": "decoder",
     "norm.kind": "layer",
     "positions.kind": "learned",
-    "attention.bias": True,
-    "attention.output_bias": True,
-    "feed_forward.bias": True,
+    "layer.attention.bias": True,
+    "layer.attention.output_bias": True,
+    "layer.feed_forward.bias": True,
 }
-
-
-def _heads(heads: int, width: int) -> dict[str, Any]:
-    if heads < 1 or width % heads:
-        raise refuse("gpt2", f"heads that divide the width {width}", heads)
-    return {"attention.num_heads": heads, "attention.num_kv_heads": heads, "attention.head_dim": width // heads}
 
 
 def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,9 +32,26 @@ def _read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
         raise refuse("gpt2", "GPT2LMHeadModel or GPT2Model", architecture)
     tied = values["tie_word_embeddings"]
     return {
-        **_heads(values["n_head"], values["n_embd"]),
-        "feed_forward.activation": ours("gpt2", values["activation_function"]),
+        **equal_heads("gpt2", values["n_head"], values["n_embd"]),
+        "layer.feed_forward.activation": ours("gpt2", values["activation_function"]),
+        "layers": _read_scales(values),
         "head": {"tied": tied} if architecture == "GPT2LMHeadModel" else None,
+    }
+
+
+def _read_scales(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Scores are divided by sqrt(K), unless a switch says not to, and by the number of the layer, if another does."""
+    root = (values["n_embd"] // values["n_head"]) ** -0.5 if values.get("scale_attn_weights", True) else 1.0
+    if values.get("scale_attn_by_inverse_layer_idx"):
+        return [{"attention.scale": root / (i + 1)} for i in range(values["n_layer"])]
+    return [{"attention.scale": None if values.get("scale_attn_weights", True) else root}]
+
+
+def _write_scales(config: TransformerConfig) -> dict[str, Any]:
+    scales = [layer.attention.scale for layer in config.layers if isinstance(layer.attention, SoftmaxConfig)]
+    return {
+        "scale_attn_weights": scales[0] != 1.0,
+        "scale_attn_by_inverse_layer_idx": len(set(scales)) > 1,
     }
 
 
@@ -45,9 +59,10 @@ def _write(config: TransformerConfig) -> dict[str, Any]:
     return {
         "architectures": ["GPT2LMHeadModel" if config.head is not None else "GPT2Model"],
         "model_type": "gpt2",
-        "n_head": config.attention.num_heads,
-        "activation_function": theirs(config.feed_forward.activation),
-        "tie_word_embeddings": config.head is not None and config.head.tied,
+        "n_head": softmax_of(config).num_heads,
+        "activation_function": theirs(dense_of(config).activation),
+        **_write_scales(config),
+        "tie_word_embeddings": is_tied(config),
         "embd_pdrop": config.dropout,
         "attn_pdrop": 0.0,
     }
@@ -61,11 +76,11 @@ GPT2 = Dialect(
         "context_length": "n_positions",
         "d_model": "n_embd",
         "num_layers": "n_layer",
-        "feed_forward.d_ff": "n_inner",
+        "layer.feed_forward.d_ff": "n_inner",
         "norm.eps": "layer_norm_epsilon",
         "dropout": "resid_pdrop",
     },
-    fixed={"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False, "add_cross_attention": False},
+    fixed={"add_cross_attention": False},
     defaults=_defaults,
     read=_read,
     write=_write,
@@ -73,13 +88,13 @@ GPT2 = Dialect(
         "embedding.token": "transformer.wte",
         "embedding.position": "transformer.wpe",
         "blocks.{i}.attention_norm": "transformer.h.{i}.ln_1",
-        "blocks.{i}.attention.query": Place("transformer.h.{i}.attn.c_attn", transposed=True, part=0),
-        "blocks.{i}.attention.key": Place("transformer.h.{i}.attn.c_attn", transposed=True, part=1),
-        "blocks.{i}.attention.value": Place("transformer.h.{i}.attn.c_attn", transposed=True, part=2),
-        "blocks.{i}.attention.output": Place("transformer.h.{i}.attn.c_proj", transposed=True),
+        "blocks.{i}.attention.query": Place("transformer.h.{i}.attn.c_attn", (Transposed(), Rows("query", _FUSED))),
+        "blocks.{i}.attention.key": Place("transformer.h.{i}.attn.c_attn", (Transposed(), Rows("key", _FUSED))),
+        "blocks.{i}.attention.value": Place("transformer.h.{i}.attn.c_attn", (Transposed(), Rows("value", _FUSED))),
+        "blocks.{i}.attention.output": Place("transformer.h.{i}.attn.c_proj", (Transposed(),)),
         "blocks.{i}.feed_forward_norm": "transformer.h.{i}.ln_2",
-        "blocks.{i}.feed_forward.up": Place("transformer.h.{i}.mlp.c_fc", transposed=True),
-        "blocks.{i}.feed_forward.down": Place("transformer.h.{i}.mlp.c_proj", transposed=True),
+        "blocks.{i}.feed_forward.up": Place("transformer.h.{i}.mlp.c_fc", (Transposed(),)),
+        "blocks.{i}.feed_forward.down": Place("transformer.h.{i}.mlp.c_proj", (Transposed(),)),
         "norm": "transformer.ln_f",
         "head": "lm_head",
     },
@@ -91,7 +106,7 @@ GPT2 = Dialect(
 
 def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
     return {
-        **_heads(values["attention.head_count"], values["embedding_length"]),
+        **equal_heads("gpt2", values["attention.head_count"], values["embedding_length"]),
         "vocab_size": tensors.shape("token_embd.weight")[0],
         "head": {"tied": "output.weight" not in tensors},
     }
@@ -99,24 +114,24 @@ def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, An
 
 GGUF_GPT2 = Dialect(
     family="gpt2",
-    constants={**_CONSTANTS, "feed_forward.activation": "gelu_tanh"},  # the only one llama.cpp computes for it
+    constants={**_CONSTANTS, "layer.feed_forward.activation": "gelu_tanh"},  # the only one llama.cpp computes for it
     fields={
         "vocab_size": "vocab_size",
         "context_length": "context_length",
         "d_model": "embedding_length",
         "num_layers": "block_count",
-        "feed_forward.d_ff": "feed_forward_length",
+        "layer.feed_forward.d_ff": "feed_forward_length",
         "norm.eps": "attention.layer_norm_epsilon",
     },
     read=_read_gguf,
-    write=lambda config: {"attention.head_count": config.attention.num_heads},
+    write=lambda config: {"attention.head_count": softmax_of(config).num_heads},
     names={
         "embedding.token": "token_embd",
         "embedding.position": "position_embd",
         "blocks.{i}.attention_norm": "blk.{i}.attn_norm",
-        "blocks.{i}.attention.query": Place("blk.{i}.attn_qkv", part=0),
-        "blocks.{i}.attention.key": Place("blk.{i}.attn_qkv", part=1),
-        "blocks.{i}.attention.value": Place("blk.{i}.attn_qkv", part=2),
+        "blocks.{i}.attention.query": Place("blk.{i}.attn_qkv", (Rows("query", _FUSED),)),
+        "blocks.{i}.attention.key": Place("blk.{i}.attn_qkv", (Rows("key", _FUSED),)),
+        "blocks.{i}.attention.value": Place("blk.{i}.attn_qkv", (Rows("value", _FUSED),)),
         "blocks.{i}.attention.output": "blk.{i}.attn_output",
         "blocks.{i}.feed_forward_norm": "blk.{i}.ffn_norm",
         "blocks.{i}.feed_forward.up": "blk.{i}.ffn_up",

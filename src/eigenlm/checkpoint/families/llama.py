@@ -3,7 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse
+from eigenlm.checkpoint.families.dialect import (
+    Dialect,
+    Place,
+    dense_of,
+    is_tied,
+    refuse,
+    softmax_of,
+    windowed,
+    windows_of,
+)
+from eigenlm.checkpoint.families.layout import Pairs
 from eigenlm.checkpoint.families.rope import (
     FACTORS,
     ROPE_TENSOR,
@@ -18,18 +28,18 @@ from eigenlm.model import TransformerConfig
 _CONSTANTS = {
     "kind": "decoder",
     "norm.kind": "rms",
-    "positions.kind": "rotary",
-    "feed_forward.activation": "swiglu",
+    "layer.feed_forward.activation": "silu",
+    "layer.feed_forward.gated": True,
 }
 _HUGGING_FACE_FIELDS = {
     "vocab_size": "vocab_size",
     "context_length": "max_position_embeddings",
     "d_model": "hidden_size",
     "num_layers": "num_hidden_layers",
-    "attention.num_heads": "num_attention_heads",
-    "attention.num_kv_heads": "num_key_value_heads",
-    "attention.head_dim": "head_dim",
-    "feed_forward.d_ff": "intermediate_size",
+    "layer.attention.num_heads": "num_attention_heads",
+    "layer.attention.num_kv_heads": "num_key_value_heads",
+    "layer.attention.head_dim": "head_dim",
+    "layer.feed_forward.d_ff": "intermediate_size",
     "norm.eps": "rms_norm_eps",
 }
 _HUGGING_FACE_NAMES = {
@@ -53,10 +63,10 @@ _GGUF_FIELDS = {
     "context_length": "context_length",
     "d_model": "embedding_length",
     "num_layers": "block_count",
-    "attention.num_heads": "attention.head_count",
-    "attention.num_kv_heads": "attention.head_count_kv",
-    "attention.head_dim": "attention.key_length",
-    "feed_forward.d_ff": "feed_forward_length",
+    "layer.attention.num_heads": "attention.head_count",
+    "layer.attention.num_kv_heads": "attention.head_count_kv",
+    "layer.attention.head_dim": "attention.key_length",
+    "layer.feed_forward.d_ff": "feed_forward_length",
     "norm.eps": "attention.layer_norm_rms_epsilon",
 }
 _GGUF_NAMES = {
@@ -77,8 +87,8 @@ _GGUF_NAMES = {
 }
 _LLAMA_GGUF_NAMES = {
     FACTORS: Place(ROPE_TENSOR),
-    "blocks.{i}.attention.query": Place("blk.{i}.attn_q", paired=True),
-    "blocks.{i}.attention.key": Place("blk.{i}.attn_k", paired=True),
+    "blocks.{i}.attention.query": Place("blk.{i}.attn_q", (Pairs(),)),
+    "blocks.{i}.attention.key": Place("blk.{i}.attn_k", (Pairs(),)),
 }
 
 
@@ -114,9 +124,8 @@ def hugging_face_dialect(
 
     def write_all(config: TransformerConfig) -> dict[str, Any]:
         architecture = f"{class_name}{'ForCausalLM' if config.head is not None else 'Model'}"
-        tied = config.head is not None and config.head.tied
-        said = {"architectures": [architecture], "model_type": family, "tie_word_embeddings": tied}
-        return {**said, **write_hugging_face_rope(config), **write(config)}
+        said = {"architectures": [architecture], "model_type": family, "tie_word_embeddings": is_tied(config)}
+        return {**said, **write_hugging_face_rope(config, softmax_of(config).head_dim), **write(config)}
 
     return Dialect(
         family=family,
@@ -143,69 +152,66 @@ def _read_head(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_qwen_window(values: Mapping[str, Any]) -> dict[str, Any]:
-    """One window for all layers or for none; a mixture is refused."""
+    """A window for the layers that `layer_types` names, or for those from `max_window_layers` on."""
     window = values.get("sliding_window", 4096)
     if window is None or not values["use_sliding_window"]:
-        return {"attention.window": None}
+        return {}
     first, layers = values.get("max_window_layers", 28), values["num_hidden_layers"]
     kinds = values.get("layer_types") or ["full_attention" if i < first else "sliding_attention" for i in range(layers)]
-    if len(set(kinds)) > 1:
-        raise refuse(values["model_type"], "one kind of attention in all layers", ", ".join(sorted(set(kinds))))
-    return {"attention.window": window if kinds[0] == "sliding_attention" else None}
+    return {"layers": windowed([window if kind == "sliding_attention" else None for kind in kinds])}
 
 
-def _write_window(config: TransformerConfig) -> dict[str, Any]:
-    window = config.attention.window
-    kind = "full_attention" if window is None else "sliding_attention"
+def _write_qwen_window(config: TransformerConfig) -> dict[str, Any]:
+    windows = windows_of(config)
+    window = next((one for one in windows if one is not None), None)
     return {
         "use_sliding_window": window is not None,
         "sliding_window": window,
-        "max_window_layers": config.num_layers if window is None else 0,
-        "layer_types": [kind] * config.num_layers,
+        "max_window_layers": sum(one is None for one in windows),
+        "layer_types": ["full_attention" if one is None else "sliding_attention" for one in windows],
     }
 
 
 def _read_bias(values: Mapping[str, Any]) -> dict[str, Any]:
     biased = values["attention_bias"]
-    return {"attention.bias": biased, "attention.output_bias": biased}
+    return {"layer.attention.bias": biased, "layer.attention.output_bias": biased}
 
 
 def _read_llama(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_read_bias(values), "feed_forward.bias": values["mlp_bias"]}
+    return {**_read_bias(values), "layer.feed_forward.bias": values["mlp_bias"]}
 
 
 LLAMA = hugging_face_dialect(
     "llama",
     "Llama",
-    constants={"attention.window": None, "attention.query_key_norm": False},
+    constants={},
     read=_read_llama,
-    write=lambda config: {"attention_bias": config.attention.bias, "mlp_bias": config.feed_forward.bias},
+    write=lambda config: {"attention_bias": softmax_of(config).bias, "mlp_bias": dense_of(config).bias},
 )
 MISTRAL = hugging_face_dialect(
     "mistral",
     "Mistral",
-    constants={"attention.bias": False, "attention.query_key_norm": False, "feed_forward.bias": False},
-    read=lambda values: {"attention.window": values.get("sliding_window", 4096)},
-    write=lambda config: {"sliding_window": config.attention.window},
+    constants={"layer.feed_forward.bias": False},
+    read=lambda values: {"layers": windowed([values.get("sliding_window", 4096)])},
+    write=lambda config: {"sliding_window": windows_of(config)[0]},
 )
 QWEN2 = hugging_face_dialect(
     "qwen2",
     "Qwen2",
     constants={
-        "attention.bias": True,
-        "attention.output_bias": False,
-        "attention.query_key_norm": False,
-        "feed_forward.bias": False,
+        "layer.attention.bias": True,
+        "layer.attention.output_bias": False,
+        "layer.feed_forward.bias": False,
     },
     read=_read_qwen_window,
-    write=_write_window,
+    write=_write_qwen_window,
 )
 QWEN3 = hugging_face_dialect(
     "qwen3",
     "Qwen3",
-    constants={"attention.query_key_norm": True, "feed_forward.bias": False},
+    constants={"layer.attention.query_key_norm": "head", "layer.feed_forward.bias": False},
     read=lambda values: {**_read_bias(values), **_read_qwen_window(values)},
-    write=lambda config: {"attention_bias": config.attention.bias, **_write_window(config)},
+    write=lambda config: {"attention_bias": softmax_of(config).bias, **_write_qwen_window(config)},
     head_dim=128,
 )
 
@@ -231,23 +237,23 @@ def gguf_dialect(architecture: str, *, names: Mapping[str, str | Place], norms: 
             **read_gguf_rope(values, tensors, values["attention.key_length"]),
             "vocab_size": tensors.shape("token_embd.weight")[0],
             "head": {"tied": "output.weight" not in tensors},
-            "attention.bias": "blk.0.attn_q.bias" in tensors,
-            "attention.output_bias": "blk.0.attn_output.bias" in tensors,
-            "attention.window": values.get("attention.sliding_window"),
-            "feed_forward.bias": "blk.0.ffn_gate.bias" in tensors,
+            "layer.attention.bias": "blk.0.attn_q.bias" in tensors,
+            "layer.attention.output_bias": "blk.0.attn_output.bias" in tensors,
+            "layers": windowed([values.get("attention.sliding_window")]),
+            "layer.feed_forward.bias": "blk.0.ffn_gate.bias" in tensors,
         }
 
     def write(config: TransformerConfig) -> dict[str, Any]:
-        window = config.attention.window
+        head_dim, window = softmax_of(config).head_dim, windows_of(config)[0]
         return {
-            "attention.value_length": config.attention.head_dim,
+            "attention.value_length": head_dim,
             **({} if window is None else {"attention.sliding_window": window}),
-            **write_gguf_rope(config, has_table=FACTORS in names),
+            **write_gguf_rope(config, head_dim, has_table=FACTORS in names),
         }
 
     return Dialect(
         family=architecture,
-        constants={**_CONSTANTS, "attention.query_key_norm": norms},
+        constants={**_CONSTANTS, "layer.attention.query_key_norm": "head" if norms else None},
         fields=_GGUF_FIELDS,
         fixed={"expert_count": 0},
         defaults=defaults,

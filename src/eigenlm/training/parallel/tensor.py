@@ -11,10 +11,10 @@ from torch.distributed.tensor.parallel import (
     parallelize_module,
 )
 
+from eigenlm.attention import MultiHeadAttention
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linear import DenseLinear
-from eigenlm.model.attention import MultiHeadAttention
-from eigenlm.model.feed_forward import FeedForward
+from eigenlm.model import FeedForward, GatedFeedForward
 
 
 def split_matrices_(module: nn.Module, mesh: DeviceMesh) -> None:
@@ -32,7 +32,7 @@ def split_matrices_(module: nn.Module, mesh: DeviceMesh) -> None:
             parallelize_module(part, mesh, _attention_plan(part))
             for norm in filter(None, (part.query_norm, part.key_norm)):
                 _sum_gradients_(norm)
-        if isinstance(part, FeedForward):
+        if isinstance(part, (FeedForward, GatedFeedForward)):
             _check_widths(name, (part.up,), mesh.size(), 1)
             parallelize_module(part, mesh, _feed_forward_plan(part))
 
@@ -47,9 +47,9 @@ def _attention_plan(attention: MultiHeadAttention) -> dict[str, ParallelStyle]:
     return plan
 
 
-def _feed_forward_plan(feed_forward: FeedForward) -> dict[str, ParallelStyle]:
+def _feed_forward_plan(feed_forward: FeedForward | GatedFeedForward) -> dict[str, ParallelStyle]:
     plan: dict[str, ParallelStyle] = {"up": ColwiseParallel(), "down": RowwiseParallel()}
-    if feed_forward.gate is not None:
+    if isinstance(feed_forward, GatedFeedForward):
         plan["gate"] = ColwiseParallel()
     return plan
 

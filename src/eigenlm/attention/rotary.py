@@ -1,0 +1,82 @@
+"""Rotary positions: queries and keys are turned by an angle that grows with their place."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotaryConfig:
+    """How far each pair of numbers is turned for each token.
+
+    Attributes:
+        base: the slowest wavelength is about 2 pi * base tokens.
+        width: how many of a head's numbers are turned, the first ones; None for all.
+        frequency_factors: each frequency is divided by its factor (position interpolation, Llama 3, YaRN and LongRoPE
+            are all of this form); None for no scaling.
+        long_factors: take their place where a text is longer than `original_length` (LongRoPE, arXiv:2402.13753).
+        original_length: see `long_factors`.
+        scale: of the turned numbers (YaRN's attention factor, arXiv:2309.00071, section 3.4).
+    """
+
+    base: float = 10000.0
+    width: int | None = None
+    frequency_factors: tuple[float, ...] | None = None
+    long_factors: tuple[float, ...] | None = None
+    original_length: int | None = None
+    scale: float = 1.0
+
+    def frequencies(self, head_dim: int, length: int, device: torch.device) -> Float[Tensor, " half"]:
+        """Radians per token of each pair, for texts of `length` tokens."""
+        frequency = frequencies(self.width or head_dim, self.base, device)
+        is_long = self.original_length is not None and length > self.original_length
+        factors = self.long_factors if is_long and self.long_factors is not None else self.frequency_factors
+        return frequency if factors is None else frequency / torch.tensor(factors, device=device)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """cos and sin of position * frequency, shared by all heads and by all layers that turn alike.
+
+    Attributes:
+        cos: (B, T, 1, width / 2).
+        sin: (B, T, 1, width / 2).
+    """
+
+    cos: Float[Tensor, "B T 1 half"]
+    sin: Float[Tensor, "B T 1 half"]
+
+
+def frequencies(width: int, base: float, device: torch.device) -> Float[Tensor, " half"]:
+    """base^(-2i / width) for i = 0 .. width/2 - 1, in radians per token."""
+    return 1.0 / base ** (torch.arange(0, width, 2, dtype=torch.float32, device=device) / width)
+
+
+def rotation(
+    positions: Int[Tensor, "B T"], config: RotaryConfig, head_dim: int, length: int, dtype: torch.dtype
+) -> Rotation:
+    """The rotation of each position, computed in float32; source: arXiv:2104.09864, (15).
+
+    Args:
+        positions: (B, T) places, at least 0.
+        config: the angles.
+        head_dim: K.
+        length: tokens of the longest text.
+        dtype: of the result.
+    """
+    angles_BT1F = positions[..., None, None].float() * config.frequencies(head_dim, length, positions.device)
+    cos, sin = angles_BT1F.cos(), angles_BT1F.sin()
+    if config.scale != 1.0:
+        cos, sin = cos * config.scale, sin * config.scale
+    return Rotation(cos.to(dtype), sin.to(dtype))
+
+
+def rotate(x: Float[Tensor, "B T H K"], by: Rotation) -> Float[Tensor, "B T H K"]:
+    """Turn the pair (x_i, x_{i + width/2}) of each head by the angle of frequency i; numbers beyond the width stay."""
+    width = 2 * by.cos.shape[-1]
+    if width < x.shape[-1]:
+        return torch.cat([rotate(x[..., :width], by), x[..., width:]], dim=-1)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * by.cos - second * by.sin, second * by.cos + first * by.sin], dim=-1)
