@@ -102,9 +102,17 @@ def differing_fields(before: Any, now: Any) -> dict[str, tuple[Any, Any]]:
     """Dotted names of the fields in which two configs of one kind differ, each with its two values."""
     differing: dict[str, tuple[Any, Any]] = {}
     for field in dataclasses.fields(before):
-        old, new = getattr(before, field.name), getattr(now, field.name)
-        if dataclasses.is_dataclass(old) and type(old) is type(new):
-            differing |= {f"{field.name}.{name}": pair for name, pair in differing_fields(old, new).items()}
-        elif old != new:
-            differing[field.name] = (old, new)
+        for name, (old, new) in _pairs(field.name, getattr(before, field.name), getattr(now, field.name)).items():
+            if dataclasses.is_dataclass(old) and type(old) is type(new):
+                differing |= {f"{name}.{inner}": pair for inner, pair in differing_fields(old, new).items()}
+            elif old != new:
+                differing[name] = (old, new)
     return differing
+
+
+def _pairs(name: str, old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
+    """Two values of a field, one by one where they are as many configs."""
+    both = isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new)
+    if both and any(map(dataclasses.is_dataclass, old)):
+        return {f"{name}.{i}": pair for i, pair in enumerate(zip(old, new))}
+    return {name: (old, new)}

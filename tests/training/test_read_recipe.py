@@ -46,6 +46,10 @@ def test_the_gpt2_dial_reaches_gpt2() -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) == 124_439_808
 
 
+def _kinds(recipe: Recipe) -> list[str]:
+    return [layer.attention.kind for layer in recipe.model.layers]
+
+
 @pytest.mark.parametrize(
     ("change", "read"),
     [
@@ -56,8 +60,17 @@ def test_the_gpt2_dial_reaches_gpt2() -> None:
         ("train.micro_batch_size=None", lambda r: r.train.micro_batch_size is None),
         ("data.text='my text.txt'", lambda r: r.data.text == "my text.txt"),
         ("telemetry.rollback=false", lambda r: r.telemetry.rollback is False),
-        ("model.attention.num_heads=2", lambda r: r.model.attention.num_heads == 2),
+        ("model.attention.num_heads=2", lambda r: r.model.layers[3].attention.num_heads == 2),
         ("model.dropout=0", lambda r: r.model.dropout == 0.0),
+        ("model.norm.eps=1e-3", lambda r: r.model.norm.eps == r.model.layers[2].norm.eps == 1e-3),
+        (
+            "model.layers.1.feed_forward.d_ff=8",
+            lambda r: [x.feed_forward.d_ff for x in r.model.layers][:2] == [1024, 8],
+        ),
+        (
+            "model.layers.1.attention.kind=sliding_window",
+            lambda r: _kinds(r) == ["softmax", "sliding_window"] + ["softmax"] * 2,
+        ),
     ],
 )
 def test_any_field_can_be_set(recipe: Recipe, change: str, read) -> None:
@@ -83,6 +96,8 @@ def test_any_field_can_be_set(recipe: Recipe, change: str, read) -> None:
         ("data.validation=1.5", "data.validation: expected a fraction"),
         ("data.objective=masked", "objective 'masked': expected a model of kind encoder"),
         ("model.attention.num_kv_heads=3", "expected key/value heads that divide the heads"),
+        ("model.layers.9.attention.num_heads=2", "got 'model.layers.9.attention.num_heads'"),
+        ("model.layers.0.attention.kind=sliding_windw", "did you mean 'sliding_window'"),
         ("model.d_model=0", "d_model: expected at least 1, got 0"),
     ],
 )

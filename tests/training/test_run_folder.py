@@ -35,7 +35,7 @@ def content(folder: Path) -> dict[Path, bytes]:
     [
         ("train.seed=7", "expected train.seed = 0, as it began, got 7"),
         ("model.dropout=0.2", "expected model.dropout = 0.1, as it began, got 0.2"),
-        ("model.attention.head_dim=8", "expected model.attention.head_dim = 16, as it began, got 8"),
+        ("model.attention.head_dim=8", "expected model.pattern.0.attention.head_dim = 16, as it began, got 8"),
         ("tokenizer.vocab_size=280", "expected tokenizer.vocab_size = 300, as it began, got 280"),
     ],
 )

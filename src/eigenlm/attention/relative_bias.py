@@ -30,7 +30,7 @@ class RelativeBias(nn.Embedding):
         super().__init__(config.num_buckets, num_heads)
         self.config = config
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, query_positions: Int[Tensor, "B T"], key_positions: Int[Tensor, "B S"]
     ) -> Float[Tensor, "B H T S"]:
         """What is added to the scores of each query and key."""

@@ -1,6 +1,7 @@
 """A recipe from its file: one function, one dial, and fields that a command line may set."""
 
 import ast
+import copy
 import difflib
 import inspect
 import runpy
@@ -42,6 +43,43 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     return from_dict(Recipe, values, "recipe")
 
 
+def _set(values: dict[str, Any], name: str, value: Any) -> None:
+    """Set a field; one of a layer, named without a number, in every layer."""
+    room, _, rest = name.partition(".")
+    places = [name] if room != "model" else [f"model.{place}" for place in _in_layers(values["model"], rest)]
+    found = [place for place in places if _set_one(values, place, value)]
+    if not found:
+        near = difflib.get_close_matches(name, _names(values), n=1, cutoff=0.4)
+        do = f"did you mean {near[0]!r}?" if near else "see the recipe's fields with --dry-run"
+        raise ConfigError(explain("--set", expected="a field of the recipe", got=repr(name), do=do))
+
+
+def _in_layers(model: dict[str, Any], name: str) -> list[str]:
+    """Where a field stands: `layers.1.attention.kind` in one layer, `attention.num_heads` in each of them."""
+    if name.startswith("layers."):
+        pattern = model["pattern"]
+        model["pattern"] = [copy.deepcopy(pattern[i % len(pattern)]) for i in range(model["num_layers"])]
+        return [name.replace("layers.", "pattern.", 1)]
+    each = [f"{stack}.{i}" for stack in ("pattern", "encoder_pattern") for i in range(len(model[stack]))]
+    inner = [name, name.replace("attention.", "cross_attention.", 1)] if name.startswith("attention.") else [name]
+    return [name, *(f"{layer}.{field}" for layer in each for field in inner)]
+
+
+def _set_one(values: Any, name: str, value: Any) -> bool:
+    """Set a field if it is there, a number in its name being the place in a list; return whether it was."""
+    *groups, last = name.split(".")
+    place = values
+    for group in groups:
+        if isinstance(place, list):
+            place = place[int(group)] if group.isdigit() and int(group) < len(place) else None
+        else:
+            place = place.get(group) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or last not in place:
+        return False
+    place[last] = value
+    return True
+
+
 def _function(path: Path) -> Callable[..., Any]:
     if not path.is_file():
         near = sorted(str(file) for file in Path("recipes").glob("*.py"))
@@ -60,21 +98,12 @@ def _function(path: Path) -> Callable[..., Any]:
     return found
 
 
-def _set(values: dict[str, Any], name: str, value: Any) -> None:
-    *groups, last = name.split(".")
-    place: Any = values
-    for group in groups:
-        place = place.get(group) if isinstance(place, dict) else None
-    if not isinstance(place, dict) or last not in place:
-        near = difflib.get_close_matches(name, _names(values), n=1, cutoff=0.4)
-        do = f"did you mean {near[0]!r}?" if near else "see the recipe's fields with --dry-run"
-        raise ConfigError(explain("--set", expected="a field of the recipe", got=repr(name), do=do))
-    place[last] = value
-
-
-def _names(values: dict[str, Any]) -> list[str]:
+def _names(values: Any) -> list[str]:
+    """Every field; those of layers without their numbers."""
     names = []
     for key, value in values.items():
+        layers = value if key in ("pattern", "encoder_pattern") else []
+        names += [name for layer in layers for name in _names(layer)]
         names += [f"{key}.{name}" for name in _names(value)] if isinstance(value, dict) else [key]
     return names
 
