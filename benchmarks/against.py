@@ -1,0 +1,150 @@
+"""This checkout beside another, such as that of the commit before a change: speed and memory on SmolLM2, in turn.
+
+git worktree add ../before COMMIT
+python benchmarks/against.py --before ../before [--rounds 5]
+
+Every figure is of a process of its own, with two threads, and uses what both have: the command line and the README's
+Python. Decoding and prefill are timed after a first answer; training, spectra and activations as whole commands.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from record import record, spread
+
+HERE = Path(__file__).resolve().parents[1]
+SKIPPED = 6  # steps of training that warm a process up
+PEAK = """
+def peak():
+    return int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]) / 1024
+"""
+DECODE = (
+    PEAK
+    + """
+import json, time, torch, eigenlm
+torch.set_num_threads(2)
+lm = eigenlm.load("smollm2-135m-instruct", dtype=DTYPE)
+lm.generate("The history of linear algebra begins with", max_tokens=8)
+start = time.perf_counter()
+text = lm.generate("The history of linear algebra begins with", max_tokens=96)
+print(json.dumps({"rate": 96 / (time.perf_counter() - start), "peak": peak(), "text": text}))
+"""
+)
+PREFILL = (
+    PEAK
+    + """
+import json, time, torch, eigenlm
+torch.set_num_threads(2)
+lm = eigenlm.load("smollm2-135m-instruct", dtype=DTYPE)
+prompt = "the matrix " * 512
+lm.generate(prompt, max_tokens=1)
+tokens = len(lm.tokenizer.encode(prompt))
+start = time.perf_counter()
+lm.generate(prompt, max_tokens=1)
+print(json.dumps({"rate": tokens / (time.perf_counter() - start), "peak": peak()}))
+"""
+)
+ANALYZE = (
+    PEAK
+    + """
+import json, time, torch, eigenlm
+torch.set_num_threads(2)
+lm = eigenlm.load("smollm2-135m-instruct") if TEXT else None
+start = time.perf_counter()
+eigenlm.analyze(lm, text=TEXT) if TEXT else eigenlm.analyze("smollm2-135m-instruct")
+print(json.dumps({"rate": 1 / (time.perf_counter() - start), "peak": peak()}))
+"""
+)
+
+
+def run(checkout: Path, *words: str) -> str:
+    """What Python prints in a checkout; its end must be good."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(checkout / "src"),
+        "OMP_NUM_THREADS": "2",
+        "HF_HUB_OFFLINE": "1",
+    }
+    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def program(source: str, **names: str | None):
+    """A measure: what a program prints as its last line, with names replaced by values."""
+    for name, value in names.items():
+        source = source.replace(name, repr(value))
+    return lambda checkout: json.loads(run(checkout, "-c", source).splitlines()[-1])
+
+
+def training(text: str, steps: int):
+    """A measure: steps a second of `eigenlm train` on a small GPT."""
+
+    def measure(checkout: Path) -> dict[str, float]:
+        with tempfile.TemporaryDirectory() as folder:
+            recipe = [
+                str(checkout / "recipes" / "gpt_small.py"),
+                "--depth",
+                "6",
+                "--text",
+                text,
+                "--out",
+                f"{folder}/run",
+            ]
+            sets = [f"train.steps={steps}", "train.sample_every=0", "train.eval_every=100000", "schedule.warmup=5"]
+            run(checkout, "-m", "eigenlm", "train", *recipe, "--set", *sets)
+            lines = (Path(folder) / "run" / "timing.jsonl").read_text().splitlines()
+        return {"rate": 1 / statistics.median(json.loads(line)["seconds"] for line in lines[SKIPPED:])}
+
+    return measure
+
+
+def compare(measure, before: Path, rounds: int) -> dict[str, object]:
+    """Both checkouts by turns; a ratio above 1 says that this one is faster."""
+    found = {"before": [], "now": []}
+    for _ in range(rounds):
+        found["before"].append(measure(before))
+        found["now"].append(measure(HERE))
+    rates = {name: [one["rate"] for one in all_] for name, all_ in found.items()}
+    told: dict[str, object] = {name: spread(values) for name, values in rates.items()}
+    told["ratio"] = spread([now / then for then, now in zip(rates["before"], rates["now"])])
+    if "peak" in found["now"][0]:
+        told["peak_mib"] = {name: max(one["peak"] for one in all_) for name, all_ in found.items()}
+    if "text" in found["now"][0]:
+        told["same_text"] = len({one["text"] for all_ in found.values() for one in all_}) == 1
+    return told
+
+
+def main() -> None:
+    """Measure what both checkouts can do."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--before", type=Path, required=True, help="another checkout")
+    parser.add_argument("--text", required=True, help="a text file to train on and to analyze with")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", help="one of the measures")
+    arguments = parser.parse_args()
+    measures = {
+        "decode, tokens/s, float32": program(DECODE, DTYPE="float32"),
+        "decode, tokens/s, bfloat16": program(DECODE, DTYPE="bfloat16"),
+        "prefill, tokens/s, float32": program(PREFILL, DTYPE="float32"),
+        "prefill, tokens/s, bfloat16": program(PREFILL, DTYPE="bfloat16"),
+        "training, steps/s": training(arguments.text, 30),
+        "table of all matrices, runs/s": program(ANALYZE, TEXT=None),
+        "activations on a text, runs/s": program(ANALYZE, TEXT=arguments.text),
+    }
+    figures = {
+        name: compare(measure, arguments.before.resolve(), arguments.rounds)
+        for name, measure in measures.items()
+        if arguments.only in (None, name)
+    }
+    record("against", {"what": "this checkout beside one before it, each in processes of its own, by turns", **figures})
+
+
+if __name__ == "__main__":
+    main()
