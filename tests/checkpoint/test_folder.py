@@ -130,8 +130,7 @@ def test_a_tensor_shared_by_two_layers_is_written_for_both(tmp_path):
         (lambda t: t.pop("norm.weight"), "tensors norm.weight, got none"),
         (lambda t: t.update(extra=torch.zeros(1)), "only the model's tensors, got extra"),
         (lambda t: t.update({"norm.weight": torch.zeros(9)}), r"tensor norm.weight: expected sizes \(8,\), got \(9,\)"),
-        (lambda t: t.update({"norm.A": torch.zeros(2, 8)}), "linear layers, got 'norm'"),
-        (lambda t: t.update({"blocks.0.attention.query.A": torch.zeros(2)}), "two sizes"),
+        (lambda t: t.update({"norm.A": torch.zeros(2, 8)}), "only the model's tensors, got norm.A"),
         (lambda t: t["norm.weight"].fill_(torch.inf), "norm.weight: expected finite numbers, got 8"),
     ],
 )
@@ -144,10 +143,66 @@ def test_tensors_that_do_not_fit_are_named(change, message, tmp_path):
         read_model(tmp_path / "m")
 
 
+def _as_version_1(folder):
+    values = json.loads((folder / "config.json").read_text())
+    del values["linears"]
+    (folder / "config.json").write_text(json.dumps(values | {"version": 1}))
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        ({"norm.A": torch.zeros(2, 8)}, "linear layers, got 'norm'"),
+        ({"blocks.0.attention.query.A": torch.zeros(2)}, "two sizes"),
+    ],
+)
+def test_factors_of_version_1_that_do_not_fit_are_named(tensor, message, tmp_path):
+    write_folder(tmp_path / "m", model_of())
+    _as_version_1(tmp_path / "m")
+    save_file(load_file(tmp_path / "m" / "model.safetensors") | tensor, tmp_path / "m" / "model.safetensors")
+    with pytest.raises(CheckpointError, match=message):
+        read_model(tmp_path / "m")
+
+
+@pytest.mark.parametrize("kind", [LowRankLinear, InterpolativeLinear])
+def test_a_folder_of_version_1_still_opens(tmp_path, kind):
+    model = model_of()
+    model.blocks[0].attention.query = kind.from_factors(torch.randn(8, 3), torch.randn(3, 8))
+    write_folder(tmp_path / "m", model)
+    _as_version_1(tmp_path / "m")
+    again = read_model(tmp_path / "m").model
+    assert type(again.blocks[0].attention.query) is kind
+    assert torch.equal(model(torch.tensor([[1, 2, 3]])), again(torch.tensor([[1, 2, 3]])))
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"kind": "low_rnk"}, r"query: expected a kind of .*, got 'low_rnk'; did you mean 'low_rank'\?"),
+        ({"in_features": 9}, "query: expected 8 x 8 without bias, got 8 x 9 without bias"),
+        ({"bias": True}, "got 8 x 8 with bias"),
+        ({"rank": 2}, r"query\.A: expected sizes \(2, 8\), got \(3, 8\)"),
+        ({"rank": 1.5}, "rank: expected a whole number, got 1.5"),
+        ({"rank": -1}, "rank: expected a whole number, got -1"),
+        ({"rang": 3}, "a spec of kind low_rank with bias, in_features, out_features, rank"),
+    ],
+)
+def test_a_spec_that_lies_is_refused_in_one_line(spec, message, tmp_path):
+    model = model_of()
+    model.blocks[0].attention.query = LowRankLinear.from_factors(torch.randn(8, 3), torch.randn(3, 8))
+    write_folder(tmp_path / "m", model)
+    values = json.loads((tmp_path / "m" / "config.json").read_text())
+    values["linears"]["blocks.0.attention.query"] |= spec
+    (tmp_path / "m" / "config.json").write_text(json.dumps(values))
+    with pytest.raises(CheckpointError, match=message) as caught:
+        read_model(tmp_path / "m")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda c: c.update(version=2), CheckpointError, "version 1, got version 2; update eigenlm"),
+        (lambda c: c.update(version=3), CheckpointError, "version 2, got version 3; update eigenlm"),
         (lambda c: c["model"].update(num_layer=3), ConfigError, "'num_layer'; did you mean 'num_layers'"),
         (lambda c: c["model"].pop("d_model"), ConfigError, "'d_model'"),
         (lambda c: c["model"].update(num_layers=10**9), CheckpointError, "1000000000 blocks"),
