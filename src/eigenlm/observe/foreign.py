@@ -40,6 +40,16 @@ class ForeignLinear(DenseLinear):
         """b."""
         return self.module.bias
 
+    @property
+    def num_params(self) -> int:
+        """Numbers that make up W and b."""
+        return self.weight.numel() + (0 if self.bias is None else self.bias.numel())
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of these."""
+        return self.num_params * self.weight.element_size()
+
     def forward(self, x: Tensor) -> Tensor:
         """What the module gives."""
         return self.module(x)
