@@ -90,7 +90,7 @@ def measured(model: str, text: Path, count: int, window: int, runs: int, *, try_
 def exact() -> contextlib.ExitStack:
     """Models run in float32 while this is open."""
     stack = contextlib.ExitStack()
-    for room in ("observe.watching", "analyze.activations.logit_lens"):
+    for room in ("observe.watching", "analysis.activations.logit_lens"):
         stack.enter_context(patch(f"eigenlm.{room}.quick_products", lambda _: contextlib.nullcontext()))
     return stack
 

@@ -19,7 +19,7 @@ from record import record
 import eigenlm
 from eigenlm import compression
 from eigenlm.linalg.allocation import Cost, allocate, interpolative_cost, product_cost
-from eigenlm.linalg.low_rank import LowRank, low_rank
+from eigenlm.linalg.low_rank import RankedFactors, low_rank
 from eigenlm.observe.grams import measure
 from eigenlm.observe.linears import linears
 from eigenlm.text.corpus import read_documents
@@ -41,7 +41,7 @@ class Method:
     """A way to factor a matrix, what its factors cost, and whether ranks are bought under one budget."""
 
     name: str
-    factor: Callable[[str, torch.Tensor], LowRank]
+    factor: Callable[[str, torch.Tensor], RankedFactors]
     cost: Cost
     by_price: bool
 
@@ -51,7 +51,7 @@ def uniform_rank(keep: float, m: int, n: int) -> int:
     return int(keep * m * n / (m + n))
 
 
-def row(method: Method, keep: float, found: dict[str, LowRank], lm, apart, texts: dict, before: dict) -> dict:
+def row(method: Method, keep: float, found: dict[str, RankedFactors], lm, apart, texts: dict, before: dict) -> dict:
     """Put the products in the place of the matrices, judge them, and put the matrices back."""
     layers = linears(lm.model)
     shapes = {name: tuple(layer.weight.shape) for name, layer in layers.items()}
@@ -74,7 +74,7 @@ def row(method: Method, keep: float, found: dict[str, LowRank], lm, apart, texts
             layers[name].weight.copy_(W)
     dense = sum(rank is None for rank in ranks.values())
     increase = {name: asdict(eigenlm.nll_increase(before[name], after[name])) for name in before}
-    print(method.name, keep, {name: round(value["nll"], 4) for name, value in increase.items()}, flush=True)
+    print(method.name, keep, {name: round(value["value"], 4) for name, value in increase.items()}, flush=True)
     return {"method": method.name, "keep": keep, "dense": dense, "forecast": asdict(told), "increase": increase}
 
 
@@ -102,10 +102,10 @@ def main() -> None:
     grams = measure(lm.model, fitted)
     seconds = time.perf_counter() - start
 
-    def two_sided(name: str, W: torch.Tensor) -> LowRank:
+    def two_sided(name: str, W: torch.Tensor) -> RankedFactors:
         return low_rank(W, grams.input_gram(name), grams.output_grams[name], shrinkage=0.01)
 
-    def one_sided(name: str, W: torch.Tensor) -> LowRank:
+    def one_sided(name: str, W: torch.Tensor) -> RankedFactors:
         return low_rank(W, grams.input_gram(name), shrinkage=0.01)
 
     methods = (

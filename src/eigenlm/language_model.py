@@ -49,6 +49,17 @@ class LanguageModel:
         return self.model.embedding.token.weight.device
 
     @property
+    def num_params(self) -> int:
+        """Numbers of the model; codes of quantized matrices are among them, places of rows are not."""
+        codes = sum(buffer.numel() for buffer in self.model.buffers() if buffer.dtype == torch.int8)
+        return codes + sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all that a folder keeps of the model."""
+        return sum(tensor.nbytes for tensor in self.model.state_dict().values())
+
+    @property
     def stop_tokens(self) -> set[int]:
         """Tokens that end a text or a turn."""
         ends = {self.tokenizer.control_tokens.get(name) for name in _ENDS_OF_TURN} | {self.tokenizer.eos}

@@ -1,6 +1,6 @@
 """The verbs on a language model: plan a smaller one, apply the plan."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -20,26 +20,31 @@ def plan(
     calibration: Iterable[str] | str | Path | None = None,
     tokens: int = 8192,
     seed: int = 0,
+    methods: Sequence[str] = ("low_rank",),
 ) -> Plan:
     """Decide how to shrink a model's linear layers, and forecast what that costs; the model is left as it is.
 
     Args:
-        lm: a decoder.
-        keep: fraction of the linear layers' numbers to keep, in (0, 1].
+        lm: a decoder, or an encoder that predicts tokens.
+        keep: fraction of the linear layers' bytes to keep, in (0, 1]; counted on the layers as they are now, without
+            biases and places of rows.
         calibration: documents, a file or folder of them, or None for the documentation inside Python.
         tokens: how many of their tokens to use, spread over them evenly.
-        seed: of the sampled labels.
+        seed: of the random generator that samples labels.
+        methods: what may be done to a matrix, `low_rank` or `int8` or both.
 
     Raises:
-        ConfigError: `keep` outside (0, 1], or a model that is no decoder.
+        ConfigError: `keep` outside (0, 1], an unknown method, or a model that predicts no tokens.
         DataError: too little text, or activations that are not finite.
     """
-    if lm.config.kind != "decoder" or lm.config.head is None:
-        raise ConfigError(explain("planning", expected="a decoder with a head", got=f"an {lm.config.kind}"))
+    if lm.config.kind == "encoder_decoder" or lm.config.head is None:
+        got = f"an {lm.config.kind} " + ("without one" if lm.config.head is None else "with a head")
+        raise ConfigError(explain("planning", expected="a decoder or an encoder with a head", got=got))
     text, documents = documents_of(calibration)
     window = max(2, min(1024, lm.config.context_length, tokens // 8))
     windows = spread(token_windows(documents, lm.tokenizer, window), max(2, tokens // window))
-    return compression.plan(lm.model, windows.to(lm.device), keep=keep, model=lm.name, text=text, seed=seed)
+    windows = windows.to(lm.device)
+    return compression.plan(lm.model, windows, keep=keep, model=lm.name, text=text, seed=seed, methods=methods)
 
 
 def apply(plan: Plan | str | Path, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> LanguageModel:

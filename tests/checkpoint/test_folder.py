@@ -131,8 +131,7 @@ def test_a_tensor_shared_by_two_layers_is_written_for_both(tmp_path):
         (lambda t: t.pop("norm.weight"), "tensors norm.weight, got none"),
         (lambda t: t.update(extra=torch.zeros(1)), "only the model's tensors, got extra"),
         (lambda t: t.update({"norm.weight": torch.zeros(9)}), r"tensor norm.weight: expected sizes \(8,\), got \(9,\)"),
-        (lambda t: t.update({"norm.A": torch.zeros(2, 8)}), "linear layers, got 'norm'"),
-        (lambda t: t.update({"blocks.0.attention.query.A": torch.zeros(2)}), "two sizes"),
+        (lambda t: t.update({"norm.A": torch.zeros(2, 8)}), "only the model's tensors, got norm.A"),
         (lambda t: t["norm.weight"].fill_(torch.inf), "norm.weight: expected finite numbers, got 8"),
     ],
 )
@@ -143,6 +142,79 @@ def test_tensors_that_do_not_fit_are_named(change, message, tmp_path):
     save_file(tensors, tmp_path / "m" / "model.safetensors")
     with pytest.raises(CheckpointError, match=message):
         read_model(tmp_path / "m")
+
+
+def _as_version_1(folder):
+    values = json.loads((folder / "config.json").read_text())
+    layer, old = values["model"]["pattern"][0], values["model"]
+    rotary = layer["attention"]["rotary"]
+    sizes = ("num_heads", "num_kv_heads", "head_dim", "bias", "output_bias")
+    old |= {
+        "attention": {name: layer["attention"][name] for name in sizes} | {"query_key_norm": False, "window": None},
+        "feed_forward": {"d_ff": layer["feed_forward"]["d_ff"], "activation": "swiglu", "bias": True},
+        "norm": {"kind": "layer", "eps": layer["norm"]["eps"]},
+        "norm_position": "pre",
+        "positions": {
+            "kind": "rotary",
+            "base": rotary["base"],
+            "frequency_factors": rotary["frequency_factors"],
+        },
+        "embedding": {"scaled": False, "num_token_types": 0, "norm": False},
+        "head": {"tied": True, "bias": False, "transform": False},
+    }
+    for name in ("pattern", "encoder_pattern"):
+        del old[name]
+    (folder / "config.json").write_text(json.dumps({"format": "eigenlm", "version": 1, "model": old}))
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        ({"norm.A": torch.zeros(2, 8)}, "linear layers, got 'norm'"),
+        ({"blocks.0.attention.query.A": torch.zeros(2)}, "two sizes"),
+    ],
+)
+def test_factors_of_version_1_that_do_not_fit_are_named(tensor, message, tmp_path):
+    write_folder(tmp_path / "m", model_of())
+    _as_version_1(tmp_path / "m")
+    save_file(load_file(tmp_path / "m" / "model.safetensors") | tensor, tmp_path / "m" / "model.safetensors")
+    with pytest.raises(CheckpointError, match=message):
+        read_model(tmp_path / "m")
+
+
+@pytest.mark.parametrize("kind", [LowRankLinear, InterpolativeLinear])
+def test_a_folder_of_version_1_still_opens(tmp_path, kind):
+    model = model_of()
+    model.blocks[0].attention.query = kind.from_factors(torch.randn(8, 3), torch.randn(3, 8))
+    write_folder(tmp_path / "m", model)
+    _as_version_1(tmp_path / "m")
+    again = read_model(tmp_path / "m").model
+    assert type(again.blocks[0].attention.query) is kind
+    assert torch.equal(model(torch.tensor([[1, 2, 3]])), again(torch.tensor([[1, 2, 3]])))
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"kind": "low_rnk"}, r"query: expected a kind of .*, got 'low_rnk'; did you mean 'low_rank'\?"),
+        ({"in_features": 9}, "query: expected 8 x 8 without bias, got 8 x 9 without bias"),
+        ({"bias": True}, "got 8 x 8 with bias"),
+        ({"rank": 2}, r"query\.A: expected sizes \(2, 8\), got \(3, 8\)"),
+        ({"rank": 1.5}, "rank: expected a whole number, got 1.5"),
+        ({"rank": -1}, "rank: expected a whole number, got -1"),
+        ({"rang": 3}, "a spec of kind low_rank with bias, in_features, out_features, rank"),
+    ],
+)
+def test_a_spec_that_lies_is_refused_in_one_line(spec, message, tmp_path):
+    model = model_of()
+    model.blocks[0].attention.query = LowRankLinear.from_factors(torch.randn(8, 3), torch.randn(3, 8))
+    write_folder(tmp_path / "m", model)
+    values = json.loads((tmp_path / "m" / "config.json").read_text())
+    values["linears"]["blocks.0.attention.query"] |= spec
+    (tmp_path / "m" / "config.json").write_text(json.dumps(values))
+    with pytest.raises(CheckpointError, match=message) as caught:
+        read_model(tmp_path / "m")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

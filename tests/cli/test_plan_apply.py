@@ -34,7 +34,7 @@ def test_json_plan_keeps_the_budget(tiny_model: Path, long_text: Path, tmp_path:
     told = json.loads(capsys.readouterr().out)
     assert told["num_params_after"] <= 0.5 * told["num_params_before"]
     assert sum(action["rows"] * action["columns"] for action in told["actions"]) == told["num_params_before"]
-    assert told["forecast"]["low"] <= told["forecast"]["nll_increase"] <= told["forecast"]["high"]
+    assert told["forecast"]["low"] <= told["forecast"]["value"] <= told["forecast"]["high"]
     assert eigenlm.Plan.load(out).num_params_after == told["num_params_after"]
 
 
@@ -51,7 +51,7 @@ def test_applied_folder_is_smaller_and_measured(
     assert told["num_params"] == sum(p.numel() for p in after.model.parameters())
     gap = [eigenlm.perplexity(lm, long_text.read_text(), window=128).nll for lm in (after, before)]
     # The folder holds the very numbers that were measured; sums differ by rounding.
-    assert told["measured"]["increase"]["nll"] == pytest.approx(gap[0] - gap[1], abs=1e-5)
+    assert told["measured"]["increase"]["value"] == pytest.approx(gap[0] - gap[1], abs=1e-5)
 
 
 @pytest.mark.parametrize("keep", ["0", "-0.5", "1.5", "nan"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from eigenlm.errors import ShapeError
-from eigenlm.linalg.low_rank import LowRank, low_rank
+from eigenlm.linalg.low_rank import RankedFactors, low_rank
 
 SHAPES = [(7, 5), (5, 7), (6, 6), (1, 4), (4, 1)]
 FLOOR = 1e-12  # the least part of a Gram's largest eigenvalue that a direction counts for
@@ -22,7 +22,7 @@ def matrix(m: int, n: int, seed: int = 0) -> Tensor:
     return torch.randn(m, n, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def error_energy(W: Tensor, found: LowRank, rank: int, C: Tensor, G: Tensor) -> float:
+def error_energy(W: Tensor, found: RankedFactors, rank: int, C: Tensor, G: Tensor) -> float:
     B, A = found.at(rank)
     E = W - B @ A
     return float(torch.trace(G @ E @ C @ E.mT))

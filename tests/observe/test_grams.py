@@ -125,8 +125,8 @@ def test_forecast_is_the_cost_of_the_change():
     changed.get_submodule(name).weight.add_(change)
     after = changed(windows)
     nll = [F.cross_entropy(logits[:, :-1].flatten(0, 1), windows[:, 1:].flatten()) for logits in (before, after)]
-    assert told.nll_increase == pytest.approx(float(nll[1] - nll[0]), rel=1e-4)  # float32 sums
-    assert told.low < told.nll_increase < told.high
+    assert told.value == pytest.approx(float(nll[1] - nll[0]), rel=1e-4)  # float32 sums
+    assert told.low < told.value < told.high
 
 
 def test_an_interrupted_forecast_leaves_the_module_as_it_was(monkeypatch):

@@ -1,7 +1,6 @@
 """A transformer from a config and named tensors: built without memory, then given the tensors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,8 +8,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from eigenlm.checkpoint.tensors import TensorSource
-from eigenlm.errors import CheckpointError, explain
-from eigenlm.model import DenseLinear, InterpolativeLinear, LowRankLinear, Transformer, TransformerConfig
+from eigenlm.errors import CheckpointError, ConfigError, explain
+from eigenlm.linear import LinearMap, linear_map
+from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.progress import track
 
 
@@ -25,28 +25,16 @@ class _NoInitialisation(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-@dataclass(frozen=True)
-class Thin:
-    """That a linear layer is low-rank.
-
-    Attributes:
-        kind: the layer's class.
-        rank: its R.
-    """
-
-    kind: type[LowRankLinear] | type[InterpolativeLinear]
-    rank: int
-
-
-def skeleton(config: TransformerConfig, thin: Mapping[str, Thin] | None = None) -> Transformer:
+def skeleton(config: TransformerConfig, linears: Mapping[str, Mapping[str, Any]] | None = None) -> Transformer:
     """The model on torch's meta device: names and sizes, no numbers.
 
     Args:
         config: what to build.
-        thin: names of linear layers that are low-rank, and how.
+        linears: specs of the linear layers that are not dense, by name.
 
     Raises:
-        CheckpointError: a name is not that of a linear layer, or sizes are beyond what a tensor can have.
+        CheckpointError: a name is not that of a linear layer, a spec makes no layer of its sizes, or sizes are beyond
+            what a tensor can have.
     """
     with torch.device("meta"), _NoInitialisation():
         try:
@@ -55,16 +43,27 @@ def skeleton(config: TransformerConfig, thin: Mapping[str, Thin] | None = None) 
             got = str(error).splitlines()[0]
             raise CheckpointError(explain("building the model", expected="sizes of tensors", got=got)) from error
         layers = dict(model.named_modules())
-        for name, told in (thin or {}).items():
+        for name, spec in (linears or {}).items():
             dense = layers.get(name)
-            if not isinstance(dense, DenseLinear):
-                raise CheckpointError(explain("low-rank layers", expected="names of linear layers", got=repr(name)))
-            if not 0 <= told.rank <= dense.out_features:
-                expected = f"at most {dense.out_features}"
-                raise CheckpointError(explain(f"rank of {name}", expected=expected, got=told.rank))
-            layer = told.kind(dense.in_features, dense.out_features, told.rank, bias=dense.bias is not None)
-            model.set_submodule(name, layer)
+            if not isinstance(dense, LinearMap):
+                raise CheckpointError(explain("specs of layers", expected="names of linear layers", got=repr(name)))
+            model.set_submodule(name, _told(name, spec, dense))
     return model
+
+
+def _told(name: str, spec: Mapping[str, Any], dense: LinearMap) -> LinearMap:
+    """The layer of a spec in the place of a dense one."""
+    try:
+        layer = linear_map(spec, f"spec of {name}")
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+    sizes, expected = (
+        f"{each.out_features} x {each.in_features} {'with' if each.bias is not None else 'without'} bias"
+        for each in (layer, dense)
+    )
+    if sizes != expected:
+        raise CheckpointError(explain(f"spec of {name}", expected=expected, got=sizes))
+    return layer
 
 
 def tensor_shapes(model: Transformer) -> dict[str, tuple[int, ...]]:
@@ -87,26 +86,24 @@ def fill(model: Transformer, tensors: TensorSource, *, dtype: torch.dtype, devic
     """Give a skeleton its numbers, one tensor at a time; the model comes back ready for use, in eval mode.
 
     Raises:
-        CheckpointError: a number is NaN or infinite.
+        CheckpointError: a number is NaN or infinite, or codes or places are not what a layer needs.
     """
     state = {}
-    for name in track(list(model.state_dict()), "loading"):
+    for name, expected in track(list(model.state_dict().items()), "loading"):
         tensor = tensors[name]
-        if name.endswith(".place"):
-            _check_permutation(name, tensor)
-            state[name] = tensor.to(device=device)
-        else:
+        if expected.is_floating_point():
             _check_finite(name, tensor)
             state[name] = tensor.to(device=device, dtype=dtype)
+        elif tensor.dtype == expected.dtype:
+            state[name] = tensor.to(device=device)
+        else:
+            raise CheckpointError(explain(f"tensor {name}", expected=expected.dtype, got=tensor.dtype))
     model.load_state_dict(state, strict=True, assign=True)
     assert not any(tensor.is_meta for tensor in model.state_dict().values())
+    for name, layer in model.named_modules():
+        if isinstance(layer, LinearMap) and (fault := layer.fault()):
+            raise CheckpointError(f"tensor {name}.{fault}")
     return model.eval()
-
-
-def _check_permutation(name: str, tensor: Tensor) -> None:
-    if tensor.dtype != torch.int64 or not torch.equal(tensor.sort().values, torch.arange(len(tensor))):
-        expected = f"each of 0 to {len(tensor) - 1} once"
-        raise CheckpointError(explain(f"tensor {name}", expected=expected, got="something else"))
 
 
 def _check_finite(name: str, tensor: Tensor) -> None:

@@ -9,7 +9,8 @@ from eigenlm.checkpoint.families import Dialect, differences
 from eigenlm.checkpoint.families.rope import FACTORS, rotary_of
 from eigenlm.checkpoint.renaming import TheirTensors, first_of
 from eigenlm.errors import ConfigError, EigenError, explain
-from eigenlm.model import ThinLinear, Transformer, TransformerConfig
+from eigenlm.linear import DenseLinear, linear_maps
+from eigenlm.model import Transformer, TransformerConfig
 
 
 def choose_family(
@@ -54,25 +55,30 @@ def dense_tensors(model: Transformer, *, multiply_out: bool) -> dict[str, Tensor
 
     Args:
         model: any model.
-        multiply_out: replace low-rank factors by their product; the file is larger than the model.
+        multiply_out: write layers of other kinds as the dense matrices they apply; the file is larger than the model.
 
     Raises:
-        ConfigError: the model has low-rank layers, and they were not to be multiplied out.
+        ConfigError: the model has layers of other kinds, and they were not to be multiplied out.
     """
-    thin = {name: layer for name, layer in model.named_modules() if isinstance(layer, ThinLinear)}
-    if thin and not multiply_out:
+    others = {name: layer for name, layer in linear_maps(model).items() if not isinstance(layer, DenseLinear)}
+    if others and not multiply_out:
+        kinds = ", ".join(sorted({layer.kind.replace("_", "-") for layer in others.values()}))
         raise ConfigError(
             explain(
                 "writing for other libraries",
                 expected="dense matrices",
-                got=f"{len(thin)} low-rank ones",
+                got=f"{len(others)} of another kind ({kinds})",
                 do="multiply them out (multiply_out=True), or write an eigenlm folder, which keeps them",
             )
         )
-    factors = {f"{name}.{part}" for name, layer in thin.items() for part in layer.state_dict() if part != "bias"}
-    dense = {name: parameter for name, parameter in model.state_dict().items() if name not in factors}
+    stored = {f"{name}.{part}" for name, layer in others.items() for part in layer.state_dict()}
+    dense = {name: tensor for name, tensor in model.state_dict().items() if name not in stored}
     with torch.no_grad():
-        return dense | {f"{name}.weight": layer.dense() for name, layer in thin.items()}
+        for name, layer in others.items():
+            dense[f"{name}.weight"] = layer.dense()
+            if layer.bias is not None:
+                dense[f"{name}.bias"] = layer.bias.detach()
+    return dense
 
 
 def _factors(dialect: Dialect, config: TransformerConfig) -> dict[str, Tensor]:

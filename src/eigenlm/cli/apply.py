@@ -36,8 +36,8 @@ class Apply:
         small.save(self.out)
         figures: dict[str, Any] = {
             "out": self.out,
-            "num_params": sum(parameter.numel() for parameter in small.model.parameters()),
-            "num_bytes": sum(parameter.nbytes for parameter in small.model.parameters()),
+            "num_params": small.num_params,
+            "num_bytes": small.num_bytes,
             "forecast": plan.forecast,
         }
         if self.text is not None:
@@ -60,9 +60,9 @@ class Apply:
 def _print(figures: dict[str, Any]) -> None:
     cost = figures["forecast"]
     print(f"{figures['out']}: {figures['num_params']:,} parameters, {figures['num_bytes']:,} bytes")
-    print(f"forecast     {cost.nll_increase:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
+    print(f"forecast     {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
     if "measured" in figures:
         measured = figures["measured"]
         gap = measured["increase"]
-        print(f"measured     {gap.nll:+.4f} nats a token, {gap.low:+.4f} to {gap.high:+.4f}")
+        print(f"measured     {gap.value:+.4f} nats a token, {gap.low:+.4f} to {gap.high:+.4f}")
         print(f"perplexity   {measured['perplexity_before']:.3f} -> {measured['perplexity_after']:.3f}")

@@ -1,5 +1,6 @@
 """`eigenlm plan`."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """Decide which matrix keeps which rank under one budget, and forecast what that costs; changes nothing."""
+    """Decide what happens to each matrix under one budget, and forecast what that costs; changes nothing."""
 
     model: Model
     out: Out
     keep: float = 0.9
-    """Fraction of the linear layers' numbers to keep, in (0, 1]."""
+    """Fraction of the linear layers' bytes to keep, in (0, 1]."""
+    methods: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help="What may be done: low_rank, int8, or both.")
+    ] = ("low_rank",)
     text: Annotated[
         Path | None,
         tyro.conf.arg(metavar="PATH", help="Calibration text; the documentation inside Python itself by default."),
@@ -37,7 +41,9 @@ class Plan:
         import eigenlm
 
         lm = self.compute.load(self.model)
-        plan = eigenlm.plan(lm, keep=self.keep, calibration=self.text, tokens=self.tokens, seed=self.seed)
+        plan = eigenlm.plan(
+            lm, keep=self.keep, calibration=self.text, tokens=self.tokens, seed=self.seed, methods=self.methods
+        )
         plan.save(self.out)
         print_json(_figures(plan, self.out)) if self.json else _print(plan, self.out)
 
@@ -49,15 +55,18 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
         "keep": plan.keep,
         "num_params_before": plan.num_params_before,
         "num_params_after": plan.num_params_after,
+        "num_bytes_before": plan.num_bytes_before,
+        "num_bytes_after": plan.num_bytes_after,
         "forecast": plan.forecast,
         "calibration": plan.calibration,
-        "actions": plan.actions,
+        "actions": [decision.to_dict() for decision in plan.actions],
     }
 
 
 def _print(plan: "PlanMade", out: Path) -> None:
-    cost, thin = plan.forecast, [action for action in plan.actions if action.rank is not None]
-    print(f"{len(thin)} of {len(plan.actions)} matrices get a rank, the others stay dense")
+    cost, kinds = plan.forecast, Counter(decision.action.kind for decision in plan.actions)
+    print(f"of {len(plan.actions)} matrices " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
     print(f"numbers in them   {plan.num_params_before:,} -> {plan.num_params_after:,}")
-    print(f"forecast          {cost.nll_increase:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
+    print(f"bytes             {plan.num_bytes_before:,} -> {plan.num_bytes_after:,}")
+    print(f"forecast          {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
     print(f"{out}: next, eigenlm apply {out} --out FOLDER")

@@ -1,7 +1,27 @@
 """Plan, apply: a smaller model with its cost told beforehand."""
 
+from eigenlm.compression.actions import ACTIONS, Action, Decision, Keep
 from eigenlm.compression.apply import apply_
-from eigenlm.compression.forecast import Forecast, forecast
-from eigenlm.compression.plan import Action, Calibration, Plan, plan
+from eigenlm.compression.forecast import forecast
+from eigenlm.compression.methods import METHODS
+from eigenlm.compression.methods.low_rank import LowRank
+from eigenlm.compression.methods.quantize import Int8
+from eigenlm.compression.offers import Metric, Offer
+from eigenlm.compression.plan import Calibration, Plan, plan
 
-__all__ = ["Action", "Calibration", "Forecast", "Plan", "apply_", "forecast", "plan"]
+__all__ = [
+    "ACTIONS",
+    "METHODS",
+    "Action",
+    "Calibration",
+    "Decision",
+    "Int8",
+    "Keep",
+    "LowRank",
+    "Metric",
+    "Offer",
+    "Plan",
+    "apply_",
+    "forecast",
+    "plan",
+]

@@ -1,11 +1,16 @@
 """Carry a plan out."""
 
+import difflib
+from collections.abc import Mapping
+
 from torch import nn
 
+from eigenlm.compression.actions import Decision, Keep
 from eigenlm.compression.plan import Plan
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.model import InterpolativeLinear
-from eigenlm.observe.linears import linears
+from eigenlm.linear import LinearMap
+from eigenlm.observe.foreign import separate_experts_
+from eigenlm.observe.linears import linears, replace_
 from eigenlm.progress import track
 
 # Rounding to bfloat16 moves a norm by far less; another matrix of the same shape by far more.
@@ -13,28 +18,42 @@ _SAME_NORM = 1e-3
 
 
 def apply_(module: nn.Module, plan: Plan) -> None:
-    """Replace each planned layer of a module by its low-rank form, in place.
+    """Do to each layer of a module what a plan says, in place.
 
     Raises:
-        CheckpointError: the plan is for other layers or other weights; the module is then untouched.
+        CheckpointError: the plan is for other layers or other weights, or without its factors; the module is then
+            untouched.
+        ConfigError: an action that its layer cannot take.
     """
+    plan.check()
     layers = linears(module)
-    for action in plan.actions:
-        layer = layers.get(action.name)
-        if layer is None or layer.weight.shape != (action.rows, action.columns):
-            got = "no such layer" if layer is None else tuple(layer.weight.shape)
-            expected = f"{action.name} of sizes {(action.rows, action.columns)}"
-            raise CheckpointError(
-                explain("applying a plan", expected=expected, got=got, do="apply it to its own model")
-            )
-        norm = float(layer.weight.detach().float().norm())
-        if not abs(norm - action.norm) <= _SAME_NORM * action.norm:
-            expected = f"{action.name} of norm {action.norm:.6g}"
-            raise CheckpointError(
-                explain("applying a plan", expected=expected, got=f"{norm:.6g}", do="apply it to its own model")
-            )
-    for name, (B, A) in track(plan.factors.items(), "applying", total=len(plan.factors)):
-        dense = layers[name]
-        thin = InterpolativeLinear.from_factors(B.to(dense.weight), A.to(dense.weight), dense.bias)
-        parent, _, child = name.rpartition(".")
-        setattr(module.get_submodule(parent), child, thin.train(dense.training))
+    for decision in plan.actions:
+        _check(decision, layers)
+    changing = [decision for decision in plan.actions if not isinstance(decision.action, Keep)]
+    stacked = {name for name, parameter in module.named_parameters() if parameter.ndim == 3}
+    for stack in {decision.name.rpartition(".")[0] for decision in changing} & stacked:
+        separate_experts_(module, stack)
+    for decision in track(changing, "applying"):
+        layer = decision.action.build(layers.pop(decision.name), plan.factors.get(decision.name, {}))
+        replace_(module, decision.name, layer)
+
+
+def _check(decision: Decision, layers: Mapping[str, LinearMap]) -> None:
+    layer = layers.get(decision.name)
+    expected = f"{decision.name} of sizes {(decision.rows, decision.columns)}"
+    if layer is None:
+        near = difflib.get_close_matches(decision.name, layers, n=1)
+        do = f"did you mean {near[0]}?" if near else "apply it to its own model"
+        raise CheckpointError(explain("applying a plan", expected=expected, got="no such layer", do=do))
+    sizes = (layer.out_features, layer.in_features)
+    if sizes != (decision.rows, decision.columns):
+        raise CheckpointError(explain("applying a plan", expected=expected, got=sizes, do="apply it to its own model"))
+    if layer.kind != decision.layer:
+        expected, do = f"{decision.name} of kind {decision.layer}", "apply it to its own model, or plan anew"
+        raise CheckpointError(explain("applying a plan", expected=expected, got=layer.kind, do=do))
+    norm = float(layer.dense().detach().float().norm())
+    if not abs(norm - decision.norm) <= _SAME_NORM * decision.norm:
+        expected = f"{decision.name} of norm {decision.norm:.6g}"
+        raise CheckpointError(
+            explain("applying a plan", expected=expected, got=f"{norm:.6g}", do="apply it to its own model")
+        )

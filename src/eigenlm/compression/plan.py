@@ -1,58 +1,25 @@
-"""One action per matrix, what it is expected to cost, and the factors that carry it out."""
+"""One action per matrix, what it is expected to cost, and the tensors that carry it out."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
+import torch
 from jaxtyping import Int
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from eigenlm.compression.forecast import Forecast, forecast
-from eigenlm.config import from_dict, to_dict
+from eigenlm.compression import plan_file
+from eigenlm.compression.actions import Decision, Found, Keep
+from eigenlm.compression.forecast import forecast
+from eigenlm.compression.methods import methods_named
+from eigenlm.compression.offers import Method, Metric, Offer, keep_offer
 from eigenlm.errors import CheckpointError, ConfigError, DataError, explain
-from eigenlm.files import whole_file, write_text
-from eigenlm.linalg.allocation import allocate
-from eigenlm.linalg.low_rank import LowRank, low_rank
+from eigenlm.estimate import Estimate
+from eigenlm.linalg.allocation import choose, fraction_of
+from eigenlm.linear import LinearMap
+from eigenlm.observe import evaluating, linears
 from eigenlm.observe.grams import Measurement, measure
-from eigenlm.observe.linears import linears
 from eigenlm.progress import track
-
-FORMAT = "eigenlm plan"
-VERSION = 1
-# Found on SmolLM2 with 24,000 tokens: 1 to 3 % lose 10 % less than no shrinkage (docs/log.md).
-_SHRINKAGE = 0.01
-
-
-@dataclass(frozen=True, kw_only=True)
-class Action:
-    """What happens to one matrix.
-
-    Attributes:
-        name: its layer.
-        rows: m, the layer's outputs.
-        columns: n, its inputs.
-        norm: Frobenius norm of the matrix the plan was made for.
-        rank: what it keeps; None leaves it dense.
-        loss: its part of the loss on the calibration text, nats per token.
-    """
-
-    name: str
-    rows: int
-    columns: int
-    norm: float
-    rank: int | None
-    loss: float
-
-    @property
-    def num_params(self) -> int:
-        """Numbers after the action: R (m + n - R), or m n."""
-        m, n, R = self.rows, self.columns, self.rank
-        return m * n if R is None else R * (m + n - R)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +30,7 @@ class Calibration:
         text: what it was.
         tokens: that the factors were fitted to.
         held_out_tokens: that the forecast was made on.
-        seed: of the sampled labels.
+        seed: of the random generator that samples labels.
     """
 
     text: str
@@ -78,29 +45,61 @@ class Plan:
 
     Attributes:
         model: what it is for, a path or a name.
-        keep: the fraction of the linear layers' numbers that may stay.
-        actions: one per linear layer, in the module's order.
-        forecast: of the nll's increase.
+        keep: the fraction of the linear layers' bytes that may stay, counted on the layers as the plan found them.
+        actions: what is decided for each linear layer, in the module's order.
+        forecast: of the increase of the nll, nats per token (for an encoder, of the divergence from what it said).
         calibration: the text.
-        factors: (B, A) of each layer that gets a rank; they travel beside the JSON as safetensors.
+        factors: the tensors that an action needs, by layer and name; they travel beside the JSON as safetensors.
     """
 
     model: str
     keep: float
-    actions: tuple[Action, ...]
-    forecast: Forecast
+    actions: tuple[Decision, ...]
+    forecast: Estimate
     calibration: Calibration
-    factors: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False, compare=False)
+    factors: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def num_params_before(self) -> int:
-        """Numbers in the linear layers."""
-        return sum(action.rows * action.columns for action in self.actions)
+        """Numbers in the linear layers' matrices."""
+        return sum(decision.num_params_before for decision in self.actions)
 
     @property
     def num_params_after(self) -> int:
         """Numbers the plan leaves there."""
-        return sum(action.num_params for action in self.actions)
+        return sum(decision.num_params for decision in self.actions)
+
+    @property
+    def num_bytes_before(self) -> int:
+        """Bytes of the numbers in the linear layers' matrices."""
+        return sum(decision.num_bytes_before for decision in self.actions)
+
+    @property
+    def num_bytes_after(self) -> int:
+        """Bytes the plan leaves there."""
+        return sum(decision.num_bytes for decision in self.actions)
+
+    def check(self) -> None:
+        """See that every action can be done to its layer, and has the tensors that it needs.
+
+        Raises:
+            ConfigError: an action that its layer cannot take, or two actions for one layer.
+            CheckpointError: tensors that are missing or of other sizes.
+        """
+        names: set[str] = set()
+        for decision in self.actions:
+            if decision.name in names:
+                raise ConfigError(explain("plan", expected="one action for each layer", got=f"two for {decision.name}"))
+            names.add(decision.name)
+            if fault := decision.action.fault(decision):
+                raise ConfigError(f"plan for {decision.name}, {fault}")
+            parts = self.factors.get(decision.name, {})
+            if missing := [part for part in decision.action.parts if part not in parts]:
+                expected = f"tensors {', '.join(missing)} of {decision.name}"
+                do = "keep the .safetensors file beside the plan, or make the plan again"
+                raise CheckpointError(explain("plan", expected=expected, got="none of that name", do=do))
+            if parts and (fault := decision.action.fault_of_parts(decision, parts)):
+                raise CheckpointError(f"plan for {decision.name}, {fault}")
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON and its factors beside it as safetensors, each whole or not at all.
@@ -108,15 +107,14 @@ class Plan:
         Raises:
             DataError: the place cannot be written.
         """
-        path = Path(path)
-        tensors = {
-            f"{name}.{part}": t.contiguous() for name, pair in self.factors.items() for part, t in zip("BA", pair)
+        content = {
+            "model": self.model,
+            "keep": self.keep,
+            "actions": [decision.to_dict() for decision in self.actions],
+            "forecast": asdict(self.forecast),
+            "calibration": asdict(self.calibration),
         }
-        with whole_file(_factors_file(path)) as temporary:
-            save_file(tensors, temporary)
-            digest = _sha256(temporary)
-        content = {"format": FORMAT, "version": VERSION, "factors_sha256": digest, "plan": _without_factors(self)}
-        write_text(path, json.dumps(content, indent=1) + "\n")
+        plan_file.write(Path(path), content, self.factors)
 
     @classmethod
     def load(cls, path: str | Path) -> "Plan":
@@ -124,117 +122,113 @@ class Plan:
 
         Raises:
             CheckpointError: no plan there, or factors that are missing, damaged or of another plan.
+            ConfigError: an action that is unknown, or that its layer cannot take.
         """
-        path = Path(path)
-        content = _read(path)
-        found = from_dict(cls, content["plan"], f"plan {path}")
-        factors_file = _factors_file(path)
-        if not factors_file.is_file() or _sha256(factors_file) != content.get("factors_sha256"):
-            got = "other bytes" if factors_file.is_file() else "no such file"
-            expected = f"the factors it was saved with in {factors_file.name}"
-            raise CheckpointError(explain(f"plan {path}", expected=expected, got=got, do="make the plan again"))
-        try:
-            tensors = load_file(factors_file)
-            names = [action.name for action in found.actions if action.rank is not None]
-            return replace(found, factors={name: (tensors[f"{name}.B"], tensors[f"{name}.A"]) for name in names})
-        except (SafetensorError, KeyError) as error:
-            raise CheckpointError(explain(f"plan {path}", expected="factors of every rank", got=str(error))) from error
+        values, factors = plan_file.read(Path(path))
+        actions = tuple(Decision.from_dict(each, f"action {i}") for i, each in enumerate(values.pop("actions")))
+        head = plan_file.typed(_Head, values, Path(path))
+        found = cls(**vars(head), actions=actions, factors=factors)
+        found.check()
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """What a plan says beside its actions."""
+
+    model: str
+    keep: float
+    forecast: Estimate
+    calibration: Calibration
 
 
 def plan(
-    module: nn.Module, windows: Int[Tensor, "B T"], *, keep: float, model: str = "", text: str = "", seed: int = 0
+    module: nn.Module,
+    windows: Int[Tensor, "B T"],
+    *,
+    keep: float,
+    model: str = "",
+    text: str = "",
+    seed: int = 0,
+    methods: Sequence[str] = ("low_rank",),
 ) -> Plan:
-    """Decide the rank of every linear layer under one budget, and forecast what that costs.
+    """Decide what happens to every linear layer under one budget, and forecast what that costs.
 
-    Each matrix gets its best approximations in the metric of its inputs and of its outputs' gradients; ranks are
-    bought where they save most, "dense" being one of the offers; the forecast is made on windows kept apart.
+    Each matrix has offers: to stay as it is, and what the methods make of it in the metric of its inputs and of its
+    outputs' gradients. Offers are taken where they save most; the forecast is made on windows kept apart. The budget is
+    a fraction of the bytes of the layers as they are now, so that a model can be planned for again.
 
     Args:
         module: a transformer of ours, or any module with linear layers that gives logits for ids.
         windows: (B, T) calibration text; a quarter of the rows, one at least, is kept for the forecast.
-        keep: fraction of the linear layers' numbers to keep, in (0, 1].
+        keep: fraction of the linear layers' bytes to keep, in (0, 1]; biases and places of rows are not counted.
         model: what the module is, for the one who applies the plan.
         text: what the windows are, likewise.
-        seed: of the sampled labels.
+        seed: of the random generator that samples labels.
+        methods: names of those that make offers, of `compression.methods.METHODS`.
 
     Raises:
-        ConfigError: `keep` outside (0, 1].
+        ConfigError: `keep` outside (0, 1] or too small for the offers there are, an unknown method, or a module that
+            gives no logits.
         DataError: fewer than two windows, or activations that are not finite.
     """
-    if not 0.0 < keep <= 1.0:
-        raise ConfigError(explain("keep", expected="a fraction in (0, 1]", got=keep))
+    fraction_of(1, keep)
+    used = methods_named(methods)
     if len(windows) < 2:
         raise DataError(explain("planning", expected="at least 2 windows of calibration text", got=len(windows)))
     held_out = max(1, len(windows) // 4)
     fitted, apart = windows[:-held_out], windows[-held_out:]
-    layers = linears(module)
-    best = factorise(layers, measure(module, fitted, seed=seed))
-    shares = allocate(
-        {name: found.tail / 2 for name, found in best.items()},
-        {name: (layer.out_features, layer.in_features) for name, layer in layers.items()},
-        keep,
-    )
-    factors, changes, actions = {}, {}, []
-    for name, layer in layers.items():
-        W, R = layer.weight.detach(), shares.ranks[name]
-        if R is not None:
-            B, A = (part.to(W.dtype) for part in best[name].at(R))
-            factors[name], changes[name] = (B, A), B @ A - W
-        actions.append(
-            Action(
-                name=name,
-                rows=W.shape[0],
-                columns=W.shape[1],
-                norm=float(W.float().norm()),
-                rank=R,
-                loss=0.0 if R is None else float(best[name].tail[R] / 2),
-            )
-        )
+    with evaluating(module):
+        layers, measured = linears(module), measure(module, fitted, seed=seed)
+        found = {name: Found.of(name, layer) for name, layer in layers.items()}
+        taken = _taken(_offers(layers, found, measured, used), fraction_of(_bytes(found), keep))
+        parts = {name: offer.parts() for name, offer in taken.items()}
+        changes = {
+            name: offer.action.dense(layers[name], parts[name]) - layers[name].dense().detach()
+            for name, offer in taken.items()
+            if not isinstance(offer.action, Keep)
+        }
+        told = forecast(module, changes, apart)
     return Plan(
         model=model,
         keep=keep,
-        actions=tuple(actions),
-        forecast=forecast(module, changes, apart),
+        actions=tuple(
+            Decision(**vars(found[name]), action=offer.action, loss=offer.loss) for name, offer in taken.items()
+        ),
+        forecast=told,
         calibration=Calibration(text=text, tokens=fitted.numel(), held_out_tokens=apart.numel(), seed=seed),
-        factors=factors,
+        factors={name: tensors for name, tensors in parts.items() if tensors},
     )
 
 
-def factorise(layers: Mapping[str, nn.Linear], measured: Measurement) -> dict[str, LowRank]:
-    """The best approximations of every rank of each layer's matrix, in its measured metric."""
-    return {
-        name: low_rank(
-            layer.weight.detach(),
-            measured.input_gram(name),
-            measured.output_grams[name],
-            shrinkage=_SHRINKAGE,
-        )
-        for name, layer in track(layers.items(), "factoring", total=len(layers))
+def _bytes(found: Mapping[str, Found]) -> int:
+    return sum(each.num_bytes_before for each in found.values())
+
+
+def _offers(
+    layers: Mapping[str, LinearMap], found: Mapping[str, Found], measured: Measurement, methods: Sequence[Method]
+) -> dict[str, list[Offer]]:
+    """All offers for each layer; one that no token reached can only stay, for nobody knows what a change would cost."""
+    offers: dict[str, list[Offer]] = {}
+    for name, layer in track(layers.items(), "factoring", total=len(layers)):
+        offers[name] = [keep_offer(layer, found[name])]
+        if name in measured.output_grams:
+            metric = Metric(measured.input_gram(name), measured.output_grams[name])
+            made = [offer for method in methods for offer in method(layer, found[name], metric)]
+            offers[name] = [*made, *offers[name]]
+    return offers
+
+
+def _taken(offers: Mapping[str, Sequence[Offer]], budget: int) -> dict[str, Offer]:
+    """One offer for each layer, within the budget."""
+    tables = {
+        name: (torch.tensor([float(o.bytes) for o in each]), torch.tensor([o.loss for o in each], dtype=torch.float64))
+        for name, each in offers.items()
     }
-
-
-def _without_factors(plan: Plan) -> dict[str, Any]:
-    return to_dict(replace(plan, factors={})) | {"factors": {}}
-
-
-def _factors_file(path: Path) -> Path:
-    return path.with_suffix(".safetensors")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            explain(f"plan {path}", expected="a plan written by `eigenlm plan`", got=str(error))
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
-        raise CheckpointError(
-            explain(f"plan {path}", expected=f"an {FORMAT} of version {VERSION}", got="something else")
+    choice = choose(tables, budget)
+    if choice.cost > budget:
+        do = "keep more, or give text that reaches every layer"
+        raise ConfigError(
+            explain("keep", expected=f"room for {choice.cost:,} bytes at least", got=f"{budget:,}", do=do)
         )
-    return content
+    return {name: offers[name][option] for name, option in choice.options.items()}

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from eigenlm.curvature.jacobian import Jacobian
 from eigenlm.curvature.layer_maps import (
     StreamMap,
-    evaluating,
     layer_maps,
     layers_of,
     norms_of,
@@ -28,6 +27,7 @@ from eigenlm.curvature.layer_maps import (
     without_norms,
 )
 from eigenlm.errors import DataError
+from eigenlm.observe import evaluating
 from eigenlm.progress import track
 
 # Directions apart by less than a factor of e^0.5 over the whole depth are told as equal.

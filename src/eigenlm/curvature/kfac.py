@@ -13,10 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.curvature.blocks import BlockApproximation, draws_of
-from eigenlm.curvature.layer_maps import evaluating
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
-from eigenlm.observe import measure
+from eigenlm.observe import evaluating, measure
 
 
 class Kfac(BlockApproximation):

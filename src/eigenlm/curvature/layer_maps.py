@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.observe import watch
 from eigenlm.observe.hooks import logits_of
 
 
@@ -44,22 +45,14 @@ def layer_maps(module: nn.Module, windows: Int[Tensor, "B T"]) -> dict[str, Stre
         ConfigError: no layers, or layers whose first argument is not the stream.
     """
     maps: dict[str, StreamMap] = {}
+    layers = layers_of(module)
 
-    def watch(name: str) -> Callable[..., None]:
-        def hook(layer: nn.Module, given: tuple[Any, ...], options: dict[str, Any]) -> None:
-            x, *others = _stream_first(name, given)
-            maps[name] = StreamMap(lambda stream: stream_in(layer(stream, *others, **options)), x.detach())
+    def entered(name: str, *given: Any, **options: Any) -> None:
+        x, *others = _stream_first(name, given)
+        maps[name] = StreamMap(lambda stream: stream_in(layers[name](stream, *others, **options)), x.detach())
 
-        return hook
-
-    with torch.no_grad(), _no_cache(module):
-        handles = [
-            layer.register_forward_pre_hook(watch(name), with_kwargs=True) for name, layer in layers_of(module).items()
-        ]
-        try:
-            module(windows)
-        finally:
-            _remove(handles)
+    with torch.no_grad(), _no_cache(module), watch(layers, inputs=entered):
+        module(windows)
     return maps
 
 
@@ -110,18 +103,6 @@ def without_norms(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         _remove(handles)
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """In evaluation mode while the block runs: dropout would make another function of every call."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
 
 
 def stream_in(output: Tensor | tuple[Any, ...]) -> Tensor:

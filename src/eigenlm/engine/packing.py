@@ -14,15 +14,8 @@ from torch import Tensor, nn
 
 from eigenlm.attention import Place
 from eigenlm.attention.rotary import rotate
-from eigenlm.model import (
-    DenseLinear,
-    GatedFeedForward,
-    InterpolativeLinear,
-    LowRankLinear,
-    SelfAttention,
-    ThinLinear,
-    Transformer,
-)
+from eigenlm.linear import LinearMap
+from eigenlm.model import GatedFeedForward, SelfAttention, Transformer
 from eigenlm.model.head import Head
 from eigenlm.norms import RMSNorm
 
@@ -60,21 +53,6 @@ class PackedLinear(nn.Module):
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Apply the matrix; no gradients."""
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
-
-
-class PackedInterpolation(nn.Module):
-    """A low-rank layer told by some of its rows, both matrices packed."""
-
-    def __init__(self, layer: InterpolativeLinear) -> None:
-        super().__init__()
-        self.kept, self.others = PackedLinear(layer.A, None), PackedLinear(layer.K, None)
-        self.place, self.bias = layer.place, layer.bias
-
-    def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
-        """The rows that are kept, then the others from them."""
-        kept = self.kept(x)
-        y = torch.cat([kept, self.others(kept)], dim=-1).index_select(-1, self.place)
-        return y if self.bias is None else y + self.bias
 
 
 class PackedHead(nn.Module):
@@ -189,10 +167,8 @@ def pack(module: nn.Module) -> nn.Module:
     """A twin that shares all but its matrices: those are packed, and fused where one input meets several."""
     if _runs_dense(module):
         return PackedLinear(*_stacked([module]))
-    if isinstance(module, LowRankLinear):
-        return nn.Sequential(PackedLinear(module.A, None), PackedLinear(module.B, module.bias))
-    if isinstance(module, InterpolativeLinear):
-        return PackedInterpolation(module)
+    if isinstance(module, LinearMap):
+        return module.packed(PackedLinear)
     if isinstance(module, RMSNorm):
         return MirroredNorm(module)
     if isinstance(module, SelfAttention) and all(map(_runs_dense, (module.query, module.key, module.value))):
@@ -207,11 +183,12 @@ def pack(module: nn.Module) -> nn.Module:
 
 
 def _runs_dense(layer: nn.Module | None) -> bool:
-    """Whether a layer's matrix is best applied whole: it is dense, or so small that thin factors save no time."""
-    if isinstance(layer, ThinLinear):
-        whole = layer.in_features * layer.out_features * layer.A.element_size()
-        return whole - layer.num_bytes < _BYTES_A_CALL
-    return isinstance(layer, DenseLinear)
+    """Whether a layer's matrix is best applied whole: it saves few products or none."""
+    if not isinstance(layer, LinearMap):
+        return False
+    whole = layer.in_features * layer.out_features
+    itemsize = next((p.element_size() for p in layer.parameters()), 0)
+    return (whole - layer.num_multiplications) * itemsize < _BYTES_A_CALL
 
 
 def _stacked(layers: Sequence[Any]) -> tuple[Tensor, Tensor | None]:

@@ -14,7 +14,7 @@ _FLOOR = 1e-12
 
 
 @dataclass(frozen=True)
-class LowRank:
+class RankedFactors:
     """W = B @ A, with components in the order of what they are worth: the first R are the best of rank R.
 
     Attributes:
@@ -38,7 +38,7 @@ def low_rank(
     output_gram: Float[Tensor, "c d"] | None = None,
     *,
     shrinkage: float = 0.0,
-) -> LowRank:
+) -> RankedFactors:
     """Minimise || G^(1/2) (W - B A) C^(1/2) ||_F for every rank at once, in float64.
 
     With neither Gram this is Eckart and Young's theorem; with C = E[x x^T] the error of the layer's output on its
@@ -69,7 +69,7 @@ def low_rank(
         root, inverse_root = _square_roots(G)
         tail, U = _components(root @ W @ C @ W.mT @ root)
         B, A = inverse_root @ U, (U.mT @ root) @ W
-    return LowRank(B, A, _left_over(tail) * C_scale * G_scale)
+    return RankedFactors(B, A, _left_over(tail) * C_scale * G_scale)
 
 
 def _regular(name: str, gram: Tensor | None, size: int, shrinkage: float, like: Tensor) -> tuple[Tensor, float]:

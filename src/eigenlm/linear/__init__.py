@@ -1,9 +1,24 @@
 """Linear layers under one contract: forward(x) equals F.linear(x, layer.dense(), layer.bias)."""
 
+from eigenlm.linear.contract import LinearMap, linear_maps
 from eigenlm.linear.dense import DenseLinear
+from eigenlm.linear.int8 import Int8Linear
 from eigenlm.linear.interpolative import InterpolativeLinear
 from eigenlm.linear.low_rank import LowRankLinear
+from eigenlm.linear.registry import LINEAR_MAPS, linear_map
+from eigenlm.linear.sum import SumLinear
 
 ThinLinear = LowRankLinear | InterpolativeLinear
 
-__all__ = ["DenseLinear", "InterpolativeLinear", "LowRankLinear", "ThinLinear"]
+__all__ = [
+    "LINEAR_MAPS",
+    "DenseLinear",
+    "Int8Linear",
+    "InterpolativeLinear",
+    "LinearMap",
+    "LowRankLinear",
+    "SumLinear",
+    "ThinLinear",
+    "linear_map",
+    "linear_maps",
+]

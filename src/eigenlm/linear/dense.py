@@ -4,14 +4,25 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from eigenlm.linear.sizes import Sizes
+from eigenlm.linear.contract import LinearMap, Pack, as_bias
 
 
-class DenseLinear(Sizes, nn.Linear):
+class DenseLinear(LinearMap, nn.Linear):  # type: ignore[misc]
     """y = W x + b with every number of W (out, in) kept.
 
     Computed in the precision of x: training keeps W in float32 and multiplies in bfloat16.
     """
+
+    kind = "dense"
+
+    @classmethod
+    def from_dense(cls, W: Float[Tensor, "out in"], bias: Tensor | None = None) -> "DenseLinear":
+        """The layer of this very matrix, which is not copied."""
+        layer = cls.__new__(cls)
+        nn.Module.__init__(layer)
+        layer.out_features, layer.in_features = W.shape
+        layer.weight, layer.bias = nn.Parameter(W.detach()), as_bias(bias)
+        return layer
 
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """W x + b."""
@@ -20,3 +31,12 @@ class DenseLinear(Sizes, nn.Linear):
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies."""
         return self.weight
+
+    def packed(self, pack: Pack) -> nn.Module:
+        """One matrix."""
+        return pack(self.weight, self.bias)
+
+    @property
+    def num_multiplications(self) -> int:
+        """Multiplications for one row of x."""
+        return self.in_features * self.out_features

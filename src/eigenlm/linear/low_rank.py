@@ -6,11 +6,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from eigenlm.errors import ShapeError, explain
-from eigenlm.linear.sizes import Sizes
+from eigenlm.linear.contract import LinearMap, Pack, as_bias
 
 
-class LowRankLinear(Sizes):
+class LowRankLinear(LinearMap):
     """y = B (A x) + b, with A (R, in) applied first and B (out, R): R (in + out) numbers instead of in * out."""
+
+    kind = "low_rank"
+    settings = ("rank",)
 
     def __init__(self, in_features: int, out_features: int, rank: int, bias: bool = True) -> None:
         """Make a layer with zero matrices.
@@ -41,12 +44,17 @@ class LowRankLinear(Sizes):
                 f", bias {tuple(bias.shape)}" if bias is not None else ""
             )
             raise ShapeError(explain("low-rank layer", expected="B (out, R), A (R, in), bias (out)", got=sizes))
-        layer = cls.__new__(cls)
-        nn.Module.__init__(layer)
-        layer.in_features, layer.out_features, layer.rank = A.shape[1], B.shape[0], A.shape[0]
-        layer.A, layer.B = nn.Parameter(A.detach()), nn.Parameter(B.detach())
-        layer.bias = nn.Parameter(bias.detach()) if bias is not None else None
+        with torch.device("meta"):
+            layer = cls(A.shape[1], B.shape[0], A.shape[0], bias=False)
+        layer.A, layer.B, layer.bias = nn.Parameter(A.detach()), nn.Parameter(B.detach()), as_bias(bias)
         return layer
+
+    @classmethod
+    def from_dense(
+        cls, W: Float[Tensor, "out in"], bias: Tensor | None = None, rank: int | None = None
+    ) -> "LowRankLinear":
+        """The best approximation of a rank in the Frobenius norm (Eckart and Young 1936); of full rank by default."""
+        return cls.from_factors(*best_factors(W, min(W.shape) if rank is None else rank), bias)
 
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Apply A, then B."""
@@ -57,6 +65,18 @@ class LowRankLinear(Sizes):
         """The matrix this layer applies, B @ A."""
         return self.B @ self.A
 
-    def extra_repr(self) -> str:
-        """Sizes, as torch prints them."""
-        return f"in_features={self.in_features}, out_features={self.out_features}, rank={self.rank}"
+    def packed(self, pack: Pack) -> nn.Module:
+        """A, then B."""
+        return nn.Sequential(pack(self.A, None), pack(self.B, self.bias))
+
+    @property
+    def num_multiplications(self) -> int:
+        """Multiplications for one row of x."""
+        return self.rank * (self.in_features + self.out_features)
+
+
+def best_factors(W: Float[Tensor, "out in"], rank: int) -> tuple[Float[Tensor, "out R"], Float[Tensor, "R in"]]:
+    """(B, A) of the best approximation of a rank in the Frobenius norm, in W's dtype."""
+    U, S, Vh = torch.linalg.svd(W.detach().double(), full_matrices=False)
+    root = S[:rank].sqrt()
+    return (U[:, :rank] * root).to(W.dtype), (root[:, None] * Vh[:rank]).to(W.dtype)

@@ -10,7 +10,7 @@ from eigenlm.attention import DecodingState, Memory, MultiHeadAttention, Place, 
 from eigenlm.attention.state import following
 from eigenlm.errors import ShapeError, explain
 from eigenlm.linear import DenseLinear
-from eigenlm.model.block import build_block
+from eigenlm.model.block import Block, build_block
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.embedding import Embedding
 from eigenlm.model.feed_forward import FeedForward, GatedFeedForward
@@ -132,9 +132,10 @@ class Transformer(nn.Module):
 
     def new_state(self, capacity: int = 256) -> DecodingState:
         """An empty state with room for `capacity` tokens; it grows when more come."""
+        blocks = [block for block in self.blocks if isinstance(block, Block)]
         two = self.config.kind == "encoder_decoder"
-        cross = [block.cross_attention.new_state(capacity) for block in self.blocks] if two else []
-        return DecodingState([block.attention.new_state(capacity) for block in self.blocks], cross)
+        cross = [block.cross_attention.new_state(capacity) for block in blocks] if two else []
+        return DecodingState([block.attention.new_state(capacity) for block in blocks], cross)
 
     def place(
         self,

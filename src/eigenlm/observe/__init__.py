@@ -1,15 +1,23 @@
-"""What flows through any module as text passes: its linear layers, hooks on them, and the Grams of what they carry."""
+"""What flows through any module as text passes: its linear layers, hooks on its parts, the Grams of what they carry."""
 
+from eigenlm.observe.foreign import experts_apart
 from eigenlm.observe.grams import Measurement, measure
-from eigenlm.observe.linears import linears
-from eigenlm.observe.watching import at_rest, run, watch_attention, watch_inputs, watch_residual_stream
+from eigenlm.observe.inputs import SharedInputs
+from eigenlm.observe.linears import linears, replace_
+from eigenlm.observe.watch import watch
+from eigenlm.observe.watching import at_rest, evaluating, run, watch_attention, watch_inputs, watch_residual_stream
 
 __all__ = [
     "Measurement",
+    "SharedInputs",
     "at_rest",
+    "evaluating",
+    "experts_apart",
     "linears",
     "measure",
+    "replace_",
     "run",
+    "watch",
     "watch_attention",
     "watch_inputs",
     "watch_residual_stream",

@@ -7,19 +7,23 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.errors import DataError, explain
-from eigenlm.observe.hooks import Hooks, backward_of_sampled_labels, quick_products
+from eigenlm.observe.foreign import experts_apart
+from eigenlm.observe.hooks import backward_of_sampled_labels, quick_products
+from eigenlm.observe.inputs import SharedInputs, gram_of
 from eigenlm.observe.linears import linears
+from eigenlm.observe.watch import frozen, watch
 from eigenlm.progress import track
 
 
 @dataclass
 class Measurement:
-    """Second moments of a module's linear layers on calibration text.
+    """Second moments of a module's linear layers on calibration text; a layer that no token reached has none.
 
     Attributes:
-        tokens: rows that were averaged.
-        output_grams: G = E[g g^T] of each layer, (out, out), g the gradient of a token's nll at the layer's output.
-        input_grams: C = E[x x^T], (in, in), of each distinct input.
+        tokens: how many there were.
+        output_grams: G, sum of g g^T over the tokens that reach a layer, divided by all tokens, (out, out); g is the
+            gradient of a token's nll at the layer's output.
+        input_grams: C = E[x x^T] over the tokens that reach a layer, (in, in), of each distinct input.
         input_of: which of these a layer reads; layers with one input share one Gram.
     """
 
@@ -43,43 +47,33 @@ def measure(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0) ->
     Args:
         module: gives logits for ids, as ours and Hugging Face's causal models do.
         windows: (B, T) rows of token ids.
-        seed: of the sampled labels.
+        seed: of the random generator that samples labels.
 
     Raises:
         DataError: activations or gradients that are not finite; the layer is named.
     """
     found, generator = Measurement(), torch.Generator(windows.device).manual_seed(seed)
-    readers: dict[int, str] = {}
-    inputs: list[Tensor] = []
-
-    def seen(name: str, x: Tensor) -> None:
-        owner = readers.setdefault(id(x), name)
-        if owner == name:
-            inputs.append(x)  # keeps it alive, so that no other input gets its id
-            _add(found.input_grams, name, x.detach().flatten(0, -2))
-        found.input_of[name] = owner
+    inputs = SharedInputs()
 
     def felt(name: str, gradient: Tensor) -> None:
-        _add(found.output_grams, name, gradient)
+        gram = gram_of(gradient.flatten(0, -2))
+        found.output_grams[name] = found.output_grams[name] + gram if name in found.output_grams else gram
 
-    with quick_products(windows.device), Hooks(module, seen, felt):
+    with (
+        quick_products(windows.device),
+        frozen(module),
+        experts_apart(module),
+        watch(linears(module), inputs=inputs.see, gradients=felt),
+    ):
         for window in track(windows, "measuring"):
             backward_of_sampled_labels(module, window[None], generator)
-            readers.clear()
-            inputs.clear()
+            inputs.next_window()
             found.tokens += len(window)
+    found.input_of = {name: owner for name, owner in inputs.input_of.items() if name in found.output_grams}
+    found.input_grams = {name: sums.gram / sums.tokens for name, sums in inputs.sums.items()}
+    found.output_grams = {name: gram / found.tokens for name, gram in found.output_grams.items()}
     for grams in (found.input_grams, found.output_grams):
         for name, gram in grams.items():
             if not bool(gram.isfinite().all()):
                 raise DataError(explain(f"measuring {name}", expected="finite activations", got="NaN or infinity"))
-            gram /= found.tokens
-    assert set(found.input_of) == set(linears(module))
     return found
-
-
-def _add(grams: dict[str, Tensor], name: str, rows_CI: Tensor) -> None:
-    # Float32 out: in bfloat16 the noise of large entries would drown the small ones.
-    with torch.autocast(rows_CI.device.type, enabled=False):
-        rows_CI = rows_CI.float()
-        gram = rows_CI.mT @ rows_CI
-    grams[name] = grams[name] + gram if name in grams else gram

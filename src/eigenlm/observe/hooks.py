@@ -1,13 +1,11 @@
-"""What flows through linear layers: inputs as text goes forward, gradients as sampled labels come back."""
-
-from collections.abc import Callable
+"""Text through a module that predicts tokens, and the gradients of the labels it would draw itself back again."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
-from eigenlm.observe.linears import linears
+from eigenlm.model import Transformer
 
 
 def logits_of(module: nn.Module, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
@@ -16,6 +14,9 @@ def logits_of(module: nn.Module, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T 
     Raises:
         ConfigError: it gives something else.
     """
+    if isinstance(module, Transformer) and module.head is None:
+        do = "take a model with a language-model head"
+        raise ConfigError(explain("predicting tokens", expected="a module that gives logits", got="no head", do=do))
     output = module(ids)
     logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
     if logits is None:
@@ -30,43 +31,11 @@ def quick_products(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
-class Hooks:
-    """Hooks on linear layers for as long as a `with` block runs; parameters collect no gradients meanwhile.
-
-    Args:
-        module: whose layers are watched.
-        seen: called with a layer's name and its input (rows, in) at each forward pass.
-        felt: called with a layer's name and the gradient at its output (rows, out) at each backward pass.
-    """
-
-    def __init__(
-        self, module: nn.Module, seen: Callable[[str, Tensor], None], felt: Callable[[str, Tensor], None]
-    ) -> None:
-        self._module, self._seen, self._felt = module, seen, felt
-
-    def __enter__(self) -> "Hooks":
-        self._frozen = [(p, p.requires_grad) for p in self._module.parameters()]
-        for parameter, _ in self._frozen:
-            parameter.requires_grad_(False)
-        layers = linears(self._module)
-        self._handles = [layer.register_forward_hook(self._watch(name)) for name, layer in layers.items()]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
-            handle.remove()
-        for parameter, wanted in self._frozen:
-            parameter.requires_grad_(wanted)
-
-    def _watch(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            self._seen(name, inputs[0])
-            # With frozen parameters the graph begins at the first layers' outputs.
-            output = output if output.requires_grad else output.detach().requires_grad_()
-            output.register_hook(lambda g: self._felt(name, g.flatten(0, -2)))
-            return output
-
-        return hook
+def predicts_next(module: nn.Module) -> bool:
+    """Whether logits are of the next token, as a decoder's are, and not of the token at their own place."""
+    if isinstance(module, Transformer):
+        return module.config.kind != "encoder"
+    return not type(module).__name__.endswith("MaskedLM")
 
 
 def backward_of_sampled_labels(module: nn.Module, ids: Tensor, generator: torch.Generator) -> None:

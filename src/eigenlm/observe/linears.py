@@ -1,15 +1,22 @@
 """The linear layers of a module, whoever wrote it."""
 
+from collections.abc import Iterator
+
 from torch import nn
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linear import LinearMap
+from eigenlm.observe.foreign import as_linear, experts_apart
 
 # A vocabulary's matrix: its output Gram alone would be (V, V).
 _WIDEST = 16384
 
 
-def linears(module: nn.Module, widest: int | None = _WIDEST) -> dict[str, nn.Linear]:
-    """Every `nn.Linear` under its name, but those wider than `widest` and those that share an embedding's weight.
+def linears(module: nn.Module, widest: int | None = _WIDEST) -> dict[str, LinearMap]:
+    """Every linear layer under its name, of whatever kind, but those wider than `widest` or tied to an embedding.
+
+    Layers of other libraries come as views that keep the contract of ours: `nn.Linear`, Hugging Face's Conv1D, and each
+    expert of a stacked tensor, named `STACK.0`, `STACK.1`, ...; hooks on the latter work inside `experts_apart`.
 
     Args:
         module: where they are.
@@ -18,17 +25,54 @@ def linears(module: nn.Module, widest: int | None = _WIDEST) -> dict[str, nn.Lin
     Raises:
         ConfigError: the module has none.
     """
-    found = {name: layer for name, layer in module.named_modules() if isinstance(layer, nn.Linear)}
-    others = {
-        id(p) for name, part in module.named_modules() if name not in found for p in part.parameters(recurse=False)
-    }
+    with experts_apart(module):
+        found = dict(_found(module))
+        inside = {id(p) for name in found for p in module.get_submodule(name).parameters()}
+        elsewhere = {id(p) for part in _others(module) for p in part.parameters(recurse=False)}
+    tied = inside & elsewhere
     kept = {
         name: layer
         for name, layer in found.items()
-        if (widest is None or max(layer.weight.shape) <= widest) and id(layer.weight) not in others
+        if (widest is None or max(layer.out_features, layer.in_features) <= widest)
+        and not tied.intersection(map(id, _parameters(layer)))
     }
     if not kept:
         raise ConfigError(
             explain("linear layers", expected="a module with some, apart from its vocabulary's", got="none")
         )
     return kept
+
+
+def replace_(module: nn.Module, name: str, layer: nn.Module) -> None:
+    """Put a layer in the place of the one that is called `name`, in its mode."""
+    parent, _, child = name.rpartition(".")
+    layer.train(module.get_submodule(name).training)
+    module.get_submodule(parent)._modules[child] = layer
+
+
+def _found(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, LinearMap]]:
+    """Linear layers, not looking inside one for its parts; a module with two names has the first."""
+    seen: set[int] = set()
+    stack = [(prefix, module)]
+    while stack:
+        name, part = stack.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if (layer := as_linear(part)) is not None:
+            yield name, layer
+        else:
+            children = [(f"{name}.{child}".removeprefix("."), inner) for child, inner in part.named_children()]
+            stack += reversed(children)
+
+
+def _others(module: nn.Module) -> Iterator[nn.Module]:
+    """Every part that is no linear layer, and in none."""
+    if as_linear(module) is None:
+        yield module
+        for child in module.children():
+            yield from _others(child)
+
+
+def _parameters(layer: LinearMap) -> list[nn.Parameter]:
+    return list(getattr(layer, "module", layer).parameters())

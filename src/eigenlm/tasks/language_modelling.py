@@ -10,7 +10,9 @@ from torch import Tensor
 
 from eigenlm.engine import packed
 from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
+from eigenlm.linalg.bootstrap import paired_mean
 from eigenlm.progress import track
 from eigenlm.text import scored_windows
 
@@ -46,15 +48,6 @@ class Perplexity:
     def bits_per_byte(self) -> float:
         """nll in bits, spread over the text's bytes, so that tokenizers compare."""
         return self.nll * self.tokens / math.log(2) / self.num_bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Increase:
-    """How much worse one model expects a text than another, in nats per token, with a 95 % interval."""
-
-    nll: float
-    low: float
-    high: float
 
 
 @torch.inference_mode()
@@ -98,10 +91,8 @@ def perplexity(
     )
 
 
-def nll_increase(before: Perplexity, after: Perplexity, *, draws: int = 2000) -> Increase:
-    """Mean difference of two models on the same windows, and its bootstrap interval over windows.
-
-    Source: the paired bootstrap, Efron and Tibshirani 1993, chapter 13.
+def nll_increase(before: Perplexity, after: Perplexity, *, draws: int = 2000) -> Estimate:
+    """How much worse `after` expects a text than `before`, nats per token, by the paired bootstrap over windows.
 
     Raises:
         DataError: the two were not measured on the same windows.
@@ -110,14 +101,8 @@ def nll_increase(before: Perplexity, after: Perplexity, *, draws: int = 2000) ->
         raise DataError(
             explain("nll increase", expected="one text in the same windows", got="two different measurements")
         )
-    difference_W = torch.tensor(after.window_nll, dtype=torch.float64) - torch.tensor(
-        before.window_nll, dtype=torch.float64
-    )
-    tokens_W = torch.tensor(before.window_tokens, dtype=torch.float64)
-    picked = torch.randint(len(tokens_W), (draws, len(tokens_W)), generator=torch.Generator().manual_seed(0))
-    means = difference_W[picked].sum(1) / tokens_W[picked].sum(1)
-    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Increase(nll=float(difference_W.sum() / tokens_W.sum()), low=low, high=high)
+    before_W, after_W = (torch.tensor(each.window_nll, dtype=torch.float64) for each in (before, after))
+    return paired_mean(after_W - before_W, torch.tensor(before.window_tokens).double(), draws=draws)
 
 
 def _nll(logits_TV: Tensor, ids_T: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ from rich.filesize import decimal
 
 from eigenlm.analysis.report import BeforeAfter, Measured
 from eigenlm.compression import Plan
-from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
 from eigenlm.tasks import Perplexity, nll_increase, perplexity
 from eigenlm.tour.meet import QUESTION, ask
@@ -46,14 +45,13 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
     window = min(1024, lm.config.context_length)
     text = opening(texts.held_out, lm.tokenizer, _SCORED)
     before, after = (perplexity(model, text, window=window) for model in (lm, small))
-    increase = nll_increase(before, after)
     answer_after = ask(story, small)
     effect = BeforeAfter(
         text=f"{before.tokens:,} held-out tokens of {texts.source}",
         before=_measured(lm, before, answer),
         after=_measured(small, after, answer_after),
-        nll_increase=Estimate(value=increase.nll, low=increase.low, high=increase.high),
-        forecast=Estimate(value=plan.forecast.nll_increase, low=plan.forecast.low, high=plan.forecast.high),
+        nll_increase=nll_increase(before, after),
+        forecast=plan.forecast,
         question=QUESTION,
     )
     _print(story, effect)

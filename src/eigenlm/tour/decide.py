@@ -6,7 +6,7 @@ from statistics import median
 from rich.markup import escape
 
 from eigenlm.analysis.kinds import kind_of
-from eigenlm.compression import Action, Plan
+from eigenlm.compression import Decision, Plan
 from eigenlm.language_model import LanguageModel
 from eigenlm.tour.story import Story
 from eigenlm.tour.texts import Texts
@@ -24,7 +24,7 @@ def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
         " then spent where it saves most loss; leaving a matrix dense is one of the offers.",
     )
     made = plan(lm, keep=keep, calibration=texts.calibration)
-    kinds: dict[str, list[Action]] = {}
+    kinds: dict[str, list[Decision]] = {}
     for action in made.actions:
         kinds.setdefault(kind_of(action.name), []).append(action)
     story.table(
@@ -35,14 +35,14 @@ def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
     cost = made.forecast
     story.say(
         f"[bold]Forecast[/], tried on {made.calibration.held_out_tokens:,} tokens that the plan did not see: the loss"
-        f" rises by [bold]{cost.nll_increase:.4f}[/] nats a token (95 % interval {cost.low:.4f} to {cost.high:.4f})."
+        f" rises by [bold]{cost.value:.4f}[/] nats a token (95 % interval {cost.low:.4f} to {cost.high:.4f})."
     )
     return made
 
 
-def _row(kind: str, actions: Sequence[Action]) -> list[str]:
+def _row(kind: str, actions: Sequence[Decision]) -> list[str]:
     ranks = [action.rank for action in actions if action.rank is not None]
-    before = sum(action.rows * action.columns for action in actions)
+    before = sum(action.num_params_before for action in actions)
     return [
         kind.removeprefix("blocks.*."),
         f"{len(actions) - len(ranks)} of {len(actions)}",

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from eigenlm.attention import Place, SelfAttention, attention_weights
 from eigenlm.language_model import LanguageModel
+from eigenlm.observe import watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,19 +54,11 @@ def look_inside(lm: LanguageModel, sentence: str) -> Inside:
     the one with the most weight on places j <= t with token(j - 1) = token(t).
     """
     ids = lm.tokenizer.encode(sentence, add_markers=True)
-    inputs: dict[int, tuple[Any, ...]] = {}
-
-    def keep(layer: int) -> Any:
-        return lambda module, args: inputs.update({layer: args})
-
-    blocks: list[Any] = list(lm.model.blocks)
-    hooks = [block.attention.register_forward_pre_hook(keep(layer)) for layer, block in enumerate(blocks)]
-    try:
+    inputs: dict[str, tuple[Any, ...]] = {}
+    parts: dict[str, Any] = {str(layer): block.attention for layer, block in enumerate(lm.model.blocks)}
+    with watch(parts, inputs=lambda layer, *given: inputs.update({layer: given})):
         logits_BTV = lm.model(torch.tensor([ids], device=lm.device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    heads = [_heads(block.attention, *inputs[layer]) for layer, block in enumerate(blocks)]
+    heads = [_heads(attention, *inputs[layer]) for layer, attention in parts.items()]
     weights_NHTS = torch.stack([weights_HTS for *_, weights_HTS in heads])
     followed_TS = (torch.tensor(ids)[:, None] == torch.tensor([-1, *ids[:-1]])).tril().to(weights_NHTS.device)
     score_NH = (weights_NHTS * followed_TS).sum(dim=(-2, -1))

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from eigenlm import linalg
 from eigenlm.analysis.activations.outliers import OutlierChannel, outlier_channels
 from eigenlm.analysis.spectra import marked_ranks
 from eigenlm.linalg.lanczos import top_eigenvalue
 from eigenlm.linalg.power_iteration import unit_vector
+from eigenlm.linear import LinearMap
+from eigenlm.observe.inputs import SharedInputs, Sums
 
 # Grams of all layers of a large model do not fit beside it; those of a group of layers do, and each costs a pass.
 _GRAM_BYTES = 1 << 30
@@ -61,68 +62,40 @@ class LinearInputs:
     output_energy_kept: dict[int, float]
 
 
-@dataclass
-class _Sums:
-    """Sums over the inputs that one or more layers share."""
+class InputSums(SharedInputs):
+    """Sums over the inputs of linear layers, and what is told of them; `rows` lets the sums go."""
 
-    gram: Float[Tensor, "n n"]
-    total: Float[Tensor, " n"]
-    max_abs: Float[Tensor, ""]
-    first_energy: Float[Tensor, ""] | None
-    tokens: int
-
-
-class InputSums:
-    """Sums over the inputs of linear layers, one Gram for all that read the same tensor.
-
-    `see` is for `observe.watch_inputs`, `next_window` comes after each pass, and `rows` makes use of the sums.
-    """
-
-    def __init__(self, layers: Mapping[str, nn.Linear]) -> None:
+    def __init__(self, layers: Mapping[str, LinearMap]) -> None:
+        super().__init__()
         self._layers = layers
-        self._sums: dict[str, _Sums] = {}
-        self._input_of: dict[str, str] = {}
-        self._alive: dict[int, tuple[str, Tensor]] = {}
-
-    def see(self, name: str, x: Float[Tensor, "*batch n"]) -> None:
-        """Add what a layer reads, once for all layers that read the same tensor in this pass."""
-        owner, _ = self._alive.setdefault(id(x), (name, x))  # kept alive, so that no other input gets its id
-        self._input_of[name] = owner
-        if owner == name:
-            new = _sums(x)
-            self._sums[name] = _added(self._sums[name], new) if name in self._sums else new
-
-    def next_window(self) -> None:
-        """Let go of the inputs of this pass."""
-        self._alive.clear()
 
     def unseen(self) -> list[str]:
         """Layers that nothing has passed through."""
-        return [name for name in self._layers if name not in self._input_of]
+        return [name for name in self._layers if name not in self.input_of]
 
     def not_finite(self) -> list[str]:
         """Layers whose inputs hold NaN or infinity, in the order in which text reaches them."""
-        bad = {owner for owner, sums in self._sums.items() if not bool(sums.gram.isfinite().all())}
-        return [name for name, owner in self._input_of.items() if owner in bad]
+        bad = {owner for owner, sums in self.sums.items() if not bool(sums.gram.isfinite().all())}
+        return [name for name, owner in self.input_of.items() if owner in bad]
 
     def spoilt(self) -> list[str]:
         """Layers whose own weights hold NaN or infinity."""
-        return [name for name, layer in self._layers.items() if not bool(layer.weight.isfinite().all())]
+        return [name for name, layer in self._layers.items() if not bool(layer.dense().isfinite().all())]
 
     def rows(self) -> list[LinearInputs]:
         """A row for each layer with finite inputs and weights, in the module's order; Grams are let go on the way."""
         bad, rows = {*self.not_finite(), *self.spoilt()}, {}
-        for owner in list(self._sums):
-            sums = self._sums.pop(owner)
-            readers = [name for name, read in self._input_of.items() if read == owner and name not in bad]
+        for owner in list(self.sums):
+            sums = self.sums.pop(owner)
+            readers = [name for name, read in self.input_of.items() if read == owner and name not in bad]
             if readers:
-                rows.update(_rows(sums, {name: self._layers[name].weight for name in readers}))
+                rows.update(_rows(sums, {name: self._layers[name].dense() for name in readers}))
         return [rows[name] for name in self._layers if name in rows]
 
 
-def groups(layers: Mapping[str, nn.Linear]) -> Iterator[dict[str, nn.Linear]]:
+def groups(layers: Mapping[str, LinearMap]) -> Iterator[dict[str, LinearMap]]:
     """Layers in groups whose Grams fit in a gibibyte, one group a pass; a group of one may be larger."""
-    group: dict[str, nn.Linear] = {}
+    group: dict[str, LinearMap] = {}
     size = 0
     for name, layer in layers.items():
         own = 4 * layer.in_features**2
@@ -134,34 +107,7 @@ def groups(layers: Mapping[str, nn.Linear]) -> Iterator[dict[str, nn.Linear]]:
     yield group
 
 
-def _sums(x: Tensor) -> _Sums:
-    # Float32 products: in bfloat16 the noise of large channels would drown the small ones.
-    with torch.autocast(x.device.type, enabled=False):
-        rows_CI = x.flatten(0, -2).float()
-        first = x[..., 0, :].float().square().sum() if x.ndim > 2 else None
-        return _Sums(
-            gram=rows_CI.mT @ rows_CI,
-            total=rows_CI.sum(0),
-            max_abs=rows_CI.abs().amax(),
-            first_energy=first,
-            tokens=len(rows_CI),
-        )
-
-
-def _added(old: _Sums, new: _Sums) -> _Sums:
-    old.gram += new.gram
-    return _Sums(
-        gram=old.gram,
-        total=old.total + new.total,
-        max_abs=torch.maximum(old.max_abs, new.max_abs),
-        first_energy=None
-        if old.first_energy is None or new.first_energy is None
-        else old.first_energy + new.first_energy,
-        tokens=old.tokens + new.tokens,
-    )
-
-
-def _rows(sums: _Sums, weights: Mapping[str, Tensor]) -> dict[str, LinearInputs]:
+def _rows(sums: Sums, weights: Mapping[str, Tensor]) -> dict[str, LinearInputs]:
     """What the readers of one input have in common, and what each makes of it."""
     C, mean = sums.gram / sums.tokens, sums.total / sums.tokens
     L = torch.linalg.eigvalsh(C).clamp_min(0).flip(-1)

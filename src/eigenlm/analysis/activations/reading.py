@@ -12,7 +12,9 @@ from eigenlm.analysis.activations.inside import Inside, InsideSums, LeftOut
 from eigenlm.analysis.activations.linear_inputs import InputSums, LinearInputs, groups
 from eigenlm.analysis.activations.residual_stream import LayerStream
 from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.linear import LinearMap
 from eigenlm.model import Transformer
+from eigenlm.observe.foreign import experts_apart
 from eigenlm.observe.linears import linears
 from eigenlm.observe.watching import at_rest, run, watch_inputs
 from eigenlm.progress import track
@@ -70,11 +72,11 @@ def activations(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0
         raise DataError(explain("activations", expected="windows of at least 2 tokens", got=f"{B} of {T}", do=do))
     windows = windows.to(next((p.device for p in module.parameters()), windows.device))
     left_out: list[LeftOut] = []
-    layers = _layers(module, left_out)
-    sums = _inside(module, B, left_out)
     rows: list[LinearInputs] = []
     inside = Inside(layers=[], heads=[], cka=(), left_out=[])
-    with at_rest(module):
+    with at_rest(module), experts_apart(module):
+        layers = _layers(module, left_out)
+        sums = _inside(module, B, left_out)
         for i, group in enumerate(groups(layers)):
             rows += _pass(module, group, windows, sums if i == 0 else None, left_out)
         if sums is not None:
@@ -94,7 +96,7 @@ def activations(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0
 
 def _pass(
     module: nn.Module,
-    layers: Mapping[str, nn.Linear],
+    layers: Mapping[str, LinearMap],
     windows: Tensor,
     inside: InsideSums | None,
     left_out: list[LeftOut],
@@ -118,7 +120,7 @@ def _pass(
     return inputs.rows()
 
 
-def _layers(module: nn.Module, left_out: list[LeftOut]) -> dict[str, nn.Linear]:
+def _layers(module: nn.Module, left_out: list[LeftOut]) -> dict[str, LinearMap]:
     try:
         return linears(module, widest=None)
     except ConfigError as error:

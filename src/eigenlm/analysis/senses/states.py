@@ -13,6 +13,7 @@ from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.language_model import LanguageModel
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer
+from eigenlm.observe import watch_residual_stream
 from eigenlm.progress import track
 
 
@@ -71,16 +72,8 @@ def residual_stream(model: Transformer) -> Iterator[list[Tensor]]:
     They are taken before the norm that some models have after the last block.
     """
     outputs: list[Tensor] = []
-
-    def keep(_: torch.nn.Module, inputs: object, output: Tensor) -> None:
-        outputs.append(output)
-
-    handles = [part.register_forward_hook(keep) for part in (model.embedding, *model.blocks)]
-    try:
+    with watch_residual_stream(model, lambda _, x: outputs.append(x)):
         yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _row(lm: LanguageModel, word: str, sentence: str) -> _Row:

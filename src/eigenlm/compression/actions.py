@@ -1,0 +1,188 @@
+"""What may happen to one matrix: tagged values of a plan's JSON that build the layer which carries them out."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from eigenlm.config import from_dict, to_dict
+from eigenlm.errors import ConfigError, explain
+from eigenlm.linear import LinearMap
+
+# A class of actions enters by being defined; `compression.methods` imports the file of each.
+ACTIONS: dict[str, type["Action"]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A linear layer as the plan found it.
+
+    Attributes:
+        name: of the layer.
+        layer: its kind, as in `linear.LINEAR_MAPS`.
+        rows: m, its outputs.
+        columns: n, its inputs.
+        norm: Frobenius norm of its matrix.
+        itemsize: bytes of one of its floats.
+        num_params_before: numbers that make up its matrix, without the bias and without the places of rows.
+        num_bytes_before: bytes that these take.
+    """
+
+    name: str
+    layer: str
+    rows: int
+    columns: int
+    norm: float
+    itemsize: int
+    num_params_before: int
+    num_bytes_before: int
+
+    @classmethod
+    def of(cls, name: str, layer: LinearMap) -> "Found":
+        """Describe a layer."""
+        places = sum(layer.state_dict()[part].nbytes for part, dtype in layer.storage.items() if dtype == torch.int64)
+        bias, W = layer.bias, layer.dense().detach()
+        return cls(
+            name=name,
+            layer=layer.kind,
+            rows=W.shape[0],
+            columns=W.shape[1],
+            norm=float(W.float().norm()),
+            itemsize=W.element_size(),
+            num_params_before=layer.num_params - (0 if bias is None else bias.numel()),
+            num_bytes_before=layer.num_bytes - places - (0 if bias is None else bias.nbytes),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """What happens to one matrix; a subclass is known by its `kind`, and its fields are what the plan says of it.
+
+    Attributes:
+        kind: its tag.
+        parts: names of the tensors that it needs beside the JSON.
+    """
+
+    kind: ClassVar[str]
+    parts: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        ACTIONS[cls.kind] = cls
+
+    def num_params(self, found: Found) -> int:
+        """Numbers that make up the matrix afterwards."""
+        raise NotImplementedError
+
+    def num_bytes(self, found: Found) -> int:
+        """Bytes that these take."""
+        return self.num_params(found) * found.itemsize
+
+    def fault(self, found: Found) -> str:
+        """Why it cannot be done to this layer, as `field: expected ..., got ...`; "" if it can."""
+        return ""
+
+    def fault_of_parts(self, found: Found, parts: Mapping[str, Tensor]) -> str:
+        """What is wrong with its tensors, likewise."""
+        return ""
+
+    def build(self, layer: LinearMap, parts: Mapping[str, Tensor]) -> LinearMap:
+        """The layer that takes the place of `layer`, in its dtype and on its device."""
+        raise NotImplementedError
+
+    def dense(self, layer: LinearMap, parts: Mapping[str, Tensor]) -> Float[Tensor, "m n"]:
+        """The matrix that the built layer applies."""
+        return self.build(layer, parts).dense().detach()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep(Action):
+    """The layer stays as it is."""
+
+    kind = "keep"
+
+    def num_params(self, found: Found) -> int:
+        """As many as before."""
+        return found.num_params_before
+
+    def num_bytes(self, found: Found) -> int:
+        """As many as before."""
+        return found.num_bytes_before
+
+    def build(self, layer: LinearMap, parts: Mapping[str, Tensor]) -> LinearMap:
+        """The same layer."""
+        return layer
+
+
+def action_to_dict(action: Action) -> dict[str, Any]:
+    """JSON values of an action."""
+    return {"kind": action.kind, **to_dict(action)}
+
+
+def action_from_dict(values: Any, where: str) -> Action:
+    """The action that JSON values describe.
+
+    Raises:
+        ConfigError: an unknown kind, or fields that are unknown, missing or of another type.
+    """
+    kind = values.get("kind") if isinstance(values, Mapping) else None
+    if not isinstance(kind, str) or kind not in ACTIONS:
+        near = difflib.get_close_matches(str(kind), ACTIONS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(explain(where, expected=f"an action of kind {', '.join(ACTIONS)}", got=repr(kind), do=hint))
+    return from_dict(ACTIONS[kind], {name: value for name, value in values.items() if name != "kind"}, where)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision(Found):
+    """What happens to one matrix.
+
+    Attributes:
+        action: what is done.
+        loss: its part of the loss on the calibration text, nats per token.
+    """
+
+    action: Action
+    loss: float
+
+    @property
+    def rank(self) -> int | None:
+        """What a low-rank action keeps; None for another action."""
+        return getattr(self.action, "rank", None)
+
+    @property
+    def num_params(self) -> int:
+        """Numbers after the action."""
+        return self.action.num_params(self)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the numbers after the action."""
+        return self.action.num_bytes(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return to_dict(self) | {"action": action_to_dict(self.action)}
+
+    @classmethod
+    def from_dict(cls, values: Any, where: str) -> "Decision":
+        """The decision that JSON values describe.
+
+        Raises:
+            ConfigError: fields that are unknown, missing or of another type, or an action that the layer cannot take.
+        """
+        if not isinstance(values, Mapping) or "action" not in values:
+            raise ConfigError(explain(where, expected="a mapping with an action", got=repr(values)))
+        action = action_from_dict(values["action"], f"{where}.action")
+        plain = {name: value for name, value in values.items() if name not in ("action", "loss")}
+        loss = values.get("loss")
+        if not isinstance(loss, (int, float)) or isinstance(loss, bool):
+            raise ConfigError(explain(f"{where}.loss", expected="a number", got=repr(loss)))
+        found = from_dict(Found, plain, where)
+        if fault := action.fault(found):
+            raise ConfigError(f"{where} {found.name}, {fault}")
+        return cls(**dataclasses.asdict(found), action=action, loss=float(loss))

@@ -1,0 +1,77 @@
+"""A matrix told by some of its rows, of every rank at which that is smaller than what is there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from eigenlm.compression.actions import Action, Found
+from eigenlm.compression.offers import SHRINKAGE, Metric, Offer
+from eigenlm.errors import explain
+from eigenlm.linalg.low_rank import RankedFactors, low_rank
+from eigenlm.linear import InterpolativeLinear, LinearMap
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowRank(Action):
+    """The matrix becomes B @ A, told by some of its rows: R (m + n - R) numbers.
+
+    Attributes:
+        rank: R.
+    """
+
+    kind = "low_rank"
+    parts = ("B", "A")
+    rank: int
+
+    def num_params(self, found: Found) -> int:
+        """R (m + n - R)."""
+        return self.rank * (found.rows + found.columns - self.rank)
+
+    def fault(self, found: Found) -> str:
+        """That there is no such rank."""
+        highest = min(found.rows, found.columns)
+        if 0 <= self.rank <= highest:
+            return ""
+        return explain("rank", expected=f"0 to {highest}", got=self.rank)
+
+    def fault_of_parts(self, found: Found, parts: Mapping[str, Tensor]) -> str:
+        """That they make no product of this rank and these sizes."""
+        B, A = parts["B"], parts["A"]
+        if B.ndim == A.ndim == 2 and (len(B), A.shape[1]) == (found.rows, found.columns) and B.shape[1] == len(A):
+            if self.rank <= len(A):
+                return ""
+            return explain("rank", expected=f"at most {len(A)}, that of the factors", got=self.rank, do="plan anew")
+        expected = f"B ({found.rows}, R) and A (R, {found.columns})"
+        return explain("factors", expected=expected, got=f"{tuple(B.shape)} and {tuple(A.shape)}")
+
+    def build(self, layer: LinearMap, parts: Mapping[str, Tensor]) -> LinearMap:
+        """The interpolative layer; factors come in the order of their worth, so that a lower rank takes the first."""
+        return InterpolativeLinear.from_factors(*self._factors(layer, parts), layer.bias)
+
+    def dense(self, layer: LinearMap, parts: Mapping[str, Tensor]) -> Float[Tensor, "m n"]:
+        """B @ A."""
+        B, A = self._factors(layer, parts)
+        return B @ A
+
+    def _factors(self, layer: LinearMap, parts: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        like = layer.dense().detach()
+        return parts["B"][:, : self.rank].to(like), parts["A"][: self.rank].to(like)
+
+
+def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
+    """The best approximation of each rank in the metric (`linalg.low_rank`)."""
+    W = layer.dense().detach()
+    best = low_rank(W, metric.input_gram, metric.output_gram, shrinkage=SHRINKAGE)
+    every = [_offer(R, tail / 2, best, found, W) for R, tail in enumerate(best.tail.tolist())]
+    return [offer for offer in every if offer.bytes < found.num_bytes_before]
+
+
+def _offer(rank: int, loss: float, best: RankedFactors, found: Found, like: Tensor) -> Offer:
+    action = LowRank(rank=rank)
+
+    def parts() -> dict[str, Tensor]:
+        return {name: factor.to(like.dtype).contiguous() for name, factor in zip("BA", best.at(rank))}
+
+    return Offer(action=action, bytes=action.num_bytes(found), loss=loss, time=action.num_params(found), parts=parts)

@@ -1,0 +1,31 @@
+"""Every kind of linear layer by its name, and the way from a spec to an empty layer."""
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from eigenlm.errors import ConfigError, explain
+
+if TYPE_CHECKING:
+    from eigenlm.linear.contract import LinearMap
+
+# A class of linear layers enters by being defined; `eigenlm.linear` imports the file of each.
+LINEAR_MAPS: dict[str, type["LinearMap"]] = {}
+
+
+def linear_map(spec: Any, where: str = "linear layer") -> "LinearMap":
+    """The layer that a spec describes, with numbers still to come; on the meta device it takes no memory.
+
+    Args:
+        spec: what `LinearMap.spec` gave.
+        where: what is being built, for the message.
+
+    Raises:
+        ConfigError: an unknown kind or field, one that is missing, or sizes that make no layer.
+    """
+    kind = spec.get("kind") if isinstance(spec, Mapping) else None
+    if not isinstance(kind, str) or kind not in LINEAR_MAPS:
+        near = difflib.get_close_matches(str(kind), LINEAR_MAPS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(explain(where, expected=f"a kind of {', '.join(LINEAR_MAPS)}", got=repr(kind), do=hint))
+    return LINEAR_MAPS[kind].from_spec(spec, where)
