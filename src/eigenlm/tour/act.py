@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rich.filesize import decimal
 
-from eigenlm.analysis.report import BeforeAfter, Measured
+from eigenlm.analysis.page import BeforeAfter, Measured
 from eigenlm.compression import Plan
 from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
