@@ -8,7 +8,7 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from eigenlm.analysis.figure import figure
-from eigenlm.analysis.term import Term
+from eigenlm.analysis.term import read_terms
 from eigenlm.offline_page import fill, part
 
 Cell = str | int | float | list[float | None] | None
@@ -65,22 +65,20 @@ class PagePart:
 _FILTERS: dict[str, Callable[..., str]] = {"figure": figure, "percent": "{:.1%}".format}
 
 
-def filled(
-    package: str, template: str, terms: Mapping[str, Term], values: Mapping[str, Any], data: Any = None
-) -> Markup:
-    """A template of a package filled in; it may call `term(key, label)` for a word that is explained on hover.
+def filled(package: str, template: str, values: Mapping[str, Any], data: Any = None) -> Markup:
+    """A template of a package filled in; in it `term(key, label)` is a word that is explained on hover.
 
     Args:
-        package: where the template lies.
+        package: where the template lies, and the terms whose own labels it uses.
         template: its file name.
-        terms: words whose own labels it uses.
         values: what it names.
         data: plain JSON values for a script in it.
     """
+    labels = {key: term.label for words in read_terms(package).values() for key, term in words.items()}
 
     def term(key: str, label: str = "") -> Markup:
         element = '<dfn class="term" tabindex="0" data-term="{0}" aria-describedby="term-{0}">{1}</dfn>'
-        return Markup(element).format(key, label or terms[key].label)
+        return Markup(element).format(key, label or labels[key])
 
     return Markup(fill(package, template, data, {"term": term, **values}, _FILTERS))
 

@@ -42,7 +42,7 @@ class Section(Generic[Found]):
         name: what it is called in Python and in JSON: its result is `analysis.NAME`.
         title: what it is called on the page.
         measure: gives the result, or None if nobody asked for it; an `EigenError` says why it cannot be had.
-        terms: the words that it explains, by key, in groups with a heading.
+        terms: the words that it explains, by heading and key.
         tables: the result as tables for a terminal of 80 columns.
         every: the same with a row for every matrix, where that differs.
         findings: what stands out in the result, given what the other sections found.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from eigenlm import linalg
 from eigenlm.analysis.activations.outliers import OutlierChannel, outlier_channels
 from eigenlm.analysis.marked_ranks import marked_ranks
+from eigenlm.analysis.weights import is_linear_map
 from eigenlm.linalg.lanczos import top_eigenvalue
 from eigenlm.linalg.power_iteration import unit_vector
 
@@ -78,7 +79,7 @@ class InputSums:
     `see` is for `observe.watch_inputs`, `next_window` comes after each pass, and `rows` makes use of the sums.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Linear]) -> None:
+    def __init__(self, layers: Mapping[str, nn.Module]) -> None:
         self._layers = layers
         self._sums: dict[str, _Sums] = {}
         self._input_of: dict[str, str] = {}
@@ -107,7 +108,7 @@ class InputSums:
 
     def spoilt(self) -> list[str]:
         """Layers whose own weights hold NaN or infinity."""
-        return [name for name, layer in self._layers.items() if not bool(layer.weight.isfinite().all())]
+        return [name for name, layer in self._layers.items() if not bool(_matrix(layer).isfinite().all())]
 
     def rows(self) -> list[LinearInputs]:
         """A row for each layer with finite inputs and weights, in the module's order; Grams are let go on the way."""
@@ -116,22 +117,27 @@ class InputSums:
             sums = self._sums.pop(owner)
             readers = [name for name, read in self._input_of.items() if read == owner and name not in bad]
             if readers:
-                rows.update(_rows(sums, {name: self._layers[name].weight for name in readers}))
+                rows.update(_rows(sums, {name: _matrix(self._layers[name]) for name in readers}))
         return [rows[name] for name in self._layers if name in rows]
 
 
-def groups(layers: Mapping[str, nn.Linear]) -> Iterator[dict[str, nn.Linear]]:
+def groups(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, nn.Module]]:
     """Layers in groups whose Grams fit in a gibibyte, one group a pass; a group of one may be larger."""
-    group: dict[str, nn.Linear] = {}
+    group: dict[str, nn.Module] = {}
     size = 0
     for name, layer in layers.items():
-        own = 4 * layer.in_features**2
+        own = 4 * int(cast(Any, layer).in_features) ** 2
         if group and size + own > _GRAM_BYTES:
             yield group
             group, size = {}, 0
         group[name] = layer
         size += own
     yield group
+
+
+def _matrix(layer: Any) -> Tensor:
+    """What a linear layer applies, however it stores it."""
+    return layer.dense() if is_linear_map(layer) else layer.weight
 
 
 def _sums(x: Tensor) -> _Sums:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from eigenlm.analysis.activations.linear_inputs import LinearInputs
 from eigenlm.analysis.activations.reading import Activations
-from eigenlm.analysis.activations.terms import ACTIVATIONS
 from eigenlm.analysis.kinds import kind_of
 from eigenlm.analysis.page_part import Cell, Column, PagePart, field_column, filled, script_of
 from eigenlm.analysis.section import Results
@@ -40,7 +39,7 @@ def page(found: Activations, _: Results) -> PagePart:
     """Charts of layers and heads; rows of matrices stand in the table."""
     values = {"activations": found, "massive": _massive_channels(found), "outliers": _top_outliers(found)}
     return PagePart(
-        html=filled(_HERE, "page.html", ACTIVATIONS, values),
+        html=filled(_HERE, "page.html", values),
         links=(("activations", "Activations"),),
         script=script_of(_HERE, "page.js"),
         data={key: value for key, value in to_dict(found).items() if key != "linear_inputs"},

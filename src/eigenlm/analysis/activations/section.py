@@ -4,9 +4,9 @@ from eigenlm.analysis.activations.findings import activation_findings
 from eigenlm.analysis.activations.page import page
 from eigenlm.analysis.activations.reading import Activations, activations
 from eigenlm.analysis.activations.tables import activation_tables
-from eigenlm.analysis.activations.terms import ACTIVATIONS
 from eigenlm.analysis.section import Section
 from eigenlm.analysis.subject import Subject
+from eigenlm.analysis.term import read_terms
 
 
 def _measure(subject: Subject) -> Activations | None:
@@ -20,7 +20,7 @@ SECTION = Section[Activations](
     title="Activations",
     measure=_measure,
     adds="--text FILE",
-    terms={"Activations": ACTIVATIONS},
+    terms=read_terms("eigenlm.analysis.activations"),
     tables=activation_tables,
     findings=activation_findings,
     page=page,

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from eigenlm.analysis.curvature.results import BlockCurvature, Curvature
-from eigenlm.analysis.curvature.terms import CURVATURE
 from eigenlm.analysis.page_part import Cell, Column, PagePart, Scale, Style, field_column, filled, read_field, script_of
 from eigenlm.analysis.section import Results
 from eigenlm.config import to_dict
@@ -44,7 +43,7 @@ _COLUMNS = (
 def page(found: Curvature, _: Results) -> PagePart:
     """Charts of the whole loss, and the columns of each matrix."""
     return PagePart(
-        html=filled(_HERE, "page.html", CURVATURE, {"curvature": found}),
+        html=filled(_HERE, "page.html", {"curvature": found}),
         links=(("curvature", "Curvature"),),
         script=script_of(_HERE, "page.js"),
         data=to_dict(found),

@@ -5,9 +5,9 @@ from eigenlm.analysis.curvature.measuring import curvature
 from eigenlm.analysis.curvature.page import page
 from eigenlm.analysis.curvature.results import Curvature
 from eigenlm.analysis.curvature.tables import curvature_tables
-from eigenlm.analysis.curvature.terms import CURVATURE
 from eigenlm.analysis.section import Option, Section
 from eigenlm.analysis.subject import Subject
+from eigenlm.analysis.term import read_terms
 
 # A product with the Hessian costs some ten forward passes, and there are hundreds of them.
 _WINDOWS, _WINDOW = 2, 128
@@ -25,7 +25,7 @@ SECTION = Section[Curvature](
     measure=_measure,
     option=Option(help="Also the loss's curvature: Hessian, Gauss-Newton, KFAC, Jacobians; takes minutes."),
     adds="--curvature",
-    terms={"Curvature": CURVATURE},
+    terms=read_terms("eigenlm.analysis.curvature"),
     tables=curvature_tables,
     findings=curvature_findings,
     page=page,

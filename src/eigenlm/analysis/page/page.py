@@ -62,7 +62,7 @@ def render(report: Report) -> str:
         "script": script,
         "policy": policy(script),
     }
-    return filled(_HERE, "page.html", all_terms(), values, data)
+    return filled(_HERE, "page.html", values, data)
 
 
 def page_data(report: Report) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from eigenlm.analysis.page_part import PagePart, filled, script_of
 from eigenlm.analysis.section import Results
-from eigenlm.analysis.senses.terms import SENSES
 from eigenlm.analysis.senses.word_senses import Senses
 from eigenlm.config import to_dict
 
@@ -12,7 +11,7 @@ _HERE = "eigenlm.analysis.senses"
 def page(found: Senses, _: Results) -> PagePart:
     """Charts by layer."""
     return PagePart(
-        html=filled(_HERE, "page.html", SENSES, {"senses": found}),
+        html=filled(_HERE, "page.html", {"senses": found}),
         links=(("senses", "Senses of a word"),),
         script=script_of(_HERE, "page.js"),
         data=to_dict(found),

@@ -8,9 +8,9 @@ from eigenlm.analysis.senses.findings import sense_findings
 from eigenlm.analysis.senses.page import page
 from eigenlm.analysis.senses.sentences import SenseSentences, read_senses
 from eigenlm.analysis.senses.tables import sense_tables
-from eigenlm.analysis.senses.terms import SENSES
 from eigenlm.analysis.senses.word_senses import Senses, word_senses
 from eigenlm.analysis.subject import Subject
+from eigenlm.analysis.term import read_terms
 from eigenlm.language_model import LanguageModel
 
 
@@ -36,7 +36,7 @@ SECTION = Section[Senses](
         read=_read,
     ),
     adds="--senses FILE",
-    terms={"Senses of a word": SENSES},
+    terms=read_terms("eigenlm.analysis.senses"),
     tables=sense_tables,
     findings=sense_findings,
     page=page,

@@ -5,7 +5,6 @@ from eigenlm.analysis.section import Results
 from eigenlm.analysis.spectra.columns import COLUMNS
 from eigenlm.analysis.spectra.curves import drawn_spectra
 from eigenlm.analysis.spectra.measuring import Spectra
-from eigenlm.analysis.spectra.terms import SPECTRA
 
 _HERE = "eigenlm.analysis.spectra"
 
@@ -17,7 +16,7 @@ def page(found: Spectra, results: Results) -> PagePart:
         "has_outputs": "activations" in results,
     }
     return PagePart(
-        html=filled(_HERE, "matrix.html", SPECTRA, values),
+        html=filled(_HERE, "matrix.html", values),
         links=(("matrix", "One matrix"),),
         of_matrix=True,
         script=script_of(_HERE, "matrix.js", "rank.js"),
