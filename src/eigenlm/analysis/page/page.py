@@ -86,7 +86,7 @@ def _curves(shown: Mapping[str, PagePart]) -> dict[str, dict[str, Any]]:
 def _data(report: Report, shown: Mapping[str, PagePart]) -> dict[str, Any]:
     matrices = report.analysis.matrices
     names = [matrix.name for matrix in matrices]
-    columns, cells = table(names, [*shown.values(), plan_part(report.plan, matrices)])
+    columns, cells = table(names, [*shown.values(), plan_part(report.plan, report.analysis)])
     planned = {row.name: asdict(row) for row in report.plan}
     told = [finding.matrix for finding in findings(report.analysis) if finding.matrix]
     return {

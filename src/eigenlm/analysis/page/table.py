@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from eigenlm.analysis.analysis import Analysis
 from eigenlm.analysis.page.effect import PlannedRank
 from eigenlm.analysis.page_part import Cell, Column, PagePart, field_column
-from eigenlm.analysis.spectra import MatrixSpectrum
 
 
 def table(names: Sequence[str], parts: Iterable[PagePart]) -> tuple[list[Column], list[dict[str, Cell]]]:
@@ -22,9 +22,9 @@ def table(names: Sequence[str], parts: Iterable[PagePart]) -> tuple[list[Column]
     return shown, [{column.key: row[column.key] for column in shown} for row in cells]
 
 
-def plan_part(plan: Sequence[PlannedRank], matrices: Sequence[MatrixSpectrum]) -> PagePart:
+def plan_part(plan: Sequence[PlannedRank], analysis: Analysis) -> PagePart:
     """The columns of a plan, beside the matrices that it touches."""
-    by_name = {matrix.name: matrix for matrix in matrices}
+    by_name = {matrix.name: matrix for matrix in analysis.matrices}
 
     def rank(row: PlannedRank) -> Cell:
         return row.rank or len(by_name[row.name].singular_values)
