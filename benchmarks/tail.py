@@ -21,8 +21,8 @@ import torch
 from record import record, spread
 
 from eigenlm import linalg
-from eigenlm.analysis.tail import tail
-from eigenlm.analysis.weightwatcher.power_law import fit_power_law
+from eigenlm.analysis.spectra.tail import tail
+from eigenlm.analysis.spectra.weightwatcher.power_law import fit_power_law
 from eigenlm.checkpoint import open_tensors
 
 MODELS = ("smollm2-135m-instruct", "minilm-l6-v2")

@@ -28,11 +28,11 @@ from record import peak_mib, record, spread
 from torch import Tensor
 
 from eigenlm import linalg
-from eigenlm.analysis.noise import noise
 from eigenlm.analysis.spectra import examine, spectrum_of
+from eigenlm.analysis.spectra.noise import noise
+from eigenlm.analysis.spectra.weightwatcher import weightwatcher
+from eigenlm.analysis.spectra.weightwatcher.bulk import Misfit
 from eigenlm.analysis.stream import each_matrix
-from eigenlm.analysis.weightwatcher import weightwatcher
-from eigenlm.analysis.weightwatcher.bulk import Misfit
 from eigenlm.checkpoint import open_tensors
 
 MODEL, OTHER = "smollm2-135m-instruct", "minilm-l6-v2"

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import torch
 
 from eigenlm.analysis import analyze
-from eigenlm.analysis.report import BeforeAfter, Measured, PlannedRank, Report
+from eigenlm.analysis.page import BeforeAfter, Measured, PlannedRank, Report
 from eigenlm.estimate import Estimate
 
 HOSTILE = '</script><img src=x onerror="document.title=1">'

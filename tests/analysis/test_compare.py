@@ -273,10 +273,3 @@ def test_what_cannot_be_compared_is_refused():
         compare({"a": W}, 3)
     with pytest.raises(DataError, match="floating-point"):
         difference(W, W.int(), "a")
-
-
-def test_the_room_is_also_the_act():
-    import eigenlm.analysis.comparison
-
-    W = random(3, 3)
-    assert eigenlm.analysis.comparison({"a": W}, {"a": W}) == compare({"a": W}, {"a": W})

@@ -42,7 +42,7 @@ def test_matrices_left_out_come_first():
     first = findings(analyze(weights))[0]
     assert "5 of 6 were left out: bad.0, bad.1, bad.2 and 2 more." in first.text
     assert "4 NaN or infinite of 4" in first.text
-    assert findings(Analysis(matrices=())) == ()
+    assert findings(Analysis()) == ()
 
 
 def test_the_most_telling_comes_first_and_every_matrix_named_exists(seen):

@@ -1,37 +1,43 @@
-"""All that is known of a model's matrices, a row for each, whoever found it out."""
+"""All that is known of a model: what each section found, and why others found nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from eigenlm.analysis.activations import Activations
-from eigenlm.analysis.curvature import Curvature
-from eigenlm.analysis.senses import Senses
-from eigenlm.analysis.spectra import MatrixSpectrum
+from eigenlm.analysis import sections
+from eigenlm.analysis.spectra import MatrixSpectrum, Spectra
 from eigenlm.analysis.stream import Skipped
 from eigenlm.config import to_dict
 from eigenlm.errors import ConfigError, explain
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, init=False)
 class Analysis:
-    """Every matrix of a model, in the model's order.
+    """What sections found; each result is an attribute of the section's name, None if it was not measured.
 
     Attributes:
-        matrices: those with a spectrum.
-        skipped: those without one, each with the reason; the others are not touched by them.
-        activations: what text makes of the model, if it was run.
-        senses: how well it tells the senses of a word apart, if it was asked.
-        curvature: of its loss, if it was asked.
+        results: what was found, by the section's name.
         left_out: sections that were asked for and could not be had, each with the reason.
     """
 
-    matrices: tuple[MatrixSpectrum, ...]
-    skipped: tuple[Skipped, ...] = ()
-    activations: Activations | None = None
-    senses: Senses | None = None
-    curvature: Curvature | None = None
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    results: Mapping[str, Any]
+    left_out: Mapping[str, str]
+
+    def __init__(
+        self, *, results: Mapping[str, Any] | None = None, left_out: Mapping[str, str] | None = None, **named: Any
+    ) -> None:
+        """Hold results, given by name: `Analysis(spectra=..., senses=...)`; those that are None are not held."""
+        given = {**(results or {}), **named}
+        object.__setattr__(self, "results", {name: found for name, found in given.items() if found is not None})
+        object.__setattr__(self, "left_out", dict(left_out or {}))
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {section.name for section in sections.SECTIONS}:
+            return self.results.get(name)
+        raise AttributeError(f"an Analysis has no {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(section.name for section in sections.SECTIONS)})
 
     def __getitem__(self, name: str) -> MatrixSpectrum:
         """The matrix of this name.
@@ -44,30 +50,29 @@ class Analysis:
                 return matrix
         raise ConfigError(explain("analysis", expected="the name of a matrix", got=repr(name)))
 
-    def totals(self) -> dict[str, int]:
-        """Counts over all matrices; parameters at 90 and 99 % are those of plain factors, where these are smaller."""
-        return {
-            "num_matrices": len(self.matrices),
-            "num_skipped": len(self.skipped),
-            "num_params": sum(matrix.rows * matrix.columns for matrix in self.matrices),
-            "num_params_at_90": sum(_factored(matrix, matrix.rank_90) for matrix in self.matrices),
-            "num_params_at_99": sum(_factored(matrix, matrix.rank_99) for matrix in self.matrices),
-        }
+    @property
+    def matrices(self) -> tuple[MatrixSpectrum, ...]:
+        """The matrices with a spectrum, in the model's order."""
+        return self._spectra.matrices
 
-    def sections(self) -> dict[str, Activations | Senses | Curvature | None]:
-        """What is known only of the whole model."""
-        return {"activations": self.activations, "senses": self.senses, "curvature": self.curvature}
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Those without one, each with the reason."""
+        return self._spectra.skipped
+
+    def totals(self) -> dict[str, int]:
+        """Counts over all matrices, as `Spectra.totals` has them."""
+        return self._spectra.totals()
 
     def to_dict(self, *, singular_values: bool = True) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Plain JSON values: the matrices, then each other section under its name, null if it was not measured."""
+        others = {s.name: self.results.get(s.name) for s in sections.SECTIONS if s.name != "spectra"}
         return {
-            "totals": self.totals(),
-            "matrices": [matrix.to_dict(singular_values=singular_values) for matrix in self.matrices],
-            "skipped": [vars(skipped) for skipped in self.skipped],
-            **{name: section and to_dict(section) for name, section in self.sections().items()},
+            **self._spectra.to_dict(singular_values=singular_values),
+            **{name: found and to_dict(found) for name, found in others.items()},
             "left_out": dict(self.left_out),
         }
 
-
-def _factored(matrix: MatrixSpectrum, rank: int) -> int:
-    return min(matrix.rows * matrix.columns, rank * (matrix.rows + matrix.columns))
+    @property
+    def _spectra(self) -> Spectra:
+        return self.results.get("spectra") or Spectra()

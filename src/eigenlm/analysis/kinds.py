@@ -44,3 +44,12 @@ def by_kind(rows: Iterable[Named]) -> dict[str, list[Named]]:
     for row in rows:
         kinds.setdefault(kind_of(row.name), []).append(row)
     return kinds
+
+
+def short_kind(kind: str) -> str:
+    """What a kind is called within its layer.
+
+    >>> short_kind("blocks.*.attention.query"), short_kind("embedding.token")
+    ('attention.query', 'embedding.token')
+    """
+    return kind.partition("*.")[2] or kind

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import torch
@@ -71,6 +72,55 @@ class Weights(Mapping[str, Tensor]):
         return tuple(known(name) if callable(known) else self._tensors[name].shape)
 
 
+class _Parameters(Mapping[str, Tensor]):
+    """A module's parameters by name; a linear map, however it is stored, is the one matrix that it applies."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._held: dict[str, Any] = {}
+        seen: set[int] = set()
+        for name, held in _named(module):
+            if id(first := getattr(held, "weight", held)) not in seen:  # a tied matrix counts once
+                self._held[name] = held
+                seen.add(id(first))
+
+    def __getitem__(self, name: str) -> Tensor:
+        held = self._held[name]
+        with torch.no_grad():
+            return held if isinstance(held, Tensor) else held.dense()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        held = self._held[name]
+        return tuple(held.shape) if isinstance(held, Tensor) else (held.out_features, held.in_features)
+
+    def storage(self, name: str) -> str | None:
+        held = self._held[name]
+        rank = getattr(held, "rank", None)
+        return f"rank {rank}" if rank is not None else None if hasattr(held, "weight") else getattr(held, "kind", None)
+
+
+def is_linear_map(layer: Any) -> bool:
+    """Whether a layer keeps the contract of `eigenlm.linear`: a method `dense` gives the matrix that it applies."""
+    return isinstance(getattr(layer, "dense", None), MethodType)
+
+
+def _named(module: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Parameters, and in their places the linear maps that make one matrix of theirs."""
+    if is_linear_map(module):
+        yield f"{prefix}weight", module
+        if isinstance(module.bias, Tensor):
+            yield f"{prefix}bias", module.bias
+        return
+    yield from ((prefix + name, parameter) for name, parameter in module.named_parameters(recurse=False))
+    for name, part in module.named_children():
+        yield from _named(part, f"{prefix}{name}.")
+
+
 def weights_of(model: Any) -> Weights:
     """The tensors of a path or name (read when asked for), a mapping, a module, or a `LanguageModel`.
 
@@ -84,8 +134,7 @@ def weights_of(model: Any) -> Weights:
         return Weights(model)
     module = model if isinstance(model, nn.Module) else getattr(model, "model", None)
     if isinstance(module, nn.Module):
-        places = {name: place for name, place in module.named_buffers() if name.endswith(".place")}
-        return Weights(dict(module.named_parameters()) | places)
+        return Weights(_Parameters(module))
     raise ConfigError(
         explain("analyze", expected="a model, a module, tensors by name, or a path", got=type(model).__name__)
     )

@@ -1,8 +1,9 @@
 """`eigenlm analyze`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -14,6 +15,22 @@ from eigenlm.errors import CheckpointError, ConfigError, explain
 
 if TYPE_CHECKING:
     from eigenlm.analysis import Analysis
+
+
+def _sections() -> type:
+    """A dataclass of the options of all sections; imported when the command line is read, because it needs torch."""
+    from eigenlm.analysis.sections import SECTIONS
+
+    fields = []
+    for section in SECTIONS:
+        if (option := section.option) is not None:
+            flag = option.kind is bool
+            kind: Any = bool if flag else option.kind | None
+            told = tyro.conf.arg(help=option.help, metavar=option.metavar or None)
+            fields.append((section.name, Annotated[kind, told], field(default=False if flag else None)))
+    made = make_dataclass("Sections", fields, frozen=True)
+    made.__doc__ = "What else to look at."
+    return made
 
 
 @dataclass(frozen=True)
@@ -30,15 +47,7 @@ class Analyze:
         str | None,
         tyro.conf.arg(metavar="TEXT", help="Also run the model on it: activations, heads, layers, senses of a word."),
     ] = None
-    curvature: bool = False
-    """Also the loss's curvature: Hessian, Gauss-Newton, KFAC, Jacobians; takes minutes."""
-    senses: Annotated[
-        Path | None,
-        tyro.conf.arg(
-            metavar="PATH",
-            help='A word in sentences, JSON {"word": ..., "senses": {...}}; with --text, bank by default.',
-        ),
-    ] = None
+    sections: Annotated[Any, tyro.conf.arg(constructor_factory=_sections)] = None
     html: Annotated[
         Path | None, tyro.conf.arg(metavar="PATH", help="Write a report there: one interactive file, no network.")
     ] = None
@@ -54,7 +63,7 @@ class Analyze:
         if self.other is not None:
             self._compare(self.other)
             return
-        analysis = analyze(self.model, text=self.text, curvature=self.curvature, senses=self.senses)
+        analysis = analyze(self.model, **self._asked())
         if not is_first_rank():
             return
         if self.html is not None:
@@ -64,14 +73,17 @@ class Analyze:
         else:
             self._print(analysis)
 
+    def _asked(self) -> dict[str, Any]:
+        """What was asked beyond the matrices, by the names that `analyze` takes."""
+        given: Mapping[str, Any] = {"text": self.text} | asdict(self.sections)
+        return {name: value for name, value in given.items() if value}
+
     def _compare(self, other: str) -> None:
         from eigenlm.analysis.comparison import compare, comparison_findings, comparison_table
 
-        asked = {"--text": self.text, "--curvature": self.curvature, "--senses": self.senses, "--html": self.html}
-        for option, given in asked.items():
-            if given:
-                do = f"leave {option} out, or analyse each model by itself"
-                raise ConfigError(explain("comparing two models", expected="weights alone", got=option, do=do))
+        for option in [*self._asked(), *(["html"] if self.html else [])]:
+            do = f"leave --{option} out, or analyse each model by itself"
+            raise ConfigError(explain("comparing two models", expected="weights alone", got=f"--{option}", do=do))
         comparison = compare(self.model, other)
         if self.json:
             print_json(comparison.to_dict())
@@ -83,13 +95,11 @@ class Analyze:
 
     def _print(self, analysis: "Analysis") -> None:
         from eigenlm.analysis.findings import findings
-        from eigenlm.analysis.section_tables import section_tables
-        from eigenlm.analysis.table import kind_table, matrix_table
+        from eigenlm.analysis.tables import tables
 
         console = Console()
-        console.print(matrix_table(analysis) if self.every else kind_table(analysis))
-        for table in section_tables(analysis):
-            console.print("", table)
+        for i, table in enumerate(tables(analysis, every=self.every)):
+            console.print(*([""] if i else []), table)
         for finding in findings(analysis):
             console.print(f"\n[bold]{escape(finding.heading)}.[/] {escape(finding.text)}")
         for section, reason in analysis.left_out.items():
@@ -98,11 +108,10 @@ class Analyze:
             print(f"\nreport: {self.html}")
 
     def _write(self, analysis: "Analysis", path: Path) -> None:
-        from eigenlm.analysis.report import Report, write_report
+        from eigenlm.analysis.page import Report, write_report
 
         title, facts = _facts(self.model)
-        asked = {"text": self.text, "curvature": self.curvature, "senses": self.senses and str(self.senses)}
-        options = {name: value for name, value in asked.items() if value}
+        options = {name: value if isinstance(value, bool) else str(value) for name, value in self._asked().items()}
         write_report(Report(title=title, analysis=analysis, facts=facts, model=self.model, options=options), path)
 
 

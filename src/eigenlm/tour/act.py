@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rich.filesize import decimal
 
-from eigenlm.analysis.report import BeforeAfter, Measured
+from eigenlm.analysis.page import BeforeAfter, Measured
 from eigenlm.compression import Plan
 from eigenlm.language_model import LanguageModel
 from eigenlm.tasks import Perplexity, nll_increase, perplexity

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from eigenlm.analysis import Analysis
-from eigenlm.analysis.report import PlannedRank, Report, write_report
+from eigenlm.analysis.page import PlannedRank, Report, write_report
 from eigenlm.compression import Plan
 from eigenlm.files import whole_folder
 from eigenlm.tour.act import Shrunk

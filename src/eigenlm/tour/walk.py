@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from eigenlm.analysis.report import BeforeAfter
+from eigenlm.analysis.page import BeforeAfter
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.tour.act import act
 from eigenlm.tour.decide import decide

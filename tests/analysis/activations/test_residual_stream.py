@@ -14,13 +14,11 @@ WINDOWS = ids(6, 12, seed=3)
 
 def stored_streams(model, windows):
     """The stream after the embedding and after each block, (B, T, D), by calling the parts."""
-    B, T = windows.shape
-    positions = torch.arange(T).expand(B, T)
-    _, visible = model._place(windows, None, None, None, causal=model.config.kind == "decoder")
-    x = model.embedding(windows, positions)
-    streams, turn = [x], model._turn(positions, x.dtype)
+    place = model.place(windows)
+    x = model.embedding(windows, place.positions)
+    streams = [x]
     for block in model.blocks:
-        x = block(x, visible, turn)
+        x = block(x, place)
         streams.append(x)
     return [x.detach().double() for x in streams]
 

@@ -7,8 +7,10 @@ from eigenlm.analysis.activations.logit_lens import LogitLens
 from eigenlm.analysis.activations.outliers import OutlierChannel
 from eigenlm.analysis.activations.reading import Activations, activations
 from eigenlm.analysis.activations.residual_stream import LayerStream, MassiveActivation
+from eigenlm.analysis.activations.section import SECTION
 
 __all__ = [
+    "SECTION",
     "Activations",
     "AttentionHead",
     "LayerStream",

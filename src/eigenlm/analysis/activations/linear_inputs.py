@@ -9,7 +9,7 @@ from torch import Tensor
 
 from eigenlm import linalg
 from eigenlm.analysis.activations.outliers import OutlierChannel, outlier_channels
-from eigenlm.analysis.spectra import marked_ranks
+from eigenlm.analysis.marked_ranks import marked_ranks
 from eigenlm.linalg.lanczos import top_eigenvalue
 from eigenlm.linalg.power_iteration import unit_vector
 from eigenlm.linear import LinearMap

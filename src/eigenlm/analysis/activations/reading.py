@@ -11,6 +11,8 @@ from eigenlm.analysis.activations.heads import AttentionHead
 from eigenlm.analysis.activations.inside import Inside, InsideSums, LeftOut
 from eigenlm.analysis.activations.linear_inputs import InputSums, LinearInputs, groups
 from eigenlm.analysis.activations.residual_stream import LayerStream
+from eigenlm.analysis.finding import listed
+from eigenlm.analysis.weights import weights_of
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linear import LinearMap
 from eigenlm.model import Transformer
@@ -122,10 +124,22 @@ def _pass(
 
 def _layers(module: nn.Module, left_out: list[LeftOut]) -> dict[str, LinearMap]:
     try:
-        return linears(module, widest=None)
+        layers = linears(module, widest=None)
     except ConfigError as error:
         left_out.append(LeftOut(part="linear inputs", reason=str(error)))
-        return {}
+        layers = {}
+    missing = [name for name in _matrices(module) if name not in layers] if layers else []
+    if missing:
+        reason = f"{listed(missing, most=3)}: no linear layers whose inputs can be watched"
+        left_out.append(LeftOut(part="linear inputs", reason=reason))
+    return layers
+
+
+def _matrices(module: nn.Module) -> list[str]:
+    """Names of the matrices that multiply something, as their spectra have them: all but the tables of embeddings."""
+    weights = weights_of(module)
+    tables = {f"{name}.weight" for name, part in module.named_modules() if isinstance(part, nn.Embedding)}
+    return [name.removesuffix(".weight") for name in weights if len(weights.shape(name)) > 1 and name not in tables]
 
 
 def _inside(module: nn.Module, num_windows: int, left_out: list[LeftOut]) -> InsideSums | None:

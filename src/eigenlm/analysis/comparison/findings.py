@@ -5,8 +5,9 @@ from statistics import median
 from typing import NamedTuple
 
 from eigenlm.analysis.comparison.comparison import Change, Comparison, MatrixChange, SubspaceOverlap
-from eigenlm.analysis.comparison.table import by_kind, percent
-from eigenlm.analysis.findings.finding import Finding, listed
+from eigenlm.analysis.comparison.table import percent
+from eigenlm.analysis.finding import Finding, listed
+from eigenlm.analysis.kinds import by_kind
 
 # A change counts as low-rank when nine tenths of it lie in a tenth of the directions; independent changes of the
 # entries would spread them over more than half.

@@ -7,8 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from eigenlm.analysis.comparison.comparison import Comparison, MatrixChange
-from eigenlm.analysis.findings.finding import listed
-from eigenlm.analysis.kinds import kind_of
+from eigenlm.analysis.finding import listed
+from eigenlm.analysis.kinds import by_kind, short_kind
+from eigenlm.analysis.plain_table import plain_table, with_notes
 
 _MOST_NAMES = 4
 # D is the change, W the matrix before it.
@@ -27,30 +28,15 @@ _COLUMNS = (
 def comparison_table(comparison: Comparison, *, every: bool = False) -> Table:
     """A row per kind of matrix, with the median over those that changed; or a row for every matrix."""
     title = "Every matrix" if every else "Kinds of matrices, the median over those that changed"
-    table = Table(
-        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 1, 0, 0)
-    )
-    first = ["matrix"] if every else ["kind", "changed"]
-    for i, column in enumerate([*first, *_COLUMNS]):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=i == 0)
+    table = plain_table(title, [*(["matrix"] if every else ["kind", "changed"]), *_COLUMNS])
     if every:
         for matrix in comparison.matrices:
             table.add_row(Text(matrix.name), *(_figures([matrix]) or ["same"]))
     else:
         for kind, matrices in by_kind(comparison.matrices).items():
             count = sum(matrix.change is not None for matrix in matrices)
-            table.add_row(Text(kind.partition("*.")[2] or kind), f"{count}/{len(matrices)}", *_figures(matrices))
-    table.caption = Text("\n".join(_notes(comparison)))
-    table.caption_justify = "left"
-    return table
-
-
-def by_kind(matrices: Sequence[MatrixChange]) -> dict[str, list[MatrixChange]]:
-    """Matrices of one role in all layers together, in the model's order."""
-    kinds: dict[str, list[MatrixChange]] = {}
-    for matrix in matrices:
-        kinds.setdefault(kind_of(matrix.name), []).append(matrix)
-    return kinds
+            table.add_row(Text(short_kind(kind)), f"{count}/{len(matrices)}", *_figures(matrices))
+    return with_notes(table, _notes(comparison))
 
 
 def _figures(matrices: Sequence[MatrixChange]) -> list[str]:

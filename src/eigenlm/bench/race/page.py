@@ -28,7 +28,7 @@ def render(result: RaceResult) -> str:
         "columns": columns,
         "rows": rows,
         "verdicts": [(entrant.optimizer, verdict(result, entrant)) for entrant in result.entrants],
-        "style": part("eigenlm.analysis.report", "page.css", "print.css") + part("eigenlm.bench.race", "race.css"),
+        "style": part("eigenlm.analysis.page", "page.css", "print.css") + part("eigenlm.bench.race", "race.css"),
         "script": part("eigenlm.bench.race", "race.js"),
     }
     return fill("eigenlm.bench.race", "race.html", page_data(result), values, {})

@@ -1,0 +1,27 @@
+"""What text makes of a model, as a section of an analysis: measured whenever the model is run."""
+
+from eigenlm.analysis.activations.findings import activation_findings
+from eigenlm.analysis.activations.page import page
+from eigenlm.analysis.activations.reading import Activations, activations
+from eigenlm.analysis.activations.tables import activation_tables
+from eigenlm.analysis.section import Section
+from eigenlm.analysis.subject import Subject
+from eigenlm.analysis.term import read_terms
+
+
+def _measure(subject: Subject) -> Activations | None:
+    if subject.module is None or subject.windows is None:
+        return None
+    return activations(subject.module, subject.windows)
+
+
+SECTION = Section[Activations](
+    name="activations",
+    title="Activations",
+    measure=_measure,
+    adds="--text FILE",
+    terms=read_terms("eigenlm.analysis.activations"),
+    tables=activation_tables,
+    findings=activation_findings,
+    page=page,
+)

@@ -1,0 +1,125 @@
+"""One offline HTML page to read an analysis in, with a plan and its measured effect where they are known."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from eigenlm.analysis import sections
+from eigenlm.analysis.analysis import Analysis
+from eigenlm.analysis.findings import findings
+from eigenlm.analysis.kinds import kind_of, layer_of
+from eigenlm.analysis.page.contents import absent, contents, parts
+from eigenlm.analysis.page.effect import comparisons, drawn_effect
+from eigenlm.analysis.page.report import Report
+from eigenlm.analysis.page.table import plan_part, table
+from eigenlm.analysis.page.words import all_terms, glossary
+from eigenlm.analysis.page_part import PagePart, filled
+from eigenlm.files import write_text
+from eigenlm.offline_page import packed, part, policy
+
+_HERE = "eigenlm.analysis.page"
+_STYLES = ("page.css", "table.css", "charts.css", "print.css")
+_SCRIPTS = ("state.js", "terms.js", "charts.js", "map.js", "table.js", "effect.js")
+_MOST_FINDINGS = 9
+
+
+def write_report(report: Report, path: str | Path) -> None:
+    """Write the page, whole or not at all; it needs no network.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    write_text(path, render(report))
+
+
+def render(report: Report) -> str:
+    """The page as HTML."""
+    shown = parts(report.analysis)
+    data = _data(report, shown)
+    scripts = [part(_HERE, *_SCRIPTS), *(one.script for one in shown.values()), part(_HERE, "start.js")]
+    script = Markup("\n".join(scripts))
+    values = {
+        "report": report,
+        "totals": report.analysis.totals(),
+        "findings": findings(report.analysis),
+        "comparisons": [] if report.before_after is None else comparisons(report.before_after),
+        "above": [Markup(one.html) for one in shown.values() if one.of_matrix],
+        "below": [Markup(one.html) for one in shown.values() if not one.of_matrix],
+        "most_findings": _MOST_FINDINGS,
+        "contents": contents(report, shown),
+        "absent": absent(report),
+        "glossary": glossary(),
+        "first": json.dumps(data["start"] or ""),
+        "call": _call(report),
+        "attributes": [section.name for section in sections.SECTIONS if section.name != "spectra"],
+        "curves": packed(json.dumps(_curves(shown), allow_nan=False, separators=(",", ":"))),
+        "style": part(_HERE, *_STYLES),
+        "script": script,
+        "policy": policy(script),
+    }
+    return filled(_HERE, "page.html", values, data)
+
+
+def page_data(report: Report) -> dict[str, Any]:
+    """What the page's script reads at once: plain JSON values."""
+    return _data(report, parts(report.analysis))
+
+
+def curves(analysis: Analysis) -> dict[str, dict[str, Any]]:
+    """What is drawn of each matrix, by its name: what every section knows of it, put together."""
+    return _curves(parts(analysis))
+
+
+def _curves(shown: Mapping[str, PagePart]) -> dict[str, dict[str, Any]]:
+    names = dict.fromkeys(name for one in shown.values() for name in one.curves)
+    return {
+        name: {key: value for one in shown.values() for key, value in one.curves.get(name, {}).items()}
+        for name in names
+    }
+
+
+def _data(report: Report, shown: Mapping[str, PagePart]) -> dict[str, Any]:
+    matrices = report.analysis.matrices
+    names = [matrix.name for matrix in matrices]
+    columns, cells = table(names, [*shown.values(), plan_part(report.plan, report.analysis)])
+    planned = {row.name: asdict(row) for row in report.plan}
+    told = [finding.matrix for finding in findings(report.analysis) if finding.matrix]
+    return {
+        "start": next(iter([*told, *names]), None),
+        "terms": {key: term._asdict() for key, term in all_terms().items()},
+        "columns": [
+            {"key": column.key, "group": column.group, "style": column.style, "map": column.map} for column in columns
+        ],
+        "matrices": [
+            {"name": matrix.name, "kind": kind_of(matrix.name), "layer": layer_of(matrix.name)}
+            | {"rows": matrix.rows, "columns": matrix.columns, "plan": planned.get(matrix.name), "cells": row}
+            for matrix, row in zip(matrices, cells)
+        ],
+        **{section.name: None for section in sections.SECTIONS},
+        **{name: _short(one.data) for name, one in shown.items()},
+        "effect": None if report.before_after is None else drawn_effect(report.before_after),
+    }
+
+
+def _call(report: Report) -> str:
+    """What stands between the brackets of `eigenlm.analyze`, as Python spells it."""
+    options = {
+        key: json.dumps(value) if isinstance(value, str) else repr(value) for key, value in report.options.items()
+    }
+    return ", ".join([json.dumps(report.model), *(f"{key}={value}" for key, value in options.items())])
+
+
+def _short(value: Any) -> Any:
+    """Numbers to the digits that anyone can see; NaN and infinity become None, as JSON has neither."""
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value

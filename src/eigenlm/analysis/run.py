@@ -1,0 +1,67 @@
+"""The one call: every section in turn measures what was asked of it."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from eigenlm.analysis import sections
+from eigenlm.analysis.analysis import Analysis
+from eigenlm.analysis.subject import Subject, Text, running_subject
+from eigenlm.errors import ConfigError, EigenError, explain
+from eigenlm.machine.processes import join_ranks
+
+
+def analyze(model: Any, *, text: Text | None = None, **asked: Any) -> Analysis:
+    """See inside a model: every matrix; with a text or an option of a section, also the model at work.
+
+    A tensor is read, looked at and let go before the next is read, so a model in a file may be larger than memory.
+    Under torchrun the matrices are shared among the ranks, and every rank gets all of them, the same to the bit; the
+    first goes on with the rest.
+
+    Args:
+        model: a `LanguageModel`, any `torch.nn.Module`, tensors by name, or the path or name of a model, an adapter, or
+            a safetensors or GGUF file.
+        text: documents, a file or folder of them, or token ids (B, T). It is what the model is run on; by default the
+            documentation inside Python, if a section needs one.
+        asked: what sections are asked for by name: `curvature=True` looks at the second derivatives of the loss, for
+            minutes; `senses=` takes a word in sentences, or a JSON file of them (the word "bank" by default).
+
+    Raises:
+        CheckpointError: the path holds no model, or a damaged one.
+        ConfigError: the argument is none of these, or cannot be run on a text; or no section has an option of a name.
+        DataError: no matrix, no text, or one shorter than a window of 256 tokens (or the model's context).
+
+    >>> import torch
+    >>> analyze({"w": torch.diag(torch.tensor([3.0, 1.0, 1.0, 1.0]))})["w"].rank_90
+    3
+    """
+    wanted = _read(asked)
+    subject = Subject(model=model) if text is None and not wanted else running_subject(model, text, wanted)
+    with join_ranks() as ranks:
+        shared = {s.name: s.measure(replace(subject, ranks=ranks)) for s in sections.SECTIONS if s.shared}
+    return _with_the_rest(Analysis(results=shared), subject) if ranks.is_first else Analysis(results=shared)
+
+
+def _read(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options of sections were given, made ready for them; without those that were left at nothing."""
+    options = {section.name: section.option for section in sections.SECTIONS if section.option is not None}
+    for name in asked:
+        if name not in options:
+            near = difflib.get_close_matches(name, options, n=1)
+            do = f"did you mean {near[0]!r}?" if near else "leave it out"
+            raise ConfigError(explain("analyze", expected=f"text, {', '.join(options)}", got=repr(name), do=do))
+    given = {name: value for name, value in asked.items() if value is not None and value is not False}
+    return {name: options[name].read(value) for name, value in given.items()}
+
+
+def _with_the_rest(analysis: Analysis, subject: Subject) -> Analysis:
+    """An analysis with the sections that one rank measures; what cannot be had is left out, with the reason."""
+    found, left_out = dict(analysis.results), {}
+    for section in sections.SECTIONS:
+        if not section.shared:
+            try:
+                found[section.name] = section.measure(subject)
+            except EigenError as error:
+                left_out[section.name] = str(error)
+    return Analysis(results=found, left_out=left_out)

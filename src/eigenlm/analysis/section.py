@@ -1,0 +1,66 @@
+"""What a subject of analysis must say of itself, so that report, JSON and command line can iterate over all of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rich.table import Table
+
+from eigenlm.analysis.finding import Finding
+from eigenlm.analysis.page_part import PagePart
+from eigenlm.analysis.subject import Subject
+from eigenlm.analysis.term import Term
+
+Found = TypeVar("Found")
+
+Results = Mapping[str, Any]
+"""What the sections found, by their names; a section that was not measured is not among them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """What a person says to have a section measured: `--name` in a shell, `name=` in Python.
+
+    Attributes:
+        help: one line for the command line's help.
+        kind: the type of its value in a shell; a `bool` is a flag.
+        metavar: how the help names the value; empty for a flag.
+        read: turns the value that was given into what `measure` takes.
+    """
+
+    help: str
+    kind: type = bool
+    metavar: str = ""
+    read: Callable[[Any], Any] = bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section(Generic[Found]):
+    """A subject of analysis: how it is measured, and how its result is shown.
+
+    Attributes:
+        name: what it is called in Python and in JSON: its result is `analysis.NAME`.
+        title: what it is called on the page.
+        measure: gives the result, or None if nobody asked for it; an `EigenError` says why it cannot be had.
+        terms: the words that it explains, by heading and key.
+        tables: the result as tables for a terminal of 80 columns.
+        every: the same with a row for every matrix, where that differs.
+        findings: what stands out in the result, given what the other sections found.
+        page: its part of the page, given what the other sections found.
+        adds: the words of a command line that add it to an analysis; empty if it is always there.
+        option: what asks for it; None if the text or the matrices alone do. In Python and in a shell it has the
+            section's name.
+        shared: whether all ranks take part in measuring it; the others are measured by the first rank alone.
+    """
+
+    name: str
+    title: str
+    measure: Callable[[Subject], Found | None]
+    terms: Mapping[str, Mapping[str, Term]]
+    tables: Callable[[Found], Sequence[Table]]
+    findings: Callable[[Found, Results], Sequence[Finding]]
+    page: Callable[[Found, Results], PagePart]
+    every: Callable[[Found], Sequence[Table]] | None = None
+    adds: str = ""
+    option: Option | None = None
+    shared: bool = False

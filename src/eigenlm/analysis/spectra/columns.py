@@ -1,0 +1,83 @@
+"""The columns of matrices by themselves, in groups that fit a screen."""
+
+import functools
+from typing import Any
+
+from eigenlm.analysis.page_part import Cell, Column, Style, field_column
+from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum
+
+
+def _size(matrix: MatrixSpectrum) -> Cell:
+    return f"{matrix.rows} \N{MULTIPLICATION SIGN} {matrix.columns}"
+
+
+def _alpha(matrix: MatrixSpectrum) -> Cell:
+    tail = matrix.tail
+    return None if tail is None or tail.alpha is None else [tail.alpha, tail.alpha_low, tail.alpha_high]
+
+
+_spectrum = functools.partial(field_column, "Spectrum")
+
+
+def _noise(name: str, style: Style = "number", **more: Any) -> Column:
+    return field_column("Noise", f"noise.{name}", style, **more)
+
+
+def _tail(name: str, style: Style = "number", **more: Any) -> Column:
+    return field_column("Tail", f"tail.{name}", style, **more)
+
+
+def _peer(name: str, style: Style = "number") -> Column:
+    """A column of WeightWatcher's, whose names would clash with others."""
+    return field_column("WeightWatcher", f"weightwatcher.{name}", style, key=f"ww_{name}")
+
+
+COLUMNS = (
+    Column(key="name", group="", cell=lambda matrix: matrix.name, style="text"),
+    Column(key="size", group="Spectrum", cell=_size, style="text"),
+    _spectrum("storage", "text"),
+    _spectrum("frobenius_norm"),
+    _spectrum("spectral_norm"),
+    _spectrum("condition_number", map="log"),
+    _spectrum("stable_rank", map="log"),
+    _spectrum("effective_rank", "rank", "linear"),
+    _spectrum("numerical_rank", "rank"),
+    _spectrum("rank_90", "rank"),
+    _spectrum("rank_99", "rank", "linear"),
+    _spectrum("break_even_rank", "rank"),
+    _noise("num_spikes", "rank", map="linear"),
+    _noise("spike_energy", "percent", map="linear"),
+    _noise("noise_std"),
+    _noise("sigma_plus"),
+    _noise("largest_noise"),
+    _noise("bulk_distance"),
+    _noise("null_spectral_norm"),
+    _noise("num_above_null", "rank"),
+    _noise("num_null_spikes"),
+    _noise("rand_distance", map="linear"),
+    _tail("verdict", "text", key="tail_verdict"),
+    Column(key="alpha", group="Tail", cell=_alpha, map="linear"),
+    _tail("num_tail", "rank"),
+    _tail("xmin"),
+    _tail("ks_distance"),
+    _tail("goodness_p"),
+    _tail("bend"),
+    _tail("bend_high"),
+    _tail("lognormal.p", key="p_lognormal"),
+    _tail("truncated_power_law.p", key="p_truncated_power_law"),
+    _tail("exponential.p", key="p_exponential"),
+    _peer("alpha"),
+    _peer("xmin"),
+    _peer("D"),
+    _peer("sigma"),
+    _peer("num_pl_spikes"),
+    _peer("alpha_weighted"),
+    _peer("log_alpha_norm"),
+    _peer("log_norm"),
+    _peer("log_spectral_norm"),
+    _peer("entropy"),
+    _peer("mp_softrank"),
+    _peer("num_spikes"),
+    _peer("ERG_gap"),
+    _peer("warning", "text"),
+)

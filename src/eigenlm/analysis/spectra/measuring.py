@@ -1,0 +1,80 @@
+"""What the matrices of a model tell by themselves, one tensor at a time, over threads and over machines."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum, examine
+from eigenlm.analysis.stream import Look, Skipped, each_matrix, share
+from eigenlm.analysis.weights import weights_of
+from eigenlm.errors import DataError, explain
+from eigenlm.machine.processes import Ranks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectra:
+    """Every matrix of a model, in the model's order.
+
+    Attributes:
+        matrices: those with a spectrum.
+        skipped: those without one, each with the reason; the others are not touched by them.
+    """
+
+    matrices: tuple[MatrixSpectrum, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    def totals(self) -> dict[str, int]:
+        """Counts over all matrices; parameters at 90 and 99 % are those of plain factors, where these are smaller."""
+        return {
+            "num_matrices": len(self.matrices),
+            "num_skipped": len(self.skipped),
+            "num_params": sum(matrix.rows * matrix.columns for matrix in self.matrices),
+            "num_params_at_90": sum(_factored(matrix, matrix.rank_90) for matrix in self.matrices),
+            "num_params_at_99": sum(_factored(matrix, matrix.rank_99) for matrix in self.matrices),
+        }
+
+    def to_dict(self, *, singular_values: bool = True) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "totals": self.totals(),
+            "matrices": [matrix.to_dict(singular_values=singular_values) for matrix in self.matrices],
+            "skipped": [vars(skipped) for skipped in self.skipped],
+        }
+
+
+def spectra(model: Any, *, look: Look[MatrixSpectrum] = examine, ranks: Ranks | None = None) -> Spectra:
+    """Look at every weight of two or more dimensions.
+
+    A tensor is read, decomposed in float64 and let go before the next is read (by each of at most four workers), so a
+    lazy source such as `checkpoint.open_tensors` may be larger than memory. A tensor of more than two dimensions is the
+    matrix of its first dimension by all the others, as for convolutions. A matrix with NaN or infinite numbers is
+    listed in `skipped` and the rest go on.
+
+    Args:
+        model: a `LanguageModel`, any `torch.nn.Module`, tensors by name, or the path or name of a model.
+        look: what to do with a matrix.
+        ranks: the processes that share the matrices; each of them gets all of the rows, the same to the bit.
+
+    Raises:
+        CheckpointError: the path holds no model, or a damaged one.
+        ConfigError: the argument is none of these.
+        DataError: there is no matrix in it.
+    """
+    ranks = ranks or Ranks()
+    weights = weights_of(model)
+    rows = each_matrix(weights, look, share(weights, ranks.rank, ranks.size))
+    if ranks.size > 1:
+        parts = ranks.gather([row.to_dict() if isinstance(row, MatrixSpectrum) else vars(row) for row in rows])
+        rows = [Skipped(**row) if "reason" in row else MatrixSpectrum.from_dict(row) for part in parts for row in part]
+    if not rows:
+        expected = "at least one floating-point tensor of two or more dimensions"
+        raise DataError(explain("analyze", expected=expected, got=f"none among {len(weights)}"))
+    place = {name.removesuffix(".weight"): i for i, name in enumerate(weights)}
+    rows.sort(key=lambda row: place[row.name])
+    return Spectra(
+        matrices=tuple(row for row in rows if isinstance(row, MatrixSpectrum)),
+        skipped=tuple(row for row in rows if isinstance(row, Skipped)),
+    )
+
+
+def _factored(matrix: MatrixSpectrum, rank: int) -> int:
+    return min(matrix.rows * matrix.columns, rank * (matrix.rows + matrix.columns))

@@ -1,6 +1,0 @@
-"""Whether the largest eigenvalues of a matrix follow a power law, and how sure its exponent is."""
-
-from eigenlm.analysis.tail.alternatives import Comparison
-from eigenlm.analysis.tail.heavy_tail import Tail, tail
-
-__all__ = ["Comparison", "Tail", "tail"]
