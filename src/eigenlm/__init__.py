@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from eigenlm.engine import Sampling as Sampling
     from eigenlm.language_model import LanguageModel as LanguageModel
     from eigenlm.language_model import load as load
+    from eigenlm.tasks import Effect as Effect
     from eigenlm.tasks import Perplexity as Perplexity
     from eigenlm.tasks import nll_increase as nll_increase
     from eigenlm.tasks import perplexity as perplexity
     from eigenlm.training import Recipe as Recipe
     from eigenlm.training import train as train
     from eigenlm.verbs import apply as apply
+    from eigenlm.verbs import measure as measure
     from eigenlm.verbs import plan as plan
 
 # Imported when first used: torch takes seconds, and `eigenlm --help` does not need it.
 _HOMES = {
+    "Effect": "eigenlm.tasks",
     "LanguageModel": "eigenlm.language_model",
     "Perplexity": "eigenlm.tasks",
     "Plan": "eigenlm.compression",
@@ -34,6 +37,7 @@ _HOMES = {
     "apply": "eigenlm.verbs",
     "compare": "eigenlm.analysis.comparison",
     "load": "eigenlm.language_model",
+    "measure": "eigenlm.verbs",
     "nll_increase": "eigenlm.tasks",
     "perplexity": "eigenlm.tasks",
     "plan": "eigenlm.verbs",

@@ -18,6 +18,10 @@ class Estimate:
     low: float
     high: float
 
+    def exp(self) -> "Estimate":
+        """e to the power of all three."""
+        return Estimate(value=math.exp(self.value), low=math.exp(self.low), high=math.exp(self.high))
+
     def root(self) -> "Estimate":
         """The square root of all three, of 0 where one is negative."""
         low, value, high = (math.sqrt(max(x, 0.0)) for x in (self.low, self.value, self.high))

@@ -1,4 +1,4 @@
-"""The verbs on a language model: plan a smaller one, apply the plan."""
+"""The verbs on a language model: plan a smaller one, apply the plan, measure what became of it."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +9,8 @@ from eigenlm import compression
 from eigenlm.compression import Plan
 from eigenlm.errors import ConfigError, explain
 from eigenlm.language_model import LanguageModel, load
-from eigenlm.text.corpus import documents_of
+from eigenlm.tasks import Effect, effect
+from eigenlm.text.corpus import documents_of, read_documents
 from eigenlm.text.windows import spread, token_windows
 
 
@@ -62,3 +63,26 @@ def apply(plan: Plan | str | Path, *, dtype: str | torch.dtype = "float32", devi
     lm = load(plan.model, dtype=dtype, device=device)
     compression.apply_(lm.model, plan)
     return lm
+
+
+def measure(
+    before: LanguageModel | str | Path,
+    after: LanguageModel | str | Path,
+    text: str | Path | Iterable[str],
+    *,
+    window: int | None = None,
+) -> Effect:
+    """What the way from one model to the other cost and bought, on text that neither was made for.
+
+    Args:
+        before: a model, or its name or path.
+        after: the same, with the same tokenizer.
+        text: the text itself, documents, or the path of a file or folder of them as a `Path`.
+        window: tokens that the models see at once; 1,024 or the shorter context by default.
+
+    Raises:
+        ConfigError: models that do not compare, or a window that does not fit.
+        DataError: fewer than two tokens.
+    """
+    first, second = (lm if isinstance(lm, LanguageModel) else load(lm) for lm in (before, after))
+    return effect(first, second, read_documents(text) if isinstance(text, Path) else text, window=window)

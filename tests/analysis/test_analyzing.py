@@ -1,5 +1,8 @@
 """The one call, on whatever holds a model."""
 
+import json
+import shutil
+
 import pytest
 import torch
 import transformers
@@ -8,6 +11,7 @@ from torch import nn
 import eigenlm
 from eigenlm.analysis import analyze
 from eigenlm.errors import CheckpointError, ConfigError, DataError
+from eigenlm.linear import InterpolativeLinear, LowRankLinear
 
 
 def bigrams() -> nn.Sequential:
@@ -45,6 +49,28 @@ def test_an_encoder_of_transformers_has_gradients_and_no_loss():
         " BaseModelOutputWithPoolingAndCrossAttentions; take the class with a language-model head"
     }
     assert [layer.name for layer in found.curvature.gradient_flow.layers] == ["encoder.layer.0", "encoder.layer.1"]
+
+
+def test_a_model_that_cannot_be_run_has_its_spectra_and_says_why_no_more(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path / "odd")
+    config = json.loads((tmp_path / "odd" / "config.json").read_text())
+    (tmp_path / "odd" / "config.json").write_text(json.dumps(config | {"model_type": "no-such-family"}))
+    found = analyze(tmp_path / "odd", text="words", curvature=True)
+    assert len(found.matrices) == len(analyze(tiny_model).matrices)
+    assert set(found.left_out) == {"activations", "curvature", "senses"}
+    assert "got 'no-such-family'" in found.left_out["activations"]
+
+
+@pytest.mark.parametrize("kind", [LowRankLinear, InterpolativeLinear])
+def test_a_matrix_whose_inputs_are_not_watched_is_named(kind):
+    torch.manual_seed(0)
+    thin = kind.from_factors(torch.randn(9, 2), torch.randn(2, 6))
+    model = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 6), thin)
+    found = analyze(model, text=torch.randint(0, 9, (2, 6)))
+    rows = {row.name for row in found.activations.linear_inputs}
+    missing = [one.reason for one in found.activations.left_out if one.part == "linear inputs"]
+    assert "1" in rows
+    assert ("2" in rows) != (missing == ["2: no linear layers whose inputs can be watched"])
 
 
 def test_the_matrices_alone_are_what_they_are_with_a_text(tiny_model, tiny_text):

@@ -51,7 +51,7 @@ def test_applied_folder_is_smaller_and_measured(
     assert told["num_params"] == sum(p.numel() for p in after.model.parameters())
     gap = [eigenlm.perplexity(lm, long_text.read_text(), window=128).nll for lm in (after, before)]
     # The folder holds the very numbers that were measured; sums differ by rounding.
-    assert told["measured"]["increase"]["value"] == pytest.approx(gap[0] - gap[1], abs=1e-5)
+    assert told["measured"]["nll_increase"]["value"] == pytest.approx(gap[0] - gap[1], abs=1e-5)
 
 
 @pytest.mark.parametrize("keep", ["0", "-0.5", "1.5", "nan"])

@@ -174,7 +174,9 @@ TOY = Section[Counts](
     measure=lambda subject: (
         Counts(
             numbers={
-                name.removesuffix(".weight"): p.numel() for name, p in subject.module.named_parameters() if p.ndim > 1
+                name.removesuffix(".weight"): p.numel()
+                for name, p in subject.running.model.named_parameters()
+                if p.ndim > 1
             },
             asked=subject.asked["counts"],
         )

@@ -28,7 +28,7 @@ def analyze(model: Any, *, text: Text | None = None, **asked: Any) -> Analysis:
             minutes; `senses=` takes a word in sentences, or a JSON file of them (the word "bank" by default).
 
     Raises:
-        CheckpointError: the path holds no model, or a damaged one.
+        CheckpointError: the path holds no matrices that can be read.
         ConfigError: the argument is none of these, or cannot be run on a text; or no section has an option of a name.
         DataError: no matrix, no text, or one shorter than a window of 256 tokens (or the model's context).
 

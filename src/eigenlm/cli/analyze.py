@@ -94,6 +94,7 @@ class Analyze:
             console.print(f"\n[bold]{escape(finding.heading)}.[/] {escape(finding.text)}")
 
     def _print(self, analysis: "Analysis") -> None:
+        from eigenlm.analysis.finding import listed
         from eigenlm.analysis.findings import findings
         from eigenlm.analysis.tables import tables
 
@@ -102,8 +103,9 @@ class Analyze:
             console.print(*([""] if i else []), table)
         for finding in findings(analysis):
             console.print(f"\n[bold]{escape(finding.heading)}.[/] {escape(finding.text)}")
-        for section, reason in analysis.left_out.items():
-            console.print(f"\n[bold]No {section}.[/] {escape(reason)}")
+        for reason in dict.fromkeys(analysis.left_out.values()):
+            names = [name for name, why in analysis.left_out.items() if why == reason]
+            console.print(f"\n[bold]No {listed(names, most=len(names))}.[/] {escape(reason)}")
         if self.html is not None:
             print(f"\nreport: {self.html}")
 

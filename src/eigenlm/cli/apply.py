@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from eigenlm.cli.measure import print_effect
 from eigenlm.cli.options import Compute, Json, Out, read_text
 from eigenlm.cli.output import print_json
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan
     from eigenlm.language_model import LanguageModel
+    from eigenlm.tasks import Effect
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,10 @@ class Apply:
             figures["measured"] = self._measured(plan, small, read_text(self.text))
         print_json(figures) if self.json else _print(figures)
 
-    def _measured(self, plan: "Plan", small: "LanguageModel", text: str) -> dict[str, Any]:
-        from eigenlm.tasks import nll_increase, perplexity
+    def _measured(self, plan: "Plan", small: "LanguageModel", text: str) -> "Effect":
+        from eigenlm.tasks import effect
 
-        window = min(1024, small.config.context_length)
-        before = perplexity(self.compute.load(plan.model), text, window=window)
-        after = perplexity(small, text, window=window)
-        return {
-            "increase": nll_increase(before, after),
-            "perplexity_before": before.perplexity,
-            "perplexity_after": after.perplexity,
-        }
+        return effect(self.compute.load(plan.model), small, text)
 
 
 def _print(figures: dict[str, Any]) -> None:
@@ -62,7 +57,4 @@ def _print(figures: dict[str, Any]) -> None:
     print(f"{figures['out']}: {figures['num_params']:,} parameters, {figures['num_bytes']:,} bytes")
     print(f"forecast     {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
     if "measured" in figures:
-        measured = figures["measured"]
-        gap = measured["increase"]
-        print(f"measured     {gap.value:+.4f} nats a token, {gap.low:+.4f} to {gap.high:+.4f}")
-        print(f"perplexity   {measured['perplexity_before']:.3f} -> {measured['perplexity_after']:.3f}")
+        print_effect(figures["measured"])

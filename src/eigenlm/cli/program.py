@@ -26,6 +26,7 @@ COMMANDS = {
     "analyze": ("analyze", "Analyze"),
     "plan": ("plan", "Plan"),
     "apply": ("apply", "Apply"),
+    "measure": ("measure", "Measure"),
     "export": ("export", "Export"),
     "tokenizer train": ("tokenizer_train", "TokenizerTrain"),
     "doctor": ("doctor", "Doctor"),

@@ -1,11 +1,12 @@
 """How well a model expects a text: negative log-likelihood, perplexity, bits per byte."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from eigenlm.engine import packed
@@ -14,7 +15,8 @@ from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
 from eigenlm.linalg.bootstrap import paired_mean
 from eigenlm.progress import track
-from eigenlm.text import scored_windows
+from eigenlm.text import Tokenizer, scored_windows
+from eigenlm.text.windows import ScoredWindow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +79,20 @@ def perplexity(
     runner, sums = packed(lm.model), []
     for scored in track(windows, "perplexity"):
         ids_T = torch.tensor(scored.ids, device=lm.device)
-        sums.append(float(_nll(runner(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
+        sums.append(float(token_nll(runner(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
+    return perplexity_of(lm.tokenizer, windows, sums, window=window, stride=stride)
+
+
+def perplexity_of(
+    tokenizer: Tokenizer, windows: Sequence[ScoredWindow], sums: Sequence[float], *, window: int, stride: int
+) -> Perplexity:
+    """What windows come to, with the nats summed over the scored tokens of each."""
     counts = [scored.num_scored for scored in windows]
     scored_tokens = [token for scored in windows for token in scored.ids[-scored.num_scored :]]
     return Perplexity(
         nll=sum(sums) / sum(counts),
         tokens=sum(counts),
-        num_bytes=max(sum(len(lm.tokenizer.token_bytes(token)) for token in scored_tokens), 1),
+        num_bytes=max(sum(len(tokenizer.token_bytes(token)) for token in scored_tokens), 1),
         window=window,
         stride=stride,
         window_nll=tuple(sums),
@@ -105,7 +114,8 @@ def nll_increase(before: Perplexity, after: Perplexity, *, draws: int = 2000) ->
     return paired_mean(after_W - before_W, torch.tensor(before.window_tokens).double(), draws=draws)
 
 
-def _nll(logits_TV: Tensor, ids_T: Tensor) -> Tensor:
+def token_nll(logits_TV: Float[Tensor, "T V"], ids_T: Int[Tensor, " T"]) -> Float[Tensor, " T1"]:
+    """-ln p of each token but the first, given those before it."""
     return F.cross_entropy(logits_TV[:-1].float(), ids_T[1:], reduction="none")
 
 

@@ -10,9 +10,8 @@ from eigenlm.analysis.term import read_terms
 
 
 def _measure(subject: Subject) -> Activations | None:
-    if subject.module is None or subject.windows is None:
-        return None
-    return activations(subject.module, subject.windows)
+    at_work = subject.at_work
+    return None if at_work is None else activations(*at_work)
 
 
 SECTION = Section[Activations](

@@ -14,9 +14,10 @@ _WINDOWS, _WINDOW = 2, 128
 
 
 def _measure(subject: Subject) -> Curvature | None:
-    if subject.module is None or subject.windows is None or "curvature" not in subject.asked:
+    if "curvature" not in subject.asked or (at_work := subject.at_work) is None:
         return None
-    return curvature(subject.module, subject.windows[:_WINDOWS, :_WINDOW])
+    module, windows = at_work
+    return curvature(module, windows[:_WINDOWS, :_WINDOW])
 
 
 SECTION = Section[Curvature](

@@ -19,7 +19,7 @@ def _read(given: SenseSentences | str | Path) -> SenseSentences:
 
 
 def _measure(subject: Subject) -> Senses | None:
-    if not isinstance(subject.running, LanguageModel):
+    if subject.at_work is None or not isinstance(subject.running, LanguageModel):
         return None
     words = subject.asked.get("senses", BANK)
     return word_senses(subject.running, words.word, words.senses)

@@ -1,0 +1,174 @@
+"""What became of a model: two models on the same text, window by window."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from eigenlm.engine import packed
+from eigenlm.errors import ConfigError, explain
+from eigenlm.estimate import Estimate
+from eigenlm.language_model import LanguageModel
+from eigenlm.linalg.bootstrap import paired_mean
+from eigenlm.linalg.divergence import kl_divergence
+from eigenlm.progress import track
+from eigenlm.tasks.language_modelling import Perplexity, nll_increase, perplexity_of, token_nll
+from eigenlm.text import scored_windows
+from eigenlm.text.windows import ScoredWindow
+
+# Rows of logits that are compared at a time: a vocabulary has many entries.
+_ROWS = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performance:
+    """What one of the two models is like.
+
+    Attributes:
+        name: where it was read from.
+        score: how well it expects the text; None for an encoder.
+        num_params: its numbers.
+        num_bytes: bytes that these and what belongs to them take.
+        tokens_per_second: that it reads, with this machine's threads.
+    """
+
+    name: str
+    score: Perplexity | None
+    num_params: int
+    num_bytes: int
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """The difference between two models, with 95 % intervals by the paired bootstrap over windows of text.
+
+    Attributes:
+        before: the first model.
+        after: the second.
+        tokens: how many were compared.
+        nll_increase: nats per token, after less before; None for encoders.
+        perplexity_ratio: after over before; None for encoders.
+        kl: KL(before || after), the mean over tokens, in nats.
+        speed_ratio: tokens a second, after over before.
+    """
+
+    before: Performance
+    after: Performance
+    tokens: int
+    nll_increase: Estimate | None
+    perplexity_ratio: Estimate | None
+    kl: Estimate
+    speed_ratio: Estimate
+
+    @property
+    def bytes_saved(self) -> float:
+        """The part of the first model's bytes that the second does without."""
+        return 1 - self.after.num_bytes / self.before.num_bytes
+
+
+@dataclass
+class _Run:
+    """What one model gave, window by window."""
+
+    lm: LanguageModel
+    runner: nn.Module
+    nll: list[float]
+    seconds: list[float]
+
+    @classmethod
+    def of(cls, lm: LanguageModel) -> "_Run":
+        return cls(lm, packed(lm.model), [], [])
+
+    def logits(self, ids: Tensor) -> Tensor:
+        start = time.perf_counter()
+        logits_TV = self.runner(ids[None].to(self.lm.device))[0].float().cpu()
+        self.seconds.append(time.perf_counter() - start)
+        return logits_TV
+
+
+@torch.inference_mode()
+def effect(
+    before: LanguageModel,
+    after: LanguageModel,
+    text: str | Iterable[str],
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+) -> Effect:
+    """Let two models read the same text, one window after the other in turn, and compare what they say.
+
+    Args:
+        before: a decoder or an encoder with a head.
+        after: of the same kind, with the same tokenizer.
+        text: the text, or documents to be read as one with blank lines between.
+        window: tokens a window holds; 1,024 or the shorter context by default.
+        stride: tokens from one window to the next; the window's length by default.
+
+    Raises:
+        ConfigError: models without a head, of different kinds or tokenizers, or a window that does not fit.
+        DataError: fewer than two tokens.
+    """
+    context = min(before.config.context_length, after.config.context_length)
+    window = min(1024, context) if window is None else window
+    _check(before, after, window, context)
+    decodes = before.config.kind == "decoder"
+    ids = before.tokenizer.encode(text if isinstance(text, str) else "\n\n".join(text))
+    windows = list(scored_windows(ids, window, window if stride is None else stride))
+    runs, kl = [_Run.of(before), _Run.of(after)], []
+    for run in runs:
+        run.runner(torch.tensor(windows[0].ids, device=run.lm.device)[None])  # the first pass of all is slower
+    for i, scored in enumerate(track(windows, "measuring")):
+        ids_T = torch.tensor(scored.ids)
+        # In turn, so that neither always comes second.
+        logits = {id(run): run.logits(ids_T) for run in (runs if i % 2 == 0 else runs[::-1])}
+        said = [_scored(logits[id(run)], scored, decodes) for run in runs]
+        kl.append(sum(float(kl_divergence(p, q).double().sum()) for p, q in zip(*(x.split(_ROWS) for x in said))))
+        for run in runs:
+            run.nll.append(float(token_nll(logits[id(run)], ids_T)[-scored.num_scored :].double().sum()))
+    sides = [_performance(run, windows, window, stride or window, decodes) for run in runs]
+    increase = nll_increase(*(side.score for side in sides)) if decodes else None  # type: ignore[arg-type]
+    counts_W = torch.tensor([float(scored.num_scored) for scored in windows])
+    faster_W = torch.tensor(runs[0].seconds).log() - torch.tensor(runs[1].seconds).log()
+    return Effect(
+        before=sides[0],
+        after=sides[1],
+        tokens=int(counts_W.sum()),
+        nll_increase=increase,
+        perplexity_ratio=None if increase is None else increase.exp(),
+        kl=paired_mean(torch.tensor(kl, dtype=torch.float64), counts_W),
+        speed_ratio=paired_mean(faster_W).exp(),
+    )
+
+
+def _scored(logits_TV: Tensor, scored: ScoredWindow, decodes: bool) -> Tensor:
+    """What is said of the scored tokens: by a decoder one place before them."""
+    return (logits_TV[:-1] if decodes else logits_TV)[-scored.num_scored :]
+
+
+def _performance(run: _Run, windows: list[ScoredWindow], window: int, stride: int, decodes: bool) -> Performance:
+    score = perplexity_of(run.lm.tokenizer, windows, run.nll, window=window, stride=stride) if decodes else None
+    return Performance(
+        name=run.lm.name,
+        score=score,
+        num_params=run.lm.num_params,
+        num_bytes=run.lm.num_bytes,
+        tokens_per_second=sum(len(scored.ids) for scored in windows) / sum(run.seconds),
+    )
+
+
+def _check(before: LanguageModel, after: LanguageModel, window: int, context: int) -> None:
+    for lm in (before, after):
+        if lm.config.kind == "encoder_decoder" or lm.config.head is None:
+            got = f"an {lm.config.kind} " + ("without one" if lm.config.head is None else "with a head")
+            raise ConfigError(explain(f"measuring {lm.name}", expected="a decoder or an encoder with a head", got=got))
+    if before.config.kind != after.config.kind:
+        got = f"{before.config.kind} and {after.config.kind}"
+        raise ConfigError(explain("measuring", expected="two models of one kind", got=got))
+    if before.tokenizer.fingerprint != after.tokenizer.fingerprint:
+        got, do = f"those of {before.name} and {after.name}", "compare bits a byte with eigenlm perplexity"
+        raise ConfigError(explain("measuring", expected="two models with one tokenizer", got=got, do=do))
+    if window > context:
+        raise ConfigError(explain("window", expected=f"at most {context} tokens", got=window))
