@@ -1,5 +1,6 @@
 """Tiny random models of transformers, one or more for each family."""
 
+import tiny_gemma
 import torch
 import transformers as t
 
@@ -70,6 +71,7 @@ MODELS = {
     "bert-mlm-relu": lambda: t.BertForMaskedLM(t.BertConfig(**_BERT, hidden_act="relu")),
     "bert-mlm-untied": lambda: t.BertForMaskedLM(t.BertConfig(**_BERT, tie_word_embeddings=False)),
 }
+MODELS |= tiny_gemma.MODELS
 
 
 def tiny(name: str) -> torch.nn.Module:

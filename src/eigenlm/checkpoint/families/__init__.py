@@ -2,10 +2,14 @@
 
 from eigenlm.checkpoint.families.bert import BERT, GGUF_BERT
 from eigenlm.checkpoint.families.dialect import Dialect, Place, differences
+from eigenlm.checkpoint.families.gemma import GEMMA, GEMMA2, GEMMA3, GGUF_GEMMA, GGUF_GEMMA2, GGUF_GEMMA3
 from eigenlm.checkpoint.families.gpt2 import GGUF_GPT2, GPT2
 from eigenlm.checkpoint.families.llama import GGUF_LLAMA, GGUF_QWEN2, GGUF_QWEN3, LLAMA, MISTRAL, QWEN2, QWEN3
 
-HUGGING_FACE = {dialect.family: dialect for dialect in (LLAMA, MISTRAL, QWEN2, QWEN3, GPT2, BERT)}
-GGUF = {dialect.family: dialect for dialect in (GGUF_LLAMA, GGUF_QWEN2, GGUF_QWEN3, GGUF_GPT2, GGUF_BERT)}
+_HUGGING_FACE = (LLAMA, MISTRAL, QWEN2, QWEN3, GPT2, BERT, GEMMA, GEMMA2, GEMMA3)
+_GGUF = (GGUF_LLAMA, GGUF_QWEN2, GGUF_QWEN3, GGUF_GPT2, GGUF_BERT, GGUF_GEMMA, GGUF_GEMMA2, GGUF_GEMMA3)
+
+HUGGING_FACE = {dialect.family: dialect for dialect in _HUGGING_FACE}
+GGUF = {dialect.family: dialect for dialect in _GGUF}
 
 __all__ = ["GGUF", "HUGGING_FACE", "Dialect", "Place", "differences"]

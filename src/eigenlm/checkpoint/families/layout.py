@@ -96,6 +96,19 @@ class Pairs(Turn):
 
 
 @dataclass(frozen=True)
+class PlusOne(Turn):
+    """A norm's factor is stored, and the weight kept here is the factor less 1."""
+
+    def take(self, stored: Tensor, widths: Widths) -> Tensor:
+        """Less 1."""
+        return stored - 1
+
+    def give(self, ours: Tensor, widths: Widths) -> Tensor:
+        """And 1."""
+        return ours + 1
+
+
+@dataclass(frozen=True)
 class Rows(Select):
     """Some of the rows of a matrix that holds several, one after the other.
 

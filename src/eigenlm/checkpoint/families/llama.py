@@ -172,13 +172,13 @@ def _write_qwen_window(config: TransformerConfig) -> dict[str, Any]:
     }
 
 
-def _read_bias(values: Mapping[str, Any]) -> dict[str, Any]:
+def read_bias(values: Mapping[str, Any]) -> dict[str, Any]:
     biased = values["attention_bias"]
     return {"layer.attention.bias": biased, "layer.attention.output_bias": biased}
 
 
 def _read_llama(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_read_bias(values), "layer.feed_forward.bias": values["mlp_bias"]}
+    return {**read_bias(values), "layer.feed_forward.bias": values["mlp_bias"]}
 
 
 LLAMA = hugging_face_dialect(
@@ -210,7 +210,7 @@ QWEN3 = hugging_face_dialect(
     "qwen3",
     "Qwen3",
     constants={"layer.attention.query_key_norm": "head", "layer.feed_forward.bias": False},
-    read=lambda values: {**_read_bias(values), **_read_qwen_window(values)},
+    read=lambda values: {**read_bias(values), **_read_qwen_window(values)},
     write=lambda config: {"attention_bias": softmax_of(config).bias, **_write_qwen_window(config)},
     head_dim=128,
 )
