@@ -31,7 +31,7 @@ NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "be
     *(tiny_encoders.MODELS.keys() - {"distilbert", "electra-wide"}),
 }
 HELD = [name for name in tiny_transformers.MODELS if name not in NOT_HELD]
-ARCHITECTURES = {"mistral": "llama"}
+ARCHITECTURES = {"mistral": "llama", "distilbert": "bert", "electra": "bert"}
 
 
 def original(name: str, folder: Path) -> Checkpoint:

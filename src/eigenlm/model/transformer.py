@@ -60,7 +60,7 @@ class Transformer(nn.Module):
         state: DecodingState | None = None,
         source: Memory | Int[Tensor, "B S"] | None = None,
     ) -> Float[Tensor, "B *tokens V"]:
-        """Logits of the next token (decoder), of each token (encoder), or of labels; hidden vectors if there is no head.
+        """Logits of the next token (decoder), of each token (encoder) or of labels; hidden vectors if there is no head.
 
         Args:
             ids: (B, T) token ids.
