@@ -9,6 +9,7 @@ from pathlib import Path
 import gguf_bytes as g
 import numpy as np
 import pytest
+import tiny_encoders
 import tiny_transformers
 import torch
 import transformers
@@ -27,9 +28,10 @@ NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "be
     "gpt2-scales",
     "gpt2-no-scale",
     "bert-mlm-relu",
+    *(tiny_encoders.MODELS.keys() - {"distilbert", "electra-wide"}),
 }
 HELD = [name for name in tiny_transformers.MODELS if name not in NOT_HELD]
-ARCHITECTURES = {"mistral": "llama"}
+ARCHITECTURES = {"mistral": "llama", "distilbert": "bert", "electra": "bert"}
 
 
 def original(name: str, folder: Path) -> Checkpoint:

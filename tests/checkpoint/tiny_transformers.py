@@ -1,5 +1,6 @@
 """Tiny random models of transformers, one or more for each family."""
 
+import tiny_encoders
 import tiny_gemma
 import torch
 import transformers as t
@@ -73,6 +74,8 @@ MODELS = {
 }
 MODELS |= tiny_gemma.MODELS
 
+MODELS |= tiny_encoders.MODELS
+
 
 def tiny(name: str) -> torch.nn.Module:
     """A model with random biases and norms too, so that none of them can be forgotten unseen."""
@@ -88,12 +91,16 @@ def tiny(name: str) -> torch.nn.Module:
 
 
 def ids() -> torch.Tensor:
-    """Two texts of 20 tokens, longer than the window of 5."""
-    return torch.randint(0, 96, (2, 20), generator=torch.Generator().manual_seed(0))
+    """Two texts of 20 tokens, longer than the window of 5, without token 1, which RoBERTa takes for padding."""
+    return torch.randint(2, 96, (2, 20), generator=torch.Generator().manual_seed(0))
 
 
 def answer(model: torch.nn.Module) -> torch.Tensor:
     """Logits, or the last hidden vectors of a model without a head."""
     with torch.no_grad():
         out = model(ids())
+    if hasattr(out, "start_logits"):
+        return torch.stack([out.start_logits, out.end_logits], dim=-1)
+    if isinstance(model, t.ElectraForPreTraining):
+        return out.logits[..., None]
     return out.logits if hasattr(out, "logits") else out.last_hidden_state

@@ -76,11 +76,11 @@ def write_hugging_face(
     tensors = dense_tensors(model, multiply_out=multiply_out)
     dialect, theirs = choose_family(HUGGING_FACE, model.config, tensors, family)
     values = {
-        **dialect.values(model.config),
         "torch_dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
         "bos_token_id": tokenizer.bos if tokenizer is not None else None,
         "eos_token_id": tokenizer.eos if tokenizer is not None else None,
         "pad_token_id": tokenizer.pad if tokenizer is not None else None,
+        **dialect.values(model.config),
     }
     with whole_folder(path) as folder:
         save_tensors(theirs, folder / "model.safetensors")

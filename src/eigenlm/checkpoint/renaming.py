@@ -67,6 +67,7 @@ class TheirTensors(TensorSource):
 
     def __init__(self, dialect: Dialect, tensors: Mapping[str, Tensor], config: TransformerConfig) -> None:
         sources: dict[str, list[tuple[str, Place]]] = {}
+        dialect = dialect.for_head(config.head)
         for name in tensors:
             place = dialect.place(name)
             theirs = place.name.removeprefix(dialect.prefix) if config.head is None else place.name

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.linear import DenseLinear
@@ -24,7 +24,7 @@ class Head(nn.Module):
         super().__init__()
         self.scale, self.softcap = head.scale, head.softcap
         width = config.embedding.width or config.d_model
-        self.transform = None if head.transform is None else DenseLinear(config.d_model, width)
+        self.transform = None if head.transform is None else DenseLinear(config.d_model, width, head.transform_bias)
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[head.transform or "gelu"]
         self.transform_norm = None if head.transform is None else build_norm(config.norm, width)
         self.weight = None if head.tied else nn.Parameter(torch.empty(config.vocab_size, width))
@@ -55,16 +55,33 @@ class Head(nn.Module):
 
 
 class Classifier(nn.Module):
-    """logits = W act(V h + c) + b over labels, or W h + b where there is no matrix V."""
+    """logits = W norm(act(V h + c)) + b over labels; a head may do without the norm, or without V as well."""
 
     def __init__(self, config: TransformerConfig, head: ClassifierHead) -> None:
         super().__init__()
-        self.transform = None if head.transform is None else DenseLinear(config.d_model, config.d_model)
+        width = config.d_model
+        self.transform = None if head.transform is None else DenseLinear(width, width, head.transform_bias)
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[head.transform or "gelu"]
-        self.logits = DenseLinear(config.d_model, head.num_labels, head.bias)
+        self.transform_norm = build_norm(config.norm, width) if head.transform_norm else nn.Identity()
+        self.logits = DenseLinear(width, head.num_labels, head.bias)
 
     def forward(self, hidden: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch labels"]:
         """Logits of each vector."""
         if self.transform is not None:
             hidden = self.activation(self.transform(hidden))
-        return self.logits(hidden)
+        return self.logits(self.transform_norm(hidden))
+
+
+def first_token(hidden: Float[Tensor, "B T D"], positions: Int[Tensor, "B T"] | None) -> Float[Tensor, "B D"]:
+    """The vector at position 0 of each text."""
+    if positions is None:
+        return hidden[:, 0]
+    return hidden[torch.arange(len(hidden), device=hidden.device), (positions == 0).int().argmax(dim=1)]
+
+
+def mean_token(hidden: Float[Tensor, "B T D"], positions: Int[Tensor, "B T"] | None) -> Float[Tensor, "B D"]:
+    """The mean of each text's vectors, padding left out."""
+    if positions is None:
+        return hidden.mean(dim=1)
+    real_BT1 = (positions >= 0)[..., None]
+    return (hidden * real_BT1).sum(dim=1) / real_BT1.sum(dim=1)

@@ -14,7 +14,7 @@ from eigenlm.model.block import Block, build_block
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.embedding import Embedding
 from eigenlm.model.feed_forward import FeedForward, GatedFeedForward
-from eigenlm.model.head import Classifier, Head
+from eigenlm.model.head import Classifier, Head, first_token, mean_token
 from eigenlm.model.head_config import ClassifierHead, VocabularyHead
 from eigenlm.model.layer import LayerConfig
 from eigenlm.norms import build_norm
@@ -59,8 +59,8 @@ class Transformer(nn.Module):
         token_types: Int[Tensor, "B T"] | None = None,
         state: DecodingState | None = None,
         source: Memory | Int[Tensor, "B S"] | None = None,
-    ) -> Float[Tensor, "B T V"]:
-        """Logits of the next token (decoder) or of each token (encoder); hidden vectors if there is no head.
+    ) -> Float[Tensor, "B *tokens V"]:
+        """Logits of the next token (decoder), of each token (encoder) or of labels; hidden vectors if there is no head.
 
         Args:
             ids: (B, T) token ids.
@@ -73,7 +73,7 @@ class Transformer(nn.Module):
             ShapeError: a token outside the vocabulary, a text longer than the context, or a source missing or too many.
         """
         hidden_BTD = self.hidden(ids, positions=positions, token_types=token_types, state=state, source=source)
-        return self.logits(hidden_BTD)
+        return self.logits(hidden_BTD, positions)
 
     def hidden(
         self,
@@ -105,13 +105,15 @@ class Transformer(nn.Module):
             x_BTD = block(x_BTD, place, layer_state, memory, memory_state)
         return x_BTD if self.norm is None else self.norm(x_BTD)
 
-    def logits(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "*batch V"]:
-        """Logits of hidden vectors; the vectors themselves if there is no head."""
+    def logits(
+        self, hidden: Float[Tensor, "B T D"], positions: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B *tokens V"]:
+        """Logits of hidden vectors; the vectors themselves if there is no head. Positions as in `forward`."""
         if self.head is None:
             return hidden
         if isinstance(self.config.head, ClassifierHead):
-            reads = {"every": lambda h: h, "first": lambda h: h[:, 0], "pooled": self.pooled}
-            return self.head(reads[self.config.head.reads](hidden))
+            reads = {"every": lambda h, _: h, "first": first_token, "mean": mean_token, "pooled": self.pooled}
+            return self.head(reads[self.config.head.reads](hidden, positions))
         return self.head(hidden, self.embedding.token.weight)
 
     def encode(self, source: Int[Tensor, "B S"], positions: Int[Tensor, "B S"] | None = None) -> Memory:
@@ -124,11 +126,13 @@ class Transformer(nn.Module):
         seen = Visibility() if bool(real_B1S.all()) else Visibility(mask=real_B1S[:, None])
         return Memory(x_BSD if self.encoder_norm is None else self.encoder_norm(x_BSD), seen)
 
-    def pooled(self, hidden: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
-        """BERT's sentence vector, tanh(W h_0 + b)."""
+    def pooled(
+        self, hidden: Float[Tensor, "B T D"], positions: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B D"]:
+        """BERT's sentence vector, tanh(W h_0 + b); positions as in `forward`."""
         if self.pooler is None:
             raise ShapeError(explain("pooling", expected="a model with a pooler", got="one without"))
-        return torch.tanh(self.pooler(hidden[:, 0]))
+        return torch.tanh(self.pooler(first_token(hidden, positions)))
 
     def new_state(self, capacity: int = 256) -> DecodingState:
         """An empty state with room for `capacity` tokens; it grows when more come."""

@@ -4,19 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import (
-    Dialect,
-    Place,
-    dense_of,
-    equal_heads,
-    is_tied,
-    softmax_of,
-    vocabulary_of,
-)
+from eigenlm.checkpoint.families.dialect import Dialect, Place, dense_of, equal_heads, softmax_of
+from eigenlm.checkpoint.families.heads import Heads, Task, answers, tags
 from eigenlm.checkpoint.tensors import TensorSource
-from eigenlm.model import TransformerConfig
+from eigenlm.model import ClassifierHead, TransformerConfig
 
-_CONSTANTS = {
+CONSTANTS = {
     "kind": "encoder",
     "norm.kind": "layer",
     "layer.norm_position": "post",
@@ -27,71 +20,101 @@ _CONSTANTS = {
     "layer.attention.output_bias": True,
     "layer.feed_forward.bias": True,
 }
+FIELDS = {
+    "vocab_size": "vocab_size",
+    "context_length": "max_position_embeddings",
+    "d_model": "hidden_size",
+    "num_layers": "num_hidden_layers",
+    "layer.feed_forward.d_ff": "intermediate_size",
+    "norm.eps": "layer_norm_eps",
+    "embedding.num_token_types": "type_vocab_size",
+    "dropout": "hidden_dropout_prob",
+}
+FIXED = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+LEFTOVERS = r"(\w+\.)?embeddings\.position_ids|cls\.seq_relationship\..*"
+_NAMES = {
+    "embedding.token": "embeddings.word_embeddings",
+    "embedding.position": "embeddings.position_embeddings",
+    "embedding.token_type": "embeddings.token_type_embeddings",
+    "embedding.norm": "embeddings.LayerNorm",
+    "blocks.{i}.attention.query": "encoder.layer.{i}.attention.self.query",
+    "blocks.{i}.attention.key": "encoder.layer.{i}.attention.self.key",
+    "blocks.{i}.attention.value": "encoder.layer.{i}.attention.self.value",
+    "blocks.{i}.attention.output": "encoder.layer.{i}.attention.output.dense",
+    "blocks.{i}.attention_norm": "encoder.layer.{i}.attention.output.LayerNorm",
+    "blocks.{i}.feed_forward.up": "encoder.layer.{i}.intermediate.dense",
+    "blocks.{i}.feed_forward.down": "encoder.layer.{i}.output.dense",
+    "blocks.{i}.feed_forward_norm": "encoder.layer.{i}.output.LayerNorm",
+    "pooler": "pooler.dense",
+}
 
 
-def _read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-    activation = ours("bert", values["hidden_act"])
-    predicts = "cls.predictions.transform.dense.weight" in tensors
-    head = {"tied": values["tie_word_embeddings"], "bias": True, "transform": activation}
+def names_below(prefix: str) -> dict[str, str]:
+    """BERT's names, which its kin have below another prefix."""
+    return {name: f"{prefix}{theirs}" for name, theirs in _NAMES.items()}
+
+
+def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What absent values mean."""
+    return {"hidden_act": "gelu", "hidden_dropout_prob": 0.1, "tie_word_embeddings": True}
+
+
+def read_encoder(family: str, prefix: str, values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+    """Our fields that BERT and its kin say alike."""
     return {
-        **equal_heads("bert", values["num_attention_heads"], values["hidden_size"]),
-        "layer.feed_forward.activation": activation,
-        "head": head if predicts else None,
-        "pooler": any(f"{prefix}pooler.dense.weight" in tensors for prefix in ("bert.", "")),
+        **equal_heads(family, values["num_attention_heads"], values["hidden_size"]),
+        "layer.feed_forward.activation": ours(family, values["hidden_act"]),
+        "pooler": any(f"{before}pooler.dense.weight" in tensors for before in (prefix, "")),
     }
 
 
-def _write(config: TransformerConfig) -> dict[str, Any]:
+def write_encoder(family: str, config: TransformerConfig) -> dict[str, Any]:
+    """The values that BERT and its kin say alike."""
     return {
-        "architectures": ["BertForMaskedLM" if config.head is not None else "BertModel"],
-        "model_type": "bert",
+        "model_type": family,
         "num_attention_heads": softmax_of(config).num_heads,
         "hidden_act": theirs(dense_of(config).activation),
-        "tie_word_embeddings": vocabulary_of(config) is None or is_tied(config),
         "attention_probs_dropout_prob": 0.0,
     }
 
 
+_HEADS = Heads(
+    class_name="Bert",
+    masked={
+        "transform": "cls.predictions.transform.dense",
+        "transform_norm": "cls.predictions.transform.LayerNorm",
+        "weight": "cls.predictions.decoder.weight",
+        # transformers adds decoder.bias; it is the same tensor as cls.predictions.bias unless the head is untied.
+        "bias": Place("cls.predictions.decoder.bias", also="cls.predictions.bias"),
+    },
+    tasks={
+        "ForSequenceClassification": Task(
+            head=ClassifierHead(num_labels=1, reads="pooled"), names={"logits": "classifier"}
+        ),
+        "ForQuestionAnswering": answers(),
+        "ForTokenClassification": tags(),
+    },
+)
+
+
+def _read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+    encoder = read_encoder("bert", "bert.", values, tensors)
+    return {**encoder, **_HEADS.read(values, tensors, {"transform": encoder["layer.feed_forward.activation"]})}
+
+
 BERT = Dialect(
     family="bert",
-    constants=_CONSTANTS,
-    fields={
-        "vocab_size": "vocab_size",
-        "context_length": "max_position_embeddings",
-        "d_model": "hidden_size",
-        "num_layers": "num_hidden_layers",
-        "layer.feed_forward.d_ff": "intermediate_size",
-        "norm.eps": "layer_norm_eps",
-        "embedding.num_token_types": "type_vocab_size",
-        "dropout": "hidden_dropout_prob",
-    },
-    defaults=lambda values: {"hidden_act": "gelu", "hidden_dropout_prob": 0.1, "tie_word_embeddings": True},
-    fixed={"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False},
+    constants=CONSTANTS,
+    fields=FIELDS,
+    defaults=defaults,
+    fixed=FIXED,
     read=_read,
-    write=_write,
-    names={
-        "embedding.token": "bert.embeddings.word_embeddings",
-        "embedding.position": "bert.embeddings.position_embeddings",
-        "embedding.token_type": "bert.embeddings.token_type_embeddings",
-        "embedding.norm": "bert.embeddings.LayerNorm",
-        "blocks.{i}.attention.query": "bert.encoder.layer.{i}.attention.self.query",
-        "blocks.{i}.attention.key": "bert.encoder.layer.{i}.attention.self.key",
-        "blocks.{i}.attention.value": "bert.encoder.layer.{i}.attention.self.value",
-        "blocks.{i}.attention.output": "bert.encoder.layer.{i}.attention.output.dense",
-        "blocks.{i}.attention_norm": "bert.encoder.layer.{i}.attention.output.LayerNorm",
-        "blocks.{i}.feed_forward.up": "bert.encoder.layer.{i}.intermediate.dense",
-        "blocks.{i}.feed_forward.down": "bert.encoder.layer.{i}.output.dense",
-        "blocks.{i}.feed_forward_norm": "bert.encoder.layer.{i}.output.LayerNorm",
-        "pooler": "bert.pooler.dense",
-        "head.transform": "cls.predictions.transform.dense",
-        "head.transform_norm": "cls.predictions.transform.LayerNorm",
-        "head.weight": "cls.predictions.decoder.weight",
-        # transformers adds decoder.bias; it is the same tensor as cls.predictions.bias unless the head is untied.
-        "head.bias": Place("cls.predictions.decoder.bias", also="cls.predictions.bias"),
-    },
+    write=lambda config: {**write_encoder("bert", config), **_HEADS.write(config)},
+    names=names_below("bert."),
+    head_names=_HEADS.names,
     prefix="bert.",
     twins={"cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"},
-    leftovers=r"(bert\.)?embeddings\.position_ids|cls\.seq_relationship\..*",
+    leftovers=LEFTOVERS,
 )
 
 
@@ -110,7 +133,7 @@ def _write_gguf(config: TransformerConfig) -> dict[str, Any]:
 
 GGUF_BERT = Dialect(
     family="bert",
-    constants={**_CONSTANTS, "layer.feed_forward.activation": "gelu", "head": None},
+    constants={**CONSTANTS, "layer.feed_forward.activation": "gelu", "head": None},
     fields={
         "vocab_size": "vocab_size",
         "context_length": "context_length",
