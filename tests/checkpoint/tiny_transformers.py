@@ -1,7 +1,10 @@
 """Tiny random models of transformers, one or more for each family."""
 
+import tiny_encoder_decoders
 import torch
 import transformers as t
+
+from eigenlm.model import Transformer
 
 _LLAMA = {
     "vocab_size": 96,
@@ -71,6 +74,8 @@ MODELS = {
     "bert-mlm-untied": lambda: t.BertForMaskedLM(t.BertConfig(**_BERT, tie_word_embeddings=False)),
 }
 
+MODELS |= tiny_encoder_decoders.MODELS
+
 
 def tiny(name: str) -> torch.nn.Module:
     """A model with random biases and norms too, so that none of them can be forgotten unseen."""
@@ -90,8 +95,20 @@ def ids() -> torch.Tensor:
     return torch.randint(0, 96, (2, 20), generator=torch.Generator().manual_seed(0))
 
 
+def sources() -> torch.Tensor:
+    """Two texts of 13 tokens for an encoder."""
+    return torch.randint(0, 96, (2, 13), generator=torch.Generator().manual_seed(1))
+
+
 def answer(model: torch.nn.Module) -> torch.Tensor:
     """Logits, or the last hidden vectors of a model without a head."""
+    two = model.config.is_encoder_decoder
     with torch.no_grad():
-        out = model(ids())
+        out = model(input_ids=sources(), decoder_input_ids=ids()) if two else model(ids())
     return out.logits if hasattr(out, "logits") else out.last_hidden_state
+
+
+def our_answer(model: Transformer) -> torch.Tensor:
+    """The same of a model of ours."""
+    with torch.no_grad():
+        return model(ids(), source=sources() if model.config.kind == "encoder_decoder" else None)

@@ -53,6 +53,6 @@ def understand(
     """
     model = skeleton(config)
     shapes = tensor_shapes(model)
-    tensors = OurTensors(source, find_places(dialect, shapes, source, path), config)
+    tensors = OurTensors(source, find_places(dialect.of(config), shapes, source, path), config)
     check_shapes(shapes, tensors)
     return model, tensors
