@@ -13,7 +13,7 @@ _T5 = {
     "num_heads": 3,
     "relative_attention_num_buckets": 8,
     "relative_attention_max_distance": 12,
-    "initializer_factor": 0.2,
+    "initializer_factor": 0.3,
     "decoder_start_token_id": 0,
 }
 

@@ -55,9 +55,7 @@ def _read_head(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, An
     said = values.get("tie_word_embeddings") is not False
     scaled = values.get("scale_decoder_outputs", said)
     tied = "lm_head.weight" not in tensors or (
-        said
-        and "shared.weight" in tensors
-        and torch.equal(tensors["lm_head.weight"], tensors["shared.weight"])
+        said and "shared.weight" in tensors and torch.equal(tensors["lm_head.weight"], tensors["shared.weight"])
     )
     return {"tied": tied, "scale": values["d_model"] ** -0.5 if scaled else 1.0}
 
