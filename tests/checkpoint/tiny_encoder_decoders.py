@@ -16,6 +16,28 @@ _T5 = {
     "initializer_factor": 0.3,
     "decoder_start_token_id": 0,
 }
+_BART = {
+    "vocab_size": 96,
+    "d_model": 48,
+    "encoder_layers": 3,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 3,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 72,
+    "decoder_ffn_dim": 56,
+    "max_position_embeddings": 40,
+    "init_std": 0.06,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+    "decoder_start_token_id": 2,
+    "forced_eos_token_id": None,
+}
+
+
+def biased(model: torch.nn.Module) -> torch.nn.Module:
+    """The model with numbers where transformers begins with none."""
+    torch.nn.init.normal_(model.final_logits_bias, std=0.2)
+    return model
 
 
 def t5_untied(**changes: object) -> torch.nn.Module:
@@ -32,4 +54,12 @@ MODELS = {
     "t5-tied-without-scale": lambda: t.T5ForConditionalGeneration(
         t.T5Config(**_T5, tie_word_embeddings=False, feed_forward_proj="gelu")
     ),
+    "bart": lambda: biased(t.BartForConditionalGeneration(t.BartConfig(**_BART, scale_embedding=True))),
+    "bart-headless": lambda: t.BartModel(t.BartConfig(**_BART, activation_function="relu")),
+    "mbart": lambda: biased(t.MBartForConditionalGeneration(t.MBartConfig(**_BART, activation_function="gelu_new"))),
+    "marian": lambda: biased(
+        t.MarianMTModel(t.MarianConfig(**_BART, activation_function="swish", scale_embedding=True))
+    ),
+    "marian-headless": lambda: t.MarianModel(t.MarianConfig(**_BART)),
+    "pegasus": lambda: biased(t.PegasusForConditionalGeneration(t.PegasusConfig(**_BART, activation_function="relu"))),
 }
