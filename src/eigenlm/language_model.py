@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm import checkpoint
+from eigenlm.checkpoint import Generation
 from eigenlm.engine import Sampling, generate, left_padded, packed
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.model import Transformer, TransformerConfig
@@ -30,6 +31,7 @@ class LanguageModel:
         chat_template: how messages become one prompt; None for a model that does not chat.
         path: where it was read from.
         name: what `load` finds it by again.
+        generation: how its answers begin and end.
     """
 
     model: Transformer
@@ -37,6 +39,7 @@ class LanguageModel:
     chat_template: ChatTemplate | None
     path: Path
     name: str
+    generation: Generation = field(default_factory=Generation)
 
     @property
     def config(self) -> TransformerConfig:
@@ -75,8 +78,10 @@ class LanguageModel:
     ) -> Any:
         """Continue a text, or each of several in one batch; returns the new text, or a list of them.
 
+        An encoder-decoder reads the text with its encoder and answers with its decoder.
+
         Args:
-            prompt: the text or texts to continue.
+            prompt: the text or texts to continue, or to answer.
             max_tokens: the most new tokens.
             sampling: how tokens are chosen; greedy by default.
             stop: strings that end the text; they are not part of it.
@@ -155,7 +160,8 @@ class LanguageModel:
             DataError: the folder is in use or cannot be written.
         """
         template = None if self.chat_template is None else self.chat_template.source
-        checkpoint.write_folder(folder, self.model, tokenizer=self.tokenizer, chat_template=template)
+        parts: dict[str, Any] = {"tokenizer": self.tokenizer, "chat_template": template, "generation": self.generation}
+        checkpoint.write_folder(folder, self.model, **parts)
 
     def _prompt_ids(self, text: str) -> list[int]:
         ids = self.tokenizer.encode(text, add_markers=True)
@@ -173,9 +179,32 @@ class LanguageModel:
     def _steps(
         self, prompts: list[list[int]], max_tokens: int, sampling: Sampling | None
     ) -> Iterator[list[int | None]]:
-        steps = generate(self.model, prompts, max_tokens=max_tokens, sampling=sampling, stop_tokens=self.stop_tokens)
+        sampling = sampling or Sampling()
+        options: dict[str, Any] = {
+            "sampling": replace(sampling, never=(*sampling.never, *self.generation.never)),
+            "stop_tokens": self.stop_tokens,
+        }
+        if self.config.kind == "encoder_decoder":
+            steps = self._answers(prompts, max_tokens, options)
+        else:
+            steps = generate(self.model, prompts, max_tokens=max_tokens, **options)
         first = next(steps, None)
         return iter(()) if first is None else itertools.chain([first], steps)
+
+    def _answers(
+        self, sources: list[list[int]], max_tokens: int, options: Mapping[str, Any]
+    ) -> Iterator[list[int | None]]:
+        """What the decoder says of what the encoder read, beginning and ending as `generation` asks."""
+        start, forced = self.generation.start, self.generation.first
+        start = self.tokenizer.bos if start is None else start
+        if start is None:
+            expected = "a token that begins an answer (decoder_start_token_id)"
+            raise ConfigError(explain("answering with an encoder-decoder", expected=expected, got="none"))
+        begun = [] if forced is None else [forced]
+        yield from ([token] * len(sources) for token in begun[:max_tokens])
+        left = max_tokens - len(begun) - (self.generation.last is not None)
+        prompts = [[start, *begun] for _ in sources]
+        yield from generate(self.model, prompts, max_tokens=left, sources=sources, **options)
 
 
 def load(where: str | Path, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> LanguageModel:
@@ -196,7 +225,7 @@ def load(where: str | Path, *, dtype: str | torch.dtype = "float32", device: str
         raise ConfigError(explain(f"loading {where}", expected="a tokenizer beside the weights", got="none"))
     template = None if read.chat_template is None else ChatTemplate(read.chat_template)
     name = str(read.path.resolve()) if Path(where).exists() else str(where)
-    return LanguageModel(read.model, read.tokenizer, template, read.path, name)
+    return LanguageModel(read.model, read.tokenizer, template, read.path, name, read.generation)
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype:

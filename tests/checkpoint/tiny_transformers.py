@@ -1,9 +1,12 @@
 """Tiny random models of transformers, one or more for each family."""
 
+import tiny_encoder_decoders
 import tiny_encoders
 import tiny_gemma
 import torch
 import transformers as t
+
+from eigenlm.model import Transformer
 
 _LLAMA = {
     "vocab_size": 96,
@@ -76,13 +79,15 @@ MODELS |= tiny_gemma.MODELS
 
 MODELS |= tiny_encoders.MODELS
 
+MODELS |= tiny_encoder_decoders.MODELS
+
 
 def tiny(name: str) -> torch.nn.Module:
     """A model with random biases and norms too, so that none of them can be forgotten unseen."""
     torch.manual_seed(len(name))
     model = MODELS[name]().eval()
     with torch.no_grad():
-        for parameter in model.parameters():
+        for parameter in (p for p in model.parameters() if p.requires_grad):  # not Marian's table of sines
             if parameter.dim() == 1:
                 parameter.add_(torch.randn_like(parameter) * 0.1)
             else:
@@ -95,12 +100,25 @@ def ids() -> torch.Tensor:
     return torch.randint(2, 96, (2, 20), generator=torch.Generator().manual_seed(0))
 
 
+def sources() -> torch.Tensor:
+    """Two texts of 13 tokens for an encoder."""
+    return torch.randint(0, 96, (2, 13), generator=torch.Generator().manual_seed(1))
+
+
 def answer(model: torch.nn.Module) -> torch.Tensor:
     """Logits, or the last hidden vectors of a model without a head."""
+    two = model.config.is_encoder_decoder
     with torch.no_grad():
         out = model(ids())
     if hasattr(out, "start_logits"):
         return torch.stack([out.start_logits, out.end_logits], dim=-1)
     if isinstance(model, t.ElectraForPreTraining):
         return out.logits[..., None]
+        out = model(input_ids=sources(), decoder_input_ids=ids()) if two else model(ids())
     return out.logits if hasattr(out, "logits") else out.last_hidden_state
+
+
+def our_answer(model: Transformer) -> torch.Tensor:
+    """The same of a model of ours."""
+    with torch.no_grad():
+        return model(ids(), source=sources() if model.config.kind == "encoder_decoder" else None)

@@ -1,6 +1,7 @@
 """Model folders, Hugging Face folders and GGUF files: reading and writing, and nothing else."""
 
 from eigenlm.checkpoint.folder import write_folder
+from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_writer import write_gguf
 from eigenlm.checkpoint.hugging_face import write_hugging_face
 from eigenlm.checkpoint.opened import Opened
@@ -9,6 +10,7 @@ from eigenlm.checkpoint.tensors import TensorSource
 
 __all__ = [
     "Checkpoint",
+    "Generation",
     "Opened",
     "TensorSource",
     "open_model",

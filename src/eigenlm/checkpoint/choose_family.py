@@ -32,7 +32,7 @@ def choose_family(
     refused: dict[str, str] = {}
     for dialect in order:
         try:
-            theirs = TheirTensors(dialect, {**tensors, **_factors(dialect, config)}, config)
+            theirs = TheirTensors(dialect.of(config), {**tensors, **_factors(dialect, config)}, config)
             lost[dialect.family] = differences(config, dialect.config(dialect.values(config), theirs))
         except EigenError as error:
             refused[dialect.family] = str(error)

@@ -7,6 +7,7 @@ from typing import Any
 
 from eigenlm.checkpoint.assemble import check_shapes, skeleton, tensor_shapes
 from eigenlm.checkpoint.folder_version_1 import from_version_1
+from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.opened import Opened
 from eigenlm.checkpoint.renaming import first_of
@@ -64,11 +65,17 @@ def open_folder(folder: Path) -> Opened:
         tensors=tensors,
         read_tokenizer=lambda: read_tokenizer(folder),
         chat_template=read_chat_template(folder),
+        generation=from_dict(Generation, values.get("generation", {}), f"{folder / 'config.json'} generation"),
     )
 
 
 def write_folder(
-    path: str | Path, model: Transformer, *, tokenizer: Tokenizer | None = None, chat_template: str | None = None
+    path: str | Path,
+    model: Transformer,
+    *,
+    tokenizer: Tokenizer | None = None,
+    chat_template: str | None = None,
+    generation: Generation | None = None,
 ) -> None:
     """Write an eigenlm folder, whole or not at all; layers that are not dense stay what they are.
 
@@ -77,6 +84,8 @@ def write_folder(
     """
     specs = {name: layer.spec() for name, layer in linear_maps(model).items() if not isinstance(layer, DenseLinear)}
     values = {"format": FORMAT, "version": VERSION, "model": to_dict(model.config), "linears": specs}
+    if generation is not None and generation != Generation():
+        values["generation"] = to_dict(generation)
     with whole_folder(path) as folder:
         save_tensors(model.state_dict(), folder / "model.safetensors")
         write_tokenizer(folder, tokenizer, chat_template)

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from eigenlm.checkpoint.families import GGUF
+from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.gguf_writer import NO_TOKENIZER
 from eigenlm.checkpoint.opened import Opened, UnknownFamily, understand
+from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_gguf import tokenizer_from_gguf
@@ -44,6 +46,7 @@ def open_gguf(path: Path) -> Opened:
         tensors=tensors,
         read_tokenizer=lambda: _tokenizer(file),
         chat_template=template if isinstance(template, str) else None,
+        generation=from_dict(Generation, {"start": values.get("decoder_start_token_id")}, str(path)),
     )
 
 

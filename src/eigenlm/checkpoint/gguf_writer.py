@@ -12,6 +12,7 @@ from gguf.quants import quant_shape_to_byte_shape, quantize
 
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import GGUF
+from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.renaming import TheirTensors
 from eigenlm.errors import ConfigError, explain
 from eigenlm.files import whole_file
@@ -42,6 +43,7 @@ def write_gguf(
     storage: str = "Q8_0",
     tokenizer: Tokenizer | None = None,
     chat_template: str | None = None,
+    generation: Generation | None = None,
     family: str | None = None,
     multiply_out: bool = False,
 ) -> str:
@@ -57,6 +59,7 @@ def write_gguf(
         storage: of the matrices.
         tokenizer: written into the metadata.
         chat_template: written into the metadata.
+        generation: its `start` is written into the metadata.
         family: which architecture to prefer where several fit, such as the one the model was read from.
         multiply_out: write low-rank layers as dense ones, B @ A; without it they are refused.
 
@@ -72,11 +75,13 @@ def write_gguf(
         raise ConfigError(explain("GGUF storage", expected=f"one of {', '.join(_FILE_TYPES)}", got=repr(storage)))
     tensors = dense_tensors(model, multiply_out=multiply_out)
     dialect, theirs = choose_family(GGUF, model.config, tensors, family)
+    start = {} if generation is None or generation.start is None else {"decoder_start_token_id": generation.start}
+    said = {**dialect.values(model.config), **start}
     metadata = {
         "general.type": "model",
         "general.file_type": int(_FILE_TYPES[storage]),
         "general.quantization_version": GGML_QUANT_VERSION,
-        **{f"{dialect.family}.{key}": value for key, value in dialect.values(model.config).items()},
+        **{f"{dialect.family}.{key}": value for key, value in said.items()},
         **_tokenizer_metadata(tokenizer, model.config),
         **({} if chat_template is None else {"tokenizer.chat_template": chat_template}),
     }

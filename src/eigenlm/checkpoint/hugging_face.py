@@ -5,6 +5,7 @@ from pathlib import Path
 
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import HUGGING_FACE
+from eigenlm.checkpoint.generation import Generation, read_generation, write_generation
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.opened import Opened, UnknownFamily, understand
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
@@ -44,6 +45,7 @@ def open_hugging_face(folder: Path) -> Opened:
         tensors=tensors,
         read_tokenizer=lambda: read_tokenizer(folder),
         chat_template=read_chat_template(folder),
+        generation=read_generation(folder, values),
     )
 
 
@@ -53,6 +55,7 @@ def write_hugging_face(
     *,
     tokenizer: Tokenizer | None = None,
     chat_template: str | None = None,
+    generation: Generation | None = None,
     family: str | None = None,
     multiply_out: bool = False,
 ) -> str:
@@ -63,6 +66,7 @@ def write_hugging_face(
         model: what to write.
         tokenizer: written beside it.
         chat_template: written beside it.
+        generation: written beside it.
         family: which family to prefer where several fit, such as the one the model was read from.
         multiply_out: write low-rank layers as dense ones, B @ A; without it they are refused.
 
@@ -75,15 +79,15 @@ def write_hugging_face(
     """
     tensors = dense_tensors(model, multiply_out=multiply_out)
     dialect, theirs = choose_family(HUGGING_FACE, model.config, tensors, family)
-    values = {
-        "torch_dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
-        "bos_token_id": tokenizer.bos if tokenizer is not None else None,
-        "eos_token_id": tokenizer.eos if tokenizer is not None else None,
-        "pad_token_id": tokenizer.pad if tokenizer is not None else None,
-        **dialect.values(model.config),
-    }
+    tokens = {f"{role}_token_id": getattr(tokenizer, role, None) for role in ("bos", "eos", "pad")}
+    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
+    values = {"torch_dtype": dtype, **tokens, **dialect.values(model.config)}
+    generation = Generation() if generation is None else generation
+    if generation.start is not None:
+        values["decoder_start_token_id"] = generation.start
     with whole_folder(path) as folder:
         save_tensors(theirs, folder / "model.safetensors")
         write_tokenizer(folder, tokenizer, chat_template)
+        write_generation(folder, generation, tokens)
         (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return dialect.family

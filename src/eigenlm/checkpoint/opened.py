@@ -1,12 +1,13 @@
 """A model that was found and understood, with no tensor read yet."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from eigenlm.checkpoint.assemble import check_shapes, skeleton, tensor_shapes
 from eigenlm.checkpoint.families import Dialect
+from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.renaming import OurTensors, find_places
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError
@@ -31,6 +32,7 @@ class Opened:
         tensors: every parameter under our names, read when asked for.
         read_tokenizer: gives the tokenizer, or None where there is none.
         chat_template: its Jinja source, or None.
+        generation: how its answers begin and end.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class Opened:
     tensors: TensorSource
     read_tokenizer: Callable[[], Tokenizer | None]
     chat_template: str | None
+    generation: Generation = field(default_factory=Generation)
 
 
 def understand(
@@ -53,6 +56,6 @@ def understand(
     """
     model = skeleton(config)
     shapes = tensor_shapes(model)
-    tensors = OurTensors(source, find_places(dialect.for_head(config.head), shapes, source, path), config)
+    tensors = OurTensors(source, find_places(dialect.of(config), shapes, source, path), config)
     check_shapes(shapes, tensors)
     return model, tensors

@@ -9,6 +9,7 @@ from eigenlm.checkpoint import adapter
 from eigenlm.checkpoint.adapter import AdapterChanges
 from eigenlm.checkpoint.assemble import fill
 from eigenlm.checkpoint.folder import FORMAT, open_folder
+from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_model import open_gguf
 from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.hugging_face import open_hugging_face
@@ -32,6 +33,7 @@ class Checkpoint:
         model: ready for use, in eval mode.
         tokenizer: None where the model came without one.
         chat_template: its Jinja source, None where the model came without one.
+        generation: how its answers begin and end.
         storage: bytes on disk for each kind of storage (`F32`, `Q4_1`, ...), the largest first.
     """
 
@@ -41,6 +43,7 @@ class Checkpoint:
     model: Transformer
     tokenizer: Tokenizer | None
     chat_template: str | None
+    generation: Generation
     storage: dict[str, int]
 
 
@@ -66,6 +69,7 @@ def read_model(
         model=fill(opened.skeleton, opened.tensors, dtype=dtype, device=device),
         tokenizer=opened.read_tokenizer(),
         chat_template=opened.chat_template,
+        generation=opened.generation,
         storage=storage_summary(opened.tensors),
     )
 

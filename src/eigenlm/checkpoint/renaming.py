@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,7 +67,6 @@ class TheirTensors(TensorSource):
 
     def __init__(self, dialect: Dialect, tensors: Mapping[str, Tensor], config: TransformerConfig) -> None:
         sources: dict[str, list[tuple[str, Place]]] = {}
-        dialect = dialect.for_head(config.head)
         for name in tensors:
             place = dialect.place(name)
             theirs = place.name.removeprefix(dialect.prefix) if config.head is None else place.name
@@ -106,7 +105,8 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
     if bare:
         places = {ours: replace(place, name=place.name.removeprefix(dialect.prefix)) for ours, place in places.items()}
     wanted = {place.name for place in places.values()}
-    alone = {ours: twin for twin, ours in dialect.twins.items() if twin not in wanted}
+    twins = _bare(dialect) if bare else dialect.twins
+    alone = {ours: [twin for twin in twins if twins[twin] == ours and twin not in wanted] for ours in twins.values()}
     missing = []
     for parameter, place in places.items():
         found = next((name for name in _spellings(place, alone) if name in source), None)
@@ -120,32 +120,34 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
         )
     used = {name for place in places.values() for name in (place.name, place.also)}
     unused = [name for name in source if name not in used and not re.fullmatch(dialect.leftovers, name)]
-    unexpected = [name for name in unused if not _is_copy(name, dialect, source, bare=bare)]
+    unexpected = [name for name in unused if not _is_copy(name, twins, source)]
     if unexpected:
         got = f"{first_of(unexpected)}, which a {dialect.family} model of this config does not have"
         raise CheckpointError(explain(f"reading {path}", expected="only tensors of the model", got=got))
     return places
 
 
-def _spellings(place: Place, alone: Mapping[str, str]) -> Iterator[str]:
+def _bare(dialect: Dialect) -> dict[str, str]:
+    return {
+        twin.removeprefix(dialect.prefix): ours.removeprefix(dialect.prefix) for twin, ours in dialect.twins.items()
+    }
+
+
+def _spellings(place: Place, alone: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """The names under which files hold a tensor, the usual one first."""
     yield place.name
     if place.also is not None:
         yield place.also
-    if place.name in alone:
-        yield alone[place.name]
+    yield from alone.get(place.name, ())
     for ending, old in _OLD_ENDINGS.items():
         if place.name.endswith(ending):
             yield place.name.removesuffix(ending) + old
 
 
-def _is_copy(name: str, dialect: Dialect, source: TensorSource, *, bare: bool) -> bool:
+def _is_copy(name: str, twins: Mapping[str, str], source: TensorSource) -> bool:
     """Whether the tensor is an equal twin of another, such as a tied head that is stored all the same."""
-    twin = dialect.twins.get(name)
-    if twin is None:
-        return False
-    twin = twin.removeprefix(dialect.prefix) if bare else twin
-    return twin in source and torch.equal(source[name], source[twin])
+    twin = twins.get(name)
+    return twin is not None and twin in source and torch.equal(source[name], source[twin])
 
 
 def first_of(names: list[str]) -> str:

@@ -41,6 +41,7 @@ class Export:
         parts: dict[str, Any] = {
             "tokenizer": read.tokenizer,
             "chat_template": read.chat_template,
+            "generation": read.generation,
             "family": read.family,
             "multiply_out": self.multiply_out,
         }

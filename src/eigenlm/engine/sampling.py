@@ -15,6 +15,7 @@ class Sampling:
     """How the next token is chosen; the steps apply in the order of the attributes.
 
     Attributes:
+        never: tokens that are not chosen.
         repetition_penalty: logits of tokens seen before are divided by it if positive, multiplied if negative
             (arXiv:1909.05858, section 4.1); 1 for none.
         temperature: logits are divided by it; 0 takes the likeliest token.
@@ -24,6 +25,7 @@ class Sampling:
         seed: row r of a batch draws from a generator of its own, seeded with seed + r; None draws anew each time.
     """
 
+    never: tuple[int, ...] = ()
     repetition_penalty: float = 1.0
     temperature: float = 0.0
     top_k: int = 0
@@ -61,6 +63,8 @@ class Sampler:
             seen: tokens so far of each row, for the repetition penalty.
         """
         logits = logits.float()
+        if self.sampling.never:
+            logits = logits.index_fill(-1, torch.tensor(self.sampling.never, device=logits.device), -torch.inf)
         if self.sampling.repetition_penalty != 1.0:
             logits = torch.stack([self._penalised(row, tokens) for row, tokens in zip(logits, seen)])
         if self.sampling.temperature == 0.0:

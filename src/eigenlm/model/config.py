@@ -22,12 +22,15 @@ class EmbeddingConfig:
         width: of the token vectors, where a matrix takes them to d_model (ELECTRA); None for d_model itself.
         num_token_types: segment vectors added to each token (BERT: 2); 0 for none.
         norm: whether the sum is normed before the first block (BERT).
+        apart: whether the stacks of an encoder-decoder share the token vectors alone, each with positions and norm of
+            its own (BART).
     """
 
     scale: float = 1.0
     width: int | None = None
     num_token_types: int = 0
     norm: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +135,9 @@ class TransformerConfig:
         if any((layer.cross_attention is not None) != two for layer in self.pattern):
             expected = "cross-attention in each layer of the decoder iff encoder_decoder"
             raise ConfigError(explain(f"kind {self.kind!r}", expected=expected, got="another"))
+        if self.embedding.apart and (not two or self.embedding.width is not None):
+            expected = "an encoder_decoder whose token vectors are of width d_model"
+            raise ConfigError(explain("embedding.apart", expected=expected, got="another"))
         if self.embedding.num_token_types < 0:
             raise ConfigError(explain("num_token_types", expected="at least 0", got=self.embedding.num_token_types))
         if not 0.0 <= self.dropout < 1.0:

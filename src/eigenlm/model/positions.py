@@ -16,16 +16,21 @@ class PositionConfig:
 
     Attributes:
         kind: `learned`, `sinusoidal`, or `none`.
+        interleaved: of `sinusoidal`: whether sines and cosines take turns, or cosines follow all sines (Marian).
         base: of `sinusoidal`: the slowest wavelength is about 2 pi * base tokens.
         offset: rows of a learned table before that of the first token (RoBERTa, OPT and BART: 2).
     """
 
     kind: Literal["learned", "sinusoidal", "none"] = "learned"
     base: float = 10000.0
+    interleaved: bool = True
     offset: int = 0
 
 
-def sinusoidal_positions(positions: Int[Tensor, "B T"], width: int, base: float) -> Float[Tensor, "B T D"]:
-    """sin and cos of position * frequency, interleaved; source: arXiv:1706.03762, section 3.5."""
+def sinusoidal_positions(
+    positions: Int[Tensor, "B T"], width: int, base: float, *, interleaved: bool = True
+) -> Float[Tensor, "B T D"]:
+    """sin and cos of position * frequency, by turns or one after the other; source: arXiv:1706.03762, section 3.5."""
     angles_BTF = positions[..., None].float() * frequencies(width, base, positions.device)
-    return torch.stack([angles_BTF.sin(), angles_BTF.cos()], dim=-1).flatten(-2)
+    waves = [angles_BTF.sin(), angles_BTF.cos()]
+    return torch.stack(waves, dim=-1).flatten(-2) if interleaved else torch.cat(waves, dim=-1)

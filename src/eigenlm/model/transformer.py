@@ -12,7 +12,7 @@ from eigenlm.errors import ShapeError, explain
 from eigenlm.linear import DenseLinear
 from eigenlm.model.block import Block, build_block
 from eigenlm.model.config import TransformerConfig
-from eigenlm.model.embedding import Embedding
+from eigenlm.model.embedding import Embedding, EncoderEmbedding
 from eigenlm.model.feed_forward import FeedForward, GatedFeedForward
 from eigenlm.model.head import Classifier, Head, first_token, mean_token
 from eigenlm.model.head_config import ClassifierHead, VocabularyHead
@@ -42,6 +42,7 @@ class Transformer(nn.Module):
         self.activation_dtype: torch.dtype | None = None
         self.embedding = Embedding(config)
         if config.kind == "encoder_decoder":
+            self.encoder_embedding = EncoderEmbedding(config) if config.embedding.apart else None
             self.encoder = _stack(config.encoder_layers, config)
             self.encoder_norm = build_norm(config.norm, config.d_model) if config.final_norm else None
         self.blocks = _stack(config.layers, config)
@@ -119,7 +120,10 @@ class Transformer(nn.Module):
     def encode(self, source: Int[Tensor, "B S"], positions: Int[Tensor, "B S"] | None = None) -> Memory:
         """What the decoder of an encoder-decoder looks at; positions as in `forward`, -1 for padding."""
         place = self.place(source, positions, causal=False)
-        x_BSD = self._embed(source, place.positions, None)
+        if self.encoder_embedding is None:
+            x_BSD = self._embed(source, place.positions, None)
+        else:
+            x_BSD = self._activated(self.encoder_embedding(self.embedding.vectors(source), place.positions))
         for block in self.encoder:
             x_BSD = block(x_BSD, place)
         real_B1S = place.positions[:, None] >= 0
@@ -178,7 +182,9 @@ class Transformer(nn.Module):
             )
 
     def _embed(self, ids: Tensor, positions: Tensor, token_types: Tensor | None) -> Tensor:
-        x_BTD: Tensor = self.embedding(ids, positions, token_types)
+        return self._activated(self.embedding(ids, positions, token_types))
+
+    def _activated(self, x_BTD: Tensor) -> Tensor:
         return x_BTD if self.activation_dtype is None else x_BTD.to(self.activation_dtype)
 
 

@@ -1,14 +1,16 @@
 """Families of models: what Hugging Face and GGUF call their sizes and tensors."""
 
+from eigenlm.checkpoint.families.bart import BART, MARIAN, MBART, PEGASUS
 from eigenlm.checkpoint.families.bert import BERT, GGUF_BERT
 from eigenlm.checkpoint.families.dialect import Dialect, Place, differences
 from eigenlm.checkpoint.families.distilbert import DISTILBERT
 from eigenlm.checkpoint.families.electra import ELECTRA
-from eigenlm.checkpoint.families.gemma import GGUF_GEMMA
+from eigenlm.checkpoint.families.gemma import GEMMA, GEMMA2, GEMMA3, GGUF_GEMMA, GGUF_GEMMA2, GGUF_GEMMA3
 from eigenlm.checkpoint.families.gpt2 import GGUF_GPT2, GPT2
 from eigenlm.checkpoint.families.llama import GGUF_LLAMA, GGUF_QWEN2, GGUF_QWEN3, LLAMA, MISTRAL, QWEN2, QWEN3
 from eigenlm.checkpoint.families.mpnet import MPNET
 from eigenlm.checkpoint.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
+from eigenlm.checkpoint.families.t5 import T5
 
 _HUGGING_FACE = (
     LLAMA,
@@ -17,12 +19,20 @@ _HUGGING_FACE = (
     QWEN3,
     GPT2,
     BERT,
+    BART,
+    MARIAN,
+    MBART,
+    PEGASUS,
     DISTILBERT,
     ELECTRA,
+    GEMMA,
+    GEMMA2,
+    GEMMA3,
     MPNET,
     CAMEMBERT,
     ROBERTA,
     XLM_ROBERTA,
+    T5,
 )
 _GGUF = (
     GGUF_LLAMA,
@@ -31,6 +41,8 @@ _GGUF = (
     GGUF_GPT2,
     GGUF_BERT,
     GGUF_GEMMA,
+    GGUF_GEMMA2,
+    GGUF_GEMMA3,
 )
 
 HUGGING_FACE = {dialect.family: dialect for dialect in _HUGGING_FACE}

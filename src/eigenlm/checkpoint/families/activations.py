@@ -2,8 +2,15 @@
 
 from eigenlm.errors import CheckpointError, explain
 
-_OURS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
-_THEIRS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu"}
+_OURS = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
+_THEIRS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu", "silu": "silu"}
 
 
 def ours(family: str, name: str) -> str:

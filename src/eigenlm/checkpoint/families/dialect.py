@@ -13,7 +13,6 @@ from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import CheckpointError, ConfigError, EigenError, explain
 from eigenlm.model import (
     DenseFeedForward,
-    HeadConfig,
     LayerConfig,
     SlidingWindowConfig,
     SoftmaxConfig,
@@ -66,7 +65,7 @@ class Dialect:
             `layers` (or `encoder_layers`) lists for each layer its own fields, dotted and without `layer.`.
         write: values of the format that no table can give.
         names: our modules or parameters, with `{i}` and `{e}`, and where the format keeps them.
-        head_names: names of the head's parts, where they depend on which head it is.
+        names_of: more names, where they depend on the config (which head it is, T5's gates).
         prefix: what a file without a head may leave off all names.
         twins: names under which some files repeat another tensor, or keep it alone.
         leftovers: a pattern of names that carry nothing the model needs.
@@ -80,7 +79,7 @@ class Dialect:
     read: Callable[[Mapping[str, Any], TensorSource], dict[str, Any]] = _nothing_more
     write: Callable[[TransformerConfig], dict[str, Any]] = _nothing_else
     names: Mapping[str, str | Place]
-    head_names: Callable[[HeadConfig | None], Mapping[str, str | Place]] = lambda head: {}
+    names_of: Callable[[TransformerConfig], Mapping[str, str | Place]] = _nothing_else
     prefix: str = ""
     twins: Mapping[str, str] = field(default_factory=dict)
     leftovers: str = r"$^"
@@ -127,9 +126,9 @@ class Dialect:
         values = {theirs: ours.get(name) for name, theirs in self.fields.items()}
         return {**values, **self.fixed, **self.write(config)}
 
-    def for_head(self, head: HeadConfig | None) -> "Dialect":
-        """The dialect with the names of this head among its names."""
-        return replace(self, names={**self.names, **self.head_names(head)})
+    def of(self, config: TransformerConfig) -> "Dialect":
+        """The same with all the names that a model of this config has."""
+        return replace(self, names={**self.names, **self.names_of(config)})
 
     def place(self, parameter: str) -> Place:
         """Where the format keeps one of our parameters.

@@ -80,7 +80,7 @@ DISTILBERT = Dialect(
         "blocks.{i}.feed_forward.down": f"{_BLOCK}.ffn.lin2",
         "blocks.{i}.feed_forward_norm": f"{_BLOCK}.output_layer_norm",
     },
-    head_names=_HEADS.names,
+    names_of=_HEADS.names,
     prefix="distilbert.",
     twins={"vocab_projector.weight": "distilbert.embeddings.word_embeddings.weight"},
     leftovers=bert.LEFTOVERS,

@@ -7,7 +7,7 @@ from typing import Any
 from eigenlm.checkpoint.families.dialect import Place, refuse
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import ConfigError, explain
-from eigenlm.model import ClassifierHead, HeadConfig, TransformerConfig, VocabularyHead
+from eigenlm.model import ClassifierHead, TransformerConfig, VocabularyHead
 
 SPAN = ("start", "end")  # what the two logits of question answering are of
 
@@ -95,8 +95,9 @@ class Heads:
         said = {"architectures": [f"{self.class_name}{ending}"], "tie_word_embeddings": True}
         return said if task.has_own_labels else {**said, **told}
 
-    def names(self, head: HeadConfig | None) -> dict[str, str | Place]:
-        """Our names of the parts of a head, and where they are."""
+    def names(self, config: TransformerConfig) -> dict[str, str | Place]:
+        """Our names of the parts of a model's head, and where they are."""
+        head = config.head
         parts = self._task(head)[1].names if isinstance(head, ClassifierHead) else self.masked
         return {f"head.{part}": place for part, place in parts.items()}
 

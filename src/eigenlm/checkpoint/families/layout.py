@@ -83,6 +83,19 @@ class Transposed(Turn):
 
 
 @dataclass(frozen=True)
+class OneRow(Turn):
+    """A vector is stored as a matrix of one row."""
+
+    def take(self, stored: Tensor, widths: Widths) -> Tensor:
+        """The row."""
+        return stored.squeeze(0)
+
+    def give(self, ours: Tensor, widths: Widths) -> Tensor:
+        """The matrix."""
+        return ours[None]
+
+
+@dataclass(frozen=True)
 class Pairs(Turn):
     """Rows of each head are stored as 0, K/2, 1, K/2 + 1, ..., the order of GGML's rotation."""
 

@@ -59,7 +59,7 @@ def roberta_dialect(family: str, class_name: str) -> Dialect:
         read=read,
         write=write,
         names=bert.names_below("roberta."),
-        head_names=heads.names,
+        names_of=heads.names,
         prefix="roberta.",
         twins={"lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight"},
         leftovers=bert.LEFTOVERS,

@@ -1,0 +1,145 @@
+"""T5, T5 1.1 and FLAN-T5: encoder-decoders that know of places by relative biases alone (arXiv:1910.10683)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from eigenlm.checkpoint.families.activations import ours, theirs
+from eigenlm.checkpoint.families.dialect import Dialect, dense_of, is_tied, refuse, vocabulary_of
+from eigenlm.checkpoint.families.encoder_decoder import both_stacks
+from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.model import TransformerConfig
+
+_CONSTANTS = {
+    "kind": "encoder_decoder",
+    "norm.kind": "rms",
+    "positions.kind": "none",
+    "layer.cross_attention.scale": 1.0,
+    "layer.attention.relative_bias.bidirectional": False,
+    "encoder_layer.attention.relative_bias.bidirectional": True,
+    **both_stacks({"attention.scale": 1.0, "feed_forward.bias": False}),
+}
+_HEADS = {"num_heads": "num_heads", "num_kv_heads": "num_heads", "head_dim": "d_kv"}
+_NO_POSITIONS = 512  # n_positions of every T5; relative biases know no end
+
+
+def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "num_decoder_layers": values.get("num_layers"),
+        "n_positions": _NO_POSITIONS,
+        "feed_forward_proj": "relu",
+        "relative_attention_num_buckets": 32,
+        "relative_attention_max_distance": 128,
+        "dropout_rate": 0.1,
+    }
+
+
+def _read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+    gate, dash, name = values["feed_forward_proj"].rpartition("-")
+    if gate not in ("", "gated"):
+        raise refuse("t5", "feed_forward_proj of one activation or of gated-ACTIVATION", values["feed_forward_proj"])
+    # "gated-gelu" has always meant the approximation.
+    activation = "gelu_tanh" if dash and name == "gelu" else ours("t5", name)
+    forward = {"feed_forward.activation": activation, "feed_forward.gated": bool(dash)}
+    return {**both_stacks(forward), "head": _read_head(values, tensors)}
+
+
+def _read_head(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any] | None:
+    """T5 1.0 has a scaled head, 1.1 one of its own without a scale; files of transformers 5 always say `tied`."""
+    architecture = (values.get("architectures") or ["T5ForConditionalGeneration"])[0]
+    if architecture == "T5Model":
+        return None
+    if architecture not in ("T5ForConditionalGeneration", "T5WithLMHeadModel"):
+        raise refuse("t5", "T5ForConditionalGeneration or T5Model", architecture)
+    said = values.get("tie_word_embeddings") is not False
+    scaled = values.get("scale_decoder_outputs", said)
+    tied = "lm_head.weight" not in tensors or (
+        said and "shared.weight" in tensors and torch.equal(tensors["lm_head.weight"], tensors["shared.weight"])
+    )
+    return {"tied": tied, "scale": values["d_model"] ** -0.5 if scaled else 1.0}
+
+
+def _write(config: TransformerConfig) -> dict[str, Any]:
+    head, forward = vocabulary_of(config), dense_of(config)
+    activation = "gelu" if forward.gated and forward.activation == "gelu_tanh" else theirs(forward.activation)
+    return {
+        "architectures": ["T5Model" if head is None else "T5ForConditionalGeneration"],
+        "model_type": "t5",
+        "is_encoder_decoder": True,
+        "feed_forward_proj": f"gated-{activation}" if forward.gated else activation,
+        "is_gated_act": forward.gated,
+        "dense_act_fn": theirs(forward.activation),
+        "tie_word_embeddings": head is None or is_tied(config),
+        "scale_decoder_outputs": head is not None and head.scale != 1.0,
+    }
+
+
+def _feed_forward_names(config: TransformerConfig) -> dict[str, str]:
+    """`wi`, or `wi_0` for the gate and `wi_1` for the other branch."""
+    up = "wi_1" if dense_of(config).gated else "wi"
+    return {
+        "blocks.{i}.feed_forward.up": f"decoder.block.{{i}}.layer.2.DenseReluDense.{up}",
+        "encoder.{i}.feed_forward.up": f"encoder.block.{{i}}.layer.1.DenseReluDense.{up}",
+    }
+
+
+def _attention_names(ours: str, theirs: str) -> dict[str, str]:
+    parts = {"query": "q", "key": "k", "value": "v", "output": "o"}
+    return {f"{ours}.{part}": f"{theirs}.{letter}" for part, letter in parts.items()}
+
+
+T5 = Dialect(
+    family="t5",
+    constants=_CONSTANTS,
+    fields={
+        "vocab_size": "vocab_size",
+        "context_length": "n_positions",
+        "d_model": "d_model",
+        "num_layers": "num_decoder_layers",
+        "num_encoder_layers": "num_layers",
+        "norm.eps": "layer_norm_epsilon",
+        "dropout": "dropout_rate",
+        **{f"layer.cross_attention.{name}": theirs for name, theirs in _HEADS.items()},
+        **both_stacks(
+            {
+                **{f"attention.{name}": theirs for name, theirs in _HEADS.items()},
+                "attention.relative_bias.num_buckets": "relative_attention_num_buckets",
+                "attention.relative_bias.max_distance": "relative_attention_max_distance",
+                "feed_forward.d_ff": "d_ff",
+            }
+        ),
+    },
+    defaults=_defaults,
+    read=_read,
+    write=_write,
+    names={
+        "embedding.token": "shared",
+        "encoder.{i}.attention_norm": "encoder.block.{i}.layer.0.layer_norm",
+        **_attention_names("encoder.{i}.attention", "encoder.block.{i}.layer.0.SelfAttention"),
+        "encoder.{i}.attention.softmax.relative_bias": (
+            "encoder.block.{i}.layer.0.SelfAttention.relative_attention_bias"
+        ),
+        "encoder.{i}.feed_forward_norm": "encoder.block.{i}.layer.1.layer_norm",
+        "encoder.{i}.feed_forward.gate": "encoder.block.{i}.layer.1.DenseReluDense.wi_0",
+        "encoder.{i}.feed_forward.down": "encoder.block.{i}.layer.1.DenseReluDense.wo",
+        "encoder_norm": "encoder.final_layer_norm",
+        "blocks.{i}.attention_norm": "decoder.block.{i}.layer.0.layer_norm",
+        **_attention_names("blocks.{i}.attention", "decoder.block.{i}.layer.0.SelfAttention"),
+        "blocks.{i}.attention.softmax.relative_bias": "decoder.block.{i}.layer.0.SelfAttention.relative_attention_bias",
+        "blocks.{i}.cross_attention_norm": "decoder.block.{i}.layer.1.layer_norm",
+        **_attention_names("blocks.{i}.cross_attention", "decoder.block.{i}.layer.1.EncDecAttention"),
+        "blocks.{i}.feed_forward_norm": "decoder.block.{i}.layer.2.layer_norm",
+        "blocks.{i}.feed_forward.gate": "decoder.block.{i}.layer.2.DenseReluDense.wi_0",
+        "blocks.{i}.feed_forward.down": "decoder.block.{i}.layer.2.DenseReluDense.wo",
+        "norm": "decoder.final_layer_norm",
+        "head": "lm_head",
+    },
+    names_of=_feed_forward_names,
+    twins={
+        "encoder.embed_tokens.weight": "shared.weight",
+        "decoder.embed_tokens.weight": "shared.weight",
+        "lm_head.weight": "shared.weight",
+    },
+    leftovers=r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",
+)

@@ -1,0 +1,74 @@
+"""What a model's files say about generation: how an answer begins and ends, and what it never holds."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.config import from_dict
+
+_FILE = "generation_config.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """Facts about the answers of a model that neither its weights nor its tokenizer hold.
+
+    Attributes:
+        start: what the decoder of an encoder-decoder reads before an answer (`decoder_start_token_id`).
+        first: the token every answer begins with (`forced_bos_token_id`), None for any.
+        last: the token every answer ends with, even one that is cut off (`forced_eos_token_id`), None for any.
+        never: tokens that no answer holds (`suppress_tokens`, and `bad_words_ids` of one token, as Marian's padding).
+    """
+
+    start: int | None = None
+    first: int | None = None
+    last: int | None = None
+    never: tuple[int, ...] = ()
+
+
+def read_generation(folder: Path, values: Mapping[str, Any]) -> Generation:
+    """What a Hugging Face folder says, in its generation_config.json before its config.json.
+
+    Raises:
+        ConfigError: something that is no token.
+    """
+    path = folder / _FILE
+    said = {**values, **{k: v for k, v in (read_json_object(path) if path.is_file() else {}).items() if v is not None}}
+    words = said.get("bad_words_ids") or []
+    alone = [word[0] for word in words if isinstance(word, list) and len(word) == 1]
+    facts = {
+        "start": said.get("decoder_start_token_id"),
+        "first": said.get("forced_bos_token_id"),
+        "last": said.get("forced_eos_token_id"),
+        "never": [*(said.get("suppress_tokens") or []), *alone],
+    }
+    return from_dict(Generation, {name: _only(value, name) for name, value in facts.items()}, str(folder))
+
+
+def write_generation(folder: Path, generation: Generation, tokens: Mapping[str, int | None]) -> None:
+    """Write generation_config.json where there is something to say.
+
+    Args:
+        folder: where.
+        generation: what to say.
+        tokens: `bos_token_id` and the like, which transformers then looks for in the same file.
+    """
+    if generation == Generation():
+        return
+    facts = {
+        **tokens,
+        "decoder_start_token_id": generation.start,
+        "forced_bos_token_id": generation.first,
+        "forced_eos_token_id": generation.last,
+        "bad_words_ids": [[token] for token in generation.never] or None,
+    }
+    said = {key: value for key, value in facts.items() if value is not None}
+    (folder / _FILE).write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+
+
+def _only(value: Any, name: str) -> Any:
+    """Transformers also takes a list of one token for a token."""
+    return value[0] if name != "never" and isinstance(value, list) and len(value) == 1 else value
