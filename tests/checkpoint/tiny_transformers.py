@@ -1,5 +1,6 @@
 """Tiny random models of transformers, one or more for each family."""
 
+import tiny_decoders
 import torch
 import transformers as t
 
@@ -71,14 +72,16 @@ MODELS = {
     "bert-mlm-untied": lambda: t.BertForMaskedLM(t.BertConfig(**_BERT, tie_word_embeddings=False)),
 }
 
+MODELS |= tiny_decoders.MODELS
+
 
 def tiny(name: str) -> torch.nn.Module:
     """A model with random biases and norms too, so that none of them can be forgotten unseen."""
     torch.manual_seed(len(name))
     model = MODELS[name]().eval()
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() == 1:
+        for key, parameter in model.named_parameters():
+            if parameter.dim() == 1 or key.endswith("_bias"):  # experts' biases are stacked
                 parameter.add_(torch.randn_like(parameter) * 0.1)
             else:
                 parameter.mul_(3)

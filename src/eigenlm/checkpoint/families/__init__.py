@@ -3,9 +3,18 @@
 from eigenlm.checkpoint.families.bert import BERT, GGUF_BERT
 from eigenlm.checkpoint.families.dialect import Dialect, Place, differences
 from eigenlm.checkpoint.families.gpt2 import GGUF_GPT2, GPT2
-from eigenlm.checkpoint.families.llama import GGUF_LLAMA, GGUF_QWEN2, GGUF_QWEN3, LLAMA, MISTRAL, QWEN2, QWEN3
+from eigenlm.checkpoint.families.llama import GGUF_QWEN2, GGUF_QWEN3, LLAMA, MISTRAL, QWEN2, QWEN3
+from eigenlm.checkpoint.families.mixture import GGUF_LLAMA_OR_MIXTRAL, GGUF_QWEN3_MOE, GPT_OSS, MIXTRAL, QWEN3_MOE
 
-HUGGING_FACE = {dialect.family: dialect for dialect in (LLAMA, MISTRAL, QWEN2, QWEN3, GPT2, BERT)}
-GGUF = {dialect.family: dialect for dialect in (GGUF_LLAMA, GGUF_QWEN2, GGUF_QWEN3, GGUF_GPT2, GGUF_BERT)}
+_HUGGING_FACE = (
+    *(LLAMA, MISTRAL, QWEN2, QWEN3, GPT2, BERT),
+    *(MIXTRAL, QWEN3_MOE, GPT_OSS),
+)
+HUGGING_FACE = {dialect.family: dialect for dialect in _HUGGING_FACE}
+_GGUF = (
+    *(GGUF_LLAMA_OR_MIXTRAL, GGUF_QWEN2, GGUF_QWEN3, GGUF_GPT2, GGUF_BERT),
+    *(GGUF_QWEN3_MOE,),
+)
+GGUF = {dialect.family: dialect for dialect in _GGUF}
 
 __all__ = ["GGUF", "HUGGING_FACE", "Dialect", "Place", "differences"]

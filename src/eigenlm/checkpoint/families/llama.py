@@ -100,6 +100,7 @@ def hugging_face_dialect(
     read: Callable[[Mapping[str, Any]], dict[str, Any]],
     write: Callable[[TransformerConfig], dict[str, Any]],
     head_dim: int | None = None,
+    turned: float | None = None,
 ) -> Dialect:
     """One of the families in Hugging Face's format; they differ in biases, window and query/key norm.
 
@@ -110,16 +111,17 @@ def hugging_face_dialect(
         read: our fields that the family says in its own way.
         write: the values with which it says them.
         head_dim: what an absent `head_dim` means; None for hidden_size / num_attention_heads.
+        turned: what an absent `partial_rotary_factor` means; None where all of a head is turned.
     """
 
     def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
         heads = values.get("num_attention_heads")
         width = head_dim if head_dim is not None else values.get("hidden_size", 0) // max(heads or 1, 1)
         off = dict.fromkeys(("tie_word_embeddings", "attention_bias", "mlp_bias", "use_sliding_window"), False)
-        return {"num_key_value_heads": heads, "head_dim": width, **off}
+        return {"num_key_value_heads": heads, "head_dim": width, "partial_rotary_factor": turned, **off}
 
     def read_all(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-        rope = read_hugging_face_rope(values, values["head_dim"])
+        rope = read_hugging_face_rope(values, values["head_dim"], partial=turned is not None)
         return {**rope, **_read_head(values), **read(values)}
 
     def write_all(config: TransformerConfig) -> dict[str, Any]:
@@ -172,13 +174,13 @@ def _write_qwen_window(config: TransformerConfig) -> dict[str, Any]:
     }
 
 
-def _read_bias(values: Mapping[str, Any]) -> dict[str, Any]:
+def read_bias(values: Mapping[str, Any]) -> dict[str, Any]:
     biased = values["attention_bias"]
     return {"layer.attention.bias": biased, "layer.attention.output_bias": biased}
 
 
 def _read_llama(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_read_bias(values), "layer.feed_forward.bias": values["mlp_bias"]}
+    return {**read_bias(values), "layer.feed_forward.bias": values["mlp_bias"]}
 
 
 LLAMA = hugging_face_dialect(
@@ -210,7 +212,7 @@ QWEN3 = hugging_face_dialect(
     "qwen3",
     "Qwen3",
     constants={"layer.attention.query_key_norm": "head", "layer.feed_forward.bias": False},
-    read=lambda values: {**_read_bias(values), **_read_qwen_window(values)},
+    read=lambda values: {**read_bias(values), **_read_qwen_window(values)},
     write=lambda config: {"attention_bias": softmax_of(config).bias, **_write_qwen_window(config)},
     head_dim=128,
 )
