@@ -15,7 +15,7 @@ def logits(folder):
         return read_model(folder).model(tiny_transformers.ids())
 
 
-@pytest.mark.parametrize("name", ["mixtral", "qwen3-moe-dense-first"])
+@pytest.mark.parametrize("name", ["mixtral", "qwen3-moe-dense-first", "gpt-neox"])
 def test_names_as_transformers_5_keeps_them_in_memory(name, tmp_path):
     theirs = saved(name, tmp_path / "model", save_original_format=False)
     torch.testing.assert_close(logits(tmp_path / "model"), tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
@@ -35,6 +35,12 @@ def test_experts_are_matrices_of_their_own(name, tmp_path):
     assert torch.equal(tensors[f"{expert}.gate.weight"], gate)
     assert torch.equal(tensors[f"{expert}.up.weight"], up)
     assert tensors.num_bytes(f"{expert}.up.weight") == up.numel() * 4
+
+
+def test_pythia_as_transformers_4_spelled_it(tmp_path):
+    theirs = saved("gpt-neox", tmp_path / "model")
+    edited(tmp_path / "model", rope_parameters=None, rotary_pct=1 / 3, rotary_emb_base=10000)
+    torch.testing.assert_close(logits(tmp_path / "model"), tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
 
 
 # What 16-bit files lose is lost before either library reads them; both then compute in float32.
@@ -58,6 +64,8 @@ def test_sharded_files_in_half_precision(name, dtype, tmp_path):
         ("mixtral", {"hidden_act": "gelu"}, "hidden_act = 'silu'"),
         ("qwen3-moe", {"decoder_sparse_step": 0}, "right types"),
         ("qwen3-moe", {"mlp_only_layers": [1]}, r"model\.layers\.1\.mlp\.gate_proj"),
+        ("gpt-neox", {"hidden_act": "silu"}, "'silu'"),
+        ("gpt-neox", {"num_attention_heads": 5}, "heads that divide"),
         ("gpt-oss", {"swiglu_limit": 5.0}, "swiglu_limit = 7.0"),
         ("gpt-oss", {"swiglu_alpha": 1.0}, "swiglu_alpha = 1.702"),
         ("gpt-oss", {"quantization_config": {"quant_method": "mxfp4"}}, "quantization_config 'mxfp4'"),

@@ -31,7 +31,7 @@ NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "be
 }
 NOT_HELD |= tiny_decoders.NOT_IN_GGUF
 HELD = [name for name in tiny_transformers.MODELS if name not in NOT_HELD]
-ARCHITECTURES = {"mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe"}
+ARCHITECTURES = {"mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe", "gpt_neox": "gptneox"}
 
 
 def original(name: str, folder: Path) -> Checkpoint:

@@ -14,6 +14,13 @@ _SIZES = {
     "eos_token_id": None,
     "pad_token_id": None,
 }
+
+
+def _turned(share):
+    """A rotation of a share of each head."""
+    return {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": share}
+
+
 _EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 40, "head_dim": 16}
 _OSS = {"num_local_experts": 5, "num_experts_per_tok": 3, "head_dim": 16, "sliding_window": 5}
 _OSS_YARN = {
@@ -25,6 +32,7 @@ _OSS_YARN = {
     "truncate": False,
     "original_max_position_embeddings": 16,
 }
+_NEOX = {key: value for key, value in _SIZES.items() if key != "num_key_value_heads"}
 
 MODELS = {
     "mixtral": lambda: t.MixtralForCausalLM(t.MixtralConfig(**_SIZES, num_local_experts=5, num_experts_per_tok=2)),
@@ -54,13 +62,29 @@ MODELS = {
             rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
         )
     ),
+    "gpt-neox": lambda: t.GPTNeoXForCausalLM(t.GPTNeoXConfig(**_NEOX, rope_parameters=_turned(1 / 3))),
+    "gpt-neox-one-after-the-other": lambda: t.GPTNeoXForCausalLM(
+        t.GPTNeoXConfig(
+            **_NEOX,
+            use_parallel_residual=False,
+            attention_bias=False,
+            tie_word_embeddings=True,
+            rope_parameters=_turned(0.5),
+        )
+    ),
+    "gpt-neox-gelu-fast": lambda: t.GPTNeoXForCausalLM(
+        t.GPTNeoXConfig(**_NEOX, hidden_act="gelu_fast", rope_parameters=_turned(1.0))
+    ),
+    "gpt-neox-headless": lambda: t.GPTNeoXModel(t.GPTNeoXConfig(**_NEOX, rope_parameters=_turned(0.5))),
 }
 
 NOT_IN_GGUF = {
+    "gpt-neox-gelu-fast",
+    "gpt-neox-headless",
     "qwen3-moe-less-than-one",
     "qwen3-moe-every-other",
     "qwen3-moe-dense-first",
     "gpt-oss",
     "gpt-oss-plain-rope",
 }
-ONE_OF_EACH = ("mixtral", "qwen3-moe", "gpt-oss")
+ONE_OF_EACH = ("mixtral", "qwen3-moe", "gpt-oss", "gpt-neox")

@@ -2,7 +2,11 @@
 
 from eigenlm.errors import CheckpointError, explain
 
-_OURS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
+_OURS = {
+    "gelu": "gelu",
+    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast"), "gelu_tanh"),
+    "relu": "relu",
+}
 _THEIRS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu"}
 
 

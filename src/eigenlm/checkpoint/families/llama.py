@@ -127,7 +127,8 @@ def hugging_face_dialect(
     def write_all(config: TransformerConfig) -> dict[str, Any]:
         architecture = f"{class_name}{'ForCausalLM' if config.head is not None else 'Model'}"
         said = {"architectures": [architecture], "model_type": family, "tie_word_embeddings": is_tied(config)}
-        return {**said, **write_hugging_face_rope(config, softmax_of(config).head_dim), **write(config)}
+        rope = write_hugging_face_rope(config, softmax_of(config).head_dim, partial=turned is not None)
+        return {**said, **rope, **write(config)}
 
     return Dialect(
         family=family,
