@@ -9,6 +9,7 @@ from pathlib import Path
 import gguf_bytes as g
 import numpy as np
 import pytest
+import tiny_decoders
 import tiny_encoders
 import tiny_transformers
 import torch
@@ -30,8 +31,16 @@ NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "be
     "bert-mlm-relu",
     *(tiny_encoders.MODELS.keys() - {"distilbert", "electra-wide"}),
 }
+NOT_HELD |= tiny_decoders.NOT_IN_GGUF
 HELD = [name for name in tiny_transformers.MODELS if name not in NOT_HELD]
-ARCHITECTURES = {"mistral": "llama", "distilbert": "bert", "electra": "bert"}
+ARCHITECTURES = {
+    "mistral": "llama",
+    "mixtral": "llama",
+    "qwen3_moe": "qwen3moe",
+    "gpt_neox": "gptneox",
+    "distilbert": "bert",
+    "electra": "bert",
+}
 
 
 def original(name: str, folder: Path) -> Checkpoint:
@@ -60,12 +69,16 @@ def test_what_gguf_cannot_say_is_refused(name, tmp_path):
     assert not (tmp_path / "m.gguf").exists()
 
 
-@pytest.mark.parametrize("name", ["llama", "llama-tied", "mistral-no-window", "qwen2", "qwen3", "gpt2"])
+@pytest.mark.parametrize("name", ["llama", "llama-tied", "mistral-no-window", "qwen2", "qwen3", "gpt2", "qwen3-moe"])
 def test_transformers_reads_the_same_logits(name, tmp_path):
     ours = original(name, tmp_path)
     write_gguf(tmp_path / "m.gguf", ours.model, storage="F32", family=ours.family)
     # transformers does not read Qwen 3's head_dim, nor GPT-2's vocab_size, from GGUF metadata.
-    told = {"config": transformers.AutoConfig.from_pretrained(tmp_path / "theirs")} if name in ("qwen3", "gpt2") else {}
+    told = (
+        {"config": transformers.AutoConfig.from_pretrained(tmp_path / "theirs")}
+        if name in ("qwen3", "gpt2", "qwen3-moe")
+        else {}
+    )
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="m.gguf", **told).eval()
     with torch.no_grad():
         logits = ours.model(tiny_transformers.ids())

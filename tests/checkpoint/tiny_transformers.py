@@ -3,6 +3,7 @@
 import tiny_encoder_decoders
 import tiny_encoders
 import tiny_gemma
+import tiny_decoders
 import torch
 import transformers as t
 
@@ -81,6 +82,8 @@ MODELS |= tiny_encoders.MODELS
 
 MODELS |= tiny_encoder_decoders.MODELS
 
+MODELS |= tiny_decoders.MODELS
+
 
 def tiny(name: str) -> torch.nn.Module:
     """A model with random biases and norms too, so that none of them can be forgotten unseen."""
@@ -89,6 +92,8 @@ def tiny(name: str) -> torch.nn.Module:
     with torch.no_grad():
         for parameter in (p for p in model.parameters() if p.requires_grad):  # not Marian's table of sines
             if parameter.dim() == 1:
+        for key, parameter in model.named_parameters():
+            if parameter.dim() == 1 or key.endswith("_bias"):  # experts' biases are stacked
                 parameter.add_(torch.randn_like(parameter) * 0.1)
             else:
                 parameter.mul_(3)

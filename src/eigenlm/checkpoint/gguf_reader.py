@@ -38,17 +38,28 @@ class GGUFFile(TensorSource):
         super().__init__(header.tensors)
 
     def __getitem__(self, name: str) -> Tensor:
+        return self._decoded(name, self._rows(name), self.shape(name))
+
+    def one_of(self, name: str, index: int) -> Tensor:
+        """One of the matrices that are stacked in a tensor."""
+        return self._decoded(name, self._rows(name)[index], self.shape(name)[1:])
+
+    def _rows(self, name: str) -> np.ndarray:
+        """The bytes of each row."""
         place = self._entries[name]
         stored = np.frombuffer(self._data, np.uint8, place.num_bytes, place.start)
-        rows = stored.reshape(*place.shape[:-1], -1)
+        return stored.reshape(*place.shape[:-1], -1)
+
+    def _decoded(self, name: str, rows: np.ndarray, shape: tuple[int, ...]) -> Tensor:
+        kind = self._entries[name].kind
         try:
-            numbers = dequantize(rows, place.kind)
+            numbers = dequantize(rows, kind)
         except NotImplementedError as error:
             expected = "a type that the gguf package decodes"
             raise CheckpointError(
-                explain(f"reading {self.path}", expected=expected, got=f"{name!r} as {place.kind.name}")
+                explain(f"reading {self.path}", expected=expected, got=f"{name!r} as {kind.name}")
             ) from error
-        fresh = numbers.reshape(place.shape).astype(np.float32, copy=not numbers.flags.writeable)
+        fresh = numbers.reshape(shape).astype(np.float32, copy=not numbers.flags.writeable)
         return torch.from_numpy(fresh)
 
     def shape(self, name: str) -> tuple[int, ...]:

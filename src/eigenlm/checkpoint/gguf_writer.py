@@ -33,6 +33,7 @@ _FILE_TYPES = {
 }
 _VOCABULARY = ("token_embd.weight", "output.weight")
 _ALWAYS_F32 = ("position_embd.weight", "token_types.weight")  # llama.cpp adds them to float32 rows
+_ROUTER = "ffn_gate_inp.weight"  # small, and its order of scores decides; llama.cpp's converter keeps it so too
 _UNUSED_TOKEN = 5  # tokenizer.ggml.token_type
 
 
@@ -49,9 +50,9 @@ def write_gguf(
 ) -> str:
     """Write a GGUF file, whole or not at all.
 
-    Matrices are stored as `storage` says; vectors, and tables of positions and segments, as F32; with a 4-bit storage
-    the embedding and the head as Q8_0, because they decide the logits; a matrix whose rows are not whole blocks of 32
-    as F16. llama.cpp computes a Llama without its sliding window, so texts longer than the window differ there.
+    Matrices are stored as `storage` says; vectors, routers, and tables of positions and segments, as F32; with a 4-bit
+    storage the embedding and the head as Q8_0, because they decide the logits; a matrix whose rows are not whole blocks
+    of 32 as F16. llama.cpp computes a Llama without its sliding window, so texts longer than the window differ there.
 
     Args:
         path: the file.
@@ -119,7 +120,7 @@ def _add(writer: GGUFWriter, key: str, value: Any) -> None:
 
 
 def _kind(name: str, shape: tuple[int, ...], storage: str) -> GGMLQuantizationType:
-    if len(shape) == 1 or name in _ALWAYS_F32:
+    if len(shape) == 1 or name in _ALWAYS_F32 or name.endswith(_ROUTER):
         return GGMLQuantizationType.F32
     kind = GGMLQuantizationType[storage]
     if name in _VOCABULARY and storage in ("Q4_0", "Q4_1"):

@@ -30,9 +30,11 @@ def open_hugging_face(folder: Path) -> Opened:
     if dialect is None:
         expected = f"a model_type of {', '.join(HUGGING_FACE)}"
         raise UnknownFamily(explain(f"reading {folder}", expected=expected, got=repr(family)))
-    if values.get("quantization_config"):
+    if quantized := values.get("quantization_config"):
+        method = quantized.get("quant_method") if isinstance(quantized, dict) else quantized
         do = "read the unquantized model, or its GGUF file"
-        raise CheckpointError(explain(f"reading {folder}", expected="plain weights", got="quantization_config", do=do))
+        got = f"quantization_config {method!r}"[:80]
+        raise CheckpointError(explain(f"reading {folder}", expected="plain weights", got=got, do=do))
     source = open_safetensors(folder)
     config = dialect.config(values, source)
     model, tensors = understand(dialect, config, source, folder)

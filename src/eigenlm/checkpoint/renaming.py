@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.checkpoint.families import Dialect, Place
-from eigenlm.checkpoint.families.layout import Widths, to_ours, to_theirs
+from eigenlm.checkpoint.families.layout import Stacked, Widths, to_ours, to_theirs
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.model import TransformerConfig
@@ -29,19 +29,24 @@ class OurTensors(TensorSource):
 
     def __init__(self, source: TensorSource, places: Mapping[str, Place], config: TransformerConfig) -> None:
         super().__init__(places)
-        self._source, self._widths = source, Widths.of(config.layers[0])
+        self._source, self._config = source, config
 
     def __getitem__(self, name: str) -> Tensor:
         place = self._entries[name]
-        stored = self._source[place.name]
-        return to_ours(stored, place.layout, self._widths).contiguous()
+        widths = _widths(self._config, name)
+        match place.layout:
+            case (Stacked(part=int(number)), *rest):
+                return to_ours(self._source.one_of(place.name, number), tuple(rest), widths).contiguous()
+            case layout:
+                return to_ours(self._source[place.name], layout, widths).contiguous()
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor as we keep it; where its layout does not fit, as the file keeps it."""
         place = self._entries[name]
         stored = self._source.shape(place.name)
         try:
-            return tuple(to_ours(torch.empty(stored, device="meta"), place.layout, self._widths).shape)
+            empty = torch.empty(stored, device="meta")
+            return tuple(to_ours(empty, place.layout, _widths(self._config, name)).shape)
         except (RuntimeError, IndexError):
             return stored
 
@@ -74,16 +79,16 @@ class TheirTensors(TensorSource):
             if place.also is not None:
                 sources[place.also] = [(name, place)]
         super().__init__(sources)
-        self._tensors, self._widths = tensors, Widths.of(config.layers[0])
+        self._tensors, self._config = tensors, config
 
     def __getitem__(self, name: str) -> Tensor:
         parts = [(place.layout, self._tensors[ours].detach()) for ours, place in self._entries[name]]
-        return to_theirs(parts, self._widths).contiguous()
+        return to_theirs(parts, _widths(self._config, self._entries[name][0][0])).contiguous()
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor as the file keeps it."""
         parts = [(place.layout, self._tensors[ours].detach().to("meta")) for ours, place in self._entries[name]]
-        return tuple(to_theirs(parts, self._widths).shape)
+        return tuple(to_theirs(parts, _widths(self._config, self._entries[name][0][0])).shape)
 
     def storage(self, name: str) -> str:
         """Its dtype."""
@@ -92,6 +97,13 @@ class TheirTensors(TensorSource):
     def num_bytes(self, name: str) -> int:
         """Bytes it takes in memory."""
         return sum(self._tensors[ours].nbytes for ours, _ in self._entries[name])
+
+
+def _widths(config: TransformerConfig, name: str) -> Widths:
+    """Widths of the layer that one of our tensors is of; of the first, if it is of none."""
+    block = re.match(r"(blocks|encoder)\.(\d+)\.", name)
+    stack = config.encoder_layers if block is not None and block[1] == "encoder" else config.layers
+    return Widths.of(stack[0 if block is None else int(block[2])])
 
 
 def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSource, path: Path) -> dict[str, Place]:
@@ -109,11 +121,12 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
     alone = {ours: [twin for twin in twins if twins[twin] == ours and twin not in wanted] for ours in twins.values()}
     missing = []
     for parameter, place in places.items():
-        found = next((name for name in _spellings(place, alone) if name in source), None)
+        spellings = _spellings(place, dialect.other_place(parameter), alone)
+        found = next((spelling for spelling in spellings if spelling.name in source), None)
         if found is None:
             missing.append(place.name)
         else:
-            places[parameter] = replace(place, name=found)
+            places[parameter] = found
     if missing:
         raise CheckpointError(
             explain(f"reading {path}", expected=f"tensors {first_of(missing)}", got="none of that name")
@@ -133,15 +146,16 @@ def _bare(dialect: Dialect) -> dict[str, str]:
     }
 
 
-def _spellings(place: Place, alone: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The names under which files hold a tensor, the usual one first."""
-    yield place.name
-    if place.also is not None:
-        yield place.also
-    yield from alone.get(place.name, ())
+def _spellings(place: Place, other: Place | None, alone: Mapping[str, Sequence[str]]) -> Iterator[Place]:
+    """Where files hold a tensor, the usual place first."""
+    yield place
+    names = () if place.also is None else (place.also,)
+    yield from (replace(place, name=name) for name in (*names, *alone.get(place.name, ())))
+    if other is not None:
+        yield other
     for ending, old in _OLD_ENDINGS.items():
         if place.name.endswith(ending):
-            yield place.name.removesuffix(ending) + old
+            yield replace(place, name=place.name.removesuffix(ending) + old)
 
 
 def _is_copy(name: str, twins: Mapping[str, str], source: TensorSource) -> bool:

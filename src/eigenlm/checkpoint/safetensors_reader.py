@@ -36,6 +36,10 @@ class SafetensorsFiles(TensorSource):
         # A copy, because safetensors hands out views of the mapped file, which another program may truncate.
         return self._entries[name].get_tensor(name).clone()
 
+    def one_of(self, name: str, index: int) -> Tensor:
+        """One of the matrices that are stacked in a tensor."""
+        return self._entries[name].get_slice(name)[index].clone()
+
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""
         return tuple(self._entries[name].get_slice(name).get_shape())

@@ -26,6 +26,10 @@ class TensorSource(Mapping[str, Tensor]):
     def __contains__(self, name: object) -> bool:
         return name in self._entries  # Mapping's own would read the tensor
 
+    def one_of(self, name: str, index: int) -> Tensor:
+        """One of the matrices that are stacked in a tensor; files read no other."""
+        return self[name][index].clone()
+
     @abstractmethod
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""

@@ -4,8 +4,7 @@ from eigenlm.errors import CheckpointError, explain
 
 _OURS = {
     "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
+    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast"), "gelu_tanh"),
     "relu": "relu",
     "silu": "silu",
     "swish": "silu",

@@ -66,6 +66,7 @@ class Dialect:
         write: values of the format that no table can give.
         names: our modules or parameters, with `{i}` and `{e}`, and where the format keeps them.
         names_of: more names, where they depend on the config (which head it is, T5's gates).
+        elsewhere: where some files keep a few of them instead; none is written so.
         prefix: what a file without a head may leave off all names.
         twins: names under which some files repeat another tensor, or keep it alone.
         leftovers: a pattern of names that carry nothing the model needs.
@@ -80,6 +81,7 @@ class Dialect:
     write: Callable[[TransformerConfig], dict[str, Any]] = _nothing_else
     names: Mapping[str, str | Place]
     names_of: Callable[[TransformerConfig], Mapping[str, str | Place]] = _nothing_else
+    elsewhere: Mapping[str, str | Place] = field(default_factory=dict)
     prefix: str = ""
     twins: Mapping[str, str] = field(default_factory=dict)
     leftovers: str = r"$^"
@@ -136,22 +138,34 @@ class Dialect:
         Raises:
             CheckpointError: it has no name for it.
         """
-        block, expert = _BLOCK.match(parameter), _EXPERT.search(parameter)
-        template = _EXPERT.sub(".experts.{e}.", _BLOCK.sub(r"\1.{i}.", parameter))
-        module, _, leaf = template.rpartition(".")
-        exact, of_module = self.names.get(template), self.names.get(module)
-        if exact is None and of_module is None:
+        found = _place(self.names, parameter)
+        if found is None:
             raise CheckpointError(explain(f"naming for {self.family}", expected="a known tensor", got=repr(parameter)))
-        found = of_module if exact is None else exact
-        place = found if isinstance(found, Place) else Place(str(found))
-        name = place.name if exact is not None else f"{place.name}.{leaf}"
-        layout = place.layout
-        if block is not None:
-            name = name.replace("{i}", block[2])
-        if expert is not None:
-            name = name.replace("{e}", expert[1])
-            layout = tuple(Stacked(int(expert[1])) if step == Stacked() else step for step in layout)
-        return replace(place, name=name, layout=layout)
+        return found
+
+    def other_place(self, parameter: str) -> Place | None:
+        """Where some files keep it instead."""
+        return _place(self.elsewhere, parameter)
+
+
+def _place(names: Mapping[str, str | Place], parameter: str) -> Place | None:
+    """The place of a parameter in a table of places."""
+    block, expert = _BLOCK.match(parameter), _EXPERT.search(parameter)
+    template = _EXPERT.sub(".experts.{e}.", _BLOCK.sub(r"\1.{i}.", parameter))
+    module, _, leaf = template.rpartition(".")
+    exact, of_module = names.get(template), names.get(module)
+    found = of_module if exact is None else exact
+    if found is None:
+        return None
+    place = found if isinstance(found, Place) else Place(found)
+    name = place.name if exact is not None else f"{place.name}.{leaf}"
+    layout = place.layout
+    if block is not None:
+        name = name.replace("{i}", block[2])
+    if expert is not None:
+        name = name.replace("{e}", expert[1])
+        layout = tuple(Stacked(int(expert[1])) if step == Stacked() else step for step in layout)
+    return replace(place, name=name, layout=layout)
 
 
 def _assembled(ours: dict[str, Any], where: str) -> TransformerConfig:

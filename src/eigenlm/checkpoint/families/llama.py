@@ -100,6 +100,7 @@ def hugging_face_dialect(
     read: Callable[[Mapping[str, Any]], dict[str, Any]],
     write: Callable[[TransformerConfig], dict[str, Any]],
     head_dim: int | None = None,
+    turned: float | None = None,
 ) -> Dialect:
     """One of the families in Hugging Face's format; they differ in biases, window and query/key norm.
 
@@ -110,22 +111,24 @@ def hugging_face_dialect(
         read: our fields that the family says in its own way.
         write: the values with which it says them.
         head_dim: what an absent `head_dim` means; None for hidden_size / num_attention_heads.
+        turned: what an absent `partial_rotary_factor` means; None where all of a head is turned.
     """
 
     def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
         heads = values.get("num_attention_heads")
         width = head_dim if head_dim is not None else values.get("hidden_size", 0) // max(heads or 1, 1)
         off = dict.fromkeys(("tie_word_embeddings", "attention_bias", "mlp_bias", "use_sliding_window"), False)
-        return {"num_key_value_heads": heads, "head_dim": width, **off}
+        return {"num_key_value_heads": heads, "head_dim": width, "partial_rotary_factor": turned, **off}
 
     def read_all(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-        rope = read_hugging_face_rope(values, values["head_dim"])
+        rope = read_hugging_face_rope(values, values["head_dim"], partial=turned is not None)
         return {**rope, **_read_head(values), **read(values)}
 
     def write_all(config: TransformerConfig) -> dict[str, Any]:
         architecture = f"{class_name}{'ForCausalLM' if config.head is not None else 'Model'}"
         said = {"architectures": [architecture], "model_type": family, "tie_word_embeddings": is_tied(config)}
-        return {**said, **write_hugging_face_rope(config, softmax_of(config).head_dim), **write(config)}
+        rope = write_hugging_face_rope(config, softmax_of(config).head_dim, partial=turned is not None)
+        return {**said, **rope, **write(config)}
 
     return Dialect(
         family=family,

@@ -73,14 +73,20 @@ def read_rope(scaling: Mapping[str, Any], values: Mapping[str, Any], head_dim: i
     return {"base": base, "width": None if width == head_dim else width, "frequency_factors": None, **fields}
 
 
-def write_hugging_face_rope(config: TransformerConfig, head_dim: int) -> dict[str, Any]:
-    """`rope_parameters` for transformers 5 and `rope_theta` with `rope_scaling` for 4, saying the same."""
+def write_hugging_face_rope(config: TransformerConfig, head_dim: int, *, partial: bool = False) -> dict[str, Any]:
+    """`rope_parameters` for transformers 5 and `rope_theta` with `rope_scaling` for 4, saying the same.
+
+    Args:
+        config: the model.
+        head_dim: K.
+        partial: whether models of the family may turn a part of each head alone; then the share is always said.
+    """
     rotary = rotary_of(config)
     scaling = write_rope(rotary, head_dim, config.context_length)
     plain = {key: value for key, value in scaling.items() if key not in ("rope_theta", "partial_rotary_factor")}
     old = None if scaling["rope_type"] == "default" else plain
-    share = {} if rotary.width is None else {"partial_rotary_factor": rotary.width / head_dim}
-    return {"rope_theta": rotary.base, "rope_scaling": old, "rope_parameters": scaling, **share}
+    share = {"partial_rotary_factor": (rotary.width or head_dim) / head_dim} if partial else {}
+    return {"rope_theta": rotary.base, "rope_scaling": old, "rope_parameters": {**scaling, **share}, **share}
 
 
 def write_rope(rotary: RotaryConfig, head_dim: int, context_length: int) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""Tiny random models of transformers: mixtures of experts, and decoders that are not quite Llama."""
+
+import transformers as t
+
+_SIZES = {
+    "vocab_size": 96,
+    "hidden_size": 48,
+    "intermediate_size": 56,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "bos_token_id": None,
+    "eos_token_id": None,
+    "pad_token_id": None,
+}
+
+
+def _turned(share):
+    """A rotation of a share of each head."""
+    return {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": share}
+
+
+_EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 40, "head_dim": 16}
+_OSS = {"num_local_experts": 5, "num_experts_per_tok": 3, "head_dim": 16, "sliding_window": 5}
+_OSS_YARN = {
+    "rope_type": "yarn",
+    "rope_theta": 150000.0,
+    "factor": 4.0,
+    "beta_fast": 32.0,
+    "beta_slow": 1.0,
+    "truncate": False,
+    "original_max_position_embeddings": 16,
+}
+_NEOX = {key: value for key, value in _SIZES.items() if key != "num_key_value_heads"}
+
+MODELS = {
+    "mixtral": lambda: t.MixtralForCausalLM(t.MixtralConfig(**_SIZES, num_local_experts=5, num_experts_per_tok=2)),
+    "mixtral-window": lambda: t.MixtralForCausalLM(
+        t.MixtralConfig(**_SIZES, num_local_experts=4, num_experts_per_tok=1, sliding_window=5, head_dim=16)
+    ),
+    "mixtral-tied": lambda: t.MixtralForCausalLM(
+        t.MixtralConfig(**_SIZES, num_local_experts=3, num_experts_per_tok=3, tie_word_embeddings=True)
+    ),
+    "qwen3-moe": lambda: t.Qwen3MoeForCausalLM(t.Qwen3MoeConfig(**_SIZES, **_EXPERTS, norm_topk_prob=True)),
+    "qwen3-moe-less-than-one": lambda: t.Qwen3MoeForCausalLM(
+        t.Qwen3MoeConfig(**_SIZES, **_EXPERTS, norm_topk_prob=False, attention_bias=True, tie_word_embeddings=True)
+    ),
+    "qwen3-moe-every-other": lambda: t.Qwen3MoeForCausalLM(
+        t.Qwen3MoeConfig(**_SIZES, **_EXPERTS, decoder_sparse_step=2, norm_topk_prob=True)
+    ),
+    "qwen3-moe-dense-first": lambda: t.Qwen3MoeForCausalLM(
+        t.Qwen3MoeConfig(**_SIZES, **_EXPERTS, mlp_only_layers=[0], use_sliding_window=True, sliding_window=5)
+    ),
+    "gpt-oss": lambda: t.GptOssForCausalLM(t.GptOssConfig(**_SIZES, **_OSS, rope_parameters=_OSS_YARN)),
+    "gpt-oss-plain-rope": lambda: t.GptOssForCausalLM(
+        t.GptOssConfig(
+            **_SIZES,
+            **_OSS,
+            attention_bias=False,
+            layer_types=["full_attention", "sliding_attention", "sliding_attention"],
+            rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        )
+    ),
+    "gpt-neox": lambda: t.GPTNeoXForCausalLM(t.GPTNeoXConfig(**_NEOX, rope_parameters=_turned(1 / 3))),
+    "gpt-neox-one-after-the-other": lambda: t.GPTNeoXForCausalLM(
+        t.GPTNeoXConfig(
+            **_NEOX,
+            use_parallel_residual=False,
+            attention_bias=False,
+            tie_word_embeddings=True,
+            rope_parameters=_turned(0.5),
+        )
+    ),
+    "gpt-neox-gelu-fast": lambda: t.GPTNeoXForCausalLM(
+        t.GPTNeoXConfig(**_NEOX, hidden_act="gelu_fast", rope_parameters=_turned(1.0))
+    ),
+    "gpt-neox-headless": lambda: t.GPTNeoXModel(t.GPTNeoXConfig(**_NEOX, rope_parameters=_turned(0.5))),
+}
+
+NOT_IN_GGUF = {
+    "gpt-neox-gelu-fast",
+    "gpt-neox-headless",
+    "qwen3-moe-less-than-one",
+    "qwen3-moe-every-other",
+    "qwen3-moe-dense-first",
+    "gpt-oss",
+    "gpt-oss-plain-rope",
+}
+ONE_OF_EACH = ("mixtral", "qwen3-moe", "gpt-oss", "gpt-neox")
