@@ -10,6 +10,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.training.optimizers.costs import Costs, averages
+from eigenlm.training.optimizers.lion import Lion
 from eigenlm.training.optimizers.muon import Muon, muon_costs
 from eigenlm.training.optimizers.shampoo import Shampoo, shampoo_costs
 from eigenlm.training.optimizers.soap import SOAP, soap_costs
@@ -55,6 +56,14 @@ _ENTRIES = (
         name="adam", rule=partial(Adam, fused=True), costs=averages(2), decays=False, source="arXiv:1412.6980"
     ),
     OptimizerEntry(name="adamw", rule=partial(AdamW, fused=True), costs=averages(2), source="arXiv:1711.05101"),
+    OptimizerEntry(
+        name="lion",
+        rule=Lion,
+        costs=averages(1),
+        learning_rate=3e-4,
+        settings={"betas": (0.9, 0.99)},
+        source="arXiv:2302.06675",
+    ),
     OptimizerEntry(
         name="muon",
         rule=partial(Muon, adjust_lr_fn="match_rms_adamw"),
