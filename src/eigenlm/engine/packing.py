@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from eigenlm.machine.kernels import pack_weight, packed_linear
 from eigenlm.model import (
     DenseLinear,
     FeedForward,
@@ -52,12 +53,12 @@ class PackedLinear(nn.Module):
 
     def __init__(self, weight: Float[Tensor, "out in"], bias: Float[Tensor, " out"] | None) -> None:
         super().__init__()
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), 1)
+        self.weight = pack_weight(weight)
         self.bias = None if bias is None else bias.detach()
 
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Apply the matrix; no gradients."""
-        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+        return packed_linear(x, self.weight, self.bias)
 
 
 class PackedInterpolation(nn.Module):
