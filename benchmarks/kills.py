@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--disks", type=int, default=10, help="runs on a disk that is too small")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    training_loop.gemm_rate = lambda *_: 1.0  # type: ignore[assignment]  # a measurement that only takes time here
+    training_loop.product_rate = lambda *_: 1.0  # type: ignore[assignment]  # a measurement that only takes time here
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)

@@ -108,9 +108,9 @@ def published() -> list[dict[str, object]]:
 
 def train(recipe: Recipe, seconds: float) -> dict[str, object]:
     """Take at least five steps, on random tokens; what they took."""
+    from eigenlm.machine.heap import keep_freed_memory
     from eigenlm.machine.processes import Ranks
     from eigenlm.text.token_stream import TokenFile, TokenStream
-    from eigenlm.training.allocator import keep_freed_memory
     from eigenlm.training.training import Training
 
     keep_freed_memory()

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from record import record, spread
 
+from eigenlm.machine.heap import keep_freed_memory
 from eigenlm.machine.processes import Ranks
 from eigenlm.training import Recipe, TelemetryRecipe, read_recipe
-from eigenlm.training.allocator import keep_freed_memory
 from eigenlm.training.data import prepare_data
 from eigenlm.training.training import Training
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from record import record, spread
 
-from eigenlm.linalg.speed import gemm_rate
+from eigenlm.machine.speed import gemm_rate
 from eigenlm.text.shards import open_shards
 
 ROOT = Path(__file__).parent.parent

@@ -1,6 +1,7 @@
 """The limits of CONTRIBUTING.md, read from the syntax trees of the project's own files."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,17 @@ def test_functions_have_few_parameters(path: Path) -> None:
 def test_tensors_are_transposed_by_mT(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in ("T", "H")]
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.parts[-2:] != ("machine", "kernels.py")], ids=name_of)
+def test_private_operations_of_torch_are_in_one_file(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    used |= {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+    used |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    private = re.compile(r"^torch(\.\w+)*\._[a-zA-Z]|^torch\.ops\b|^torch(\.\w+)*\._C\b")
+    assert not {name for name in used if private.match(name)}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

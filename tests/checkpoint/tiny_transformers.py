@@ -1,9 +1,9 @@
 """Tiny random models of transformers, one or more for each family."""
 
+import tiny_decoders
 import tiny_encoder_decoders
 import tiny_encoders
 import tiny_gemma
-import tiny_decoders
 import torch
 import transformers as t
 
@@ -90,9 +90,8 @@ def tiny(name: str) -> torch.nn.Module:
     torch.manual_seed(len(name))
     model = MODELS[name]().eval()
     with torch.no_grad():
-        for parameter in (p for p in model.parameters() if p.requires_grad):  # not Marian's table of sines
-            if parameter.dim() == 1:
-        for key, parameter in model.named_parameters():
+        trained = {key: p for key, p in model.named_parameters() if p.requires_grad}  # not Marian's table of sines
+        for key, parameter in trained.items():
             if parameter.dim() == 1 or key.endswith("_bias"):  # experts' biases are stacked
                 parameter.add_(torch.randn_like(parameter) * 0.1)
             else:

@@ -21,7 +21,7 @@ SETTINGS = [
 
 @pytest.fixture(autouse=True)
 def no_rates(monkeypatch) -> None:
-    monkeypatch.setattr("eigenlm.training.loop.gemm_rate", lambda *_: 1.0)
+    monkeypatch.setattr("eigenlm.training.loop.product_rate", lambda *_: 1.0)
 
 
 def words(text: Path, out: Path, *settings: str) -> list[str]:

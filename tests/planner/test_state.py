@@ -5,7 +5,7 @@ import torch
 
 from eigenlm.model import DenseFeedForward, Transformer, TransformerConfig
 from eigenlm.planner.state import matrix_shapes, optimizer_state
-from eigenlm.training.optimizers import build_optimizer
+from eigenlm.training.optimizers.build import build_optimizer
 from eigenlm.training.recipe import OptimizerRecipe
 from tests.planner.configs import FAMILIES, LLAMA, transformer
 

@@ -16,4 +16,4 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_rates(monkeypatch) -> None:
     """Takes a run's measurement of the processor away: it costs more than the run, and only MFU needs it."""
-    monkeypatch.setattr("eigenlm.training.loop.gemm_rate", lambda *_: 1.0)
+    monkeypatch.setattr("eigenlm.training.loop.product_rate", lambda *_: 1.0)

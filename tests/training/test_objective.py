@@ -126,7 +126,7 @@ def test_the_question_depends_on_seed_and_samples_alone(tokenizer: Tokenizer, sh
 @pytest.mark.parametrize(("fast", "chosen"), [(1.0, "float32"), (4.0, "bfloat16")])
 def test_precision_is_what_the_machine_is_fast_at(fast: float, chosen: str, monkeypatch) -> None:
     rates = {torch.float32: 100.0, torch.bfloat16: 100.0 * fast}
-    monkeypatch.setattr("eigenlm.training.precision.gemm_rate", lambda dtype, *_: rates[dtype])
+    monkeypatch.setattr("eigenlm.training.precision.product_rate", lambda dtype, *_: rates[dtype])
     assert choose_precision("auto", torch.device("cpu")) == chosen
     assert choose_precision("float32", torch.device("cpu")) == "float32"
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.attention.visibility import Visibility
+from eigenlm.machine.kernels import softmax_backward
 
 BLOCK = 128  # queries at once: products still run at full rate, and half of what causality hides is never computed
 KEPT_BYTES = 2**25  # weights of a layer that are kept for the backward; beyond that they are computed again
@@ -55,7 +56,7 @@ class _BlockedAttention(torch.autograd.Function):
         for i, (rows, seen) in enumerate(_blocks(q_NTK.shape[1], k_NSK.shape[1], ctx.visible)):
             q, k, v, g = q_NTK[:, rows], k_NSK[:, seen], v_NSK[:, seen], g_NTK[:, rows]
             weights_NTS = kept[i] if kept else _weights(q, k, rows, seen, ctx.visible)
-            dscores_NTS = torch.ops.aten._softmax_backward_data(g @ v.mT, weights_NTS, -1, weights_NTS.dtype)
+            dscores_NTS = softmax_backward(g @ v.mT, weights_NTS)
             dv_NSK[:, seen] += weights_NTS.mT @ g
             dk_NSK[:, seen] += dscores_NTS.mT @ q
             dq_NTK[:, rows] = dscores_NTS @ k

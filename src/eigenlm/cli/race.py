@@ -24,7 +24,7 @@ class Race:
         Path | None, tyro.conf.arg(metavar="FOLDER", help="Of the race; races/NAME-OF-THE-RECIPE by default.")
     ] = None
     optimizers: Annotated[
-        str, tyro.conf.arg(metavar="NAME,...", help="Who takes part: sgd, adam, adamw, muon, soap, shampoo.")
+        str, tyro.conf.arg(metavar="NAME,...", help="Who takes part; an unknown name is answered with the list.")
     ] = "adamw,muon,soap"
     target: str = "adamw"
     """Whose final loss the others have to reach."""

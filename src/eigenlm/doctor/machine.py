@@ -1,6 +1,5 @@
 """What the machine and its Python have, read and not measured."""
 
-import os
 import platform
 import shutil
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from pathlib import Path
 
 import psutil
 import torch
+
+from eigenlm.machine.facts import cores
 
 # The instruction sets that decide how fast a matrix product can be, as Linux spells them for x86 and for Arm.
 _ISA = {
@@ -79,7 +80,7 @@ def look_at_machine() -> Machine:
     memory = psutil.virtual_memory()
     return Machine(
         processor=cpuinfo.get("model name") or platform.processor() or platform.machine(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         isa=tuple(name for flag, name in _ISA.items() if flag in flags) or (torch.backends.cpu.get_cpu_capability(),),
         memory_bytes=memory.total,
         available_bytes=memory.available,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from eigenlm.linalg.speed import gemm_rate, read_rate
+from eigenlm.machine.speed import gemm_rate, read_rate
 
 
 @dataclass(frozen=True, kw_only=True)

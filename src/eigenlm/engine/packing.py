@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from eigenlm.attention import Place
 from eigenlm.attention.rotary import rotate
 from eigenlm.linear import LinearMap
+from eigenlm.machine.kernels import pack_weight, packed_linear
 from eigenlm.model import GatedFeedForward, SelfAttention, Transformer
 from eigenlm.model.head import Head
 from eigenlm.norms import RMSNorm
@@ -47,12 +48,12 @@ class PackedLinear(nn.Module):
 
     def __init__(self, weight: Float[Tensor, "out in"], bias: Float[Tensor, " out"] | None) -> None:
         super().__init__()
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), 1)
+        self.weight = pack_weight(weight)
         self.bias = None if bias is None else bias.detach()
 
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Apply the matrix; no gradients."""
-        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+        return packed_linear(x, self.weight, self.bias)
 
 
 class PackedHead(nn.Module):

@@ -25,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.errors import ShapeError, explain
+from eigenlm.machine.kernels import multiplies_bfloat16
 
 Quintic = tuple[float, float, float]
 
@@ -85,7 +86,7 @@ def orthogonalize(X: Float[Tensor, "*batch m n"], dtype: torch.dtype | None = No
 
 def product_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the device multiplies it faster than float32 (any accelerator; AVX512-BF16, AMX), or float32."""
-    quick = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    quick = device.type != "cpu" or multiplies_bfloat16()
     return torch.bfloat16 if quick else torch.float32
 
 

@@ -1,5 +1,7 @@
 """How much memory can be had, asked before it is taken."""
 
+from pathlib import Path
+
 import psutil
 import torch
 from rich.filesize import decimal
@@ -11,7 +13,46 @@ def free_memory(device: torch.device) -> int:
     """Bytes that can be had on a device without anybody giving way."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available
+    room = container_room()
+    available = psutil.virtual_memory().available
+    return available if room is None else min(available, room)
+
+
+def container_room(cgroup: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Bytes that the container of this process, or one around it, may still take; None where nothing limits it.
+
+    Files that the system can drop again do not count as taken.
+
+    Args:
+        cgroup: lists the control groups of a process, of either version.
+        root: where control groups are mounted.
+    """
+    if not cgroup.is_file():
+        return None
+    rooms = []
+    for line in cgroup.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            top, names = root, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            top, names = root / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        inner = top / path.lstrip("/")
+        groups = (group for group in (inner, *inner.parents) if group.is_relative_to(top))
+        rooms += [room for group in groups if (room := _room(group, *names)) is not None]
+    return min(rooms, default=None)
+
+
+def _room(group: Path, limit: str, usage: str, droppable: str) -> int | None:
+    """Of one control group: its limit less what it holds."""
+    try:
+        most = (group / limit).read_text().strip()
+        held = int((group / usage).read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except OSError:
+        return None
+    return None if most == "max" else max(0, int(most) - held + int(stat.get(droppable, 0)))
 
 
 def check_memory(needed: int, device: torch.device, what: str, do: str) -> None:

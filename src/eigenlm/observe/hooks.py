@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.machine.kernels import computes_in_bfloat16
 from eigenlm.model import Transformer
 
 
@@ -27,7 +28,7 @@ def logits_of(module: nn.Module, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T 
 
 def quick_products(device: torch.device) -> torch.autocast:
     """Autocast to bfloat16 where the processor multiplies it natively."""
-    native = device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    native = device.type != "cpu" or computes_in_bfloat16()
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 

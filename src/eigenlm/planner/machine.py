@@ -1,6 +1,5 @@
 """What a machine can do, in the units that a training step is counted in."""
 
-import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eigenlm.attention import Visibility, softmax_attention
-from eigenlm.linalg.speed import gemm_rate, median_seconds
+from eigenlm.machine.facts import product_rate, training_precision
+from eigenlm.machine.heap import give_back_freed_memory
+from eigenlm.machine.memory import free_memory
+from eigenlm.machine.speed import median_seconds
 
 Device = Literal["cpu", "cuda"]
 
@@ -97,14 +99,14 @@ def measure_machine(seconds: float = 1.2) -> Machine:
         softmax=softmax,
         updated=updated,
         call=call,
-        memory=float(psutil.virtual_memory().available + base),
+        memory=float(free_memory(torch.device("cpu")) + base),
         base=float(base),
     )
 
 
 def faster_precision(machine: Machine) -> str:
-    """The precision whose matrix products are faster."""
-    return "bfloat16" if machine.bfloat16.products > machine.float32.products else "float32"
+    """The precision that `eigenlm train` chooses there, if the recipe leaves it open."""
+    return training_precision(machine.float32.products, machine.bfloat16.products)
 
 
 def _rates(dtype: torch.dtype, seconds: float) -> Rates:
@@ -118,7 +120,7 @@ def _rates(dtype: torch.dtype, seconds: float) -> Rates:
     )
     work = 4 * K * H * B * T * (T + 1) / 2
     return Rates(
-        products=1e9 * gemm_rate(dtype, seconds=seconds),
+        products=product_rate(dtype),
         attention_forward=work / forward,
         attention_backward=work / backward,
         activation_forward=x.numel() / gelu_forward,
@@ -136,9 +138,7 @@ def _there_and_back(act: Callable[[Tensor], Tensor], x: Tensor, seconds: float) 
 
 def _resident_bytes() -> int:
     """Of this process, after what malloc holds unused has gone back to the system, where the C library can do that."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    give_back_freed_memory()
     return psutil.Process().memory_info().rss
 
 

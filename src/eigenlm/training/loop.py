@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from eigenlm.errors import ConfigError, explain
-from eigenlm.linalg.speed import gemm_rate
+from eigenlm.machine.facts import product_rate
+from eigenlm.machine.heap import keep_freed_memory
 from eigenlm.machine.processes import Ranks, join_ranks
-from eigenlm.training.allocator import keep_freed_memory
 from eigenlm.training.data import prepare_data
 from eigenlm.training.evaluation import Evaluation, evaluate
 from eigenlm.training.flops import batch_flops
@@ -101,7 +101,7 @@ class _Run:
         self.snapshots = folder / "snapshots"
         self.best: str | None = None
         self.evaluation: Evaluation | None = None
-        self.peak_flops = 1e9 * gemm_rate(training.model.activation_dtype or torch.float32, training.ranks.device)
+        self.peak_flops = product_rate(training.model.activation_dtype or torch.float32, training.ranks.device)
         self.flops = batch_flops(training.recipe).step
 
     @property

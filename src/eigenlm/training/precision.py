@@ -2,15 +2,12 @@
 
 import torch
 
-from eigenlm.linalg.speed import gemm_rate
+from eigenlm.machine.facts import product_rate, training_precision
 from eigenlm.training.recipe import Precision
-
-_SECONDS = 0.025  # for each of the two rates
-_GAIN = 1.3  # casts cost something: without instructions for bfloat16 the rates are equal or bfloat16's is lower
 
 
 def choose_precision(wanted: Precision, device: torch.device) -> Precision:
-    """`float32` or `bfloat16` for activations; `auto` takes bfloat16 where its products are the faster by a third.
+    """`float32` or `bfloat16` for activations; `auto` takes the one of `training_precision`.
 
     Args:
         wanted: what the recipe says.
@@ -18,5 +15,4 @@ def choose_precision(wanted: Precision, device: torch.device) -> Precision:
     """
     if wanted != "auto":
         return wanted
-    slow, fast = (gemm_rate(dtype, device, _SECONDS) for dtype in (torch.float32, torch.bfloat16))
-    return "bfloat16" if fast > _GAIN * slow else "float32"
+    return training_precision(*(product_rate(dtype, device) for dtype in (torch.float32, torch.bfloat16)))

@@ -1,13 +1,13 @@
 """A recipe: everything a training run is, as one typed value that is stored with it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import TransformerConfig
+from eigenlm.training.optimizers.catalog import SETTINGS, find_optimizer
 
 Objective = Literal["next_token", "masked", "denoising"]
-OptimizerKind = Literal["sgd", "adam", "adamw", "muon", "soap", "shampoo"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -51,25 +51,34 @@ class OptimizerRecipe:
     """The rule that turns gradients into steps.
 
     Attributes:
-        kind: `sgd` (with Nesterov momentum), `adam`, `adamw`, `muon`, `soap`, `shampoo`. The matrix optimizers take the
-            hidden matrices; embeddings, head, norms and biases go to AdamW.
+        kind: a name of `optimizers.OPTIMIZERS`. Those for matrices only (`muon`, `soap`, `shampoo`) take the hidden
+            matrices; embeddings, head, norms and biases go to AdamW.
         learning_rate: the peak, of the main rule.
         other_learning_rate: the peak of AdamW on what a matrix optimizer leaves.
         weight_decay: decoupled, on matrices alone.
-        momentum: of sgd and muon.
-        betas: of Adam, SOAP and Shampoo.
+        momentum: of sgd and muon; None for the optimizer's own, as for the next two.
+        betas: how slowly averages forget, of Adam, SOAP and Shampoo.
         eps: added to the root of the second moment.
         clip: gradients are scaled down to this norm, over all parameters; 0 for never.
     """
 
-    kind: OptimizerKind = "adamw"
+    kind: str = "adamw"
     learning_rate: float = 1e-3
     other_learning_rate: float = 1e-3
     weight_decay: float = 0.1
-    momentum: float = 0.95
-    betas: tuple[float, ...] = (0.9, 0.95)
-    eps: float = 1e-8
+    momentum: float | None = None
+    betas: tuple[float, ...] | None = None
+    eps: float | None = None
     clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse an optimizer that is not in the catalog."""
+        find_optimizer(self.kind, "recipe.optimizer.kind")
+
+    def settled(self) -> "OptimizerRecipe":
+        """The same with the optimizer's own values for what was left open."""
+        own = {**SETTINGS, **find_optimizer(self.kind).settings}
+        return replace(self, **{name: value for name, value in own.items() if getattr(self, name) is None})
 
 
 @dataclass(frozen=True, kw_only=True)

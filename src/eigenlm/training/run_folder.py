@@ -81,7 +81,7 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
         settled = replace(recipe, train=replace(recipe.train, precision=precision))
         write_text(path, json.dumps({"asked": to_dict(recipe), "settled": to_dict(settled)}, indent=1) + "\n")
         return settled
-    if differing := differing_fields(_asked(path), recipe):
+    if differing := _differing(_asked(path), recipe):
         name, (before, now) = next(iter(differing.items()))
         do = "give the same recipe to go on, or another --out to begin anew"
         expected = f"{name} = {before!r}, as it began"
@@ -93,10 +93,15 @@ def _asked(path: Path) -> Recipe:
     return from_dict(Recipe, read_json_object(path).get("asked", {}), f"{path} asked")
 
 
+def _differing(before: Recipe, now: Recipe) -> dict[str, tuple[object, object]]:
+    """Fields that differ, an optimizer's own setting being the same whether it is given or left open."""
+    return differing_fields(*(replace(r, optimizer=r.optimizer.settled()) for r in (before, now)))
+
+
 def forget_other_recipe(recipe: Recipe, folder: Path) -> None:
     """Let a folder in which nothing was learned yet, because the text could not be read, say, take another recipe."""
     path = folder / "recipe.json"
-    if path.exists() and not (folder / "snapshots").exists() and differing_fields(_asked(path), recipe):
+    if path.exists() and not (folder / "snapshots").exists() and _differing(_asked(path), recipe):
         path.unlink()
         for made in ("tokenizer", "shards"):
             shutil.rmtree(folder / made, ignore_errors=True)

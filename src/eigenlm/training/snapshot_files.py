@@ -19,8 +19,7 @@ from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.machine.processes import Ranks
 from eigenlm.training.optimizers.combined import CombinedOptimizer
-from eigenlm.training.optimizers.shampoo import Shampoo
-from eigenlm.training.optimizers.soap import SOAP
+from eigenlm.training.optimizers.matrix_rule import PreconditionedRule
 
 
 def save_state(folder: Path, tensors: Mapping[str, Tensor], ranks: Ranks) -> None:
@@ -132,7 +131,7 @@ def _rules(optimizer: Optimizer | CombinedOptimizer) -> dict[Any, Optimizer]:
 def _room(saved: TensorStorageMetadata, parameter: Tensor, optimizer: Optimizer) -> Tensor:
     """What is of a parameter's shape lies on the ranks as it does, unless the rule works on whole matrices."""
     dtype = saved.properties.dtype
-    if saved.size == parameter.shape and not isinstance(optimizer, (SOAP, Shampoo)):
+    if saved.size == parameter.shape and not isinstance(optimizer, PreconditionedRule):
         return torch.empty_like(parameter.detach(), dtype=dtype)
     return torch.empty(saved.size, dtype=dtype, device=parameter.device)
 

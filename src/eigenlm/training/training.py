@@ -18,7 +18,7 @@ from eigenlm.text.shards import TokenShards
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.training.losses import CrossEntropy
 from eigenlm.training.objective import Learner, Question, ask
-from eigenlm.training.optimizers import build_optimizer
+from eigenlm.training.optimizers.build import build_optimizer
 from eigenlm.training.parallel import clip_gradients_, gradients_summed, parallelize_
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.schedules import factor

@@ -116,7 +116,7 @@ def test_the_folder_of_another_recipe_is_refused(race, tmp_path, monkeypatch):
 
 
 def test_runs_share_tokens_weights_and_order_and_leave_logs_alone(race, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "gemm_rate", lambda *_: 1.0)  # the machine's speed takes longer to measure than a run
+    monkeypatch.setattr(loop, "product_rate", lambda *_: 1.0)  # the machine's speed takes longer to measure than a run
     found = hold_race(race, tmp_path)
     written = json.loads((tmp_path / "race.json").read_text())
     assert [entrant["optimizer"] for entrant in written["entrants"]] == [e.optimizer for e in found.entrants]

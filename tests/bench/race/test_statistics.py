@@ -7,7 +7,6 @@ import pytest
 from scipy import stats
 
 from eigenlm.bench.race.statistics import (
-    Interval,
     OpenInterval,
     difference,
     holm,
@@ -17,6 +16,7 @@ from eigenlm.bench.race.statistics import (
     reciprocal,
     steps_to_zero,
 )
+from eigenlm.estimate import Estimate
 
 A, B = [4.10, 4.13, 4.08], [4.31, 4.22, 4.29, 4.40]
 
@@ -32,8 +32,8 @@ def test_difference_is_welchs():
 
 
 def test_difference_of_constants():
-    assert difference([1.0, 1.0], [2.0, 2.0]) == (Interval(value=-1.0, low=-1.0, high=-1.0), 0.0)
-    assert difference([1.0, 1.0], [1.0, 1.0]) == (Interval(value=0.0, low=0.0, high=0.0), 1.0)
+    assert difference([1.0, 1.0], [2.0, 2.0]) == (Estimate(value=-1.0, low=-1.0, high=-1.0), 0.0)
+    assert difference([1.0, 1.0], [1.0, 1.0]) == (Estimate(value=0.0, low=0.0, high=0.0), 1.0)
 
 
 def test_interval_of_a_mean_holds_it_as_often_as_it_says():
@@ -48,8 +48,8 @@ def test_ratio_does_not_see_what_pairs_share():
     assert (found.value, found.low, found.high) == pytest.approx((1.2, 1.2, 1.2), rel=1e-9)  # rounding of logarithms
 
 
-def band(values: list[float], half: float) -> list[Interval]:
-    return [Interval(value=v, low=v - half, high=v + half) for v in values]
+def band(values: list[float], half: float) -> list[Estimate]:
+    return [Estimate(value=v, low=v - half, high=v + half) for v in values]
 
 
 def test_crossing_of_a_line_over_log_steps_is_exact():
@@ -85,7 +85,7 @@ def test_ratios_turn_ends_round():
     steps = OpenInterval(value=500.0, low=400.0, high=None)
     ratio = reciprocal(steps, 1000)
     assert ratio == OpenInterval(value=2.0, low=None, high=2.5)
-    cost = Interval(value=1.25, low=1.0, high=1.5)
+    cost = Estimate(value=1.25, low=1.0, high=1.5)
     assert quotient(ratio, cost) == OpenInterval(value=1.6, low=None, high=2.5)
 
 

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from eigenlm.linear import LowRankLinear
 from eigenlm.model import DenseFeedForward, SoftmaxConfig, Transformer, TransformerConfig
 from eigenlm.model.config import VocabularyHead
-from eigenlm.training.optimizers import CombinedOptimizer, build_optimizer, roles
+from eigenlm.training.optimizers import OPTIMIZERS, CombinedOptimizer, roles
+from eigenlm.training.optimizers.build import build_optimizer
 from eigenlm.training.recipe import OptimizerRecipe
 
-KINDS = ["sgd", "adam", "adamw", "muon", "soap", "shampoo"]
+KINDS = list(OPTIMIZERS)
 
 
 def model(tied: bool = True) -> Transformer:
@@ -75,7 +76,7 @@ def test_groups_have_peaks_decay_and_each_parameter_once(kind: str) -> None:
     groups = {group["role"]: group for group in optimizer.param_groups}
     assert list(groups) == ["hidden", "embedding", "head", "vector"]
     assert sorted(id(p) for g in groups.values() for p in g["params"]) == sorted(id(p) for p in gpt.parameters())
-    rest = 0.003 if kind in ("muon", "soap", "shampoo") else 0.02
+    rest = 0.003 if OPTIMIZERS[kind].matrices_only else 0.02
     assert [group["initial_lr"] for group in groups.values()] == [0.02, rest, rest, rest]
     decay = 0.0 if kind == "adam" else 0.1
     assert [group["weight_decay"] for group in groups.values()] == [decay, decay, decay, 0.0]

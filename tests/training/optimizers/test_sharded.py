@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard
 
 from eigenlm.machine.processes import join_ranks
-from eigenlm.training.optimizers import build_optimizer
+from eigenlm.training.optimizers.build import build_optimizer
 from eigenlm.training.optimizers.sharded import whole
 from eigenlm.training.recipe import OptimizerRecipe
 from tests.training.free_port import free_port

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from eigenlm.machine.processes import Ranks
 from eigenlm.model import DenseFeedForward, NormConfig, PositionConfig, SoftmaxConfig, Transformer, TransformerConfig
-from eigenlm.training.optimizers import CombinedOptimizer, build_optimizer
+from eigenlm.training.optimizers import CombinedOptimizer
+from eigenlm.training.optimizers.build import build_optimizer
 from eigenlm.training.parallel import clip_gradients_, gradients_summed, one_mesh_a_group, parallelize_
-from eigenlm.training.recipe import LayoutRecipe, OptimizerKind, OptimizerRecipe
+from eigenlm.training.recipe import LayoutRecipe, OptimizerRecipe
 
 BATCH, LENGTH, VOCABULARY = 8, 16, 61
 GPT = TransformerConfig.uniform(
@@ -58,7 +59,7 @@ class Run:
 
 
 def start(
-    config: TransformerConfig, layout: LayoutRecipe, ranks: Ranks, *, seed: int = 0, kind: OptimizerKind | None = None
+    config: TransformerConfig, layout: LayoutRecipe, ranks: Ranks, *, seed: int = 0, kind: str | None = None
 ) -> Run:
     """A run before its first step; torch's AdamW over everything, or an optimizer of the project."""
     torch.manual_seed(seed)

@@ -3,12 +3,11 @@
 from eigenlm.bench.race.hold import hold_race
 from eigenlm.bench.race.plan import Race, optimizer_kinds, with_length
 from eigenlm.bench.race.result import AgainstTarget, Entrant, Length, RaceResult
-from eigenlm.bench.race.statistics import Interval, OpenInterval
+from eigenlm.bench.race.statistics import OpenInterval
 
 __all__ = [
     "AgainstTarget",
     "Entrant",
-    "Interval",
     "Length",
     "OpenInterval",
     "Race",

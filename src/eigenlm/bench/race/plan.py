@@ -1,14 +1,11 @@
 """What a race is: one recipe, its entrants, and the runs that each of them gets."""
 
-import difflib
 from dataclasses import dataclass, replace
-from typing import get_args
 
 from eigenlm.errors import ConfigError, explain
-from eigenlm.training.recipe import OptimizerKind, Recipe, TelemetryRecipe
+from eigenlm.training.optimizers import find_optimizer
+from eigenlm.training.recipe import Recipe, TelemetryRecipe
 
-KINDS: tuple[OptimizerKind, ...] = get_args(OptimizerKind)
-MATRIX_KINDS: tuple[OptimizerKind, ...] = ("muon", "soap", "shampoo")
 SWEEP_SEED = 0
 """The sweep has a seed of its own. A rate is chosen for a low loss, partly by luck; its run is not used again."""
 
@@ -18,8 +15,8 @@ class Race:
     """A race in which every optimizer has the same text, tokens, first weights, order of texts and budget.
 
     Attributes:
-        recipe: model, text, batch, schedule and length of a run. Weight decay, momentum, betas, eps and clip of its
-            optimizer serve all entrants.
+        recipe: model, text, batch, schedule and length of a run. Weight decay and clip of its optimizer
+            serve all entrants, and so do momentum, betas and eps where it gives them; else each has its own.
         optimizers: who takes part.
         target: whose loss, at its best rate, the others have to reach.
         points: learning rates that each is tried at; half as many more where the best is at the edge of them.
@@ -28,8 +25,8 @@ class Race:
     """
 
     recipe: Recipe
-    optimizers: tuple[OptimizerKind, ...]
-    target: OptimizerKind = "adamw"
+    optimizers: tuple[str, ...]
+    target: str = "adamw"
     points: int = 5
     seeds: int = 3
     fractions: tuple[float, ...] = (3 / 4, 2 / 3, 1 / 2)
@@ -61,7 +58,7 @@ class Race:
         return self.recipe.train.steps
 
     @property
-    def challengers(self) -> tuple[OptimizerKind, ...]:
+    def challengers(self) -> tuple[str, ...]:
         """All but the target."""
         return tuple(kind for kind in self.optimizers if kind != self.target)
 
@@ -71,22 +68,14 @@ class Race:
         return tuple(sorted({max(1, round(self.steps * fraction)) for fraction in self.fractions}, reverse=True))
 
 
-def optimizer_kinds(names: str) -> tuple[OptimizerKind, ...]:
+def optimizer_kinds(names: str) -> tuple[str, ...]:
     """Optimizers from their names with commas between them.
 
     Raises:
         ConfigError: an unknown name; the message has the nearest known one.
     """
-    return tuple(_kind(name.strip()) for name in names.split(",") if name.strip())
-
-
-def _kind(name: str) -> OptimizerKind:
-    for kind in KINDS:
-        if kind == name.lower():
-            return kind
-    near = difflib.get_close_matches(name.lower(), KINDS, n=1, cutoff=0.4)
-    do = f"did you mean {near[0]!r}?" if near else ""
-    raise ConfigError(explain("race, optimizers", expected=f"some of {', '.join(KINDS)}", got=repr(name), do=do))
+    wanted = (name.strip().lower() for name in names.split(","))
+    return tuple(find_optimizer(name, "race, optimizers").name for name in wanted if name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +90,7 @@ class Run:
         seed: of weights and order of texts.
     """
 
-    optimizer: OptimizerKind
+    optimizer: str
     learning_rate: float
     other_learning_rate: float
     steps: int

@@ -1,19 +1,6 @@
 """Which learning rates an optimizer is tried at."""
 
-from collections.abc import Mapping, Sequence
-
-from eigenlm.training.recipe import OptimizerKind
-
-CENTRES: Mapping[OptimizerKind, float] = {
-    "sgd": 0.1,
-    "adam": 2e-3,
-    "adamw": 2e-3,
-    "muon": 4e-3,
-    "soap": 2e-3,
-    "shampoo": 2e-3,
-}
-"""Where each sweep begins. SOAP is Adam in another basis, Shampoo has the length of Adam's step and Muon is scaled to
-it (see `train.optimizers`), so that all begin near where Adam likes to be on models of a few million parameters."""
+from collections.abc import Sequence
 
 SPACING = 2.0
 """From one rate to the next. A loss is flat near its best rate: half an octave away it is hardly worse."""

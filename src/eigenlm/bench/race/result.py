@@ -3,11 +3,10 @@
 import statistics
 from dataclasses import dataclass, replace
 
-from eigenlm.bench.race.plan import MATRIX_KINDS, Race
+from eigenlm.bench.race.plan import Race
 from eigenlm.bench.race.runs import RunResult
 from eigenlm.bench.race.stages import Finished
 from eigenlm.bench.race.statistics import (
-    Interval,
     OpenInterval,
     difference,
     holm,
@@ -17,7 +16,8 @@ from eigenlm.bench.race.statistics import (
     reciprocal,
     steps_to_zero,
 )
-from eigenlm.training.recipe import OptimizerKind
+from eigenlm.estimate import Estimate
+from eigenlm.training.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,8 @@ class Length:
     """
 
     steps: int
-    nll: Interval
-    difference: Interval
+    nll: Estimate
+    difference: Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class AgainstTarget:
         time_ratio: the same in seconds: step_ratio / step_cost.
     """
 
-    difference: Interval
+    difference: Estimate
     p_value: float
     lengths: tuple[Length, ...]
     steps: OpenInterval
@@ -74,14 +74,14 @@ class Entrant:
         runs: those at the best rate and full length, by seed.
     """
 
-    optimizer: OptimizerKind
+    optimizer: str
     learning_rate: float
     other_learning_rate: float | None
     at_edge: bool
     num_diverged: int
-    nll: Interval
+    nll: Estimate
     step_seconds: float
-    step_cost: Interval
+    step_cost: Estimate
     against_target: AgainstTarget | None
     sweep: tuple[RunResult, ...]
     runs: tuple[RunResult, ...]
@@ -127,13 +127,13 @@ def result_of(race: Race, finished: Finished, facts: dict[str, str]) -> RaceResu
     )
 
 
-def _entrant(race: Race, finished: Finished, kind: OptimizerKind, against: AgainstTarget | None) -> Entrant:
+def _entrant(race: Race, finished: Finished, kind: str, against: AgainstTarget | None) -> Entrant:
     sweep = sorted(finished.sweep[kind], key=lambda result: result.run.learning_rate)
     runs, best = finished.full[kind], finished.best(kind)
     return Entrant(
         optimizer=kind,
         learning_rate=best.run.learning_rate,
-        other_learning_rate=best.run.other_learning_rate if kind in MATRIX_KINDS else None,
+        other_learning_rate=best.run.other_learning_rate if OPTIMIZERS[kind].matrices_only else None,
         at_edge=best in (sweep[0], sweep[-1]),
         num_diverged=sum(run.diverged for run in runs),
         nll=mean_interval(_losses(runs)),
@@ -145,7 +145,7 @@ def _entrant(race: Race, finished: Finished, kind: OptimizerKind, against: Again
     )
 
 
-def _against_target(race: Race, finished: Finished, kind: OptimizerKind) -> AgainstTarget:
+def _against_target(race: Race, finished: Finished, kind: str) -> AgainstTarget:
     target = _losses(finished.full[race.target])
     by_length = {race.steps: finished.full[kind], **finished.shorter.get(kind, {})}
     lengths = tuple(
@@ -165,7 +165,7 @@ def _against_target(race: Race, finished: Finished, kind: OptimizerKind) -> Agai
     )
 
 
-def _step_cost(race: Race, finished: Finished, kind: OptimizerKind) -> Interval:
+def _step_cost(race: Race, finished: Finished, kind: str) -> Estimate:
     own, target = finished.full[kind], finished.full[race.target]
     return ratio_of_pairs([run.step_seconds for run in own], [run.step_seconds for run in target])
 

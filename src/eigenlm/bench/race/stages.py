@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from eigenlm.bench.race.plan import SWEEP_SEED, Race, Run
-from eigenlm.bench.race.rates import CENTRES, beyond_the_edge, grid
+from eigenlm.bench.race.rates import beyond_the_edge, grid
 from eigenlm.bench.race.runs import RunResult
 from eigenlm.bench.race.statistics import difference
 from eigenlm.errors import ConfigError, explain
-from eigenlm.training.recipe import OptimizerKind
+from eigenlm.training.optimizers import OPTIMIZERS
 
 Execute = Callable[[Run], RunResult]
-Results = dict[OptimizerKind, list[RunResult]]
+Results = dict[str, list[RunResult]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,9 @@ class Finished:
 
     sweep: Results
     full: Results
-    shorter: dict[OptimizerKind, dict[int, list[RunResult]]]
+    shorter: dict[str, dict[int, list[RunResult]]]
 
-    def best(self, kind: OptimizerKind) -> RunResult:
+    def best(self, kind: str) -> RunResult:
         """The run of the sweep with the lowest loss."""
         return min(self.sweep[kind], key=lambda result: result.nll)
 
@@ -47,9 +47,10 @@ def run_stages(race: Race, execute: Execute) -> Finished:
     Raises:
         ConfigError: an optimizer diverged at every learning rate tried.
     """
-    first: list[OptimizerKind] = [kind for kind in race.optimizers if kind == "adamw"]
-    sweep = _sweep(race, first, CENTRES["adamw"], execute)
-    other = min(sweep["adamw"], key=lambda result: result.nll).run.learning_rate if first else CENTRES["adamw"]
+    first: list[str] = [kind for kind in race.optimizers if kind == "adamw"]
+    adamw = OPTIMIZERS["adamw"].learning_rate
+    sweep = _sweep(race, first, adamw, execute)
+    other = min(sweep["adamw"], key=lambda result: result.nll).run.learning_rate if first else adamw
     sweep |= _sweep(race, [kind for kind in race.optimizers if kind not in first], other, execute)
     finished = Finished(sweep=sweep, full={kind: [] for kind in race.optimizers}, shorter={})
     for kind in race.optimizers:
@@ -69,13 +70,17 @@ def planned_steps(race: Race) -> int:
     return (race.points + race.seeds) * entrants * race.steps + race.seeds * challengers * sum(race.lengths)
 
 
-def _sweep(race: Race, kinds: list[OptimizerKind], other: float, execute: Execute) -> Results:
+def _sweep(race: Race, kinds: list[str], other: float, execute: Execute) -> Results:
     found: Results = {kind: [] for kind in kinds}
     for i in range(race.points + race.points // 2):
         for kind in kinds:
             tried = found[kind]
             rates, losses = [result.run.learning_rate for result in tried], [result.nll for result in tried]
-            rate = grid(CENTRES[kind], race.points)[i] if i < race.points else beyond_the_edge(rates, losses)
+            rate = (
+                grid(OPTIMIZERS[kind].learning_rate, race.points)[i]
+                if i < race.points
+                else beyond_the_edge(rates, losses)
+            )
             if rate is not None:
                 run = Run(
                     optimizer=kind,
@@ -107,7 +112,7 @@ def _may_reach(results: list[RunResult], target: list[float]) -> bool:
     return apart.low <= 0
 
 
-def _at_best(finished: Finished, kind: OptimizerKind, steps: int, seed: int) -> Run:
+def _at_best(finished: Finished, kind: str, steps: int, seed: int) -> Run:
     best = finished.best(kind).run
     return Run(
         optimizer=kind,

@@ -8,27 +8,14 @@ from itertools import pairwise
 import numpy as np
 from scipy import stats
 
+from eigenlm.estimate import Estimate
+
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A figure with its 95 % interval.
-
-    Attributes:
-        value: the estimate.
-        low: lower end.
-        high: upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class OpenInterval:
-    """The same where ends, or even the figure, may lie outside of what was measured: these are None.
+    """An estimate whose ends, or even the figure, may lie outside of what was measured: these are None.
 
     Attributes:
         value: the estimate.
@@ -41,30 +28,30 @@ class OpenInterval:
     high: float | None
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
+def mean_interval(values: Sequence[float]) -> Estimate:
     """Mean of at least two values, with Student's interval: mean +- t(n - 1) s / sqrt(n)."""
     mean, n = float(np.mean(values)), len(values)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * np.std(values, ddof=1) / math.sqrt(n))
-    return Interval(value=mean, low=mean - half, high=mean + half)
+    return Estimate(value=mean, low=mean - half, high=mean + half)
 
 
-def difference(values: Sequence[float], reference: Sequence[float]) -> tuple[Interval, float]:
+def difference(values: Sequence[float], reference: Sequence[float]) -> tuple[Estimate, float]:
     """mean(values) - mean(reference) with Welch's interval, for unequal spreads, and two-sided p-value."""
     apart = float(np.mean(values) - np.mean(reference))
     if np.ptp(values) == 0 and np.ptp(reference) == 0:
-        return Interval(value=apart, low=apart, high=apart), float(apart == 0)
+        return Estimate(value=apart, low=apart, high=apart), float(apart == 0)
     test = stats.ttest_ind(values, reference, equal_var=False)
     ends = test.confidence_interval(CONFIDENCE)
-    return Interval(value=apart, low=float(ends.low), high=float(ends.high)), float(test.pvalue)
+    return Estimate(value=apart, low=float(ends.low), high=float(ends.high)), float(test.pvalue)
 
 
-def ratio_of_pairs(values: Sequence[float], reference: Sequence[float]) -> Interval:
+def ratio_of_pairs(values: Sequence[float], reference: Sequence[float]) -> Estimate:
     """Geometric mean of values[i] / reference[i], with Student's interval of its logarithm."""
     logs = mean_interval(np.log(np.asarray(values) / np.asarray(reference)).tolist())
-    return Interval(**{name: math.exp(x) for name, x in vars(logs).items()})
+    return Estimate(**{name: math.exp(x) for name, x in vars(logs).items()})
 
 
-def steps_to_zero(steps: Sequence[int], differences: Sequence[Interval]) -> OpenInterval:
+def steps_to_zero(steps: Sequence[int], differences: Sequence[Estimate]) -> OpenInterval:
     """Steps at which a challenger's final loss equals the target's, from schedules of several lengths.
 
     The estimate is where the differences cross 0, straight lines over log(steps) between the lengths. The interval
@@ -110,7 +97,7 @@ def reciprocal(interval: OpenInterval, of: int) -> OpenInterval:
     )
 
 
-def quotient(interval: OpenInterval, by: Interval) -> OpenInterval:
+def quotient(interval: OpenInterval, by: Estimate) -> OpenInterval:
     """x / y for two intervals of positive numbers, the errors of both taken at their worst."""
     return OpenInterval(
         value=None if interval.value is None else interval.value / by.value,

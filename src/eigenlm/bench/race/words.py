@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from eigenlm.bench.race.result import AgainstTarget, Entrant, RaceResult
-from eigenlm.bench.race.statistics import Interval, OpenInterval
+from eigenlm.bench.race.statistics import OpenInterval
+from eigenlm.estimate import Estimate
 
 COLUMNS = (
     "optimizer",
@@ -48,10 +49,10 @@ def _line(result: RaceResult, entrant: Entrant) -> tuple[str, ...]:
     )
 
 
-def with_ends(interval: Interval | OpenInterval, style: str, unit: str = "") -> str:
+def with_ends(interval: Estimate | OpenInterval, style: str, unit: str = "") -> str:
     """A figure and its interval; an end that lies outside of what was measured is left open.
 
-    >>> with_ends(Interval(value=1.5, low=1.4, high=1.75), ".2f", "x")
+    >>> with_ends(Estimate(value=1.5, low=1.4, high=1.75), ".2f", "x")
     '1.50x (1.40 to 1.75)'
     >>> with_ends(OpenInterval(value=None, low=1.4, high=None), ".1f", "x")
     'over 1.4x'
@@ -116,5 +117,5 @@ def _of_speed(against: AgainstTarget, entrant: Entrant, target: str) -> str:
     )
 
 
-def _with_half_width(interval: Interval, style: str) -> str:
+def _with_half_width(interval: Estimate, style: str) -> str:
     return f"{interval.value:{style}} ± {(interval.high - interval.low) / 2:.4f}"

@@ -41,7 +41,6 @@ _HUGGING_FACE = (
     T5,
 )
 _GGUF = (
-    GGUF_LLAMA,
     GGUF_QWEN2,
     GGUF_QWEN3,
     GGUF_GPT2,

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from eigenlm.errors import ShapeError, explain
+from eigenlm.training.optimizers.costs import Shape, UpdateCosts
 
+REFRESH, MAX_SIZE = 10, 2048  # what `PreconditionedRule` does if it is told nothing else
 Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
 
 
@@ -50,8 +52,8 @@ class PreconditionedRule(MatrixRule):
         betas: tuple[float, float] = (0.95, 0.95),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
-        refresh: int = 10,
-        max_size: int = 2048,
+        refresh: int = REFRESH,
+        max_size: int = MAX_SIZE,
     ) -> None:
         """Take matrices, or groups of them.
 
@@ -69,3 +71,22 @@ class PreconditionedRule(MatrixRule):
         """
         rates = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, {**rates, "refresh": refresh, "max_size": max_size})
+
+
+def preconditioned_costs(shape: Shape, *, products: int, renewal: int) -> UpdateCosts:
+    """Costs of a `PreconditionedRule`: Adam's averages, and two square matrices for each side that has a factor.
+
+    Args:
+        shape: of the matrix.
+        products: of the matrix with a square one on either side, a step.
+        renewal: operations to renew what is made of a factor, over its side cubed.
+    """
+    m, n = sorted(shape)
+    sides = [side for side in shape if side <= MAX_SIZE]
+    squares = 2 * sum(side * side for side in sides)
+    return UpdateCosts(
+        kept=2 * m * n + squares,
+        moved=20 * m * n + 2 * squares,
+        working=4 * m * n + 3 * n * n,
+        flops=products * 2 * m * n * (m + n) + sum(renewal * side**3 / REFRESH for side in sides),
+    )

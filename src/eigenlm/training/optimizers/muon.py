@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from eigenlm.linalg.orthogonalization import orthogonalize
+from eigenlm.training.optimizers.costs import Shape, UpdateCosts
 from eigenlm.training.optimizers.matrix_rule import MatrixRule, Parameters
 from eigenlm.training.optimizers.sharded import like, whole
 
+# Polynomials that take the singular values near 1: five when the spectrum is steep, as a gradient's is.
+_POLYNOMIALS = 5
 Scale = Literal["original", "match_rms_adamw"]
 
 
@@ -84,3 +87,11 @@ def scale(shape: torch.Size | tuple[int, ...], adjust_lr_fn: Scale) -> float:
     """
     m, n = shape
     return math.sqrt(max(1, m / n)) if adjust_lr_fn == "original" else 0.2 * math.sqrt(max(m, n))
+
+
+def muon_costs(shape: Shape) -> UpdateCosts:
+    """One average, and the products of `linalg.orthogonalize`: of a near square matrix in every step, else in two."""
+    m, n = sorted(shape)
+    stage = 3 * m * m * n + 2 * m**3
+    polar = _POLYNOMIALS * stage if n < 1.5 * m else 2 * stage + (_POLYNOMIALS - 2) * 8 * m**3
+    return UpdateCosts(kept=m * n, moved=16 * m * n, working=4 * m * n + 3 * m * m, fast_flops=float(polar))

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from eigenlm.linalg.inverse_root import inverse_root
-from eigenlm.training.optimizers.matrix_rule import PreconditionedRule
+from eigenlm.training.optimizers.costs import Shape, UpdateCosts
+from eigenlm.training.optimizers.matrix_rule import PreconditionedRule, preconditioned_costs
 from eigenlm.training.optimizers.sharded import like, whole
 
 
@@ -46,3 +47,8 @@ def _start(state: dict[str, Tensor], G: Tensor, max_size: int) -> None:
     for side, size in enumerate(G.shape):
         if size <= max_size:
             state[f"factor_{side}"] = G.new_zeros(size, size)
+
+
+def shampoo_costs(shape: Shape) -> UpdateCosts:
+    """Two Grams and the roots once; an eigendecomposition for a new root."""
+    return preconditioned_costs(shape, products=2, renewal=24)

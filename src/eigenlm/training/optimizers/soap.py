@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eigenlm.training.optimizers.matrix_rule import PreconditionedRule
+from eigenlm.training.optimizers.costs import Shape, UpdateCosts
+from eigenlm.training.optimizers.matrix_rule import PreconditionedRule, preconditioned_costs
 from eigenlm.training.optimizers.sharded import like, whole
 
 
@@ -72,3 +73,8 @@ def _turn(state: dict[str, Tensor], side: int) -> None:
     order = (Q * product).sum(0).argsort(descending=True, stable=True)
     state["exp_avg_sq"] = state["exp_avg_sq"].index_select(side, order)
     state[f"basis_{side}"] = torch.linalg.qr(product[:, order]).Q
+
+
+def soap_costs(shape: Shape) -> UpdateCosts:
+    """Two Grams, into the bases twice and out once; a product and a QR for a new basis."""
+    return preconditioned_costs(shape, products=4, renewal=10)

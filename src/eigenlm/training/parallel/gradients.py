@@ -13,6 +13,8 @@ from torch.distributed.tensor import DTensor, Partial, Replicate
 from torch.distributed.tensor.placement_types import Placement
 from torch.nn.parallel import DistributedDataParallel
 
+from eigenlm.machine.kernels import norms, scale_all_
+
 _Spread = tuple[DeviceMesh, tuple[Placement, ...]]
 
 
@@ -53,13 +55,12 @@ def clip_gradients_(parameters: Iterable[Tensor], most: float) -> Float[Tensor, 
     norm = gradient_norm(parameters)
     gradients = [_local(parameter.grad) for parameter in parameters if parameter.grad is not None]
     if gradients:
-        torch._foreach_mul_(gradients, (most / norm).clamp(max=1.0))
+        scale_all_(gradients, (most / norm).clamp(max=1.0))
     return norm
 
 
 def _sum_of_squares(parts: list[Tensor]) -> Tensor:
-    norms = torch._foreach_norm([part for part in parts if part.numel()] or [parts[0].new_zeros(1)])
-    return torch.stack(list(norms)).square().sum()
+    return norms([part for part in parts if part.numel()] or [parts[0].new_zeros(1)]).square().sum()
 
 
 def _sum_over_ranks(squares: Tensor, spread: _Spread | None) -> Tensor:

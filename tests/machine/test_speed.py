@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from eigenlm.linalg import speed
+from eigenlm.machine import speed
 
 
 def test_median_time_is_that_of_the_act() -> None:

@@ -1,4 +1,4 @@
-"""The C library's heap, told that what a step frees the next step wants again."""
+"""The C library's heap: whether memory that is freed is kept for the next step or goes back to the system."""
 
 import ctypes
 
@@ -19,3 +19,10 @@ def keep_freed_memory() -> bool:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and bool(mallopt(_TRIM_THRESHOLD, _NEVER)) and bool(mallopt(_MMAP_MAX, 0))
+
+
+def give_back_freed_memory() -> None:
+    """Give the system back what malloc holds unused, where the C library can do that."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
