@@ -8,7 +8,7 @@ from eigenlm.checkpoint.families.electra import ELECTRA
 from eigenlm.checkpoint.families.gemma import GEMMA, GEMMA2, GEMMA3, GGUF_GEMMA, GGUF_GEMMA2, GGUF_GEMMA3
 from eigenlm.checkpoint.families.gpt2 import GGUF_GPT2, GPT2
 from eigenlm.checkpoint.families.gpt_neox import GGUF_GPT_NEOX, GPT_NEOX
-from eigenlm.checkpoint.families.llama import GGUF_LLAMA, GGUF_QWEN2, GGUF_QWEN3, LLAMA, MISTRAL, QWEN2, QWEN3
+from eigenlm.checkpoint.families.llama import GGUF_QWEN2, GGUF_QWEN3, LLAMA, MISTRAL, QWEN2, QWEN3
 from eigenlm.checkpoint.families.mixture import GGUF_LLAMA_OR_MIXTRAL, GGUF_QWEN3_MOE, GPT_OSS, MIXTRAL, QWEN3_MOE
 from eigenlm.checkpoint.families.mpnet import MPNET
 from eigenlm.checkpoint.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA

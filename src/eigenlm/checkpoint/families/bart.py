@@ -40,7 +40,7 @@ def _attention_names(ours: str, theirs: str) -> dict[str, str]:
     return {f"{ours}.{part}": f"{theirs}.{name}" for part, name in parts.items()}
 
 
-_NAMES = {
+_NAMES: dict[str, str | Place] = {
     "embedding.token": "model.shared",
     "embedding.position": "model.decoder.embed_positions",
     "embedding.norm": "model.decoder.layernorm_embedding",
