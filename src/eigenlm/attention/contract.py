@@ -45,6 +45,11 @@ class AttentionConfig(Tagged):
             ConfigError: there are some.
         """
 
+    @property
+    @abstractmethod
+    def kept_per_token(self) -> int:
+        """Numbers that a state keeps of each token."""
+
     @abstractmethod
     def build(self, d_model: int, norm: NormConfig) -> Attention:
         """The layer, for tokens of width `d_model`; `norm` is that of the block it stands in."""

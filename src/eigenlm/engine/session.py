@@ -1,0 +1,258 @@
+"""Many texts continued at once: they are admitted and released between steps, and each is as it would be alone."""
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from eigenlm.attention import Memory, Place, Visibility
+from eigenlm.engine.left_padding import left_padded
+from eigenlm.engine.runner import Runner
+from eigenlm.engine.sampling import Sampler, Sampling, choose
+from eigenlm.errors import ConfigError, DataError, ShapeError, explain
+from eigenlm.machine.memory import free_memory
+from eigenlm.model import TransformerConfig, VocabularyHead
+
+
+@dataclass(eq=False)
+class _Text:
+    """A text that waits for a row of the state, or has one.
+
+    Attributes:
+        slot: its number in the session.
+        prompt: tokens it begins with.
+        source: tokens for the encoder.
+        sampler: of its tokens.
+        stops: tokens that end it.
+        left: tokens that may still come.
+        size: columns it needs in the state, its last token not being kept.
+        latest: its newest token.
+    """
+
+    slot: int
+    prompt: list[int]
+    source: list[int]
+    sampler: Sampler
+    stops: frozenset[int]
+    left: int
+    size: int
+    latest: int = -1
+
+
+class Session:
+    """Slots for texts that are continued side by side, a token of each a step.
+
+    Prompts wait until there is memory for them, and are then read in the order they came; short ones are read together.
+
+    Args:
+        runner: of a decoder, or of an encoder-decoder.
+        max_tokens_held: the most places for tokens in the state, which has as many for each text as the longest needs;
+            by default as many as half of the free memory holds.
+
+    Raises:
+        ShapeError: the model does not generate.
+    """
+
+    def __init__(self, runner: Runner, *, max_tokens_held: int | None = None) -> None:
+        config = runner.model.config
+        if config.kind == "encoder" or not isinstance(config.head, VocabularyHead):
+            got = "an encoder" if config.kind == "encoder" else "one without a head over the vocabulary"
+            raise ShapeError(explain("generation", expected="a decoder or encoder-decoder with a head", got=got))
+        weight = runner.model.embedding.token.weight
+        self._runner, self._config, self._device = runner, config, weight.device
+        if max_tokens_held is None:
+            max_tokens_held = free_memory(weight.device) // 2 // bytes_per_token(config, weight.dtype)
+        self.max_tokens_held = max_tokens_held
+        self._model = runner.model
+        self._state = runner.model.new_state()
+        self._texts: list[_Text] = []  # that have rows, in the order of these
+        self._waiting: deque[_Text] = deque()
+        self._ended: list[int] = []  # slots whose end is still to be told
+        self._room = (0, 0, 0)  # rows, columns, columns for encoders' outputs
+        self._num_slots = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether a further step has something to tell."""
+        return bool(self._texts or self._waiting or self._ended)
+
+    def admit(
+        self,
+        ids: Sequence[int],
+        *,
+        sampling: Sampling | None = None,
+        max_tokens: int = 128,
+        stop_tokens: Collection[int] = (),
+        source: Sequence[int] | None = None,
+    ) -> int:
+        """Give a prompt a slot; the next steps read and continue it.
+
+        Args:
+            ids: the prompt.
+            sampling: how its tokens are chosen; greedy by default.
+            max_tokens: the most new tokens; the end of the context may come before.
+            stop_tokens: tokens that end it; they are not given out.
+            source: tokens for the encoder of an encoder-decoder.
+
+        Returns:
+            the number of the slot, which no other text gets.
+
+        Raises:
+            DataError: an empty prompt or source.
+            ShapeError: a token outside the vocabulary, a prompt that fills the context, or a source missing or too many.
+            ConfigError: it would not fit into the memory for states if it were alone.
+        """
+        if (source is None) == (self._config.kind == "encoder_decoder"):
+            expected = "a source if, and only if, the model is an encoder-decoder"
+            raise ShapeError(explain("prompt", expected=expected, got="none" if source is None else "one"))
+        context = self._config.context_length
+        prompt = _checked(ids, "prompt", self._config, context - 1)
+        read = [] if source is None else _checked(source, "source", self._config, context)
+        left = min(max_tokens, context - len(prompt))
+        text = _Text(
+            slot=self._num_slots,
+            prompt=prompt,
+            source=read,
+            sampler=Sampler(sampling or Sampling(), prompt, self._device),
+            stops=frozenset(stop_tokens),
+            left=left,
+            size=len(prompt) + left - 1,
+        )
+        if not self._fits([text], alone=True):
+            expected = f"at most {self.max_tokens_held} tokens with those to come, all that memory holds"
+            got = f"{text.size + len(read)}"
+            raise ConfigError(explain("prompt", expected=expected, got=got, do="shorten it or ask for fewer tokens"))
+        self._num_slots += 1
+        if left > 0:
+            self._waiting.append(text)
+        else:
+            self._ended.append(text.slot)
+        return text.slot
+
+    @torch.inference_mode()
+    def step(self) -> dict[int, int | None]:
+        """The next token of each slot that got one, None for a slot that has ended; an ended slot is free."""
+        told: dict[int, int | None] = dict.fromkeys(self._ended)
+        self._ended.clear()
+        if self._texts:
+            told |= self._continue()
+        while group := self._next_to_read():
+            told |= self._read(group)
+        return told
+
+    def release(self, slot: int) -> None:
+        """End a text before its time.
+
+        Raises:
+            ConfigError: the slot is not in use.
+        """
+        if slot in self._ended:
+            return self._ended.remove(slot)
+        for text in [*self._texts, *self._waiting]:
+            if text.slot == slot:
+                return self._leave(text)
+        do = "it has ended, was released, or never was"
+        raise ConfigError(explain("release", expected="a slot in use", got=slot, do=do))
+
+    def _continue(self) -> dict[int, int | None]:
+        ids_B1 = torch.tensor([[text.latest] for text in self._texts], device=self._device)
+        rows = slice(0, len(self._texts))
+        place = self._state.advance(rows, [1] * rows.stop, self._device, causal=True)
+        return self._choose(self._texts, self._model.run(ids_B1, place, self._state, self._memory()))
+
+    def _next_to_read(self) -> list[_Text]:
+        """Waiting texts for which there is room and whose prompts are not mostly padding beside one another."""
+        group: list[_Text] = []
+        while self._waiting:
+            longer = [*group, self._waiting[0]]
+            lengths = [len(text.prompt) for text in longer]
+            alone = any(text.source for text in longer) or len(longer) * max(lengths) > 2 * sum(lengths)
+            if not self._fits(longer) or (group and alone):
+                break
+            group.append(self._waiting.popleft())
+        return group
+
+    def _read(self, group: list[_Text]) -> dict[int, int | None]:
+        self._model = self._runner.current()
+        self._make_room(group)
+        ids_BT, _ = left_padded([torch.tensor(text.prompt) for text in group])
+        rows = slice(len(self._texts), len(self._texts) + len(group))
+        counts = [len(text.prompt) for text in group]
+        place = self._state.advance(rows, counts, self._device, causal=True)
+        memory = None
+        if group[0].source:  # then it is alone
+            memory = self._model.encode(torch.tensor([group[0].source], device=self._device))
+            memory.place.rows = rows
+        self._texts += group
+        return self._choose(group, self._model.run(ids_BT.to(self._device), place, self._state, memory))
+
+    def _choose(self, texts: Sequence[_Text], hidden_BTD: Tensor) -> dict[int, int | None]:
+        logits_BV = self._model.logits(hidden_BTD[:, -1:])[:, 0]
+        told: dict[int, int | None] = {}
+        for text, token in zip(list(texts), choose(logits_BV, [text.sampler for text in texts])):
+            if token in text.stops:
+                told[text.slot] = None
+                self._leave(text)
+                continue
+            told[text.slot] = text.latest = token
+            text.left -= 1
+            if text.left == 0:
+                self._ended.append(text.slot)
+                self._leave(text)
+        return told
+
+    def _leave(self, text: _Text) -> None:
+        """Take a text out; the last row takes the place of its."""
+        if text in self._waiting:
+            return self._waiting.remove(text)
+        row = self._texts.index(text)
+        self._state.drop(row)
+        self._texts[row] = self._texts[-1]
+        self._texts.pop()
+
+    def _memory(self) -> Memory | None:
+        """What the encoder's outputs of all rows are to the next token; their keys and values are in the state."""
+        sizes = [len(text.source) for text in self._texts]
+        if not max(sizes):
+            return None
+        places_S = torch.arange(max(sizes), device=self._device)
+        mask_B1S = places_S < torch.tensor(sizes, device=self._device)[:, None, None]
+        place = Place(places_S.expand(len(sizes), -1), causal=False, rows=slice(0, len(sizes)), num_keys=max(sizes))
+        return Memory(None, Visibility(mask=mask_B1S[:, None]), place)
+
+    def _needed(self, texts: Sequence[_Text]) -> tuple[int, int, int]:
+        return len(texts), max(text.size for text in texts), max(len(text.source) for text in texts)
+
+    def _fits(self, more: Sequence[_Text], *, alone: bool = False) -> bool:
+        rows, columns, sources = self._needed(more if alone else [*self._texts, *more])
+        return rows * (columns + sources) <= self.max_tokens_held
+
+    def _make_room(self, group: Sequence[_Text]) -> None:
+        """Have rows and columns for more texts; rows double, so that few admissions move what is held."""
+        rows, columns, sources = self._needed([*self._texts, *group])
+        if all(has >= needs for has, needs in zip(self._room, (rows, columns, sources))):
+            return
+        most = self.max_tokens_held // max(columns + sources, 1)
+        self._room = (max(rows, min(2 * self._room[0], most)), columns, sources)
+        self._state.resize(*self._room)
+
+
+def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
+    """What the state of decoding takes for each token of a text."""
+    parts = [part for layer in config.layers for part in (layer.attention, layer.cross_attention) if part is not None]
+    return max(1, sum(part.kept_per_token for part in parts) * dtype.itemsize)
+
+
+def _checked(ids: Sequence[int], what: str, config: TransformerConfig, most: int) -> list[int]:
+    """The tokens, if they can be read."""
+    tokens = [int(id) for id in ids]
+    if not tokens:
+        raise DataError(explain(what, expected="at least one token", got="an empty one"))
+    if len(tokens) > most:
+        raise ShapeError(explain(what, expected=f"fewer than {most + 1} tokens", got=len(tokens), do="shorten it"))
+    worst = min(tokens) if min(tokens) < 0 else max(tokens)
+    if not 0 <= worst < config.vocab_size:
+        raise ShapeError(explain(f"token ids of a {what}", expected=f"0 to {config.vocab_size - 1}", got=worst))
+    return tokens
