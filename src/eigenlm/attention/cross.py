@@ -40,7 +40,10 @@ class CrossAttention(MultiHeadAttention):
         if memory.hidden is None:
             assert state is not None
             return state.held(memory.place)
-        key_BSGK, value_BSGK = self._heads(self.key(memory.hidden), self.key_norm), self._heads(self.value(memory.hidden))
+        key_BSGK, value_BSGK = (
+            self._heads(self.key(memory.hidden), self.key_norm),
+            self._heads(self.value(memory.hidden)),
+        )
         return (key_BSGK, value_BSGK) if state is None else state.append(key_BSGK, value_BSGK, memory.place)
 
     def new_state(self, capacity: int) -> KeyValueState:

@@ -18,7 +18,7 @@ class KeyValueState:
     """
 
     def __init__(self, capacity: int = 256) -> None:
-        self._rows, self._columns = 1, capacity
+        self._rows, self._columns, self._used = 1, capacity, 0
         self._room: Tensor | None = None  # (2, rows, G, columns, K)
 
     def append(
@@ -33,6 +33,7 @@ class KeyValueState:
             grown = 2 * self._columns if place.num_keys > self._columns else self._columns
             self.resize(max(rows.stop, self._rows), max(place.num_keys, grown))
         self._rows, self._columns = self._room.shape[1], self._room.shape[3]
+        self._used = max(self._used, place.num_keys)
         if isinstance(columns, Columns):
             self._room[0, rows][columns.row, :, columns.column] = key[columns.row, columns.token]
             self._room[1, rows][columns.row, :, columns.column] = value[columns.row, columns.token]
@@ -49,7 +50,7 @@ class KeyValueState:
 
     def resize(self, rows: int, columns: int) -> None:
         """Have room for so many rows and columns, those in use among them."""
-        self._rows, self._columns = rows, columns
+        self._rows, self._columns, self._used = rows, columns, min(self._used, columns)
         if self._room is None:
             return
         old, (_, _, G, _, K) = self._room, self._room.shape
@@ -61,9 +62,10 @@ class KeyValueState:
     def drop(self, row: int, last: int) -> None:
         """Forget a row; the last one in use takes its place."""
         if self._room is not None:
+            used = self._room[..., : self._used, :]
             if row != last:
-                self._room[:, row] = self._room[:, last]
-            self._room[:, last] = 0
+                used[:, row] = used[:, last]
+            used[:, last] = 0
 
 
 class DecodingState:

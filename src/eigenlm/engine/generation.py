@@ -40,11 +40,12 @@ def generate(
         raise DataError(explain("generation", expected="at least one prompt", got="an empty list"))
     session = Session(model if isinstance(model, Runner) else Runner(model))
     sampling = sampling or Sampling()
+    read: Sequence[Sequence[int] | None] = [None] * len(prompts) if sources is None else sources
     slots = [
         session.admit(
             prompt, sampling=sampling.of_row(row), max_tokens=max_tokens, stop_tokens=stop_tokens, source=source
         )
-        for row, (prompt, source) in enumerate(zip(prompts, sources or [None] * len(prompts), strict=True))
+        for row, (prompt, source) in enumerate(zip(prompts, read, strict=True))
     ]
     while session.active:
         told = session.step()

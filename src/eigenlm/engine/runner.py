@@ -15,9 +15,9 @@ class Runner:
     """A model and the fast copy of its matrices, which takes as much memory again.
 
     `current()` is what runs. It looks at the weights and hooks of the model each time it is called, which a session
-    does when it reads a prompt, but not at each token: a weight that was changed or replaced is packed anew, and a model
-    with hooks runs itself, so that they are called. Only a few numbers changed through `weight.data` leave no trace;
-    `refresh()` after such a change.
+    does when it reads a prompt, but not at each token. If a weight was changed or replaced, the copies are made anew; a
+    model with hooks runs itself, so that they are called. Only a change of a few numbers through `weight.data` may leave
+    no trace; call `refresh()` after it.
 
     Attributes:
         model: the model, as it was given.
@@ -34,7 +34,7 @@ class Runner:
         self._seen: tuple[list[tuple[int, int]], Tensor] | None = None
 
     def current(self) -> Transformer:
-        """The twin for fast running on a CPU, or the model itself where packing does not serve or hooks are to see it."""
+        """The fast twin; the model itself where packing does not serve, or where hooks are to see it."""
         if _has_hooks(self.model):
             return self.model
         weights = list(chain(self.model.parameters(), self.model.buffers()))

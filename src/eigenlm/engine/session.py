@@ -15,6 +15,8 @@ from eigenlm.errors import ConfigError, DataError, ShapeError, explain
 from eigenlm.machine.memory import free_memory
 from eigenlm.model import TransformerConfig, VocabularyHead
 
+_READ_TOGETHER = 4096  # tokens of prompts, padding included, that are read in one step
+
 
 @dataclass(eq=False)
 class _Text:
@@ -73,6 +75,16 @@ class Session:
         self._room = (0, 0, 0)  # rows, columns, columns for encoders' outputs
         self._num_slots = 0
 
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Release all slots."""
+        self._texts.clear()
+        self._waiting.clear()
+        self._ended.clear()
+        self._state, self._room = self._model.new_state(), (0, 0, 0)
+
     @property
     def active(self) -> bool:
         """Whether a further step has something to tell."""
@@ -101,7 +113,8 @@ class Session:
 
         Raises:
             DataError: an empty prompt or source.
-            ShapeError: a token outside the vocabulary, a prompt that fills the context, or a source missing or too many.
+            ShapeError: a token outside the vocabulary, a prompt that fills the context, or a source missing or too
+                many.
             ConfigError: it would not fit into the memory for states if it were alone.
         """
         if (source is None) == (self._config.kind == "encoder_decoder"):
@@ -133,28 +146,35 @@ class Session:
 
     @torch.inference_mode()
     def step(self) -> dict[int, int | None]:
-        """The next token of each slot that got one, None for a slot that has ended; an ended slot is free."""
+        """Read some of the waiting prompts, and continue each text that is read by a token.
+
+        Returns:
+            the token of each slot that got one, None for a slot that has ended; its memory is free again, and it does
+            not have to be released.
+        """
         told: dict[int, int | None] = dict.fromkeys(self._ended)
         self._ended.clear()
         if self._texts:
             told |= self._continue()
-        while group := self._next_to_read():
+        if group := self._next_to_read():
             told |= self._read(group)
         return told
 
+    @torch.inference_mode()
     def release(self, slot: int) -> None:
         """End a text before its time.
 
         Raises:
             ConfigError: the slot is not in use.
         """
-        if slot in self._ended:
-            return self._ended.remove(slot)
-        for text in [*self._texts, *self._waiting]:
-            if text.slot == slot:
-                return self._leave(text)
-        do = "it has ended, was released, or never was"
-        raise ConfigError(explain("release", expected="a slot in use", got=slot, do=do))
+        text = next((text for text in (*self._texts, *self._waiting) if text.slot == slot), None)
+        if text is not None:
+            self._leave(text)
+        elif slot in self._ended:
+            self._ended.remove(slot)
+        else:
+            do = "it has ended, was released, or never was"
+            raise ConfigError(explain("release", expected="a slot in use", got=slot, do=do))
 
     def _continue(self) -> dict[int, int | None]:
         ids_B1 = torch.tensor([[text.latest] for text in self._texts], device=self._device)
@@ -163,13 +183,12 @@ class Session:
         return self._choose(self._texts, self._model.run(ids_B1, place, self._state, self._memory()))
 
     def _next_to_read(self) -> list[_Text]:
-        """Waiting texts for which there is room and whose prompts are not mostly padding beside one another."""
+        """Waiting texts that there is room for, whose prompts are not mostly padding when they are read together."""
         group: list[_Text] = []
-        while self._waiting:
-            longer = [*group, self._waiting[0]]
-            lengths = [len(text.prompt) for text in longer]
-            alone = any(text.source for text in longer) or len(longer) * max(lengths) > 2 * sum(lengths)
-            if not self._fits(longer) or (group and alone):
+        while self._waiting and self._fits([*group, self._waiting[0]]):
+            lengths = [len(text.prompt) for text in (*group, self._waiting[0])]
+            padded = len(lengths) * max(lengths)
+            if group and (self._waiting[0].source or padded > min(2 * sum(lengths), _READ_TOGETHER)):
                 break
             group.append(self._waiting.popleft())
         return group
@@ -206,7 +225,8 @@ class Session:
     def _leave(self, text: _Text) -> None:
         """Take a text out; the last row takes the place of its."""
         if text in self._waiting:
-            return self._waiting.remove(text)
+            self._waiting.remove(text)
+            return
         row = self._texts.index(text)
         self._state.drop(row)
         self._texts[row] = self._texts[-1]

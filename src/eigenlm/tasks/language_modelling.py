@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from eigenlm.engine import packed
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.language_model import LanguageModel
 from eigenlm.progress import track
@@ -81,10 +80,10 @@ def perplexity(
     _check(lm, window)
     ids = lm.tokenizer.encode(text if isinstance(text, str) else "\n\n".join(text))
     windows = list(scored_windows(ids, window, stride))
-    runner, sums = packed(lm.model), []
+    model, sums = lm.runner.current(), []
     for scored in track(windows, "perplexity"):
         ids_T = torch.tensor(scored.ids, device=lm.device)
-        sums.append(float(_nll(runner(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
+        sums.append(float(_nll(model(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
     counts = [scored.num_scored for scored in windows]
     scored_tokens = [token for scored in windows for token in scored.ids[-scored.num_scored :]]
     return Perplexity(
