@@ -65,10 +65,7 @@ class Place:
     def rotation(self, config: RotaryConfig, head_dim: int, dtype: torch.dtype) -> Rotation:
         """How queries and keys of the tokens are turned."""
         positions = self.once("real", lambda: self.positions.clamp(min=0))
-        longest = 0 if config.original_length is None else self.once("longest", lambda: int(positions.max()) + 1)
-        return self.once(
-            ("turn", config, head_dim, dtype), lambda: rotation(positions, config, head_dim, longest, dtype)
-        )
+        return self.once(("turn", config, head_dim, dtype), lambda: rotation(positions, config, head_dim, dtype))
 
     def _visible(self, window: int | None) -> Visibility:
         if self.key_positions is None and self.documents is None:

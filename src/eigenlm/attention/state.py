@@ -27,7 +27,7 @@ class KeyValueState:
         """Add T tokens to B rows; return keys and values at the S columns that are in use there, as views."""
         rows, columns = place.rows, place.columns
         if self._room is None:
-            B, _, G, K = key.shape
+            G, K = key.shape[2:]
             self._room = key.new_zeros(2, max(self._rows, rows.stop), G, max(self._columns, place.num_keys), K)
         elif rows.stop > self._rows or place.num_keys > self._columns:
             grown = 2 * self._columns if place.num_keys > self._columns else self._columns

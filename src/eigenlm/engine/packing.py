@@ -127,10 +127,10 @@ class PackedGatedFeedForward(nn.Module):
         self.gate_up = PackedLinear(*_stacked((feed_forward.gate, feed_forward.up)))
         self.down = pack(feed_forward.down)
 
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """down(act(gate x) * up x)."""
-        gate_BTF, up_BTF = self.gate_up(x).chunk(2, dim=-1)
-        return self.down(self.gating(gate_BTF, up_BTF))
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        return self.down(self.gating(gate, up))
 
 
 def serves(model: Transformer) -> bool:

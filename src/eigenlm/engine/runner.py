@@ -16,8 +16,8 @@ class Runner:
 
     `current()` is what runs. It looks at the weights and hooks of the model each time it is called, which a session
     does when it reads a prompt, but not at each token. If a weight was changed or replaced, the copies are made anew; a
-    model with hooks runs itself, so that they are called. Only a change of a few numbers through `weight.data` may leave
-    no trace; call `refresh()` after it.
+    model with hooks runs itself, so that they are called. Only a change of a few numbers through `weight.data` may go
+    unseen; call `refresh()` after it.
 
     Attributes:
         model: the model, as it was given.

@@ -24,23 +24,21 @@ class _Text:
 
     Attributes:
         slot: its number in the session.
-        prompt: tokens it begins with.
+        tokens: the prompt, and those that followed.
         source: tokens for the encoder.
         sampler: of its tokens.
         stops: tokens that end it.
         left: tokens that may still come.
         size: columns it needs in the state, its last token not being kept.
-        latest: its newest token.
     """
 
     slot: int
-    prompt: list[int]
+    tokens: list[int]
     source: list[int]
     sampler: Sampler
     stops: frozenset[int]
     left: int
     size: int
-    latest: int = -1
 
 
 class Session:
@@ -67,6 +65,7 @@ class Session:
         if max_tokens_held is None:
             max_tokens_held = free_memory(weight.device) // 2 // bytes_per_token(config, weight.dtype)
         self.max_tokens_held = max_tokens_held
+        self._changes_beyond = {layer.attention.changes_beyond for layer in config.layers}
         self._model = runner.model
         self._state = runner.model.new_state()
         self._texts: list[_Text] = []  # that have rows, in the order of these
@@ -126,9 +125,9 @@ class Session:
         left = min(max_tokens, context - len(prompt))
         text = _Text(
             slot=self._num_slots,
-            prompt=prompt,
+            tokens=prompt,
             source=read,
-            sampler=Sampler(sampling or Sampling(), prompt, self._device),
+            sampler=Sampler(sampling or Sampling(), tuple(prompt), self._device),
             stops=frozenset(stop_tokens),
             left=left,
             size=len(prompt) + left - 1,
@@ -154,6 +153,7 @@ class Session:
         """
         told: dict[int, int | None] = dict.fromkeys(self._ended)
         self._ended.clear()
+        self._read_anew()
         if self._texts:
             told |= self._continue()
         if group := self._next_to_read():
@@ -177,16 +177,23 @@ class Session:
             raise ConfigError(explain("release", expected="a slot in use", got=slot, do=do))
 
     def _continue(self) -> dict[int, int | None]:
-        ids_B1 = torch.tensor([[text.latest] for text in self._texts], device=self._device)
+        ids_B1 = torch.tensor([[text.tokens[-1]] for text in self._texts], device=self._device)
         rows = slice(0, len(self._texts))
         place = self._state.advance(rows, [1] * rows.stop, self._device, causal=True)
         return self._choose(self._texts, self._model.run(ids_B1, place, self._state, self._memory()))
+
+    def _read_anew(self) -> None:
+        """Let texts wait, so that they are read again, where the state of all their tokens changes with the next."""
+        for text in list(self._texts):
+            if len(text.tokens) - 1 in self._changes_beyond:
+                self._leave(text)
+                self._waiting.appendleft(text)
 
     def _next_to_read(self) -> list[_Text]:
         """Waiting texts that there is room for, whose prompts are not mostly padding when they are read together."""
         group: list[_Text] = []
         while self._waiting and self._fits([*group, self._waiting[0]]):
-            lengths = [len(text.prompt) for text in (*group, self._waiting[0])]
+            lengths = [len(text.tokens) for text in (*group, self._waiting[0])]
             padded = len(lengths) * max(lengths)
             if group and (self._waiting[0].source or padded > min(2 * sum(lengths), _READ_TOGETHER)):
                 break
@@ -196,9 +203,9 @@ class Session:
     def _read(self, group: list[_Text]) -> dict[int, int | None]:
         self._model = self._runner.current()
         self._make_room(group)
-        ids_BT, _ = left_padded([torch.tensor(text.prompt) for text in group])
+        ids_BT, _ = left_padded([torch.tensor(text.tokens) for text in group])
         rows = slice(len(self._texts), len(self._texts) + len(group))
-        counts = [len(text.prompt) for text in group]
+        counts = [len(text.tokens) for text in group]
         place = self._state.advance(rows, counts, self._device, causal=True)
         memory = None
         if group[0].source:  # then it is alone
@@ -215,7 +222,8 @@ class Session:
                 told[text.slot] = None
                 self._leave(text)
                 continue
-            told[text.slot] = text.latest = token
+            told[text.slot] = token
+            text.tokens.append(token)
             text.left -= 1
             if text.left == 0:
                 self._ended.append(text.slot)
