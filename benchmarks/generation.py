@@ -30,7 +30,7 @@ def compare(dtype: torch.dtype, rounds: int, tokens: int) -> dict:
     ids = torch.tensor([lm.tokenizer.encode(PROMPT)])
 
     def ours(count: int) -> int:
-        return sum(1 for _ in eigenlm.engine.generate(lm.model, ids.tolist(), max_tokens=count))
+        return sum(1 for _ in eigenlm.engine.generate(lm.runner, ids.tolist(), max_tokens=count))
 
     def theirs(count: int) -> int:
         out = peer.generate(ids, max_new_tokens=count, min_new_tokens=count, do_sample=False)

@@ -1,8 +1,7 @@
 """A model, its tokenizer and its chat template: text in, text out."""
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from torch import Tensor
 
 from eigenlm import checkpoint
 from eigenlm.checkpoint import Generation
-from eigenlm.engine import Sampling, generate, left_padded, packed
+from eigenlm.engine import Runner, Sampling, Session, left_padded
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.model import Transformer, TransformerConfig
-from eigenlm.text import ChatTemplate, Tokenizer, until_stop
+from eigenlm.text import ChatTemplate, Tokenizer
+from eigenlm.text_session import TextSession
 
 _ENDS_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end|>", "</s>")
 
@@ -40,6 +40,7 @@ class LanguageModel:
     path: Path
     name: str
     generation: Generation = field(default_factory=Generation)
+    _runner: Runner | None = field(default=None, init=False, repr=False)
 
     @property
     def config(self) -> TransformerConfig:
@@ -68,6 +69,24 @@ class LanguageModel:
         ends = {self.tokenizer.control_tokens.get(name) for name in _ENDS_OF_TURN} | {self.tokenizer.eos}
         return {token for token in ends if token is not None}
 
+    @property
+    def runner(self) -> Runner:
+        """What runs the model; it keeps the weights in the layout that a CPU reads fastest."""
+        if self._runner is None or self._runner.model is not self.model:
+            self._runner = Runner(self.model)
+        return self._runner
+
+    def session(self) -> TextSession:
+        """A session for many texts at once, which are admitted and released between its steps.
+
+        >>> with lm.session() as session:  # doctest: +SKIP
+        ...     first = session.admit("A matrix is", max_tokens=20)
+        ...     second = session.admit("A vector is", max_tokens=40)
+        ...     for slot, piece in session:
+        ...         print(slot, piece)
+        """
+        return TextSession(Session(self.runner), self.tokenizer, frozenset(self.stop_tokens), self.generation)
+
     def generate(
         self,
         prompt: str | Sequence[str],
@@ -76,7 +95,7 @@ class LanguageModel:
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
     ) -> Any:
-        """Continue a text, or each of several in one batch; returns the new text, or a list of them.
+        """Continue a text, or each of several side by side; returns the new text, or a list of them.
 
         An encoder-decoder reads the text with its encoder and answers with its decoder.
 
@@ -92,16 +111,22 @@ class LanguageModel:
         """
         if isinstance(prompt, str):
             return "".join(self.stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop))
-        prompts = [self._prompt_ids(text) for text in prompt]
-        steps = list(self._steps(prompts, max_tokens, sampling))
-        rows = [[token for token in row if token is not None] for row in zip(*steps)] or [[] for _ in prompts]
-        return ["".join(until_stop(self.tokenizer.decode_stream().pieces(row), stop)) for row in rows]
+        sampling = sampling or Sampling()
+        with self.session() as session:
+            slots = [
+                session.admit(text, max_tokens=max_tokens, sampling=sampling.of_row(row), stop=stop)
+                for row, text in enumerate(prompt)
+            ]
+            texts = dict.fromkeys(slots, "")
+            for slot, piece in session:
+                texts[slot] += piece
+        return [texts[slot] for slot in slots]
 
     def stream(
         self, prompt: str, *, max_tokens: int = 128, sampling: Sampling | None = None, stop: Sequence[str] = ()
     ) -> Iterator[str]:
         """Continue a text, piece by piece as it comes; arguments as in `generate`."""
-        return self._stream(self._prompt_ids(prompt), max_tokens, sampling, stop)
+        return self._stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop)
 
     def chat(self, messages: str | Sequence[Mapping[str, Any]], **options: Any) -> str:
         """The answer to a question or a conversation; options as in `generate`.
@@ -131,7 +156,8 @@ class LanguageModel:
             raise ConfigError(explain("chat", expected="a model with a chat template", got="none", do="use generate"))
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
-        return self._stream(self.chat_template.encode(messages, self.tokenizer), max_tokens, sampling, stop)
+        ids = self.chat_template.encode(messages, self.tokenizer)
+        return self._stream(ids, max_tokens=max_tokens, sampling=sampling, stop=stop)
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> Float[Tensor, "B D"]:
@@ -149,7 +175,7 @@ class LanguageModel:
         if not all(len(row) for row in rows):
             raise DataError(explain("embedding", expected="texts of at least one token", got="an empty one"))
         ids, positions = (part.to(self.device) for part in left_padded(rows))
-        hidden_BTD = packed(self.model).hidden(ids, positions=positions).float()
+        hidden_BTD = self.runner.current().hidden(ids, positions=positions).float()
         real_BT1 = (positions >= 0)[..., None]
         return F.normalize((hidden_BTD * real_BT1).sum(dim=1) / real_BT1.sum(dim=1), dim=-1)
 
@@ -163,48 +189,10 @@ class LanguageModel:
         parts: dict[str, Any] = {"tokenizer": self.tokenizer, "chat_template": template, "generation": self.generation}
         checkpoint.write_folder(folder, self.model, **parts)
 
-    def _prompt_ids(self, text: str) -> list[int]:
-        ids = self.tokenizer.encode(text, add_markers=True)
-        if not ids:
-            raise DataError(explain("prompt", expected="some text", got="an empty one"))
-        return ids
-
-    def _stream(
-        self, prompt: list[int], max_tokens: int, sampling: Sampling | None, stop: Sequence[str]
-    ) -> Iterator[str]:
-        ids = (step[0] for step in self._steps([prompt], max_tokens, sampling))
-        tokens = (token for token in ids if token is not None)
-        return until_stop(self.tokenizer.decode_stream().pieces(tokens), stop)
-
-    def _steps(
-        self, prompts: list[list[int]], max_tokens: int, sampling: Sampling | None
-    ) -> Iterator[list[int | None]]:
-        sampling = sampling or Sampling()
-        options: dict[str, Any] = {
-            "sampling": replace(sampling, never=(*sampling.never, *self.generation.never)),
-            "stop_tokens": self.stop_tokens,
-        }
-        if self.config.kind == "encoder_decoder":
-            steps = self._answers(prompts, max_tokens, options)
-        else:
-            steps = generate(self.model, prompts, max_tokens=max_tokens, **options)
-        first = next(steps, None)
-        return iter(()) if first is None else itertools.chain([first], steps)
-
-    def _answers(
-        self, sources: list[list[int]], max_tokens: int, options: Mapping[str, Any]
-    ) -> Iterator[list[int | None]]:
-        """What the decoder says of what the encoder read, beginning and ending as `generation` asks."""
-        start, forced = self.generation.start, self.generation.first
-        start = self.tokenizer.bos if start is None else start
-        if start is None:
-            expected = "a token that begins an answer (decoder_start_token_id)"
-            raise ConfigError(explain("answering with an encoder-decoder", expected=expected, got="none"))
-        begun = [] if forced is None else [forced]
-        yield from ([token] * len(sources) for token in begun[:max_tokens])
-        left = max_tokens - len(begun) - (self.generation.last is not None)
-        prompts = [[start, *begun] for _ in sources]
-        yield from generate(self.model, prompts, max_tokens=left, sources=sources, **options)
+    def _stream(self, prompt: str | Sequence[int], **options: Any) -> Iterator[str]:
+        session = self.session()
+        session.admit(prompt, **options)
+        return (piece for _, piece in session)
 
 
 def load(where: str | Path, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> LanguageModel:

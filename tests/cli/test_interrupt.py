@@ -22,7 +22,7 @@ def interrupt(*_: object, **__: object) -> None:
         ("export MODEL --to gguf --out OUT", "eigenlm.checkpoint.gguf_writer.quantize"),
         ("export MODEL --to hf --out OUT", "eigenlm.checkpoint.hugging_face.write_tokenizer"),
         ("tokenizer train --text TEXT --out OUT --vocab-size 300", "eigenlm.text.tokenizer.tokenizer_files.write"),
-        ("generate MODEL --prompt a", "eigenlm.engine.sampling.Sampler.choose"),
+        ("generate MODEL --prompt a", "eigenlm.engine.session.choose"),
         ("perplexity MODEL --text TEXT", "torch.nn.functional.cross_entropy"),
         ("info MODEL", "eigenlm.checkpoint.open_model"),
     ],

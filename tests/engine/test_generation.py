@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from eigenlm.engine import Sampling, generate, packed, packing
+from eigenlm.engine import Runner, Sampling, generate, packing
 from eigenlm.errors import DataError, ShapeError
 from eigenlm.model import InterpolativeLinear, LowRankLinear
 from tests.model.test_transformer import BERT, DECODERS, LLAMA, ORIGINAL, build, ids
@@ -42,7 +42,7 @@ def test_a_batch_with_a_cache_equals_each_prompt_alone_without(config):
 def test_packed_equals_plain(config, dtype):
     model = build(config, dtype)
     extra = {"source": ids(2, 5, seed=9)} if config.kind == "encoder_decoder" else {}
-    twin = packed(model)
+    twin = Runner(model).current()
     assert twin is not model
     bound = 1e-5 if dtype == torch.float32 else 0.15  # bfloat16 keeps 8 bits; logits here are of size 4
     torch.testing.assert_close(twin(ids(2, 6), **extra), model(ids(2, 6), **extra), rtol=0, atol=bound)
@@ -60,17 +60,18 @@ def test_packed_equals_plain_with_thin_layers(kind, worth, monkeypatch):
             B = torch.randn(dense.out_features, 3, generator=generator)
             A = torch.randn(3, dense.in_features, generator=generator)
             setattr(part, name, kind.from_factors(B, A, dense.bias))
-    want, got = model(ids(2, 6)), packed(model)(ids(2, 6))
+    want, got = model(ids(2, 6)), Runner(model).current()(ids(2, 6))
     torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-4)  # float32; unit normal factors make logits of size 10
 
 
 @torch.no_grad()
 def test_packing_follows_the_weights():
     model, tokens = build(LLAMA), ids(1, 4)
-    assert packed(model) is packed(model)
-    before = packed(model)(tokens)
+    runner = Runner(model)
+    assert runner.current() is runner.current()
+    before = runner.current()(tokens)
     model.blocks[0].feed_forward.up.weight.mul_(2)
-    after = packed(model)(tokens)
+    after = runner.current()(tokens)
     assert not torch.allclose(before, after)
     torch.testing.assert_close(after, model(tokens), rtol=0, atol=1e-5)  # float32, another summation order
 
@@ -78,10 +79,10 @@ def test_packing_follows_the_weights():
 @torch.no_grad()
 def test_packing_is_not_deceived_by_memory_used_again():
     model, tokens, generator = build(LLAMA), ids(1, 4), torch.Generator().manual_seed(0)
-    layer = model.blocks[0].feed_forward.up
+    layer, runner = model.blocks[0].feed_forward.up, Runner(model)
     for _ in range(5):
         layer.weight.data = torch.randn(layer.weight.shape, generator=generator)
-        torch.testing.assert_close(packed(model)(tokens), model(tokens), rtol=1e-5, atol=1e-4)  # float32 rounding
+        torch.testing.assert_close(runner.current()(tokens), model(tokens), rtol=1e-5, atol=1e-4)  # float32 rounding
 
 
 def test_stop_token_ends_one_row_and_not_the_other():

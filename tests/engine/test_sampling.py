@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eigenlm.engine.sampling import Sampler, Sampling, keep_likely
+from eigenlm.engine.sampling import Sampler, Sampling, choose, keep_likely
 from eigenlm.errors import ConfigError
 
 warpers = pytest.importorskip("transformers.generation.logits_process", reason="transformers is not installed")
@@ -13,6 +13,10 @@ warpers = pytest.importorskip("transformers.generation.logits_process", reason="
 
 def _logits(seed, V=40):
     return torch.randn(3, V, generator=torch.Generator().manual_seed(seed)) * 3
+
+
+def _sampler(prompt, **sampling):
+    return Sampler(Sampling(**sampling), prompt, torch.device("cpu"))
 
 
 @given(st.integers(0, 10_000), st.integers(1, 60), st.floats(0.01, 0.99), st.floats(0.001, 0.9))
@@ -27,23 +31,22 @@ def test_kept_tokens_equal_transformers(seed, top_k, top_p, min_p):
 
 
 def test_repetition_penalty_equals_transformers():
-    logits, seen = _logits(0), [torch.tensor([1, 2, 2]), torch.tensor([5, 6, 7]), torch.tensor([0, 39, 3])]
-    sampler = Sampler(Sampling(repetition_penalty=1.7), 3, torch.device("cpu"))
-    want = warpers.RepetitionPenaltyLogitsProcessor(1.7)(torch.stack(seen), logits.clone())
-    got = torch.stack([sampler._penalised(row, tokens) for row, tokens in zip(logits, seen)])
+    logits, seen = _logits(0), [[1, 2, 2], [5, 6, 7], [0, 39, 3]]
+    want = warpers.RepetitionPenaltyLogitsProcessor(1.7)(torch.tensor(seen), logits.clone())
+    got = torch.stack([_sampler(tokens, repetition_penalty=1.7).adjusted(row) for row, tokens in zip(logits, seen)])
     torch.testing.assert_close(got, want)
 
 
 def test_draws_follow_the_distribution():
     logits = torch.log(torch.tensor([0.5, 0.3, 0.2])).expand(3000, 3)
-    sampler = Sampler(Sampling(temperature=1.0, seed=0), 3000, torch.device("cpu"))
-    counts = torch.bincount(sampler.choose(logits, []), minlength=3) / 3000
+    samplers = [_sampler([], temperature=1.0, seed=row) for row in range(3000)]
+    counts = torch.bincount(torch.tensor(choose(logits, samplers)), minlength=3) / 3000
     torch.testing.assert_close(counts, torch.tensor([0.5, 0.3, 0.2]), rtol=0, atol=0.04)  # 4 standard errors
 
 
 def test_temperature_zero_is_greedy():
     logits = _logits(3)
-    assert torch.equal(Sampler(Sampling(), 3, torch.device("cpu")).choose(logits, []), logits.argmax(-1))
+    assert choose(logits, [_sampler([])] * 3) == logits.argmax(-1).tolist()
 
 
 @pytest.mark.parametrize(

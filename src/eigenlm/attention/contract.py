@@ -45,6 +45,16 @@ class AttentionConfig(Tagged):
             ConfigError: there are some.
         """
 
+    @property
+    @abstractmethod
+    def kept_per_token(self) -> int:
+        """Numbers that a state keeps of each token."""
+
+    @property
+    def changes_beyond(self) -> int | None:
+        """Tokens of a text beyond which all that a state keeps of it has to be made anew; None for never."""
+        return None
+
     @abstractmethod
     def build(self, d_model: int, norm: NormConfig) -> Attention:
         """The layer, for tokens of width `d_model`; `norm` is that of the block it stands in."""

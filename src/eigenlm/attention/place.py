@@ -18,7 +18,7 @@ class Columns(NamedTuple):
     """Where in a state's room the tokens of rows of unequal length go.
 
     Attributes:
-        row: of each real token.
+        row: of each real token, counted from the first of the place's rows.
         token: its number among the new tokens of the row.
         column: its place in the text.
     """
@@ -38,7 +38,8 @@ class Place:
         documents: (B, T) the document of each token; it sees those of its own alone.
         key_positions: (B, S) places of the keys where rows are of unequal length; None where T tokens are the last of
             `num_keys` that follow one another.
-        columns: where a state keeps the tokens.
+        rows: of a state's room that the B texts lie in.
+        columns: of that room where the tokens are kept.
         num_keys: S.
     """
 
@@ -46,7 +47,8 @@ class Place:
     causal: bool
     documents: Int[Tensor, "B T"] | None = None
     key_positions: Int[Tensor, "B S"] | None = None
-    columns: slice | Columns | None = None
+    rows: slice = field(default_factory=lambda: slice(0, 0))
+    columns: slice | Columns = field(default_factory=lambda: slice(0, 0))
     num_keys: int = 0
     _made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
@@ -63,10 +65,7 @@ class Place:
     def rotation(self, config: RotaryConfig, head_dim: int, dtype: torch.dtype) -> Rotation:
         """How queries and keys of the tokens are turned."""
         positions = self.once("real", lambda: self.positions.clamp(min=0))
-        longest = 0 if config.original_length is None else self.once("longest", lambda: int(positions.max()) + 1)
-        return self.once(
-            ("turn", config, head_dim, dtype), lambda: rotation(positions, config, head_dim, longest, dtype)
-        )
+        return self.once(("turn", config, head_dim, dtype), lambda: rotation(positions, config, head_dim, dtype))
 
     def _visible(self, window: int | None) -> Visibility:
         if self.key_positions is None and self.documents is None:

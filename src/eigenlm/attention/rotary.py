@@ -28,12 +28,18 @@ class RotaryConfig:
     original_length: int | None = None
     scale: float = 1.0
 
-    def frequencies(self, head_dim: int, length: int, device: torch.device) -> Float[Tensor, " half"]:
-        """Radians per token of each pair, for texts of `length` tokens."""
-        frequency = frequencies(self.width or head_dim, self.base, device)
-        is_long = self.original_length is not None and length > self.original_length
-        factors = self.long_factors if is_long and self.long_factors is not None else self.frequency_factors
-        return frequency if factors is None else frequency / torch.tensor(factors, device=device)
+    def frequencies(self, head_dim: int, positions: Int[Tensor, "B T"]) -> Float[Tensor, "#B 1 1 half"]:
+        """Radians per token of each pair, by the length of each text."""
+        plain = frequencies(self.width or head_dim, self.base, positions.device)
+
+        def scaled(factors: tuple[float, ...] | None) -> Tensor:
+            frequency = plain if factors is None else plain / torch.tensor(factors, device=plain.device)
+            return frequency[None, None, None]
+
+        if self.long_factors is None or self.original_length is None:
+            return scaled(self.frequency_factors)
+        is_long_B1 = positions.amax(dim=1, keepdim=True) >= self.original_length
+        return torch.where(is_long_B1[..., None, None], scaled(self.long_factors), scaled(self.frequency_factors))
 
 
 @dataclass(frozen=True)
@@ -54,19 +60,16 @@ def frequencies(width: int, base: float, device: torch.device) -> Float[Tensor, 
     return 1.0 / base ** (torch.arange(0, width, 2, dtype=torch.float32, device=device) / width)
 
 
-def rotation(
-    positions: Int[Tensor, "B T"], config: RotaryConfig, head_dim: int, length: int, dtype: torch.dtype
-) -> Rotation:
+def rotation(positions: Int[Tensor, "B T"], config: RotaryConfig, head_dim: int, dtype: torch.dtype) -> Rotation:
     """The rotation of each position, computed in float32; source: arXiv:2104.09864, (15).
 
     Args:
         positions: (B, T) places, at least 0.
         config: the angles.
         head_dim: K.
-        length: tokens of the longest text.
         dtype: of the result.
     """
-    angles_BT1F = positions[..., None, None].float() * config.frequencies(head_dim, length, positions.device)
+    angles_BT1F = positions[..., None, None].float() * config.frequencies(head_dim, positions)
     cos, sin = angles_BT1F.cos(), angles_BT1F.sin()
     if config.scale != 1.0:
         cos, sin = cos * config.scale, sin * config.scale

@@ -64,6 +64,16 @@ class SoftmaxConfig(AttentionConfig):
         if self.rotary is not None:
             _check_rotary(self.rotary, self.head_dim)
 
+    @property
+    def kept_per_token(self) -> int:
+        """A key and a value for each of G heads."""
+        return 2 * self.num_kv_heads * self.head_dim
+
+    @property
+    def changes_beyond(self) -> int | None:
+        """Where the keys of all tokens are turned by other angles."""
+        return None if self.rotary is None or self.rotary.long_factors is None else self.rotary.original_length
+
     def build(self, d_model: int, norm: NormConfig) -> Attention:
         """The layer."""
         return SelfAttention(self, d_model, norm)

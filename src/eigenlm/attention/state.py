@@ -1,117 +1,151 @@
-"""What decoding remembers: keys and values of the tokens so far, each at the column of its place in its text."""
+"""What decoding remembers: keys and values, a row for each text and a column for each place in it."""
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from eigenlm.attention.place import Columns, Place
+from eigenlm.errors import ShapeError, explain
 
 
 class KeyValueState:
-    """Keys and values of one attention layer, in room that doubles when it runs out."""
+    """Keys and values of one attention layer; columns that hold no token are zero.
+
+    Args:
+        capacity: columns there is room for at first.
+    """
 
     def __init__(self, capacity: int = 256) -> None:
-        self._capacity = capacity
-        self._room: Tensor | None = None
+        self._rows, self._columns, self._used = 1, capacity, 0
+        self._room: Tensor | None = None  # (2, rows, G, columns, K)
 
     def append(
         self, key: Float[Tensor, "B T G K"], value: Float[Tensor, "B T G K"], place: Place
     ) -> tuple[Float[Tensor, "B S G K"], Float[Tensor, "B S G K"]]:
-        """Add T tokens; return keys and values at the S columns that are in use, as views."""
-        if self._room is None or place.num_keys > self._room.shape[3]:
-            held = 0 if self._room is None else self._room.shape[3]
-            self._grow(max(place.num_keys, 2 * held, self._capacity), key)
+        """Add T tokens to B rows; return keys and values at the S columns that are in use there, as views."""
+        rows, columns = place.rows, place.columns
+        if self._room is None:
+            G, K = key.shape[2:]
+            self._room = key.new_zeros(2, max(self._rows, rows.stop), G, max(self._columns, place.num_keys), K)
+        elif rows.stop > self._rows or place.num_keys > self._columns:
+            grown = 2 * self._columns if place.num_keys > self._columns else self._columns
+            self.resize(max(rows.stop, self._rows), max(place.num_keys, grown))
+        self._rows, self._columns = self._room.shape[1], self._room.shape[3]
+        self._used = max(self._used, place.num_keys)
+        if isinstance(columns, Columns):
+            self._room[0, rows][columns.row, :, columns.column] = key[columns.row, columns.token]
+            self._room[1, rows][columns.row, :, columns.column] = value[columns.row, columns.token]
+        else:
+            self._room[0, rows, :, columns] = key.transpose(1, 2)
+            self._room[1, rows, :, columns] = value.transpose(1, 2)
+        return self.held(place)
+
+    def held(self, place: Place) -> tuple[Float[Tensor, "B S G K"], Float[Tensor, "B S G K"]]:
+        """Keys and values at the columns that are in use in B rows, as views."""
         assert self._room is not None
-        columns = place.columns
-        if isinstance(columns, slice):
-            self._room[0, :, :, columns] = key.transpose(1, 2)
-            self._room[1, :, :, columns] = value.transpose(1, 2)
-        elif columns is not None:
-            self._room[0, columns.row, :, columns.column] = key[columns.row, columns.token]
-            self._room[1, columns.row, :, columns.column] = value[columns.row, columns.token]
-        key_BSGK, value_BSGK = self._room[:, :, :, : place.num_keys].transpose(2, 3)
+        key_BSGK, value_BSGK = self._room[:, place.rows, :, : place.num_keys].transpose(2, 3)
         return key_BSGK, value_BSGK
 
-    def _grow(self, capacity: int, like_BTGK: Tensor) -> None:
-        B, _, G, K = like_BTGK.shape
+    def resize(self, rows: int, columns: int) -> None:
+        """Have room for so many rows and columns, those in use among them."""
+        self._rows, self._columns, self._used = rows, columns, min(self._used, columns)
+        if self._room is None:
+            return
+        old, (_, _, G, _, K) = self._room, self._room.shape
         # Zeros, because a column without a token gets the weight 0, and 0 times NaN is NaN.
-        room = like_BTGK.new_zeros(2, B, G, capacity, K)
+        self._room = old.new_zeros(2, rows, G, columns, K)
+        kept = old[:, :rows, :, :columns]
+        self._room[:, : kept.shape[1], :, : kept.shape[3]] = kept
+
+    def drop(self, row: int, last: int) -> None:
+        """Forget a row; the last one in use takes its place."""
         if self._room is not None:
-            room[:, :, :, : self._room.shape[3]] = self._room
-        self._room = room
-
-
-class MemoryState:
-    """Keys and values of an encoder's output, made once."""
-
-    def __init__(self) -> None:
-        self.key_value: tuple[Tensor, Tensor] | None = None
+            used = self._room[..., : self._used, :]
+            if row != last:
+                used[:, row] = used[:, last]
+            used[:, last] = 0
 
 
 class DecodingState:
-    """What a transformer remembers between steps.
+    """What a transformer remembers between steps: the first rows of its room are in use, each with its own length.
 
     Attributes:
         layers: what each self-attention keeps.
         cross: what each attention to an encoder's output keeps; empty for a decoder alone.
-        length: columns in use.
+        lengths: tokens of each row.
     """
 
-    def __init__(self, layers: list[KeyValueState], cross: list[MemoryState]) -> None:
+    def __init__(self, layers: list[KeyValueState], cross: list[KeyValueState]) -> None:
         self.layers, self.cross = layers, cross
-        self.length = 0
-        self._positions: Int[Tensor, "B S"] | None = None  # of the columns, once rows differ
+        self.lengths: list[int] = []
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longest row."""
+        return max(self.lengths, default=0)
+
+    def advance(self, rows: slice, counts: Sequence[int], device: torch.device, *, causal: bool) -> Place:
+        """The place of tokens that follow what some rows hold; the host knows all that it needs, and nothing is asked.
+
+        Args:
+            rows: that get new tokens; rows after those in use begin empty.
+            counts: new tokens of each of them; with unequal counts, tokens are padded on the left.
+            device: of the tokens.
+            causal: whether the future is hidden.
+        """
+        self.lengths += [0] * (rows.stop - len(self.lengths))
+        starts = self.lengths[rows]
+        ends = self.lengths[rows] = [start + count for start, count in zip(starts, counts, strict=True)]
+        T, S = max(counts), max(ends)
+        if len(set(starts)) == len(set(counts)) == 1:
+            positions_BT = torch.arange(S - T, S, device=device).expand(len(ends), T)
+            return Place(positions_BT, causal=causal, rows=rows, columns=slice(S - T, S), num_keys=S)
+        start_B1, end_B1 = torch.tensor(starts)[:, None], torch.tensor(ends)[:, None]
+        positions_BT = end_B1 - T + torch.arange(T)
+        positions_BT = positions_BT.where(positions_BT >= start_B1, -1)
+        row, token = (positions_BT >= 0).nonzero(as_tuple=True)
+        column, keys_S = positions_BT[row, token], torch.arange(S)
+        return Place(
+            positions_BT.to(device),
+            causal=causal,
+            key_positions=keys_S.where(keys_S < end_B1, -1).to(device),
+            rows=rows,
+            columns=Columns(row.to(device), token.to(device), column.to(device)),
+            num_keys=S,
+        )
 
     def follow(self, B: int, T: int, device: torch.device, *, causal: bool) -> Place:
         """The place of T tokens that follow what each row holds."""
-        if self._positions is not None:
-            ends = self._positions.amax(dim=1, keepdim=True) + 1
-            return self.take(ends + torch.arange(T, device=device), causal=causal)
-        start, self.length = self.length, self.length + T
-        positions = torch.arange(start, self.length, device=device).expand(B, T)
-        return Place(positions, causal=causal, columns=slice(start, self.length), num_keys=self.length)
+        return self.advance(slice(0, B), [T] * B, device, causal=causal)
 
-    def take(self, positions: Int[Tensor, "B T"], *, causal: bool, longest: int | None = None) -> Place:
-        """The place of tokens whose positions are given, -1 for padding, which is not kept.
+    def take(self, positions: Int[Tensor, "B T"], *, causal: bool) -> Place:
+        """The place of tokens whose positions are given, -1 for padding on the left, which is not kept.
 
-        Args:
-            positions: (B, T) places in the texts.
-            causal: whether the future is hidden.
-            longest: tokens of the longest row from now on, where it is known without asking the device.
+        Raises:
+            ShapeError: they do not follow what the rows hold.
         """
-        B = len(positions)
-        longest = int(positions.max()) + 1 if longest is None else longest
-        before, self.length = self.length, max(self.length, longest)
-        if self._positions is None or self._positions.shape[1] < self.length:
-            self._widen(B, before, positions.device)
-        assert self._positions is not None
-        row, token = (positions >= 0).nonzero(as_tuple=True)
-        column = positions[row, token]
-        self._positions[row, column] = column
-        known_BS = self._positions[:, : self.length]
-        return Place(
-            positions,
-            causal=causal,
-            key_positions=known_BS,
-            columns=Columns(row, token, column),
-            num_keys=self.length,
-        )
+        counts = (positions >= 0).sum(dim=1).tolist()
+        before = list(self.lengths)
+        place = self.advance(slice(0, len(positions)), counts, positions.device, causal=causal)
+        if not torch.equal(place.positions, positions):
+            self.lengths = before
+            expected = "those that follow the tokens it holds, padded on the left"
+            raise ShapeError(explain("positions beside a state", expected=expected, got=positions.tolist()))
+        return place
 
-    def _widen(self, B: int, before: int, device: torch.device) -> None:
-        wide = torch.full((B, 2 * self.length), -1, device=device)
-        if self._positions is None:  # until now all rows were alike
-            wide[:, :before] = torch.arange(before, device=device)
-        else:
-            wide[:, : self._positions.shape[1]] = self._positions
-        self._positions = wide
+    def resize(self, rows: int, columns: int, cross_columns: int = 0) -> None:
+        """Have room for so many rows, and columns of self-attention and of attention to an encoder's output."""
+        for layer in self.layers:
+            layer.resize(rows, columns)
+        for layer in self.cross:
+            layer.resize(rows, cross_columns)
 
-    def is_followed_by(self, positions: Int[Tensor, "B T"]) -> bool:
-        """Whether all rows are alike, and the tokens at these positions come next in each."""
-        if self._positions is not None:
-            return False
-        return torch.equal(positions, following(self.length, positions))
-
-
-def following(start: int, positions: Int[Tensor, "B T"]) -> Int[Tensor, "B T"]:
-    """start, start + 1, ... in each row, as many as there are positions."""
-    return torch.arange(start, start + positions.shape[1], device=positions.device).expand_as(positions)
+    def drop(self, row: int) -> None:
+        """Forget a row; the last one takes its place."""
+        last = len(self.lengths) - 1
+        for layer in (*self.layers, *self.cross):
+            layer.drop(row, last)
+        self.lengths[row] = self.lengths[last]
+        self.lengths.pop()

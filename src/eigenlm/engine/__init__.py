@@ -1,7 +1,9 @@
 """Token ids in, token ids out."""
 
-from eigenlm.engine.generation import generate, left_padded
-from eigenlm.engine.packing import packed
+from eigenlm.engine.generation import generate
+from eigenlm.engine.left_padding import left_padded
+from eigenlm.engine.runner import Runner
 from eigenlm.engine.sampling import Sampler, Sampling
+from eigenlm.engine.session import Session
 
-__all__ = ["Sampler", "Sampling", "generate", "left_padded", "packed"]
+__all__ = ["Runner", "Sampler", "Sampling", "Session", "generate", "left_padded"]

@@ -1,12 +1,9 @@
 """A twin of a transformer whose matrices lie in the layout that a CPU reads fastest."""
 
 import copy
-import weakref
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import psutil
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -16,31 +13,14 @@ from eigenlm.attention import Place
 from eigenlm.attention.rotary import rotate
 from eigenlm.linear import LinearMap
 from eigenlm.machine.kernels import pack_weight, packed_linear
+from eigenlm.machine.memory import free_memory
 from eigenlm.model import GatedFeedForward, SelfAttention, Transformer
 from eigenlm.model.head import Head
-from eigenlm.norms import RMSNorm
+from eigenlm.norms import OffsetRMSNorm, RMSNorm
 
 # What memory delivers in the time of the extra calls of a thin layer, about 25 microseconds at 40 GB/s: factors that
 # save less than this are multiplied out.
 _BYTES_A_CALL = 1 << 20
-
-
-@dataclass(frozen=True)
-class _Packed:
-    """A twin and the weights it was made from, kept so that no other weight can come to lie at their addresses."""
-
-    twin: Transformer
-    weights: list[Tensor]
-    versions: list[int]
-
-    def is_of(self, model: Transformer) -> bool:
-        parameters = list(model.parameters())
-        return [p.data_ptr() for p in parameters] == [w.data_ptr() for w in self.weights] and [
-            p._version for p in parameters
-        ] == self.versions
-
-
-_twins: weakref.WeakKeyDictionary[Transformer, _Packed] = weakref.WeakKeyDictionary()
 
 
 class PackedLinear(nn.Module):
@@ -126,61 +106,68 @@ class PackedGatedFeedForward(nn.Module):
         self.gate_up = PackedLinear(*_stacked((feed_forward.gate, feed_forward.up)))
         self.down = pack(feed_forward.down)
 
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """down(act(gate x) * up x)."""
-        gate_BTF, up_BTF = self.gate_up(x).chunk(2, dim=-1)
-        return self.down(self.gating(gate_BTF, up_BTF))
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        return self.down(self.gating(gate, up))
 
 
-def packed(model: Transformer) -> Transformer:
-    """The model's twin for fast running on a CPU, or the model itself where packing does not serve.
-
-    The twin shares everything but its matrices, which take as much memory again; it is kept until a weight of
-    the model changes. It does not serve on other devices, without oneDNN, where memory for the copies is short, or
-    for a model made in inference mode, whose changes cannot be seen.
-    """
-    if any(parameter.is_inference() for parameter in model.parameters()):
-        return model
-    if model in _twins and _twins[model].is_of(model):
-        return _twins[model].twin
-    if not _serves(model):
-        return model
-    with torch.inference_mode(False), torch.no_grad():
-        twin = pack(model)
-    assert isinstance(twin, Transformer)
-    parameters = list(model.parameters())
-    _twins[model] = _Packed(twin, [p.data for p in parameters], [p._version for p in parameters])
-    return twin
-
-
-def _serves(model: Transformer) -> bool:
+def serves(model: Transformer) -> bool:
+    """Whether packing makes a model faster: on a CPU with oneDNN, where there is memory for the copies."""
     weight = model.embedding.token.weight
     size = sum(parameter.nbytes for parameter in model.parameters())
     return (
         weight.device.type == "cpu"
         and weight.dtype in (torch.float32, torch.bfloat16)
         and torch.backends.mkldnn.is_available()
-        and size < psutil.virtual_memory().available // 2
+        and size < free_memory(weight.device) // 2
     )
 
 
 def pack(module: nn.Module) -> nn.Module:
-    """A twin that shares all but its matrices: those are packed, and fused where one input meets several."""
+    """A twin that shares all but its matrices: those are packed, and fused where one input meets several.
+
+    A module of a type without a fast form is copied, its parts packed.
+    """
     if _runs_dense(module):
         return PackedLinear(*_stacked([module]))
     if isinstance(module, LinearMap):
         return module.packed(PackedLinear)
-    if isinstance(module, RMSNorm):
-        return MirroredNorm(module)
-    if isinstance(module, SelfAttention) and all(map(_runs_dense, (module.query, module.key, module.value))):
-        return PackedAttention(module)
-    if isinstance(module, GatedFeedForward) and _runs_dense(module.gate) and _runs_dense(module.up):
-        return PackedGatedFeedForward(module)
+    form = FORMS.get(type(module))
+    return _with_packed_parts(module) if form is None else form(module)
+
+
+def _with_packed_parts(module: nn.Module) -> nn.Module:
     twin = copy.copy(module)
     twin._modules = {name: child if child is None else pack(child) for name, child in module._modules.items()}
-    if isinstance(module, Transformer) and isinstance(module.head, Head):
-        twin.head = PackedHead(module.head, module.embedding.token.weight)
     return twin
+
+
+def _attention(layer: SelfAttention) -> nn.Module:
+    fuses = all(map(_runs_dense, (layer.query, layer.key, layer.value)))
+    return PackedAttention(layer) if fuses else _with_packed_parts(layer)
+
+
+def _gated(layer: GatedFeedForward) -> nn.Module:
+    fuses = _runs_dense(layer.gate) and _runs_dense(layer.up)
+    return PackedGatedFeedForward(layer) if fuses else _with_packed_parts(layer)
+
+
+def _transformer(model: Transformer) -> nn.Module:
+    twin = _with_packed_parts(model)
+    if isinstance(model.head, Head):
+        twin.head = PackedHead(model.head, model.embedding.token.weight)
+    return twin
+
+
+# The fast form of each type of module that has one.
+FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    RMSNorm: MirroredNorm,
+    OffsetRMSNorm: MirroredNorm,
+    SelfAttention: _attention,
+    GatedFeedForward: _gated,
+    Transformer: _transformer,
+}
 
 
 def _runs_dense(layer: nn.Module | None) -> bool:

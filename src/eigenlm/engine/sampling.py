@@ -1,7 +1,7 @@
 """From logits to the next token."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -22,7 +22,7 @@ class Sampling:
         top_k: only the k likeliest tokens; 0 for all.
         top_p: only the likeliest tokens that together reach this probability (arXiv:1904.09751).
         min_p: only tokens at least this fraction as likely as the likeliest (arXiv:2407.01082).
-        seed: row r of a batch draws from a generator of its own, seeded with seed + r; None draws anew each time.
+        seed: the same tokens are drawn again; None draws anew each time.
     """
 
     never: tuple[int, ...] = ()
@@ -45,41 +45,76 @@ class Sampling:
             if not fits:
                 raise ConfigError(explain(name, expected=expected, got=value))
 
+    def of_row(self, row: int) -> "Sampling":
+        """The same for a row of a batch, whose seed is greater by its number, so that equal prompts differ."""
+        return self if self.seed is None else replace(self, seed=self.seed + row)
+
 
 class Sampler:
-    """Chooses tokens for the rows of one batch, each row with its own random numbers."""
+    """Chooses the tokens of one text, with random numbers of its own.
 
-    def __init__(self, sampling: Sampling, num_rows: int, device: torch.device) -> None:
+    Args:
+        sampling: how.
+        prompt: tokens of the text so far.
+        device: of the logits.
+    """
+
+    def __init__(self, sampling: Sampling, prompt: Sequence[int], device: torch.device) -> None:
         self.sampling = sampling
-        self.generators = [torch.Generator(device) for _ in range(num_rows)]
-        for row, generator in enumerate(self.generators):
-            _ = generator.seed() if sampling.seed is None else generator.manual_seed(sampling.seed + row)
+        self.form = replace(sampling, seed=None)
+        self._generator = torch.Generator(device)
+        _ = self._generator.seed() if sampling.seed is None else self._generator.manual_seed(sampling.seed)
+        self._never = torch.tensor(sampling.never, dtype=torch.long, device=device)
+        self._prompt = prompt
+        self._seen: Tensor | None = None  # (V,), where a penalty asks for it
 
-    def choose(self, logits: Float[Tensor, "B V"], seen: Sequence[Int[Tensor, " _"]]) -> Int[Tensor, " B"]:
-        """The next token of each row.
+    @property
+    def adjusts(self) -> bool:
+        """Whether logits are changed before the likeliest token is known."""
+        return self.sampling.repetition_penalty != 1.0 or bool(self.sampling.never)
 
-        Args:
-            logits: (B, V) of the next token.
-            seen: tokens so far of each row, for the repetition penalty.
-        """
-        logits = logits.float()
-        if self.sampling.never:
-            logits = logits.index_fill(-1, torch.tensor(self.sampling.never, device=logits.device), -torch.inf)
-        if self.sampling.repetition_penalty != 1.0:
-            logits = torch.stack([self._penalised(row, tokens) for row, tokens in zip(logits, seen)])
-        if self.sampling.temperature == 0.0:
-            return logits.argmax(dim=-1)
-        kept = keep_likely(logits / self.sampling.temperature, self.sampling)
-        rows = [
-            torch.multinomial(row.softmax(dim=-1), 1, generator=generator)
-            for row, generator in zip(kept, self.generators)
-        ]
-        return torch.cat(rows)
+    def adjusted(self, logits: Float[Tensor, " V"]) -> Float[Tensor, " V"]:
+        """Logits with those of tokens seen before made less likely, and -inf for those never chosen."""
+        logits, penalty = logits.index_fill(0, self._never, -torch.inf), self.sampling.repetition_penalty
+        if penalty != 1.0:
+            if self._seen is None:
+                self._seen = torch.zeros_like(logits, dtype=torch.bool)
+                self._seen[list(self._prompt)] = True
+            logits = torch.where(self._seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+        return logits
 
-    def _penalised(self, logits_V: Tensor, tokens: Tensor) -> Tensor:
-        penalty = self.sampling.repetition_penalty
-        scores = logits_V[tokens]
-        return logits_V.scatter(0, tokens, torch.where(scores > 0, scores / penalty, scores * penalty))
+    def draw(self, probabilities: Float[Tensor, " V"]) -> Int[Tensor, " 1"]:
+        """A token."""
+        return torch.multinomial(probabilities, 1, generator=self._generator)
+
+    def see(self, token: int) -> None:
+        """Remember a token that was chosen."""
+        if self._seen is not None:
+            self._seen[token] = True
+
+
+def choose(logits: Float[Tensor, "B V"], samplers: Sequence[Sampler]) -> list[int]:
+    """The next token of each row, by the sampler of each; the one thing of a step that the host waits for."""
+    logits_BV = logits.float()
+    if any(sampler.adjusts for sampler in samplers):
+        logits_BV = torch.stack([s.adjusted(row) if s.adjusts else row for row, s in zip(logits_BV, samplers)])
+    chosen_B = logits_BV.argmax(dim=-1)
+    for form, rows in _drawn_alike(samplers).items():
+        kept = keep_likely(logits_BV[rows] / form.temperature, form).softmax(dim=-1)
+        chosen_B[rows] = torch.cat([samplers[row].draw(p) for row, p in zip(rows, kept)])
+    tokens = chosen_B.tolist()
+    for sampler, token in zip(samplers, tokens, strict=True):
+        sampler.see(token)
+    return tokens
+
+
+def _drawn_alike(samplers: Sequence[Sampler]) -> dict[Sampling, list[int]]:
+    """The rows that are drawn, by how."""
+    rows: dict[Sampling, list[int]] = {}
+    for row, sampler in enumerate(samplers):
+        if sampler.sampling.temperature:
+            rows.setdefault(sampler.form, []).append(row)
+    return rows
 
 
 def keep_likely(logits: Float[Tensor, "B V"], sampling: Sampling) -> Float[Tensor, "B V"]:

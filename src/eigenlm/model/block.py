@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from eigenlm.attention import CrossAttention, Memory, Place
-from eigenlm.attention.state import MemoryState
+from eigenlm.attention.state import KeyValueState
 from eigenlm.model.layer import LayerConfig
 from eigenlm.norms import build_norm
 
@@ -51,7 +51,7 @@ class Block(nn.Module):
         place: Place,
         state: Any = None,
         memory: Memory | None = None,
-        memory_state: MemoryState | None = None,
+        memory_state: KeyValueState | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Pass the residual stream through the block."""
         x = self.join(
@@ -89,7 +89,7 @@ class ParallelBlock(Block):
         place: Place,
         state: Any = None,
         memory: Memory | None = None,
-        memory_state: MemoryState | None = None,
+        memory_state: KeyValueState | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Pass the residual stream through the block."""
         h = self.attention_norm(x)

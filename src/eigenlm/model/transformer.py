@@ -1,5 +1,6 @@
 """The transformer: token ids -> embedding -> blocks -> norm -> logits."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
@@ -7,7 +8,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.attention import DecodingState, Memory, MultiHeadAttention, Place, Visibility
-from eigenlm.attention.state import following
 from eigenlm.errors import ShapeError, explain
 from eigenlm.linear import DenseLinear
 from eigenlm.model.block import Block, build_block
@@ -98,7 +98,17 @@ class Transformer(nn.Module):
                 explain(f"running a {self.config.kind}", expected="a source iff it is an encoder_decoder", got=got)
             )
         memory = self.encode(source) if isinstance(source, Tensor) else source
-        place = self.place(ids, positions, state, documents)
+        return self.run(ids, self.place(ids, positions, state, documents), state, memory, token_types)
+
+    def run(
+        self,
+        ids: Int[Tensor, "B T"],
+        place: Place,
+        state: DecodingState | None = None,
+        memory: Memory | None = None,
+        token_types: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
+        """The last hidden vectors of tokens that have been checked and placed; `hidden` does both."""
         x_BTD = self._embed(ids, place.positions, token_types)
         for i, block in enumerate(self.blocks):
             layer_state = state.layers[i] if state is not None else None
@@ -128,7 +138,8 @@ class Transformer(nn.Module):
             x_BSD = block(x_BSD, place)
         real_B1S = place.positions[:, None] >= 0
         seen = Visibility() if bool(real_B1S.all()) else Visibility(mask=real_B1S[:, None])
-        return Memory(x_BSD if self.encoder_norm is None else self.encoder_norm(x_BSD), seen)
+        kept = dataclasses.replace(place, rows=slice(0, len(source)), columns=slice(0, source.shape[1]))
+        return Memory(x_BSD if self.encoder_norm is None else self.encoder_norm(x_BSD), seen, kept)
 
     def pooled(
         self, hidden: Float[Tensor, "B T D"], positions: Int[Tensor, "B T"] | None = None
@@ -162,16 +173,15 @@ class Transformer(nn.Module):
             raise ShapeError(explain("token ids", expected=f"0 to {self.config.vocab_size - 1}", got=worst))
         if positions is not None:
             self._check_length(int(positions.max()) + 1)
-        if state is not None:
-            if positions is None or state.is_followed_by(positions):
-                place = state.follow(B, T, ids.device, causal=causal)
-                self._check_length(int(place.positions.max()) + 1 if positions is None else 0)
-                return place
+        if state is not None and positions is None:
+            self._check_length(state.length + T)
+            return state.follow(B, T, ids.device, causal=causal)
+        if state is not None and positions is not None:
             return state.take(positions, causal=causal)
-        if positions is None or (documents is None and torch.equal(positions, following(0, positions))):
+        first = torch.arange(T, device=ids.device).expand(B, T)
+        if positions is None or (documents is None and torch.equal(positions, first)):
             self._check_length(T)
-            positions = torch.arange(T, device=ids.device).expand(B, T)
-            return Place(positions, causal=causal, documents=documents, num_keys=T)
+            return Place(first, causal=causal, documents=documents, num_keys=T)
         return Place(positions, causal=causal, documents=documents, key_positions=positions, num_keys=T)
 
     def _check_length(self, length: int) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from eigenlm.engine import packed
 from eigenlm.errors import ConfigError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
@@ -80,7 +79,7 @@ class _Run:
 
     @classmethod
     def of(cls, lm: LanguageModel) -> "_Run":
-        return cls(lm, packed(lm.model), [], [])
+        return cls(lm, lm.runner.current(), [], [])
 
     def logits(self, ids: Tensor) -> Tensor:
         start = time.perf_counter()

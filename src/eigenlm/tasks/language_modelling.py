@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from eigenlm.engine import packed
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
@@ -76,10 +75,10 @@ def perplexity(
     _check(lm, window)
     ids = lm.tokenizer.encode(text if isinstance(text, str) else "\n\n".join(text))
     windows = list(scored_windows(ids, window, stride))
-    runner, sums = packed(lm.model), []
+    model, sums = lm.runner.current(), []
     for scored in track(windows, "perplexity"):
         ids_T = torch.tensor(scored.ids, device=lm.device)
-        sums.append(float(token_nll(runner(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
+        sums.append(float(token_nll(model(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
     return perplexity_of(lm.tokenizer, windows, sums, window=window, stride=stride)
 
 

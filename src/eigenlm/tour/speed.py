@@ -12,7 +12,7 @@ def decoding_rate(lm: LanguageModel, prompt: str, *, num_tokens: int = 48, runs:
     ids = lm.tokenizer.encode(prompt, add_markers=True)
     rates = []
     for _ in range(runs + 1):
-        steps = generate(lm.model, [ids], max_tokens=num_tokens)
+        steps = generate(lm.runner, [ids], max_tokens=num_tokens)
         next(steps)  # the prompt itself, read at another speed
         start = time.perf_counter()
         count = sum(1 for _ in steps)
