@@ -36,6 +36,10 @@ class SafetensorsFiles(TensorSource):
         # A copy, because safetensors hands out views of the mapped file, which another program may truncate.
         return self._entries[name].get_tensor(name).clone()
 
+    def part(self, name: str, index: int) -> Tensor:
+        """One slice along the first dimension of a tensor, without the others."""
+        return self._entries[name].get_slice(name)[index].clone()
+
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""
         return tuple(self._entries[name].get_slice(name).get_shape())

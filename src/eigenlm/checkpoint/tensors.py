@@ -26,6 +26,10 @@ class TensorSource(Mapping[str, Tensor]):
     def __contains__(self, name: object) -> bool:
         return name in self._entries  # Mapping's own would read the tensor
 
+    def part(self, name: str, index: int) -> Tensor:
+        """One slice along the first dimension of a tensor; a file that can reads no more than that."""
+        return self[name][index]
+
     @abstractmethod
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""
