@@ -1,5 +1,6 @@
 """`eigenlm plan` and `eigenlm apply`: a smaller folder that does what the plan said."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 import eigenlm
 from eigenlm.cli import main
+from eigenlm.model import Transformer
 
 Capture = pytest.CaptureFixture[str]
 
@@ -85,3 +87,43 @@ def test_a_plan_without_its_factors(plan_file: Path, tmp_path: Path, capsys: Cap
     alone.write_bytes(plan_file.read_bytes())
     assert main(["apply", str(alone), "--out", str(tmp_path / "out")]) == 2
     assert "plan.safetensors" in capsys.readouterr().err
+
+
+def test_a_second_plan_decides_about_every_layer(
+    plan_file: Path, long_text: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["apply", str(plan_file), "--out", str(tmp_path / "smaller")]) == 0
+    words = ["plan", str(tmp_path / "smaller"), "--keep", "0.6", "--text", str(long_text), "--tokens", "1024"]
+    assert main([*words, "--out", str(tmp_path / "second.json")]) == 0
+    first, second = eigenlm.Plan.load(plan_file), eigenlm.Plan.load(tmp_path / "second.json")
+    assert len(first.actions) == len(second.actions) == 14
+    assert second.num_params_before == first.num_params_after
+    assert second.num_params_after <= 0.6 * second.num_params_before
+    assert main(["apply", str(tmp_path / "second.json"), "--out", str(tmp_path / "smallest")]) == 0
+    numbers = [eigenlm.load(tmp_path / name).num_params for name in ("smaller", "smallest")]
+    assert numbers[0] - numbers[1] == second.num_params_before - second.num_params_after > 0
+
+
+def test_a_plan_with_eight_bits(tiny_model: Path, long_text: Path, tmp_path: Path, capsys: Capture) -> None:
+    words = ["plan", str(tiny_model), "--keep", "0.4", "--text", str(long_text), "--tokens", "1024"]
+    assert main([*words, "--methods", "int8", "low_rank", "--out", str(tmp_path / "plan.json")]) == 0
+    assert "int8" in capsys.readouterr().out
+    assert main(["apply", str(tmp_path / "plan.json"), "--out", str(tmp_path / "small"), "--json"]) == 0
+    told, plan = json.loads(capsys.readouterr().out), eigenlm.Plan.load(tmp_path / "plan.json")
+    small = eigenlm.load(tmp_path / "small")
+    assert told["num_bytes"] == small.num_bytes < eigenlm.load(tiny_model).num_bytes
+    assert plan.num_bytes_after <= 0.4 * plan.num_bytes_before
+    assert isinstance(small.generate("The matrix", max_tokens=4), str)
+    assert main([*words, "--methods", "int4", "--out", str(tmp_path / "other.json")]) == 2
+    assert "did you mean 'int8'?" in capsys.readouterr().err
+
+
+def test_an_encoder_without_a_head(tiny_model: Path, long_text: Path, tmp_path: Path, capsys: Capture) -> None:
+    lm = eigenlm.load(tiny_model)
+    config = dataclasses.replace(lm.config, kind="encoder", head=None)
+    dataclasses.replace(lm, model=Transformer(config)).save(tmp_path / "encoder")
+    words = ["plan", str(tmp_path / "encoder"), "--text", str(long_text), "--out", str(tmp_path / "plan.json")]
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert "planning: expected a decoder or an encoder with a head, got an encoder without one" in err
+    assert err.count("\n") == 1

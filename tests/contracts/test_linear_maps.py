@@ -1,12 +1,14 @@
 """What every kind of linear layer keeps to; a kind that is registered is tested."""
 
+import dataclasses
 import json
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from eigenlm.checkpoint import read_model, write_folder, write_hugging_face
+from eigenlm.analysis import decompose
+from eigenlm.checkpoint import open_matrices, read_model, write_folder, write_hugging_face
 from eigenlm.engine.packing import PackedLinear, pack
 from eigenlm.errors import ConfigError
 from eigenlm.linear import LINEAR_MAPS, linear_map, linear_maps
@@ -141,3 +143,20 @@ def test_an_unknown_kind_names_the_nearest():
 def test_what_is_no_spec_is_refused(spec):
     with pytest.raises(ConfigError, match=r"^[^\n]*$"):
         linear_map(spec)
+
+
+@KINDS
+@pytest.mark.parametrize("bias", [True, False])
+def test_its_spectrum_is_that_of_the_matrix_it_applies(kind, bias, tmp_path):
+    model = build(dataclasses.replace(LLAMA, feed_forward=dataclasses.replace(LLAMA.feed_forward, bias=bias)))
+    old = model.blocks[1].feed_forward.up
+    layer = model.blocks[1].feed_forward.up = LINEAR_MAPS[kind].from_dense(old.weight, old.bias)
+    write_folder(tmp_path / "m", model)
+    matrices, tensors = decompose(tmp_path / "m"), open_matrices(tmp_path / "m")
+    want = torch.linalg.svdvals(layer.dense().detach().double())
+    found = matrices["blocks.1.feed_forward.up"].singular_values
+    torch.testing.assert_close(found, want, rtol=1e-6, atol=1e-6)  # the product of the factors is made in float32
+    assert len(matrices.matrices) == len(decompose(build(LLAMA)).matrices)
+    assert ("blocks.1.feed_forward.up.bias" in tensors) == bias
+    assert {name: tuple(tensors[name].shape) for name in tensors} == {name: tensors.shape(name) for name in tensors}
+    assert sum(tensors.num_bytes(name) for name in tensors) == sum(t.nbytes for t in model.state_dict().values())

@@ -21,7 +21,7 @@ def measured(rows=12, columns=7):
     W = torch.randn(rows, columns, generator=generator)
     x = torch.randn(40, columns, generator=generator) @ torch.randn(columns, columns, generator=generator)
     g = torch.randn(40, rows, generator=generator) @ torch.randn(rows, rows, generator=generator)
-    layer = DenseLinear.from_dense(W, torch.arange(float(rows)))
+    layer = DenseLinear.from_dense(W, torch.arange(float(rows))).requires_grad_(False)
     return layer, Found.of("layer", layer), Metric(x.mT @ x / 40, g.mT @ g / 40)
 
 

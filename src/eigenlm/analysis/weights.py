@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eigenlm.checkpoint import open_tensors
+from eigenlm.analysis.expert_stacks import ExpertsApart
+from eigenlm.checkpoint import open_matrices
 from eigenlm.errors import ConfigError, explain
 
 _FACTORS = ("A", "B", "K", "place")
@@ -23,7 +24,7 @@ class Weights(Mapping[str, Tensor]):
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self._tensors = tensors
+        tensors = self._tensors = ExpertsApart(tensors)
         self._thin = {name.removesuffix(".A") for name in tensors if name.endswith(".A")}
         self._names = list(dict.fromkeys(self._whole(name) for name in tensors))
 
@@ -129,7 +130,7 @@ def weights_of(model: Any) -> Weights:
         ConfigError: the argument is none of these.
     """
     if isinstance(model, (str, Path)):
-        return Weights(open_tensors(model))
+        return Weights(open_matrices(model))
     if isinstance(model, Mapping):
         return Weights(model)
     module = model if isinstance(model, nn.Module) else getattr(model, "model", None)

@@ -5,7 +5,7 @@ from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_writer import write_gguf
 from eigenlm.checkpoint.hugging_face import write_hugging_face
 from eigenlm.checkpoint.opened import Opened
-from eigenlm.checkpoint.read import Checkpoint, open_model, open_tensors, read_model
+from eigenlm.checkpoint.read import Checkpoint, open_matrices, open_model, open_tensors, read_model
 from eigenlm.checkpoint.tensors import TensorSource
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Generation",
     "Opened",
     "TensorSource",
+    "open_matrices",
     "open_model",
     "open_tensors",
     "read_model",

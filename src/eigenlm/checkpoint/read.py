@@ -18,6 +18,8 @@ from eigenlm.checkpoint.locate import locate
 from eigenlm.checkpoint.opened import Opened, UnknownFamily
 from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary
+from eigenlm.checkpoint.whole_matrices import WholeMatrices
+from eigenlm.linear import DenseLinear, linear_maps
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
 
@@ -101,3 +103,13 @@ def open_tensors(where: str | Path) -> TensorSource:
         return open_model(path).tensors
     except UnknownFamily:
         return GGUFFile(path) if path.is_file() else open_safetensors(path)
+
+
+def open_matrices(where: str | Path) -> TensorSource:
+    """As `open_tensors`, with each linear layer that is not stored dense as the one matrix that it applies."""
+    config = Path(where) / "config.json"
+    if not config.is_file() or read_json_object(config).get("format") != FORMAT:
+        return open_tensors(where)
+    opened = open_folder(Path(where))
+    others = {name: layer for name, layer in linear_maps(opened.skeleton).items() if not isinstance(layer, DenseLinear)}
+    return WholeMatrices(opened.tensors, others)

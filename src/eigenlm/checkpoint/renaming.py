@@ -36,7 +36,7 @@ class OurTensors(TensorSource):
         widths = _widths(self._config, name)
         match place.layout:
             case (Stacked(part=int(number)), *rest):
-                return to_ours(self._source.one_of(place.name, number), tuple(rest), widths).contiguous()
+                return to_ours(self._source.part(place.name, number), tuple(rest), widths).contiguous()
             case layout:
                 return to_ours(self._source[place.name], layout, widths).contiguous()
 

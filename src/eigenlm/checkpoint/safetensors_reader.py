@@ -36,8 +36,8 @@ class SafetensorsFiles(TensorSource):
         # A copy, because safetensors hands out views of the mapped file, which another program may truncate.
         return self._entries[name].get_tensor(name).clone()
 
-    def one_of(self, name: str, index: int) -> Tensor:
-        """One of the matrices that are stacked in a tensor."""
+    def part(self, name: str, index: int) -> Tensor:
+        """One slice along the first dimension of a tensor, without the others."""
         return self._entries[name].get_slice(name)[index].clone()
 
     def shape(self, name: str) -> tuple[int, ...]:

@@ -26,8 +26,8 @@ class TensorSource(Mapping[str, Tensor]):
     def __contains__(self, name: object) -> bool:
         return name in self._entries  # Mapping's own would read the tensor
 
-    def one_of(self, name: str, index: int) -> Tensor:
-        """One of the matrices that are stacked in a tensor; files read no other."""
+    def part(self, name: str, index: int) -> Tensor:
+        """One slice along the first dimension of a tensor; a file that can reads no more than that."""
         return self[name][index].clone()
 
     @abstractmethod
