@@ -62,15 +62,25 @@ class LinearInputs:
     output_energy_kept: dict[int, float]
 
 
-@dataclass
 class _Sums:
-    """Sums over the inputs that one or more layers share."""
+    """Sums over the inputs that one or more layers share, on float32 products: bfloat16 would drown small channels."""
 
-    gram: Float[Tensor, "n n"]
-    total: Float[Tensor, " n"]
-    max_abs: Float[Tensor, ""]
-    first_energy: Float[Tensor, ""] | None
-    tokens: int
+    def __init__(self, x: Float[Tensor, "*batch n"]) -> None:
+        n = x.shape[-1]
+        self.gram, self.total, self.max_abs = x.new_zeros(n, n).float(), x.new_zeros(n).float(), x.new_zeros(()).float()
+        self.first_energy: Tensor | None = self.max_abs.clone() if x.ndim > 2 else None
+        self.tokens = 0
+
+    def add(self, x: Float[Tensor, "*batch n"]) -> None:
+        """Add the inputs of one pass."""
+        with torch.autocast(x.device.type, enabled=False):
+            rows_CI = x.flatten(0, -2).float()
+            self.gram += rows_CI.mT @ rows_CI
+            self.total += rows_CI.sum(0)
+            self.max_abs = torch.maximum(self.max_abs, rows_CI.abs().amax())
+            if self.first_energy is not None:
+                self.first_energy += x[..., 0, :].float().square().sum()
+            self.tokens += len(rows_CI)
 
 
 class InputSums:
@@ -90,8 +100,7 @@ class InputSums:
         owner, _ = self._alive.setdefault(id(x), (name, x))  # kept alive, so that no other input gets its id
         self._input_of[name] = owner
         if owner == name:
-            new = _sums(x)
-            self._sums[name] = _added(self._sums[name], new) if name in self._sums else new
+            self._sums.setdefault(name, _Sums(x)).add(x)
 
     def next_window(self) -> None:
         """Let go of the inputs of this pass."""
@@ -138,33 +147,6 @@ def groups(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, nn.Module]]:
 def _matrix(layer: Any) -> Tensor:
     """What a linear layer applies, however it stores it."""
     return layer.dense() if is_linear_map(layer) else layer.weight
-
-
-def _sums(x: Tensor) -> _Sums:
-    # Float32 products: in bfloat16 the noise of large channels would drown the small ones.
-    with torch.autocast(x.device.type, enabled=False):
-        rows_CI = x.flatten(0, -2).float()
-        first = x[..., 0, :].float().square().sum() if x.ndim > 2 else None
-        return _Sums(
-            gram=rows_CI.mT @ rows_CI,
-            total=rows_CI.sum(0),
-            max_abs=rows_CI.abs().amax(),
-            first_energy=first,
-            tokens=len(rows_CI),
-        )
-
-
-def _added(old: _Sums, new: _Sums) -> _Sums:
-    old.gram += new.gram
-    return _Sums(
-        gram=old.gram,
-        total=old.total + new.total,
-        max_abs=torch.maximum(old.max_abs, new.max_abs),
-        first_energy=None
-        if old.first_energy is None or new.first_energy is None
-        else old.first_energy + new.first_energy,
-        tokens=old.tokens + new.tokens,
-    )
 
 
 def _rows(sums: _Sums, weights: Mapping[str, Tensor]) -> dict[str, LinearInputs]:

@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from eigenlm.analysis.activations.heads import AttentionHead
-from eigenlm.analysis.activations.inside import Inside, InsideSums, LeftOut
+from eigenlm.analysis.activations.inside import InsideRows, InsideSums, LeftOut
 from eigenlm.analysis.activations.linear_inputs import InputSums, LinearInputs, groups
 from eigenlm.analysis.activations.residual_stream import LayerStream
 from eigenlm.analysis.finding import listed
@@ -75,7 +75,7 @@ def activations(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0
     layers = _layers(module, left_out)
     sums = _inside(module, B, left_out)
     rows: list[LinearInputs] = []
-    inside = Inside(layers=[], heads=[], cka=(), left_out=[])
+    inside = InsideRows(layers=[], heads=[], cka=(), left_out=[])
     with at_rest(module):
         for i, group in enumerate(groups(layers)):
             rows += _pass(module, group, windows, sums if i == 0 else None, left_out)

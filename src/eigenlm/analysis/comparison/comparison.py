@@ -4,32 +4,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from eigenlm.analysis.spectra import SpectrumFigures
 from eigenlm.analysis.stream import Skipped
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpectrumFigures:
-    """What the singular values of one matrix say; each figure as in `MatrixSpectrum`.
-
-    Attributes:
-        frobenius_norm: the root of the sum of all squared singular values.
-        spectral_norm: the largest.
-        stable_rank: ||W||_F^2 / sigma_1^2.
-        effective_rank: exp of the entropy of sigma_i / sum sigma.
-        numerical_rank: how many rounding to float32 could not have made.
-        condition_number: the largest over the smallest; None where the smallest is zero.
-        rank_90: the smallest rank that keeps 90 % of ||W||_F^2.
-        rank_99: the smallest rank that keeps 99 %.
-    """
-
-    frobenius_norm: float
-    spectral_norm: float
-    stable_rank: float
-    effective_rank: float
-    numerical_rank: int
-    condition_number: float | None
-    rank_90: int
-    rank_99: int
 
 
 @dataclass(frozen=True, kw_only=True)

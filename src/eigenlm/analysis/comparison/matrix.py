@@ -5,8 +5,8 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from eigenlm.analysis.comparison.comparison import Change, MatrixChange, SpectrumFigures, SubspaceOverlap
-from eigenlm.analysis.spectra import MatrixSpectrum, spectrum_of
+from eigenlm.analysis.comparison.comparison import Change, MatrixChange, SubspaceOverlap
+from eigenlm.analysis.spectra import MatrixSpectrum, SpectrumFigures, spectrum_of
 from eigenlm.errors import DataError, explain
 from eigenlm.linalg.subspace import leading_subspaces, subspace_overlap
 

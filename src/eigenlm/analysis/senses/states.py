@@ -1,7 +1,6 @@
 """What a model makes of a word in its sentences: its vector after every layer, and those of the tokens around it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,7 @@ from eigenlm.analysis.senses.sentences import place_of
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.language_model import LanguageModel
 from eigenlm.machine.memory import check_memory
-from eigenlm.model import Transformer
+from eigenlm.observe.watching import watch_residual_stream
 from eigenlm.progress import track
 
 
@@ -56,31 +55,13 @@ def word_states(lm: LanguageModel, word: str, sentences: Sequence[str]) -> WordS
     _check_size(lm, sum(len(row.text) for row in rows))
     words, tokens = [], []
     for row in track(rows, "senses"):
-        with residual_stream(lm.model) as layers:
+        layers: dict[int, Tensor] = {}
+        with watch_residual_stream(lm.model, layers.__setitem__):
             lm.model.hidden(torch.tensor([row.ids], device=lm.device))
-        states_NTD = torch.stack([layer[0].float().cpu() for layer in layers])
+        states_NTD = torch.stack([layer[0].float().cpu() for layer in layers.values()])
         words.append(states_NTD[:, row.word].mean(dim=1))
         tokens.append(states_NTD[:, row.text])
     return WordStates(torch.stack(words, dim=1), torch.cat(tokens, dim=1))
-
-
-@contextmanager
-def residual_stream(model: Transformer) -> Iterator[list[Tensor]]:
-    """The list that the outputs of the embedding and of each block go to while the `with` block runs, (B, T, D) each.
-
-    They are taken before the norm that some models have after the last block.
-    """
-    outputs: list[Tensor] = []
-
-    def keep(_: torch.nn.Module, inputs: object, output: Tensor) -> None:
-        outputs.append(output)
-
-    handles = [part.register_forward_hook(keep) for part in (model.embedding, *model.blocks)]
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _row(lm: LanguageModel, word: str, sentence: str) -> _Row:
