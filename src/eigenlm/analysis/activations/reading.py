@@ -57,9 +57,9 @@ def activations(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0
     of heads) of something that close to it.
 
     Args:
-        module: whose layers are watched; left as it was.
+        module: the module whose layers are watched; it is left as it was.
         windows: (B, T) rows of token ids, T at least 2.
-        seed: of the random tokens for induction, and of the halves for intrinsic dimensions.
+        seed: seed of the generators that draw the random tokens for induction and the halves for intrinsic dimensions.
 
     Raises:
         DataError: windows of one token, or none at all; activations that are NaN or infinite from the start.

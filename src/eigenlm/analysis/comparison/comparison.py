@@ -35,15 +35,15 @@ class Change:
     Attributes:
         frobenius_norm: ||D||_F.
         rel_spectral: ||D||_2 / ||W||_2, the strongest direction of the change beside that of W; None for W = 0.
-        stable_rank: of D.
-        effective_rank: of D.
+        stable_rank: the stable rank of D.
+        effective_rank: the effective rank of D.
         rank: singular values of D that rounding W and W' to their precision could not have made.
         rank_90: the smallest rank that holds 90 % of ||D||_F^2: small for a change as LoRA makes it.
         full_rank: the smaller side, which all these ranks are out of.
         energy_kept: ||W'||_F^2 / ||W||_F^2; None for W = 0.
-        before: figures of W.
-        after: figures of W'.
-        overlap: of the strongest directions; None where a matrix is zero.
+        before: the figures of W.
+        after: the figures of W'.
+        overlap: how far the strongest directions are the same; None where a matrix is zero.
     """
 
     frobenius_norm: float
@@ -89,7 +89,7 @@ class VectorChange:
     """A vector, such as a bias or the gain of a norm, that differs.
 
     Attributes:
-        name: of the parameter.
+        name: name of the parameter.
         rel_change: ||v' - v|| / ||v||; None where v is zero or numbers are not finite.
     """
 
@@ -102,7 +102,7 @@ class OtherShape:
     """A tensor that has other sizes in the second model.
 
     Attributes:
-        name: of the parameter.
+        name: name of the parameter.
         before: its sizes in the first.
         after: and in the second.
     """

@@ -24,9 +24,9 @@ def difference(
     Args:
         before: W.
         after: W'.
-        name: of the matrix.
+        name: name of the matrix.
         rank: R, how many leading directions are compared; fewer where a matrix has fewer.
-        storage: how each is stored.
+        storage: how each of the two is stored.
 
     Raises:
         DataError: NaN or infinite numbers in one of them, or numbers that are not floating point.

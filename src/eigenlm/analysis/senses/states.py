@@ -21,7 +21,7 @@ class WordStates:
 
     Attributes:
         word: the mean over the word's tokens, for each of C sentences.
-        tokens: of all S tokens of the texts but the first of each.
+        tokens: the vectors of all S tokens of the texts but the first of each.
     """
 
     word: Float[Tensor, "N1 C D"]
