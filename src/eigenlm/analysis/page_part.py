@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from eigenlm.analysis.figure import figure
 from eigenlm.analysis.term import read_terms
-from eigenlm.offline_page import fill, part
+from eigenlm.offline_page import fill
 
 Cell = str | int | float | list[float | None] | None
 """A text, a number, or a number with the ends of its interval."""
@@ -81,11 +81,6 @@ def filled(package: str, template: str, values: Mapping[str, Any], data: Any = N
         return Markup(element).format(key, label or labels[key])
 
     return Markup(fill(package, template, data, {"term": term, **values}, _FILTERS))
-
-
-def script_of(package: str, *names: str) -> str:
-    """Scripts of a package, one after the other."""
-    return part(package, *names)
 
 
 def field_column(group: str, path: str, style: Style = "number", map: Scale | None = None, key: str = "") -> Column:

@@ -19,7 +19,7 @@ class Weights(Mapping[str, Tensor]):
     """Tensors by name, read when asked for; a low-rank layer's factors stand as the one matrix they make.
 
     Args:
-        tensors: of a model, as eigenlm names them: factors are `LAYER.A` and `LAYER.B`, or `LAYER.A`, `LAYER.K` and
+        tensors: tensors by eigenlm's names; factors are `LAYER.A` and `LAYER.B`, or `LAYER.A`, `LAYER.K` and
             `LAYER.place` where some rows tell the others.
     """
 

@@ -40,7 +40,7 @@ class GGUFFile(TensorSource):
     def __getitem__(self, name: str) -> Tensor:
         return self._decoded(name, self._rows(name), self.shape(name))
 
-    def one_of(self, name: str, index: int) -> Tensor:
+    def part(self, name: str, index: int) -> Tensor:
         """One of the matrices that are stacked in a tensor."""
         return self._decoded(name, self._rows(name)[index], self.shape(name)[1:])
 

@@ -11,6 +11,7 @@ from eigenlm.analysis import analyze
 from eigenlm.analysis.page import PlannedRank, Report, write_report
 from tests.analysis.pages import HOSTILE, effect, full_report, tiny_report
 from tests.browser import CHROMIUM, Browser, Page
+from tests.contracts.test_sections import SECTIONS, TOY, WHERE
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -283,3 +284,11 @@ def test_tails_and_noise_of_the_selected_matrix_are_drawn(open_page):
         slope = math.log(fitted["y"][-1] / fitted["y"][0]) / math.log(fitted["x"][-1] / fitted["x"][0])
         assert slope == pytest.approx(1 - matrix.tail.alpha, rel=1e-2)  # likewise
         assert matrix.tail.verdict in text(page, "#tail-sentence")
+
+
+def test_a_section_that_is_added_is_drawn_and_in_the_table(open_page, tiny_model, monkeypatch):
+    monkeypatch.setattr(WHERE, (*SECTIONS, TOY))
+    page = open_page(tiny_report(analysis=analyze(tiny_model, counts=3)))
+    assert page.evaluate("byId('counts').dataset.drawn") == "3"
+    page.evaluate("setState({ group: 'Counts' })")
+    assert page.evaluate(COLUMNS) == ["name", "num_numbers"]

@@ -14,9 +14,10 @@ from eigenlm.analysis.senses import BANK, read_senses, word_senses
 from eigenlm.analysis.senses.relabelling import relabellings, resamples
 from eigenlm.analysis.senses.sentences import place_of
 from eigenlm.analysis.senses.separation import accuracy, one_hot, pair_means, separations, silhouettes
-from eigenlm.analysis.senses.states import residual_stream, word_states
+from eigenlm.analysis.senses.states import word_states
 from eigenlm.errors import DataError
 from eigenlm.linalg.similarity import unit_rows
+from eigenlm.observe.watching import watch_residual_stream
 
 MATRICES = {
     "rows": ("To tell what it does, write the matrix", "a vector times the matrix", "each token has a matrix"),
@@ -168,7 +169,7 @@ def test_states_are_the_residual_stream_at_the_words_tokens(tiny_model):
 
 def test_hooks_are_gone_after_an_error(tiny_model):
     lm = eigenlm.load(tiny_model, device="cpu")
-    with pytest.raises(RuntimeError), residual_stream(lm.model):
+    with pytest.raises(RuntimeError), watch_residual_stream(lm.model, lambda n, x: None):
         raise RuntimeError
     assert not any(part._forward_hooks for part in (lm.model.embedding, *lm.model.blocks))
 

@@ -24,7 +24,7 @@ class AttentionHead:
         layer: index of its block, from 0.
         head: index of the query head in its layer, from 0.
         kv_head: the key/value head that it reads.
-        entropy: of the distribution over keys, in nats.
+        entropy: entropy of its attention over the keys, in nats.
         relative_entropy: entropy over ln(number of keys that the query sees): 0 for one key, 1 for all alike.
         first_token: attention on the first token of the window.
         previous_token: attention on the token before.

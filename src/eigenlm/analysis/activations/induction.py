@@ -22,7 +22,7 @@ def induction_scores(model: Transformer, *, seed: int = 0) -> Float[Tensor, "N H
 
     Args:
         model: a decoder.
-        seed: of the random tokens.
+        seed: seed of the generator that draws the random tokens.
 
     Returns:
         A score in [0, 1] for each layer and head; None where the context has no room for two copies of two tokens.

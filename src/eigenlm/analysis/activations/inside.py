@@ -32,7 +32,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inside:
+class InsideRows:
     """Rows of layers and heads, the similarity of layers, and what is missing; as in `Activations`."""
 
     layers: list[LayerStream]
@@ -75,7 +75,7 @@ class InsideSums:
             places = torch.tensor(evenly(len(ids) - 1, self._lens_a_window), device=ids.device)
             self._lens.add(torch.stack([x_TD[places] for x_TD in streams_LTD]), ids[places + 1])
 
-    def rows(self, *, seed: int) -> Inside:
+    def rows(self, *, seed: int) -> InsideRows:
         """What was found in the layers up to the first whose numbers are not finite."""
         left_out = [] if self._lens else [LeftOut(part="logit lens", reason="only decoders predict the next token")]
         finite = [sums.is_finite for sums in self._streams]
@@ -91,7 +91,7 @@ class InsideSums:
             left_out.append(LeftOut(part="attention heads", reason=reason))
         induction = induction_scores(self._model, seed=seed) if self._decodes else None
         rows = zip(self._streams[:count], self._names, lenses)
-        return Inside(
+        return InsideRows(
             layers=[sums.row(name, lens, seed=seed) for sums, name, lens in rows],
             heads=self._heads.rows(induction),
             cka=similarity(self._streams[:count]),

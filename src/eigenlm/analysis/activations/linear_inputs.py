@@ -24,8 +24,8 @@ class LinearInputs:
     """The inputs x of one matrix W (m, n), as tokens pass; C = E[x x^T], with eigenvalues l_1 >= l_2 >= ...
 
     Attributes:
-        name: of the matrix, as in its spectrum.
-        tokens: inputs that were seen.
+        name: name of the matrix, as in its spectrum.
+        tokens: how many inputs were seen.
         width: n, channels of an input.
         mean_square: mean of the square of a channel, tr(C) / n.
         max_abs: the largest magnitude.

@@ -6,9 +6,10 @@ from typing import NamedTuple
 from eigenlm.analysis.activations.linear_inputs import LinearInputs
 from eigenlm.analysis.activations.reading import Activations
 from eigenlm.analysis.kinds import kind_of
-from eigenlm.analysis.page_part import Cell, Column, PagePart, field_column, filled, script_of
+from eigenlm.analysis.page_part import Cell, Column, PagePart, field_column, filled
 from eigenlm.analysis.section import Results
 from eigenlm.config import to_dict
+from eigenlm.offline_page import part
 
 _HERE = "eigenlm.analysis.activations"
 _MOST = 8
@@ -41,7 +42,7 @@ def page(found: Activations, _: Results) -> PagePart:
     return PagePart(
         html=filled(_HERE, "page.html", values),
         links=(("activations", "Activations"),),
-        script=script_of(_HERE, "page.js"),
+        script=part(_HERE, "page.js"),
         data={key: value for key, value in to_dict(found).items() if key != "linear_inputs"},
         rows={row.name: row for row in found.linear_inputs},
         columns=_COLUMNS,

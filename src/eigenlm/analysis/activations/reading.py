@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from eigenlm.analysis.activations.heads import AttentionHead
-from eigenlm.analysis.activations.inside import Inside, InsideSums, LeftOut
+from eigenlm.analysis.activations.inside import InsideRows, InsideSums, LeftOut
 from eigenlm.analysis.activations.linear_inputs import InputSums, LinearInputs, groups
 from eigenlm.analysis.activations.residual_stream import LayerStream
 from eigenlm.analysis.finding import listed
@@ -59,9 +59,9 @@ def activations(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0
     of heads) of something that close to it.
 
     Args:
-        module: whose layers are watched; left as it was.
+        module: the module whose layers are watched; it is left as it was.
         windows: (B, T) rows of token ids, T at least 2.
-        seed: of the random tokens for induction, and of the halves for intrinsic dimensions.
+        seed: seed of the generators that draw the random tokens for induction and the halves for intrinsic dimensions.
 
     Raises:
         DataError: windows of one token, or none at all; activations that are NaN or infinite from the start.
@@ -75,7 +75,7 @@ def activations(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0
     windows = windows.to(next((p.device for p in module.parameters()), windows.device))
     left_out: list[LeftOut] = []
     rows: list[LinearInputs] = []
-    inside = Inside(layers=[], heads=[], cka=(), left_out=[])
+    inside = InsideRows(layers=[], heads=[], cka=(), left_out=[])
     with at_rest(module), experts_apart(module):
         layers = _layers(module, left_out)
         sums = _inside(module, B, left_out)

@@ -55,7 +55,7 @@ class LayerStream:
         pca_energy: the part of the variance along as many.
         participation_ratio: (sum of l)^2 / sum of l^2 of the covariance's eigenvalues: 1 for one direction, D for all
             alike; None where all vectors are the same.
-        intrinsic_dimension: of at most 1024 of the vectors, by their two nearest neighbours (in early layers often the
+        intrinsic_dimension: that of at most 1024 vectors, by their two nearest neighbours (in early layers often the
             same token elsewhere in the text); None for fewer than 20 different ones.
         lens: what the decoder would say if it stopped here; None for other models.
     """

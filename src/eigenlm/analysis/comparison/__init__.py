@@ -5,7 +5,6 @@ from eigenlm.analysis.comparison.comparison import (
     Comparison,
     MatrixChange,
     OtherShape,
-    SpectrumFigures,
     SubspaceOverlap,
     VectorChange,
 )
@@ -19,7 +18,6 @@ __all__ = [
     "Comparison",
     "MatrixChange",
     "OtherShape",
-    "SpectrumFigures",
     "SubspaceOverlap",
     "VectorChange",
     "compare",

@@ -4,32 +4,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from eigenlm.analysis.spectra import SpectrumFigures
 from eigenlm.analysis.stream import Skipped
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpectrumFigures:
-    """What the singular values of one matrix say; each figure as in `MatrixSpectrum`.
-
-    Attributes:
-        frobenius_norm: the root of the sum of all squared singular values.
-        spectral_norm: the largest.
-        stable_rank: ||W||_F^2 / sigma_1^2.
-        effective_rank: exp of the entropy of sigma_i / sum sigma.
-        numerical_rank: how many rounding to float32 could not have made.
-        condition_number: the largest over the smallest; None where the smallest is zero.
-        rank_90: the smallest rank that keeps 90 % of ||W||_F^2.
-        rank_99: the smallest rank that keeps 99 %.
-    """
-
-    frobenius_norm: float
-    spectral_norm: float
-    stable_rank: float
-    effective_rank: float
-    numerical_rank: int
-    condition_number: float | None
-    rank_90: int
-    rank_99: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +35,15 @@ class Change:
     Attributes:
         frobenius_norm: ||D||_F.
         rel_spectral: ||D||_2 / ||W||_2, the strongest direction of the change beside that of W; None for W = 0.
-        stable_rank: of D.
-        effective_rank: of D.
+        stable_rank: the stable rank of D.
+        effective_rank: the effective rank of D.
         rank: singular values of D that rounding W and W' to their precision could not have made.
         rank_90: the smallest rank that holds 90 % of ||D||_F^2: small for a change as LoRA makes it.
         full_rank: the smaller side, which all these ranks are out of.
         energy_kept: ||W'||_F^2 / ||W||_F^2; None for W = 0.
-        before: figures of W.
-        after: figures of W'.
-        overlap: of the strongest directions; None where a matrix is zero.
+        before: the figures of W.
+        after: the figures of W'.
+        overlap: how far the strongest directions are the same; None where a matrix is zero.
     """
 
     frobenius_norm: float
@@ -113,7 +89,7 @@ class VectorChange:
     """A vector, such as a bias or the gain of a norm, that differs.
 
     Attributes:
-        name: of the parameter.
+        name: name of the parameter.
         rel_change: ||v' - v|| / ||v||; None where v is zero or numbers are not finite.
     """
 
@@ -126,7 +102,7 @@ class OtherShape:
     """A tensor that has other sizes in the second model.
 
     Attributes:
-        name: of the parameter.
+        name: name of the parameter.
         before: its sizes in the first.
         after: and in the second.
     """

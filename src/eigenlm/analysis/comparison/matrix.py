@@ -5,8 +5,8 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from eigenlm.analysis.comparison.comparison import Change, MatrixChange, SpectrumFigures, SubspaceOverlap
-from eigenlm.analysis.spectra import MatrixSpectrum, spectrum_of
+from eigenlm.analysis.comparison.comparison import Change, MatrixChange, SubspaceOverlap
+from eigenlm.analysis.spectra import MatrixSpectrum, SpectrumFigures, spectrum_of
 from eigenlm.errors import DataError, explain
 from eigenlm.linalg.subspace import leading_subspaces, subspace_overlap
 
@@ -24,9 +24,9 @@ def difference(
     Args:
         before: W.
         after: W'.
-        name: of the matrix.
+        name: name of the matrix.
         rank: R, how many leading directions are compared; fewer where a matrix has fewer.
-        storage: how each is stored.
+        storage: how each of the two is stored.
 
     Raises:
         DataError: NaN or infinite numbers in one of them, or numbers that are not floating point.

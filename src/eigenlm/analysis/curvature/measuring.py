@@ -42,14 +42,14 @@ class Effort:
     """How much is measured; the defaults take a model of 135 million parameters about a quarter of an hour.
 
     Attributes:
-        eigenvalues: at each end.
-        rel_residual: part of an eigenvalue that its residual is driven below.
-        probes: products for the Hessian's traces.
-        groups: of four gradient draws, for the Gauss-Newton matrix's blocks.
-        draws: of labels for KFAC's factors.
-        starts: of the spectral density, at least two.
-        steps: from each start.
-        max_products: after which eigenvalues are given with the residuals they have.
+        eigenvalues: how many are found at each end.
+        rel_residual: the part of an eigenvalue below which its residual is driven.
+        probes: how many products the Hessian's traces take.
+        groups: how many groups of four gradients are drawn for the Gauss-Newton matrix's blocks.
+        draws: how often labels are drawn for KFAC's factors.
+        starts: how many random starts the spectral density has, at least two.
+        steps: how many steps are taken from each start.
+        max_products: how many products are taken before eigenvalues are given with the residuals they have.
         blocks: how many matrices get their largest eigenvalue, those of the largest trace first; None for all of a
             model of at most two million parameters, and two of a larger one.
     """
@@ -77,7 +77,7 @@ def curvature(
             gradient flow can be measured.
         windows: (B, T) token ids; 256 tokens in all are a good beginning.
         effort: how much is measured.
-        seed: of all that is random.
+        seed: seed of everything that is random.
 
     Raises:
         DataError: windows of fewer than two tokens.

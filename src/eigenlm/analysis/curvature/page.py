@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from eigenlm.analysis.curvature.results import BlockCurvature, Curvature
-from eigenlm.analysis.page_part import Cell, Column, PagePart, Scale, Style, field_column, filled, read_field, script_of
+from eigenlm.analysis.page_part import Cell, Column, PagePart, Scale, Style, field_column, filled, read_field
 from eigenlm.analysis.section import Results
 from eigenlm.config import to_dict
+from eigenlm.offline_page import part
 
 _HERE = "eigenlm.analysis.curvature"
 
@@ -45,7 +46,7 @@ def page(found: Curvature, _: Results) -> PagePart:
     return PagePart(
         html=filled(_HERE, "page.html", {"curvature": found}),
         links=(("curvature", "Curvature"),),
-        script=script_of(_HERE, "page.js"),
+        script=part(_HERE, "page.js"),
         data=to_dict(found),
         rows={block.name: block for block in found.blocks},
         columns=_COLUMNS,

@@ -25,12 +25,12 @@ class BlockCurvature:
     """The curvature in one matrix's parameters alone, all others held.
 
     Attributes:
-        name: of the matrix.
-        num_params: numbers in it.
-        trace: of its Gauss-Newton block.
+        name: name of the matrix.
+        num_params: how many numbers it holds.
+        trace: trace of its Gauss-Newton block.
         trace_per_param: that divided by the number of parameters: the mean curvature along one of them.
-        hessian_trace: of its Hessian block; negative where the matrix stands on a ridge.
-        frobenius_norm: of its Gauss-Newton block.
+        hessian_trace: trace of its Hessian block; negative where the matrix stands on a ridge.
+        frobenius_norm: Frobenius norm of its Gauss-Newton block.
         largest: the largest eigenvalue of its Gauss-Newton block; None where it was not looked for.
         kfac_error: ||K - B||_F / ||B||_F of the Kronecker-factored approximation K to the Gauss-Newton block B.
         kfac_trace_ratio: tr K / tr B.
@@ -73,19 +73,19 @@ class Curvature:
     """The second derivative of the mean next-token loss on some windows of text.
 
     Attributes:
-        num_params: numbers that the loss is differentiated in.
-        num_tokens: that were predicted; 0 if the module predicts none.
+        num_params: how many numbers the loss is differentiated in.
+        num_tokens: how many tokens were predicted; 0 if the module predicts none.
         loss: nats a token; None if the module predicts no tokens.
         hessian_largest: eigenvalues of the Hessian, the largest first.
         hessian_smallest: the smallest first; negative ones are directions along which the loss still bends down.
         gauss_newton_largest: eigenvalues of the Gauss-Newton matrix, the Hessian without the model's own curvature.
-        hessian_density: of the Hessian's eigenvalues.
-        hessian_trace: the sum of its eigenvalues.
-        gauss_newton_trace: likewise.
+        hessian_density: how the Hessian's eigenvalues are spread.
+        hessian_trace: the sum of the Hessian's eigenvalues.
+        gauss_newton_trace: the sum of the Gauss-Newton matrix's.
         block_diagonal_error: ||blockdiag(G) - G||_F / ||G||_F of the Gauss-Newton matrix G, a block for each parameter:
             what is lost by treating parameters one by one.
-        blocks: the matrices.
-        gradient_flow: gains of the layers, with their norms and without.
+        blocks: the curvature in each matrix alone.
+        gradient_flow: the gains of the layers, with their norms and without.
         left_out: what could not be measured, and why.
     """
 

@@ -16,9 +16,9 @@ class PlannedRank:
 
     Attributes:
         name: the matrix, as in the analysis.
-        rank: that it keeps; None leaves it dense.
-        num_params: numbers it takes afterwards.
-        loss: its forecast part of the nll's increase, nats per token; None if unknown.
+        rank: the rank that it keeps; None leaves it dense.
+        num_params: how many numbers it takes afterwards.
+        loss: its part of the forecast increase of the loss, in nats per token; None if that is unknown.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Measured:
         nll: nats per token on the text.
         num_params: numbers in the model.
         num_bytes: bytes it takes.
-        tokens_per_second: of generation; None if not measured.
-        answer: to the question; None if not asked.
+        tokens_per_second: how fast it generates; None if that was not measured.
+        answer: its answer to the question; None if it was not asked.
     """
 
     nll: float

@@ -12,8 +12,8 @@ def table(names: Sequence[str], parts: Iterable[PagePart]) -> tuple[list[Column]
     """The columns in which at least one matrix has something, and the cells of each matrix by key.
 
     Args:
-        names: of the matrices.
-        parts: what sections have of them.
+        names: the names of the matrices.
+        parts: what the sections put on the page.
     """
     held = [(column, part.rows) for part in parts for column in part.columns]
     cells = [{c.key: _plain(c.cell(rows[name])) if name in rows else None for c, rows in held} for name in names]

@@ -60,10 +60,10 @@ def separations(
     p_adjusted is the single-step maxT of Westfall and Young (1993) on the z.
 
     Args:
-        cosines: of every pair of sentences, for each layer.
+        cosines: the cosine of every pair of sentences, for each layer.
         labels: the sense of each sentence, 0, 1, ...
         shuffled: what the labels are held against.
-        seed: of the bootstrap.
+        seed: seed of the generator for the bootstrap.
     """
     given = one_hot(labels[None])
     drawn = resamples(labels, count=_RESAMPLES, seed=seed)

@@ -1,7 +1,6 @@
 """What a model makes of a word in its sentences: its vector after every layer, and those of the tokens around it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,6 @@ from eigenlm.analysis.senses.sentences import place_of
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.language_model import LanguageModel
 from eigenlm.machine.memory import check_memory
-from eigenlm.model import Transformer
 from eigenlm.observe import watch_residual_stream
 from eigenlm.progress import track
 
@@ -23,7 +21,7 @@ class WordStates:
 
     Attributes:
         word: the mean over the word's tokens, for each of C sentences.
-        tokens: of all S tokens of the texts but the first of each.
+        tokens: the vectors of all S tokens of the texts but the first of each.
     """
 
     word: Float[Tensor, "N1 C D"]
@@ -57,23 +55,13 @@ def word_states(lm: LanguageModel, word: str, sentences: Sequence[str]) -> WordS
     _check_size(lm, sum(len(row.text) for row in rows))
     words, tokens = [], []
     for row in track(rows, "senses"):
-        with residual_stream(lm.model) as layers:
+        layers: dict[int, Tensor] = {}
+        with watch_residual_stream(lm.model, layers.__setitem__):
             lm.model.hidden(torch.tensor([row.ids], device=lm.device))
-        states_NTD = torch.stack([layer[0].float().cpu() for layer in layers])
+        states_NTD = torch.stack([layer[0].float().cpu() for layer in layers.values()])
         words.append(states_NTD[:, row.word].mean(dim=1))
         tokens.append(states_NTD[:, row.text])
     return WordStates(torch.stack(words, dim=1), torch.cat(tokens, dim=1))
-
-
-@contextmanager
-def residual_stream(model: Transformer) -> Iterator[list[Tensor]]:
-    """The list that the outputs of the embedding and of each block go to while the `with` block runs, (B, T, D) each.
-
-    They are taken before the norm that some models have after the last block.
-    """
-    outputs: list[Tensor] = []
-    with watch_residual_stream(model, lambda _, x: outputs.append(x)):
-        yield outputs
 
 
 def _row(lm: LanguageModel, word: str, sentence: str) -> _Row:

@@ -27,7 +27,7 @@ class SenseLayer:
         raw: separation of the vectors as they are. In most models all of them share a large part, so that every cosine
             is near 1 and differences look small.
         centred: separation after the mean over all tokens is taken off: the part that can differ.
-        isotropy: of all tokens of the sentences.
+        isotropy: how evenly the vectors of all tokens of the sentences are spread.
     """
 
     layer: int
@@ -49,7 +49,7 @@ class Senses:
         p: p_adjusted there, which counts the choice of the layer; the intervals, each of its own layer, do not.
         relabellings: arrangements of the labels that p is taken from.
         exact: whether these are all there are.
-        embedding: isotropy of the table of token vectors.
+        embedding: how evenly the table of token vectors is spread.
     """
 
     word: str
@@ -72,8 +72,8 @@ def word_senses(lm: LanguageModel, word: str, sentences: Mapping[str, Sequence[s
     Args:
         lm: a decoder or an encoder.
         word: as a whole word, in any case.
-        sentences: those of each sense; at least two senses, and three sentences of each.
-        seed: of the bootstrap and of the relabellings.
+        sentences: the sentences of each sense; at least two senses, and three sentences of each.
+        seed: seed of the generators for the bootstrap and the relabellings.
 
     Raises:
         ConfigError: an encoder-decoder.

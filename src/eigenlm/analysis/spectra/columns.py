@@ -1,7 +1,6 @@
 """The columns of matrices by themselves, in groups that fit a screen."""
 
 import functools
-from typing import Any
 
 from eigenlm.analysis.page_part import Cell, Column, Style, field_column
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum
@@ -17,14 +16,8 @@ def _alpha(matrix: MatrixSpectrum) -> Cell:
 
 
 _spectrum = functools.partial(field_column, "Spectrum")
-
-
-def _noise(name: str, style: Style = "number", **more: Any) -> Column:
-    return field_column("Noise", f"noise.{name}", style, **more)
-
-
-def _tail(name: str, style: Style = "number", **more: Any) -> Column:
-    return field_column("Tail", f"tail.{name}", style, **more)
+_noise = functools.partial(field_column, "Noise")
+_tail = functools.partial(field_column, "Tail")
 
 
 def _peer(name: str, style: Style = "number") -> Column:
@@ -45,27 +38,27 @@ COLUMNS = (
     _spectrum("rank_90", "rank"),
     _spectrum("rank_99", "rank", "linear"),
     _spectrum("break_even_rank", "rank"),
-    _noise("num_spikes", "rank", map="linear"),
-    _noise("spike_energy", "percent", map="linear"),
-    _noise("noise_std"),
-    _noise("sigma_plus"),
-    _noise("largest_noise"),
-    _noise("bulk_distance"),
-    _noise("null_spectral_norm"),
-    _noise("num_above_null", "rank"),
-    _noise("num_null_spikes"),
-    _noise("rand_distance", map="linear"),
-    _tail("verdict", "text", key="tail_verdict"),
+    _noise("noise.num_spikes", "rank", "linear"),
+    _noise("noise.spike_energy", "percent", "linear"),
+    _noise("noise.noise_std"),
+    _noise("noise.sigma_plus"),
+    _noise("noise.largest_noise"),
+    _noise("noise.bulk_distance"),
+    _noise("noise.null_spectral_norm"),
+    _noise("noise.num_above_null", "rank"),
+    _noise("noise.num_null_spikes"),
+    _noise("noise.rand_distance", map="linear"),
+    _tail("tail.verdict", "text", key="tail_verdict"),
     Column(key="alpha", group="Tail", cell=_alpha, map="linear"),
-    _tail("num_tail", "rank"),
-    _tail("xmin"),
-    _tail("ks_distance"),
-    _tail("goodness_p"),
-    _tail("bend"),
-    _tail("bend_high"),
-    _tail("lognormal.p", key="p_lognormal"),
-    _tail("truncated_power_law.p", key="p_truncated_power_law"),
-    _tail("exponential.p", key="p_exponential"),
+    _tail("tail.num_tail", "rank"),
+    _tail("tail.xmin"),
+    _tail("tail.ks_distance"),
+    _tail("tail.goodness_p"),
+    _tail("tail.bend"),
+    _tail("tail.bend_high"),
+    _tail("tail.lognormal.p", key="p_lognormal"),
+    _tail("tail.truncated_power_law.p", key="p_truncated_power_law"),
+    _tail("tail.exponential.p", key="p_exponential"),
     _peer("alpha"),
     _peer("xmin"),
     _peer("D"),

@@ -1,11 +1,12 @@
 """What stands out among the singular values."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
 from eigenlm.analysis.finding import Finding, listed
-from eigenlm.analysis.kinds import kind_of
+from eigenlm.analysis.kinds import by_kind, kind_of
 from eigenlm.analysis.section import Results
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum
 from eigenlm.analysis.spectra.measuring import Spectra
@@ -64,9 +65,7 @@ def _extremes(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     if len(candidates) < 2:
         return []
     most, least = min(candidates, key=share), max(candidates, key=share)
-    kinds: dict[str, list[float]] = {}
-    for matrix in candidates:
-        kinds.setdefault(kind_of(matrix.name), []).append(share(matrix))
+    kinds = {kind: [share(matrix) for matrix in rows] for kind, rows in by_kind(candidates).items()}
     easiest = min(kinds, key=lambda kind: median(kinds[kind]))
     return [
         Finding(
@@ -106,9 +105,7 @@ def _dominated(matrices: Sequence[MatrixSpectrum]) -> Finding:
 
 def _odd_one_out(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     """The matrix whose effective rank lies furthest, by a factor, from the median of its kind."""
-    kinds: dict[str, list[float]] = {}
-    for matrix in matrices:
-        kinds.setdefault(kind_of(matrix.name), []).append(max(matrix.effective_rank, 1.0))
+    kinds = {kind: [max(row.effective_rank, 1.0) for row in rows] for kind, rows in by_kind(matrices).items()}
 
     def strangeness(matrix: MatrixSpectrum) -> float:
         return abs(math.log(max(matrix.effective_rank, 1.0) / median(kinds[kind_of(matrix.name)])))
@@ -135,10 +132,8 @@ def _condition(matrices: Sequence[MatrixSpectrum]) -> Finding:
     if not many:
         text = f"No condition number exceeds {_ILL_CONDITIONED:,.0f}; the largest is {size}, of {worst.name}."
         return Finding(heading="Well conditioned throughout", text=text, weight=0.2, matrix=worst.name)
-    counts: dict[str, int] = {}
-    for matrix in many:
-        counts[kind_of(matrix.name)] = counts.get(kind_of(matrix.name), 0) + 1
-    kinds = [f"{count} {kind}" for kind, count in sorted(counts.items(), key=lambda item: -item[1])]
+    counts = Counter(kind_of(matrix.name) for matrix in many)
+    kinds = [f"{count} {kind}" for kind, count in counts.most_common()]
     return Finding(
         heading="Badly conditioned",
         text=f"{len(many)} of {len(matrices)} have a condition number above {_ILL_CONDITIONED:,.0f}"

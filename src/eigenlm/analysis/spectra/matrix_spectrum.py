@@ -18,7 +18,32 @@ from eigenlm.config import from_dict, to_dict
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatrixSpectrum:
+class SpectrumFigures:
+    """What the singular values of one matrix say.
+
+    Attributes:
+        frobenius_norm: ||W||_F = sqrt(sum of sigma_i^2).
+        spectral_norm: sigma_1.
+        stable_rank: ||W||_F^2 / sigma_1^2.
+        effective_rank: exp of the entropy of sigma_i / sum sigma.
+        numerical_rank: singular values that rounding to float32 could not have made.
+        condition_number: sigma_1 / sigma_min(m, n); None where the last is zero.
+        rank_90: the smallest rank that keeps 90 % of ||W||_F^2.
+        rank_99: the smallest rank that keeps 99 %.
+    """
+
+    frobenius_norm: float
+    spectral_norm: float
+    stable_rank: float
+    effective_rank: float
+    numerical_rank: int
+    condition_number: float | None
+    rank_90: int
+    rank_99: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixSpectrum(SpectrumFigures):
     """One matrix, W of m rows (outputs) and n columns (inputs).
 
     Attributes:
@@ -26,14 +51,7 @@ class MatrixSpectrum:
         rows: m.
         columns: n; for a convolution, all that one output sees.
         storage: how the file keeps its numbers (`F32`, `Q4_1`, ...); None where the source cannot tell.
-        frobenius_norm: sqrt(sum of sigma_i^2).
-        spectral_norm: sigma_1.
-        stable_rank: ||W||_F^2 / sigma_1^2.
-        effective_rank: exp of the entropy of sigma_i / sum sigma.
-        numerical_rank: singular values that rounding to float32 could not have made.
         condition_number: sigma_1 / sigma_min(m, n); infinite when the last is zero.
-        rank_90: the smallest rank that keeps 90 % of ||W||_F^2.
-        rank_99: the smallest rank that keeps 99 %.
         break_even_rank: the largest R at which two factors, R (m + n) numbers, take fewer than m n.
         energy_kept: share of ||W||_F^2 kept at an eighth, a quarter, a half of the full rank, and at `break_even_rank`.
         singular_values: all of them, descending.
@@ -46,14 +64,7 @@ class MatrixSpectrum:
     rows: int
     columns: int
     storage: str | None
-    frobenius_norm: float
-    spectral_norm: float
-    stable_rank: float
-    effective_rank: float
-    numerical_rank: int
     condition_number: float
-    rank_90: int
-    rank_99: int
     break_even_rank: int
     energy_kept: Mapping[int, float]
     singular_values: Float64[Tensor, " r"] = field(repr=False, compare=False)

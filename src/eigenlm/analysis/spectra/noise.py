@@ -61,7 +61,7 @@ def noise(W: Float[Tensor, "m n"], S: Float64[Tensor, " r"], *, seed: int = 0) -
     Args:
         W: the matrix.
         S: all its singular values, descending.
-        seed: of the order that the null's entries are put in; that order depends on it and on m n, on nothing else.
+        seed: seed of the random order of the null's entries, which depends on it and on m n alone.
 
     Raises:
         ShapeError: S is not the spectrum of a matrix of W's size.

@@ -1,10 +1,11 @@
 """The selected matrix on the page: its spectrum beside noise and power laws, and what a rank keeps."""
 
-from eigenlm.analysis.page_part import PagePart, filled, script_of
+from eigenlm.analysis.page_part import PagePart, filled
 from eigenlm.analysis.section import Results
 from eigenlm.analysis.spectra.columns import COLUMNS
 from eigenlm.analysis.spectra.curves import drawn_spectra
 from eigenlm.analysis.spectra.measuring import Spectra
+from eigenlm.offline_page import part
 
 _HERE = "eigenlm.analysis.spectra"
 
@@ -19,7 +20,7 @@ def page(found: Spectra, results: Results) -> PagePart:
         html=filled(_HERE, "matrix.html", values),
         links=(("matrix", "One matrix"),),
         of_matrix=True,
-        script=script_of(_HERE, "matrix.js", "rank.js"),
+        script=part(_HERE, "matrix.js", "rank.js"),
         data={"reasons": {matrix.name: matrix.tail.reason for matrix in found.matrices if matrix.tail is not None}},
         rows={matrix.name: matrix for matrix in found.matrices},
         columns=COLUMNS,

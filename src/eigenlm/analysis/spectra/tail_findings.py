@@ -1,5 +1,6 @@
 """What stands out where spectra are held against noise and power laws."""
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
@@ -19,11 +20,8 @@ def _power_laws(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     fitted = [matrix for matrix in matrices if matrix.tail is not None and matrix.tail.alpha is not None]
     if not fitted:
         return []
-    counts: dict[str, int] = {}
-    for matrix in fitted:
-        if matrix.tail is not None:
-            counts[matrix.tail.verdict] = counts.get(matrix.tail.verdict, 0) + 1
-    rejected, supported = counts.get("rejected", 0), counts.get("power law supported", 0)
+    counts = Counter(matrix.tail.verdict for matrix in fitted if matrix.tail is not None)
+    rejected, supported = counts["rejected"], counts["power law supported"]
     open_ = len(fitted) - rejected - supported
     text = (
         f"Of {len(fitted)} matrices with enough eigenvalues, a power law is rejected for {rejected}, supported for"

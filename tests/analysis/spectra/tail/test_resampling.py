@@ -5,10 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from eigenlm.analysis.spectra.tail.goodness import goodness
-from eigenlm.analysis.spectra.tail.interval import interval
 from eigenlm.analysis.spectra.tail.power_law import PowerLaw, fit
-from eigenlm.analysis.spectra.tail.resampling import refit
+from eigenlm.analysis.spectra.tail.resampling import goodness, interval, refit
 from tests.analysis.spectra.tail.spectra_of_known_laws import power_law, power_law_above_a_flat_body
 
 

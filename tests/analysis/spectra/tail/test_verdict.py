@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from eigenlm.analysis.spectra.tail.alternatives import Comparison
+from eigenlm.analysis.spectra.tail.alternatives import Alternative
 from eigenlm.analysis.spectra.tail.verdict import LARGEST_BEND, OPEN, REJECTED, SUPPORTED, Evidence, verdict
 
-SAME = Comparison(log_ratio=0.0, vuong=None, vuong_p=1.0, p=1.0)
-WORSE = Comparison(log_ratio=40.0, vuong=4.0, vuong_p=6e-5, p=6e-5)
-BETTER = Comparison(log_ratio=-8.0, vuong=-2.0, vuong_p=0.046, p=0.00003)
+SAME = Alternative(log_ratio=0.0, vuong=None, vuong_p=1.0, p=1.0)
+WORSE = Alternative(log_ratio=40.0, vuong=4.0, vuong_p=6e-5, p=6e-5)
+BETTER = Alternative(log_ratio=-8.0, vuong=-2.0, vuong_p=0.046, p=0.00003)
 GOOD = Evidence(
     num_tail=83,
     goodness_p=0.4,

@@ -33,7 +33,7 @@ _MOST_STEPS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Alternative:
     """The power law against another law for the same tail, both at their largest likelihood.
 
     Attributes:
@@ -51,7 +51,7 @@ class Comparison:
     p: float
 
 
-def against_lognormal(y: Float64[np.ndarray, " k"]) -> Comparison:
+def against_lognormal(y: Float64[np.ndarray, " k"]) -> Alternative:
     """Compare with ln x normal, cut at xmin.
 
     Args:
@@ -60,7 +60,7 @@ def against_lognormal(y: Float64[np.ndarray, " k"]) -> Comparison:
     return _against_bent(y / y.mean(), np.square)
 
 
-def against_truncated_power_law(y: Float64[np.ndarray, " k"]) -> Comparison:
+def against_truncated_power_law(y: Float64[np.ndarray, " k"]) -> Alternative:
     """Compare with x^-alpha e^(-x / cutoff), cut at xmin; any alpha, so that alpha = 0 is the exponential.
 
     Args:
@@ -70,7 +70,7 @@ def against_truncated_power_law(y: Float64[np.ndarray, " k"]) -> Comparison:
     return _against_bent(y / m, lambda u: 2 * _exp_beyond_tangent(m * u) / m**2)
 
 
-def against_exponential(y: Float64[np.ndarray, " k"]) -> Comparison:
+def against_exponential(y: Float64[np.ndarray, " k"]) -> Alternative:
     """Compare with e^(-(x - xmin) / scale) / scale, scale = mean of x - xmin.
 
     Args:
@@ -80,14 +80,14 @@ def against_exponential(y: Float64[np.ndarray, " k"]) -> Comparison:
     # In x / xmin: ln of the power law's density is -ln m - (1 + 1/m) y.
     terms = (-math.log(m) - (1 + 1 / m) * y) - (-math.log(excess.mean()) - excess / excess.mean())
     ratio, vuong, vuong_p = _vuong(terms)
-    return Comparison(log_ratio=ratio, vuong=vuong, vuong_p=vuong_p, p=vuong_p)
+    return Alternative(log_ratio=ratio, vuong=vuong, vuong_p=vuong_p, p=vuong_p)
 
 
-def _against_bent(u: Float64[np.ndarray, " k"], bend: Bend) -> Comparison:
+def _against_bent(u: Float64[np.ndarray, " k"], bend: Bend) -> Alternative:
     ratio, vuong, vuong_p = _vuong(-u - _log_density(u, bend))
     # P(chi-square of one degree > 2 |ratio|) = erfc(sqrt(|ratio|)), and half of it as b >= 0.
     p = float(erfc(math.sqrt(-ratio))) / 2 if ratio < 0 else 1.0
-    return Comparison(log_ratio=ratio, vuong=vuong, vuong_p=vuong_p, p=p)
+    return Alternative(log_ratio=ratio, vuong=vuong, vuong_p=vuong_p, p=p)
 
 
 def _vuong(terms: Float64[np.ndarray, " k"]) -> tuple[float, float | None, float]:

@@ -8,16 +8,14 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from eigenlm.analysis.spectra.tail.alternatives import (
-    Comparison,
+    Alternative,
     against_exponential,
     against_lognormal,
     against_truncated_power_law,
 )
 from eigenlm.analysis.spectra.tail.bend import bend
-from eigenlm.analysis.spectra.tail.goodness import goodness
-from eigenlm.analysis.spectra.tail.interval import interval
 from eigenlm.analysis.spectra.tail.power_law import SMALLEST_TAIL, fit
-from eigenlm.analysis.spectra.tail.resampling import refit
+from eigenlm.analysis.spectra.tail.resampling import goodness, interval, refit
 from eigenlm.analysis.spectra.tail.verdict import TOO_FEW, Evidence, verdict
 from eigenlm.errors import ConfigError, DataError, ShapeError, explain
 from eigenlm.linalg.spectrum import numerical_rank
@@ -55,20 +53,20 @@ class Tail:
     """
 
     num_values: int
-    num_tail: int
-    alpha: float | None
-    alpha_low: float | None
-    alpha_high: float | None
-    xmin: float | None
-    ks_distance: float | None
-    goodness_p: float | None
-    bend: float | None
-    bend_high: float | None
-    lognormal: Comparison | None
-    truncated_power_law: Comparison | None
-    exponential: Comparison | None
     verdict: str
     reason: str
+    num_tail: int = 0
+    alpha: float | None = None
+    alpha_low: float | None = None
+    alpha_high: float | None = None
+    xmin: float | None = None
+    ks_distance: float | None = None
+    goodness_p: float | None = None
+    bend: float | None = None
+    bend_high: float | None = None
+    lognormal: Alternative | None = None
+    truncated_power_law: Alternative | None = None
+    exponential: Alternative | None = None
 
 
 def tail(S: Float[Tensor, " r"], *, copies: int = _COPIES) -> Tail:
@@ -142,20 +140,6 @@ def _evidence(y: Float64[np.ndarray, " k"], goodness_p: float) -> Evidence:
 def _too_few(num_values: int, distinct: int) -> Tail:
     there = min(num_values, distinct)
     kind = "eigenvalues" if distinct == num_values else "distinct eigenvalues"
-    return Tail(
-        num_values=num_values,
-        num_tail=0,
-        alpha=None,
-        alpha_low=None,
-        alpha_high=None,
-        xmin=None,
-        ks_distance=None,
-        goodness_p=None,
-        bend=None,
-        bend_high=None,
-        lognormal=None,
-        truncated_power_law=None,
-        exponential=None,
-        verdict=TOO_FEW,
-        reason=f"a tail needs {_FEWEST} {kind} above rounding, and there {'is' if there == 1 else 'are'} {there}",
-    )
+    verb = "is" if there == 1 else "are"
+    reason = f"a tail needs {_FEWEST} {kind} above rounding, and there {verb} {there}"
+    return Tail(num_values=num_values, verdict=TOO_FEW, reason=reason)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from eigenlm.analysis.spectra.tail.alternatives import Comparison
+from eigenlm.analysis.spectra.tail.alternatives import Alternative
 
 SUPPORTED = "power law supported"
 OPEN = "not distinguishable"
@@ -22,9 +22,9 @@ class Evidence(NamedTuple):
     goodness_p: float
     bend: float
     bend_high: float
-    lognormal: Comparison
-    truncated_power_law: Comparison
-    exponential: Comparison
+    lognormal: Alternative
+    truncated_power_law: Alternative
+    exponential: Alternative
 
 
 def verdict(evidence: Evidence) -> tuple[str, str]:

@@ -45,8 +45,8 @@ def fit_bulk(eigenvalues: Vector, rows: int, columns: int) -> Bulk | None:
 
     Args:
         eigenvalues: all of them, ascending.
-        rows: of the matrix.
-        columns: of the matrix.
+        rows: the number of rows of the matrix.
+        columns: the number of its columns.
 
     Returns:
         None for the zero matrix, or where the density is nowhere above 0.01.

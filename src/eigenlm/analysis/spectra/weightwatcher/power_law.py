@@ -13,7 +13,7 @@ _SHORTEST_TAIL = 8
 _BLOCK_NUMBERS = 1 << 15  # the few arrays of a block stay in the cache: three times as fast as 1 << 20
 
 
-class PowerLaw(NamedTuple):
+class WeightWatcherPowerLaw(NamedTuple):
     """p(x) proportional to x^-alpha for x >= xmin.
 
     Attributes:
@@ -29,7 +29,7 @@ class PowerLaw(NamedTuple):
     sigma: float
 
 
-def fit_power_law(eigenvalues: Vector) -> PowerLaw | None:
+def fit_power_law(eigenvalues: Vector) -> WeightWatcherPowerLaw | None:
     """Every eigenvalue but the largest tried as xmin, and the one with the smallest D kept.
 
     Of the n_i eigenvalues from x_i on, alpha_i = 1 + n_i / sum_j ln(x_j / x_i), the most likely exponent (Clauset,
@@ -57,7 +57,8 @@ def fit_power_law(eigenvalues: Vector) -> PowerLaw | None:
         tried &= n >= min(_SHORTEST_TAIL, len(logs))
     D = np.where(tried, distances(logs, np.where(tried, alpha, 1.0)), 1.0)
     i = int(np.argmin(D))
-    return PowerLaw(float(alpha[i]), float(eigenvalues[i]), float(D[i]), float((alpha[i] - 1) / np.sqrt(n[i])))
+    sigma = float((alpha[i] - 1) / np.sqrt(n[i]))
+    return WeightWatcherPowerLaw(float(alpha[i]), float(eigenvalues[i]), float(D[i]), sigma)
 
 
 def distances(logs: Vector, alpha: Vector) -> Vector:
