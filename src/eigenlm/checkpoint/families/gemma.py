@@ -18,7 +18,7 @@ from eigenlm.checkpoint.families.layer_types import (
     write_windows,
 )
 from eigenlm.checkpoint.families.layout import PlusOne
-from eigenlm.checkpoint.families.llama import gguf_dialect, hugging_face_dialect, read_bias
+from eigenlm.checkpoint.families.llama import gguf_dialect, hugging_face_dialect, read_bias, read_head
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import TransformerConfig
 
@@ -50,7 +50,7 @@ def _read_3(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **_read(values),
         "layer.attention.scale": None if scalar == values["head_dim"] else scalar**-0.5,
-        "head.softcap": values.get("final_logit_softcapping"),
+        **read_head(values, softcap=values.get("final_logit_softcapping")),
     }
 
 
@@ -158,7 +158,9 @@ def _gguf_gemma(
             **ours,
             "embedding.scale": D**0.5,
             "layer.attention.scale": None if width in (None, values["attention.key_length"]) else width**-0.5,
-            "head.tied": architecture != "gemma3" or "output.weight" not in tensors,
+            "head": {"tied": architecture != "gemma3" or "output.weight" not in tensors},
+            "layer.attention.bias": False,
+            "layer.attention.output_bias": False,
         }
 
     return replace(dialect, constants={**dialect.constants, **constants}, read=read)

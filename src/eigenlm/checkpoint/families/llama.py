@@ -122,7 +122,7 @@ def hugging_face_dialect(
 
     def read_all(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
         rope = read_hugging_face_rope(values, values["head_dim"], partial=turned is not None)
-        return {**rope, **_read_head(values), **read(values)}
+        return {**rope, **read_head(values), **read(values)}
 
     def write_all(config: TransformerConfig) -> dict[str, Any]:
         architecture = f"{class_name}{'ForCausalLM' if config.head is not None else 'Model'}"
@@ -145,10 +145,11 @@ def hugging_face_dialect(
     )
 
 
-def _read_head(values: Mapping[str, Any]) -> dict[str, Any]:
+def read_head(values: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The head that the class in `architectures` has, with more fields of it."""
     architectures = values.get("architectures") or ["ForCausalLM"]
     if architectures[0].endswith("ForCausalLM"):
-        return {"head": {"tied": values["tie_word_embeddings"]}}
+        return {"head": {"tied": values["tie_word_embeddings"], **more}}
     if architectures[0].endswith("Model"):
         return {"head": None}
     raise refuse(values["model_type"], "a causal language model or the model below it", architectures[0])
@@ -176,6 +177,7 @@ def _write_qwen_window(config: TransformerConfig) -> dict[str, Any]:
 
 
 def read_bias(values: Mapping[str, Any]) -> dict[str, Any]:
+    """One switch for the biases of query, key, value and output."""
     biased = values["attention_bias"]
     return {"layer.attention.bias": biased, "layer.attention.output_bias": biased}
 

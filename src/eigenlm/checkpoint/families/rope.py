@@ -16,15 +16,15 @@ _KINDS = "default, linear, dynamic, llama3, yarn or longrope"
 
 
 def rotary_of(config: TransformerConfig | LayerConfig) -> RotaryConfig:
-    """How queries and keys are turned, in the first layer of a config.
+    """How queries and keys are turned, in a layer or in the first layer of a model that turns them.
 
     Raises:
         ConfigError: they are not turned.
     """
-    layer = config if isinstance(config, LayerConfig) else config.layers[0]
-    if not isinstance(layer.attention, SoftmaxConfig) or layer.attention.rotary is None:
-        raise ConfigError(explain("writing rotary positions", expected="a model that has them", got="another"))
-    return layer.attention.rotary
+    for layer in (config,) if isinstance(config, LayerConfig) else config.layers:
+        if isinstance(layer.attention, SoftmaxConfig) and layer.attention.rotary is not None:
+            return layer.attention.rotary
+    raise ConfigError(explain("writing rotary positions", expected="a model that has them", got="another"))
 
 
 def read_hugging_face_rope(values: Mapping[str, Any], head_dim: int, *, partial: bool = False) -> dict[str, Any]:
