@@ -43,6 +43,14 @@ def test_pythia_as_transformers_4_spelled_it(tmp_path):
     torch.testing.assert_close(logits(tmp_path / "model"), tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("kind", ["su", "yarn"])
+def test_longrope_as_early_files_call_it(kind, tmp_path):
+    theirs = saved("phi3-long", tmp_path / "model")
+    rope = {key: value for key, value in theirs.config.rope_parameters.items() if key.endswith("_factor")}
+    edited(tmp_path / "model", rope_parameters=None, rope_scaling={**rope, "type": kind})
+    torch.testing.assert_close(logits(tmp_path / "model"), tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
+
+
 # What 16-bit files lose is lost before either library reads them; both then compute in float32.
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", tiny_decoders.ONE_OF_EACH)
@@ -66,6 +74,9 @@ def test_sharded_files_in_half_precision(name, dtype, tmp_path):
         ("qwen3-moe", {"mlp_only_layers": [1]}, r"model\.layers\.1\.mlp\.gate_proj"),
         ("gpt-neox", {"hidden_act": "silu"}, "'silu'"),
         ("gpt-neox", {"num_attention_heads": 5}, "heads that divide"),
+        ("phi3", {"head_dim": 16}, "heads of width 12"),
+        ("phi3", {"rope_parameters": {"rope_type": "ntk"}}, "'ntk'"),
+        ("phi", {"qk_layernorm": True}, "qk_layernorm = False"),
         ("gpt-oss", {"swiglu_limit": 5.0}, "swiglu_limit = 7.0"),
         ("gpt-oss", {"swiglu_alpha": 1.0}, "swiglu_alpha = 1.702"),
         ("gpt-oss", {"quantization_config": {"quant_method": "mxfp4"}}, "quantization_config 'mxfp4'"),

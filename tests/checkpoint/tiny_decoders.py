@@ -34,6 +34,25 @@ _OSS_YARN = {
 }
 _NEOX = {key: value for key, value in _SIZES.items() if key != "num_key_value_heads"}
 
+_LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 10000.0,
+    "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5],
+    "long_factor": [1.0, 1.5, 2.0, 2.5, 3.0, 3.5],
+}
+_LONGROPE_OF_TWO_THIRDS = {
+    **_LONGROPE,
+    "short_factor": [1.0, 1.1, 1.2, 1.3],
+    "long_factor": [1.0, 1.5, 2.0, 2.5],
+    "partial_rotary_factor": 2 / 3,
+}
+
+
+def _phi3_long(rope, original_length):
+    """Texts of more than `original_length` tokens are turned by the long factors."""
+    return t.Phi3Config(**_SIZES, rope_parameters=dict(rope), original_max_position_embeddings=original_length)
+
+
 MODELS = {
     "mixtral": lambda: t.MixtralForCausalLM(t.MixtralConfig(**_SIZES, num_local_experts=5, num_experts_per_tok=2)),
     "mixtral-window": lambda: t.MixtralForCausalLM(
@@ -64,6 +83,9 @@ MODELS = {
     ),
     "gpt-neox": lambda: t.GPTNeoXForCausalLM(t.GPTNeoXConfig(**_NEOX, rope_parameters=_turned(1 / 3))),
     "gpt-neox-one-after-the-other": lambda: t.GPTNeoXForCausalLM(
+        t.GPTNeoXConfig(**_NEOX, use_parallel_residual=False, rope_parameters=_turned(0.5))
+    ),
+    "gpt-neox-unbiased": lambda: t.GPTNeoXForCausalLM(
         t.GPTNeoXConfig(
             **_NEOX,
             use_parallel_residual=False,
@@ -76,9 +98,25 @@ MODELS = {
         t.GPTNeoXConfig(**_NEOX, hidden_act="gelu_fast", rope_parameters=_turned(1.0))
     ),
     "gpt-neox-headless": lambda: t.GPTNeoXModel(t.GPTNeoXConfig(**_NEOX, rope_parameters=_turned(0.5))),
+    "phi3": lambda: t.Phi3ForCausalLM(t.Phi3Config(**_SIZES)),
+    "phi3-window": lambda: t.Phi3ForCausalLM(
+        t.Phi3Config(**_SIZES, sliding_window=5, tie_word_embeddings=True, rope_parameters=_turned(0.5))
+    ),
+    "phi3-short": lambda: t.Phi3ForCausalLM(_phi3_long(_LONGROPE, 24)),
+    "phi3-long": lambda: t.Phi3ForCausalLM(_phi3_long(_LONGROPE, 2)),
+    "phi3-long-part": lambda: t.Phi3ForCausalLM(_phi3_long(_LONGROPE_OF_TWO_THIRDS, 2)),
+    "phi": lambda: t.PhiForCausalLM(t.PhiConfig(**_SIZES)),
+    "phi-tied": lambda: t.PhiForCausalLM(
+        t.PhiConfig(**_SIZES, hidden_act="gelu", tie_word_embeddings=True, rope_parameters=_turned(1.0))
+    ),
+    "phi-headless": lambda: t.PhiModel(t.PhiConfig(**_SIZES)),
 }
 
 NOT_IN_GGUF = {
+    "phi",
+    "phi-tied",
+    "phi-headless",
+    "gpt-neox-unbiased",
     "gpt-neox-gelu-fast",
     "gpt-neox-headless",
     "qwen3-moe-less-than-one",
@@ -87,4 +125,4 @@ NOT_IN_GGUF = {
     "gpt-oss",
     "gpt-oss-plain-rope",
 }
-ONE_OF_EACH = ("mixtral", "qwen3-moe", "gpt-oss", "gpt-neox")
+ONE_OF_EACH = ("mixtral", "qwen3-moe", "gpt-oss", "gpt-neox", "phi", "phi3-long")

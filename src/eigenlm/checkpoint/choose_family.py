@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.checkpoint.families import Dialect, differences
-from eigenlm.checkpoint.families.rope import FACTORS, rotary_of
+from eigenlm.checkpoint.families.rope import gguf_rope_tables
 from eigenlm.checkpoint.renaming import TheirTensors, first_of
 from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.model import ThinLinear, Transformer, TransformerConfig
@@ -31,7 +31,8 @@ def choose_family(
     refused: dict[str, str] = {}
     for dialect in order:
         try:
-            theirs = TheirTensors(dialect, {**tensors, **_factors(dialect, config)}, config)
+            tables = {name: torch.tensor(table) for name, table in gguf_rope_tables(config, dialect.names).items()}
+            theirs = TheirTensors(dialect, {**tensors, **tables}, config)
             lost[dialect.family] = differences(config, dialect.config(dialect.values(config), theirs))
         except EigenError as error:
             refused[dialect.family] = str(error)
@@ -73,11 +74,3 @@ def dense_tensors(model: Transformer, *, multiply_out: bool) -> dict[str, Tensor
     dense = {name: parameter for name, parameter in model.state_dict().items() if name not in factors}
     with torch.no_grad():
         return dense | {f"{name}.weight": layer.dense() for name, layer in thin.items()}
-
-
-def _factors(dialect: Dialect, config: TransformerConfig) -> dict[str, Tensor]:
-    """Rotary factors as a tensor, where the format keeps them so."""
-    factors = rotary_of(config).frequency_factors if FACTORS in dialect.names else None
-    if factors is None or len(set(factors)) == 1:
-        return {}
-    return {FACTORS: torch.tensor(factors)}
