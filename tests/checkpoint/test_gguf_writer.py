@@ -31,7 +31,7 @@ NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "be
 }
 NOT_HELD |= tiny_decoders.NOT_IN_GGUF
 HELD = [name for name in tiny_transformers.MODELS if name not in NOT_HELD]
-ARCHITECTURES = {"mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe", "gpt_neox": "gptneox"}
+ARCHITECTURES = {"mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe", "gpt_neox": "gptneox", "phi": "phi2"}
 
 
 def original(name: str, folder: Path) -> Checkpoint:
@@ -60,14 +60,28 @@ def test_what_gguf_cannot_say_is_refused(name, tmp_path):
     assert not (tmp_path / "m.gguf").exists()
 
 
-@pytest.mark.parametrize("name", ["llama", "llama-tied", "mistral-no-window", "qwen2", "qwen3", "gpt2", "qwen3-moe"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llama",
+        "llama-tied",
+        "mistral-no-window",
+        "qwen2",
+        "qwen3",
+        "gpt2",
+        "qwen3-moe",
+        "phi3",
+        "stablelm",
+        "starcoder2",
+    ],
+)
 def test_transformers_reads_the_same_logits(name, tmp_path):
     ours = original(name, tmp_path)
     write_gguf(tmp_path / "m.gguf", ours.model, storage="F32", family=ours.family)
-    # transformers does not read Qwen 3's head_dim, nor GPT-2's vocab_size, from GGUF metadata.
+    # transformers does not read all sizes from GGUF metadata: Qwen 3's head_dim, GPT-2's vocab_size, StableLM's share.
     told = (
         {"config": transformers.AutoConfig.from_pretrained(tmp_path / "theirs")}
-        if name in ("qwen3", "gpt2", "qwen3-moe")
+        if name not in ("llama", "llama-tied", "mistral-no-window", "qwen2")
         else {}
     )
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="m.gguf", **told).eval()

@@ -32,6 +32,14 @@ _OSS_YARN = {
     "truncate": False,
     "original_max_position_embeddings": 16,
 }
+_OPT = {
+    "vocab_size": 96,
+    "hidden_size": 48,
+    "ffn_dim": 56,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 64,
+}
 _NEOX = {key: value for key, value in _SIZES.items() if key != "num_key_value_heads"}
 
 _LONGROPE = {
@@ -110,10 +118,39 @@ MODELS = {
         t.PhiConfig(**_SIZES, hidden_act="gelu", tie_word_embeddings=True, rope_parameters=_turned(1.0))
     ),
     "phi-headless": lambda: t.PhiModel(t.PhiConfig(**_SIZES)),
+    "stablelm": lambda: t.StableLmForCausalLM(t.StableLmConfig(**_SIZES, rope_parameters=_turned(1 / 3))),
+    "stablelm-biased": lambda: t.StableLmForCausalLM(
+        t.StableLmConfig(**_SIZES, use_qkv_bias=True, tie_word_embeddings=True, rope_parameters=_turned(1.0))
+    ),
+    "stablelm-parallel": lambda: t.StableLmForCausalLM(
+        t.StableLmConfig(**_SIZES, use_parallel_residual=True, use_qkv_bias=True, rope_parameters=_turned(0.5))
+    ),
+    "stablelm-headless": lambda: t.StableLmModel(t.StableLmConfig(**_SIZES, rope_parameters=_turned(0.5))),
+    "starcoder2": lambda: t.Starcoder2ForCausalLM(t.Starcoder2Config(**_SIZES)),
+    "starcoder2-window": lambda: t.Starcoder2ForCausalLM(
+        t.Starcoder2Config(**_SIZES, sliding_window=5, tie_word_embeddings=False, head_dim=16)
+    ),
+    "starcoder2-unbiased": lambda: t.Starcoder2ForCausalLM(
+        t.Starcoder2Config(**_SIZES, use_bias=False, hidden_act="gelu")
+    ),
+    "opt": lambda: t.OPTForCausalLM(t.OPTConfig(**_OPT)),
+    "opt-unbiased": lambda: t.OPTForCausalLM(
+        t.OPTConfig(**_OPT, enable_bias=False, activation_function="gelu", tie_word_embeddings=False)
+    ),
+    "opt-post-norm": lambda: t.OPTForCausalLM(t.OPTConfig(**_OPT, do_layer_norm_before=False)),
+    "opt-no-final-norm": lambda: t.OPTForCausalLM(t.OPTConfig(**_OPT, _remove_final_layer_norm=True)),
+    "opt-headless": lambda: t.OPTModel(t.OPTConfig(**_OPT)),
 }
 
 NOT_IN_GGUF = {
-    "phi",
+    "stablelm-biased",
+    "stablelm-headless",
+    "starcoder2-unbiased",
+    "opt",
+    "opt-unbiased",
+    "opt-post-norm",
+    "opt-no-final-norm",
+    "opt-headless",
     "phi-tied",
     "phi-headless",
     "gpt-neox-unbiased",
@@ -125,4 +162,4 @@ NOT_IN_GGUF = {
     "gpt-oss",
     "gpt-oss-plain-rope",
 }
-ONE_OF_EACH = ("mixtral", "qwen3-moe", "gpt-oss", "gpt-neox", "phi", "phi3-long")
+ONE_OF_EACH = ("mixtral", "qwen3-moe", "gpt-oss", "gpt-neox", "phi", "phi3-long", "stablelm", "starcoder2", "opt")

@@ -81,17 +81,18 @@ _GGUF_PHI3 = gguf_dialect(
 GGUF_PHI3 = replace(_GGUF_PHI3, leftovers=r"rope_factors_(short|long)\.weight")
 
 
+_PHI_CONSTANTS = {
+    "norm.kind": "layer",
+    "layer.parallel": "one_norm",
+    "layer.attention.bias": True,
+    "layer.attention.output_bias": True,
+    "layer.feed_forward.bias": True,
+    "layer.feed_forward.gated": False,
+}
 _PHI = hugging_face_dialect(
     "phi",
     "Phi",
-    constants={
-        "norm.kind": "layer",
-        "layer.parallel": "one_norm",
-        "layer.attention.bias": True,
-        "layer.attention.output_bias": True,
-        "layer.feed_forward.bias": True,
-        "layer.feed_forward.gated": False,
-    },
+    constants=_PHI_CONSTANTS,
     read=lambda values: {"layer.feed_forward.activation": ours("phi", values["hidden_act"])},
     write=lambda config: {"hidden_act": theirs(dense_of(config).activation)},
     turned=0.5,
@@ -116,5 +117,16 @@ PHI = replace(
         "blocks.{i}.feed_forward.up": "model.layers.{i}.mlp.fc1",
         "blocks.{i}.feed_forward.down": "model.layers.{i}.mlp.fc2",
         "norm": "model.final_layernorm",
+    },
+)
+_GGUF_PHI2 = gguf_dialect("phi2", names={}, norms=False)
+GGUF_PHI2 = replace(
+    _GGUF_PHI2,
+    constants={**_GGUF_PHI2.constants, **_PHI_CONSTANTS, "layer.feed_forward.activation": "gelu_tanh"},
+    fields={**_GGUF_PHI2.fields, "norm.eps": "attention.layer_norm_epsilon"},
+    read=lambda values, tensors: {
+        **_GGUF_PHI2.read(values, tensors),
+        "head": {"tied": False, "bias": True},
+        "layer.feed_forward.bias": True,
     },
 )
