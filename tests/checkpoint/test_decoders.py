@@ -7,6 +7,7 @@ import torch
 from test_hugging_face import TOLERANCE, edited, saved
 
 from eigenlm.checkpoint import open_tensors, read_model
+from eigenlm.checkpoint.families.rope import ROTARY, read_gguf_rope
 from eigenlm.errors import EigenError
 
 
@@ -49,6 +50,23 @@ def test_longrope_as_early_files_call_it(kind, tmp_path):
     rope = {key: value for key, value in theirs.config.rope_parameters.items() if key.endswith("_factor")}
     edited(tmp_path / "model", rope_parameters=None, rope_scaling={**rope, "type": kind})
     torch.testing.assert_close(logits(tmp_path / "model"), tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
+
+
+def test_yarn_in_gguf_is_that_of_the_folder(tmp_path):
+    """llama.cpp spells the numbers otherwise; those of the folder are held against transformers above."""
+    saved("gpt-oss", tmp_path / "model")
+    tensors, rotary = open_tensors(tmp_path / "model"), read_model(tmp_path / "model").config.layers[0].attention.rotary
+    spelled = {
+        "rope.scaling.type": "yarn",
+        "rope.freq_base": 150000.0,
+        "rope.scaling.factor": 4.0,
+        "rope.scaling.original_context_length": 16,
+    }
+    fields = read_gguf_rope(spelled, tensors, 16, truncate=False)[ROTARY]
+    assert fields["frequency_factors"] == list(rotary.frequency_factors)
+    assert fields["scale"] == rotary.scale
+    with pytest.raises(EigenError, match=r"attn_factor = 1\.0"):
+        read_gguf_rope(spelled | {"rope.scaling.attn_factor": 2.0}, tensors, 16)
 
 
 # What 16-bit files lose is lost before either library reads them; both then compute in float32.

@@ -31,7 +31,14 @@ NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "be
 }
 NOT_HELD |= tiny_decoders.NOT_IN_GGUF
 HELD = [name for name in tiny_transformers.MODELS if name not in NOT_HELD]
-ARCHITECTURES = {"mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe", "gpt_neox": "gptneox", "phi": "phi2"}
+ARCHITECTURES = {
+    "mistral": "llama",
+    "mixtral": "llama",
+    "qwen3_moe": "qwen3moe",
+    "gpt_neox": "gptneox",
+    "phi": "phi2",
+    "gpt_oss": "gpt-oss",
+}
 
 
 def original(name: str, folder: Path) -> Checkpoint:

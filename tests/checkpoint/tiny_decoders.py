@@ -89,6 +89,9 @@ MODELS = {
             rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
         )
     ),
+    "gpt-oss-alternate": lambda: t.GptOssForCausalLM(
+        t.GptOssConfig(**_SIZES, **_OSS, rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+    ),
     "gpt-neox": lambda: t.GPTNeoXForCausalLM(t.GPTNeoXConfig(**_NEOX, rope_parameters=_turned(1 / 3))),
     "gpt-neox-one-after-the-other": lambda: t.GPTNeoXForCausalLM(
         t.GPTNeoXConfig(**_NEOX, use_parallel_residual=False, rope_parameters=_turned(0.5))

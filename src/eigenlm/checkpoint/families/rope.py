@@ -117,8 +117,16 @@ def write_rope(rotary: RotaryConfig, head_dim: int, context_length: int) -> dict
     }
 
 
-def read_gguf_rope(values: Mapping[str, Any], tensors: TensorSource, head_dim: int) -> dict[str, Any]:
+def read_gguf_rope(
+    values: Mapping[str, Any], tensors: TensorSource, head_dim: int, *, truncate: bool = True
+) -> dict[str, Any]:
     """Our fields from GGUF's `rope.*` keys (without the architecture) and its table of factors.
+
+    Args:
+        values: of the file.
+        tensors: of the file.
+        head_dim: K.
+        truncate: whether the bounds of YaRN are rounded to whole frequencies.
 
     Raises:
         CheckpointError: a scaling that is not a division of each frequency.
@@ -127,8 +135,10 @@ def read_gguf_rope(values: Mapping[str, Any], tensors: TensorSource, head_dim: i
     if not isinstance(width, int) or not 0 < width <= head_dim:
         raise CheckpointError(explain("rotary positions", expected=f"at most {head_dim} numbers turned", got=width))
     kind = values.get("rope.scaling.type", "linear" if "rope.scale_linear" in values else "none")
-    if kind not in ("none", "linear", "longrope"):
-        raise CheckpointError(explain("rotary scaling", expected="none, linear or longrope", got=repr(kind)))
+    if kind not in ("none", "linear", "longrope", "yarn"):
+        raise CheckpointError(explain("rotary scaling", expected="none, linear, longrope or yarn", got=repr(kind)))
+    if kind == "yarn":
+        return {ROTARY: _read_gguf_yarn(values, width, head_dim, truncate), "positions.kind": "none"}
     factor = values.get("rope.scaling.factor", values.get("rope.scale_linear", 1.0)) if kind == "linear" else 1.0
     base = float(values.get("rope.freq_base", 10000.0))
     if ROPE_TENSOR in tensors:
@@ -143,6 +153,23 @@ def read_gguf_rope(values: Mapping[str, Any], tensors: TensorSource, head_dim: i
         **_read_gguf_longrope(values, tensors),
     }
     return {ROTARY: rotary, "positions.kind": "none"}
+
+
+def _read_gguf_yarn(values: Mapping[str, Any], width: int, head_dim: int, truncate: bool) -> dict[str, Any]:
+    if values.get("rope.scaling.attn_factor", 1.0) != 1.0:
+        got = values["rope.scaling.attn_factor"]
+        raise CheckpointError(explain("rotary scaling", expected="rope.scaling.attn_factor = 1.0", got=got))
+    scaling = {
+        "rope_type": "yarn",
+        "rope_theta": values.get("rope.freq_base"),
+        "partial_rotary_factor": width / head_dim,
+        "factor": values["rope.scaling.factor"],
+        "original_max_position_embeddings": values["rope.scaling.original_context_length"],
+        "beta_fast": values.get("rope.scaling.yarn_beta_fast"),
+        "beta_slow": values.get("rope.scaling.yarn_beta_slow"),
+        "truncate": truncate,
+    }
+    return read_rope(scaling, {}, head_dim)
 
 
 def _read_gguf_longrope(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
