@@ -7,6 +7,7 @@ import torch
 from test_hugging_face import TOLERANCE, edited, saved
 
 from eigenlm.checkpoint import open_tensors, read_model
+from eigenlm.checkpoint.families.rope import ROTARY, read_gguf_rope
 from eigenlm.errors import EigenError
 
 
@@ -43,6 +44,31 @@ def test_pythia_as_transformers_4_spelled_it(tmp_path):
     torch.testing.assert_close(logits(tmp_path / "model"), tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("kind", ["su", "yarn"])
+def test_longrope_as_early_files_call_it(kind, tmp_path):
+    theirs = saved("phi3-long", tmp_path / "model")
+    rope = {key: value for key, value in theirs.config.rope_parameters.items() if key.endswith("_factor")}
+    edited(tmp_path / "model", rope_parameters=None, rope_scaling={**rope, "type": kind})
+    torch.testing.assert_close(logits(tmp_path / "model"), tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
+
+
+def test_yarn_in_gguf_is_that_of_the_folder(tmp_path):
+    """llama.cpp spells the numbers otherwise; those of the folder are held against transformers above."""
+    saved("gpt-oss", tmp_path / "model")
+    tensors, rotary = open_tensors(tmp_path / "model"), read_model(tmp_path / "model").config.layers[0].attention.rotary
+    spelled = {
+        "rope.scaling.type": "yarn",
+        "rope.freq_base": 150000.0,
+        "rope.scaling.factor": 4.0,
+        "rope.scaling.original_context_length": 16,
+    }
+    fields = read_gguf_rope(spelled, tensors, 16, truncate=False)[ROTARY]
+    assert fields["frequency_factors"] == list(rotary.frequency_factors)
+    assert fields["scale"] == rotary.scale
+    with pytest.raises(EigenError, match=r"attn_factor = 1\.0"):
+        read_gguf_rope(spelled | {"rope.scaling.attn_factor": 2.0}, tensors, 16)
+
+
 # What 16-bit files lose is lost before either library reads them; both then compute in float32.
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", tiny_decoders.ONE_OF_EACH)
@@ -66,6 +92,15 @@ def test_sharded_files_in_half_precision(name, dtype, tmp_path):
         ("qwen3-moe", {"mlp_only_layers": [1]}, r"model\.layers\.1\.mlp\.gate_proj"),
         ("gpt-neox", {"hidden_act": "silu"}, "'silu'"),
         ("gpt-neox", {"num_attention_heads": 5}, "heads that divide"),
+        ("phi3", {"head_dim": 16}, "heads of width 12"),
+        ("phi3", {"rope_parameters": {"rope_type": "ntk"}}, "'ntk'"),
+        ("phi", {"qk_layernorm": True}, "qk_layernorm = False"),
+        ("stablelm", {"qk_layernorm": True}, "qk_layernorm = False"),
+        ("stablelm", {"num_attention_heads": 5}, "heads that divide"),
+        ("starcoder2", {"hidden_act": "mish"}, "'mish'"),
+        ("opt", {"word_embed_proj_dim": 24}, "word_embed_proj_dim = hidden_size, got 24"),
+        ("opt", {"layer_norm_elementwise_affine": False}, "layer_norm_elementwise_affine = True"),
+        ("opt", {"architectures": ["OPTForQuestionAnswering"]}, "OPTForCausalLM or OPTModel"),
         ("gpt-oss", {"swiglu_limit": 5.0}, "swiglu_limit = 7.0"),
         ("gpt-oss", {"swiglu_alpha": 1.0}, "swiglu_alpha = 1.702"),
         ("gpt-oss", {"quantization_config": {"quant_method": "mxfp4"}}, "quantization_config 'mxfp4'"),

@@ -55,6 +55,8 @@ ARCHITECTURES = {
     "gemma3_text": "gemma3",
     "olmo3": "olmo2",
     "ministral": "llama",
+    "phi": "phi2",
+    "gpt_oss": "gpt-oss",
 }
 
 
@@ -90,15 +92,28 @@ def test_what_gguf_cannot_say_is_refused(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["llama", "llama-tied", "mistral-no-window", "qwen2", "qwen3", "gpt2", "gemma2", "gemma3", "qwen3-moe"]
+    "name",
+    [
+        "llama",
+        "llama-tied",
+        "mistral-no-window",
+        "qwen2",
+        "qwen3",
+        "gpt2",
+        "gemma2",
+        "gemma3",
+        "qwen3-moe",
+        "phi3",
+        "stablelm",
+        "starcoder2",
+    ],
 )
 def test_transformers_reads_the_same_logits(name, tmp_path):
     ours = original(name, tmp_path)
     write_gguf(tmp_path / "m.gguf", ours.model, storage="F32", family=ours.family)
-    # From GGUF metadata transformers reads neither Qwen 3's head_dim, nor GPT-2's vocab_size, nor that Gemma's scores
-    # are scaled by it.
+    # From GGUF metadata transformers does not read all: Qwen 3's head_dim, GPT-2's vocab_size, Gemma's scale of scores.
     config = transformers.AutoConfig.from_pretrained(tmp_path / "theirs")
-    told = {"config": config} if name in ("qwen3", "gpt2", "gemma2", "gemma3", "qwen3-moe") else {}
+    told = {} if name in ("llama", "llama-tied", "mistral-no-window", "qwen2") else {"config": config}
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="m.gguf", **told).eval()
     with torch.no_grad():
         logits = ours.model(tiny_transformers.ids())

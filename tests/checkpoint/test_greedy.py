@@ -6,7 +6,7 @@ import torch
 
 from eigenlm.checkpoint import read_model
 
-PROMPTS = ([5, 17, 80, 3, 44, 9, 61], [12, 90])
+PROMPTS = ([5, 17, 80, 3, 44, 9, 61], [12, 90, 7])
 COUNT = 12  # beyond the windows of 5
 
 

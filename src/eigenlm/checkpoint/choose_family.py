@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.checkpoint.families import Dialect, differences
-from eigenlm.checkpoint.families.rope import FACTORS, rotary_of
+from eigenlm.checkpoint.families.rope import gguf_rope_tables
 from eigenlm.checkpoint.renaming import TheirTensors, first_of
 from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.linear import DenseLinear, linear_maps
@@ -32,7 +32,8 @@ def choose_family(
     refused: dict[str, str] = {}
     for dialect in order:
         try:
-            theirs = TheirTensors(dialect.of(config), {**tensors, **_factors(dialect, config)}, config)
+            tables = {name: torch.tensor(table) for name, table in gguf_rope_tables(config, dialect.names).items()}
+            theirs = TheirTensors(dialect.of(config), {**tensors, **tables}, config)
             lost[dialect.family] = differences(config, dialect.config(dialect.values(config), theirs))
         except EigenError as error:
             refused[dialect.family] = str(error)
@@ -79,11 +80,3 @@ def dense_tensors(model: Transformer, *, multiply_out: bool) -> dict[str, Tensor
             if layer.bias is not None:
                 dense[f"{name}.bias"] = layer.bias.detach()
     return dense
-
-
-def _factors(dialect: Dialect, config: TransformerConfig) -> dict[str, Tensor]:
-    """Rotary factors as a tensor, where the format keeps them so."""
-    factors = rotary_of(config).frequency_factors if FACTORS in dialect.names else None
-    if factors is None or len(set(factors)) == 1:
-        return {}
-    return {FACTORS: torch.tensor(factors)}

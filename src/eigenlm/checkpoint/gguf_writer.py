@@ -120,7 +120,7 @@ def _add(writer: GGUFWriter, key: str, value: Any) -> None:
 
 
 def _kind(name: str, shape: tuple[int, ...], storage: str) -> GGMLQuantizationType:
-    if len(shape) == 1 or name in _ALWAYS_F32 or name.endswith(_ROUTER):
+    if len(shape) == 1 or name in _ALWAYS_F32 or name.endswith((_ROUTER, ".bias")):  # experts' biases are stacked
         return GGMLQuantizationType.F32
     kind = GGMLQuantizationType[storage]
     if name in _VOCABULARY and storage in ("Q4_0", "Q4_1"):

@@ -99,13 +99,14 @@ _GGUF = gguf_dialect(
 
 
 def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-    biased = "blk.0.attn_qkv.bias" in tensors
+    """Biases and a head of its own are what llama.cpp requires of the architecture."""
     return {
         **_GGUF.read(values, tensors),
         **equal_heads("gptneox", values["attention.head_count"], values["embedding_length"]),
         **_parallel(values),
-        "layer.attention.bias": biased,
-        "layer.attention.output_bias": biased,
+        "head": {"tied": False},
+        "layer.attention.bias": True,
+        "layer.attention.output_bias": True,
         "layer.feed_forward.bias": True,
     }
 

@@ -238,6 +238,9 @@ def gguf_dialect(architecture: str, *, names: Mapping[str, str | Place], norms: 
     def read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
         if values.get("attention.value_length", values["attention.key_length"]) != values["attention.key_length"]:
             raise refuse(architecture, "keys and values of one width", values["attention.value_length"])
+        turned = values.get("rope.dimension_count", values["attention.key_length"])
+        if turned != values["attention.key_length"] and names is _LLAMA_GGUF_NAMES:  # its pairs are of whole heads
+            raise refuse(architecture, "all of a head turned", turned)
         return {
             **read_gguf_rope(values, tensors, values["attention.key_length"]),
             "vocab_size": tensors.shape("token_embd.weight")[0],
@@ -253,7 +256,7 @@ def gguf_dialect(architecture: str, *, names: Mapping[str, str | Place], norms: 
         return {
             "attention.value_length": head_dim,
             **({} if window is None else {"attention.sliding_window": window}),
-            **write_gguf_rope(config, head_dim, has_table=FACTORS in names),
+            **write_gguf_rope(config, head_dim, names),
         }
 
     return Dialect(

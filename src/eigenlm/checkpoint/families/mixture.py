@@ -7,6 +7,7 @@ from typing import Any
 from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse, softmax_of, windowed, windows_of
 from eigenlm.checkpoint.families.layout import EveryOther, Rows, Stacked, Transposed
 from eigenlm.checkpoint.families.llama import GGUF_LLAMA, gguf_dialect, hugging_face_dialect, read_bias
+from eigenlm.checkpoint.families.rope import read_gguf_rope
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import DenseFeedForward, MixtureConfig, TransformerConfig
@@ -199,16 +200,17 @@ def _write_gpt_oss(config: TransformerConfig) -> dict[str, Any]:
     }
 
 
+_GPT_OSS_CONSTANTS = {
+    "layer.attention.sinks": True,
+    "layer.feed_forward.kind": "mixture",
+    "layer.feed_forward.activation": "clamped_swiglu",
+    "layer.feed_forward.bias": True,
+    "layer.feed_forward.router_bias": True,
+}
 _GPT_OSS = hugging_face_dialect(
     "gpt_oss",
     "GptOss",
-    constants={
-        "layer.attention.sinks": True,
-        "layer.feed_forward.kind": "mixture",
-        "layer.feed_forward.activation": "clamped_swiglu",
-        "layer.feed_forward.bias": True,
-        "layer.feed_forward.router_bias": True,
-    },
+    constants=_GPT_OSS_CONSTANTS,
     read=_read_gpt_oss,
     write=_write_gpt_oss,
     head_dim=64,
@@ -264,8 +266,9 @@ def _gguf_mixture(base: Dialect, *, dense_too: bool, fields: Mapping[str, str]) 
         return {**said, "expert_count": mixture.num_experts, "expert_used_count": mixture.top_k}
 
     experts = {
-        f"{_EXPERT}.{branch}.weight": Place(f"blk.{{i}}.ffn_{branch}_exps.weight", (Stacked(),))
+        f"{_EXPERT}.{branch}.{leaf}": Place(f"blk.{{i}}.ffn_{branch}_exps.{leaf}", (Stacked(),))
         for branch in ("gate", "up", "down")
+        for leaf in ("weight", "bias")
     }
     names = {**base.names, "blocks.{i}.feed_forward.router": "blk.{i}.ffn_gate_inp", **experts}
     return replace(base, fields=fields, fixed={}, read=read, write=write, names=names)
@@ -278,3 +281,30 @@ GGUF_QWEN3_MOE = _gguf_mixture(
     dense_too=False,
     fields={**_GGUF_QWEN3_MOE.fields, "layer.feed_forward.d_ff": "expert_feed_forward_length"},
 )
+_GPT_OSS_BASE = gguf_dialect(
+    "gpt-oss",
+    names={
+        "blocks.{i}.attention.softmax.sinks": "blk.{i}.attn_sinks.weight",
+        "blocks.{i}.feed_forward_norm": "blk.{i}.post_attention_norm",
+    },
+    norms=False,
+)
+_GGUF_GPT_OSS = _gguf_mixture(
+    replace(_GPT_OSS_BASE, constants={**_GPT_OSS_BASE.constants, **_GPT_OSS_CONSTANTS}),
+    dense_too=False,
+    fields={**_GPT_OSS_BASE.fields, "layer.feed_forward.d_ff": "expert_feed_forward_length"},
+)
+
+
+def _read_gguf_gpt_oss(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+    """A window in every other layer; the bounds of YaRN are not rounded."""
+    window = values.get("attention.sliding_window")
+    return {
+        **_GGUF_GPT_OSS.read(values, tensors),
+        **read_gguf_rope(values, tensors, values["attention.key_length"], truncate=False),
+        "layer.feed_forward.bias": True,
+        "layers": windowed([None if i % 2 else window for i in range(values["block_count"])]),
+    }
+
+
+GGUF_GPT_OSS = replace(_GGUF_GPT_OSS, read=_read_gguf_gpt_oss)

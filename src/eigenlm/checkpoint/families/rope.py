@@ -1,7 +1,7 @@
 """Rotary positions as Hugging Face configs and GGUF files spell them: a base, and one divisor for each frequency."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from eigenlm.attention import RotaryConfig, SoftmaxConfig
@@ -11,7 +11,9 @@ from eigenlm.model import LayerConfig, TransformerConfig
 
 ROTARY = "layer.attention.rotary"
 FACTORS = f"{ROTARY}.frequency_factors"
+LONG_FACTORS = f"{ROTARY}.long_factors"
 ROPE_TENSOR = "rope_freqs.weight"
+SHORT_ROPE_TENSOR, LONG_ROPE_TENSOR = "rope_factors_short.weight", "rope_factors_long.weight"
 _KINDS = "default, linear, dynamic, llama3, yarn or longrope"
 
 
@@ -115,8 +117,16 @@ def write_rope(rotary: RotaryConfig, head_dim: int, context_length: int) -> dict
     }
 
 
-def read_gguf_rope(values: Mapping[str, Any], tensors: TensorSource, head_dim: int) -> dict[str, Any]:
+def read_gguf_rope(
+    values: Mapping[str, Any], tensors: TensorSource, head_dim: int, *, truncate: bool = True
+) -> dict[str, Any]:
     """Our fields from GGUF's `rope.*` keys (without the architecture) and its table of factors.
+
+    Args:
+        values: of the file.
+        tensors: of the file.
+        head_dim: K.
+        truncate: whether the bounds of YaRN are rounded to whole frequencies.
 
     Raises:
         CheckpointError: a scaling that is not a division of each frequency.
@@ -125,8 +135,10 @@ def read_gguf_rope(values: Mapping[str, Any], tensors: TensorSource, head_dim: i
     if not isinstance(width, int) or not 0 < width <= head_dim:
         raise CheckpointError(explain("rotary positions", expected=f"at most {head_dim} numbers turned", got=width))
     kind = values.get("rope.scaling.type", "linear" if "rope.scale_linear" in values else "none")
-    if kind not in ("none", "linear"):
-        raise CheckpointError(explain("rotary scaling", expected="none or linear", got=repr(kind)))
+    if kind not in ("none", "linear", "longrope", "yarn"):
+        raise CheckpointError(explain("rotary scaling", expected="none, linear, longrope or yarn", got=repr(kind)))
+    if kind == "yarn":
+        return {ROTARY: _read_gguf_yarn(values, width, head_dim, truncate), "positions.kind": "none"}
     factor = values.get("rope.scaling.factor", values.get("rope.scale_linear", 1.0)) if kind == "linear" else 1.0
     base = float(values.get("rope.freq_base", 10000.0))
     if ROPE_TENSOR in tensors:
@@ -138,24 +150,77 @@ def read_gguf_rope(values: Mapping[str, Any], tensors: TensorSource, head_dim: i
         "base": base,
         "width": None if width == head_dim else width,
         "frequency_factors": None if set(factors) == {1.0} else factors,
+        **_read_gguf_longrope(values, tensors),
     }
     return {ROTARY: rotary, "positions.kind": "none"}
 
 
-def write_gguf_rope(config: TransformerConfig, head_dim: int, *, has_table: bool) -> dict[str, Any]:
-    """GGUF's `rope.*` keys; factors that differ go into the tensor `rope_freqs.weight` instead.
+def _read_gguf_yarn(values: Mapping[str, Any], width: int, head_dim: int, truncate: bool) -> dict[str, Any]:
+    if values.get("rope.scaling.attn_factor", 1.0) != 1.0:
+        got = values["rope.scaling.attn_factor"]
+        raise CheckpointError(explain("rotary scaling", expected="rope.scaling.attn_factor = 1.0", got=got))
+    scaling = {
+        "rope_type": "yarn",
+        "rope_theta": values.get("rope.freq_base"),
+        "partial_rotary_factor": width / head_dim,
+        "factor": values["rope.scaling.factor"],
+        "original_max_position_embeddings": values["rope.scaling.original_context_length"],
+        "beta_fast": values.get("rope.scaling.yarn_beta_fast"),
+        "beta_slow": values.get("rope.scaling.yarn_beta_slow"),
+        "truncate": truncate,
+    }
+    return read_rope(scaling, {}, head_dim)
+
+
+def _read_gguf_longrope(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+    if LONG_ROPE_TENSOR not in tensors:
+        return {}
+    short, long = (tensors[name].flatten().tolist() for name in (SHORT_ROPE_TENSOR, LONG_ROPE_TENSOR))
+    _check_factors([*short, *long])
+    return {
+        "frequency_factors": short,
+        "long_factors": long,
+        "original_length": values["rope.scaling.original_context_length"],
+        "scale": float(values.get("rope.scaling.attn_factor", 1.0)),
+    }
+
+
+def gguf_rope_tables(config: TransformerConfig, names: Collection[str]) -> dict[str, tuple[float, ...]]:
+    """Factors that an architecture keeps in tensors of their own, by our names of them.
+
+    Args:
+        config: the model.
+        names: of ours, for which the architecture has tensors.
+    """
+    if FACTORS not in names:
+        return {}
+    rotary = rotary_of(config)
+    short, long = rotary.frequency_factors, rotary.long_factors
+    if LONG_FACTORS in names:
+        return {} if long is None else {FACTORS: short or (1.0,) * len(long), LONG_FACTORS: long}
+    return {} if short is None or len(set(short)) == 1 else {FACTORS: short}
+
+
+def write_gguf_rope(config: TransformerConfig, head_dim: int, names: Collection[str]) -> dict[str, Any]:
+    """GGUF's `rope.*` keys; factors that differ go into `gguf_rope_tables` instead.
 
     Raises:
-        ConfigError: factors that differ, for an architecture without that tensor (`has_table`).
+        ConfigError: factors that differ, for an architecture without a tensor of that name.
     """
     rotary = rotary_of(config)
     values = {"rope.dimension_count": rotary.width or head_dim, "rope.freq_base": rotary.base}
-    factors = rotary.frequency_factors
+    factors, tables = rotary.frequency_factors, gguf_rope_tables(config, names)
+    if LONG_FACTORS in tables:
+        return values | {
+            "rope.scaling.type": "longrope",
+            "rope.scaling.original_context_length": rotary.original_length,
+            "rope.scaling.attn_factor": rotary.scale,
+        }
     if factors is None:
         return values
     if len(set(factors)) == 1:
         return values | {"rope.scaling.type": "linear", "rope.scaling.factor": factors[0]}
-    if not has_table:
+    if not tables:
         raise ConfigError(explain("writing GGUF", expected="one rotary factor for all frequencies", got="several"))
     return values
 
