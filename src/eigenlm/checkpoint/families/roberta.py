@@ -9,7 +9,7 @@ from eigenlm.checkpoint.families.heads import Heads, Task, answers, tags
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import ClassifierHead, TransformerConfig
 
-MASKED = {
+MASKED: dict[str, str | Place] = {
     "transform": "lm_head.dense",
     "transform_norm": "lm_head.layer_norm",
     "weight": "lm_head.decoder.weight",
