@@ -1,5 +1,6 @@
 """Whatever holds a model, as matrices by name."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eigenlm.checkpoint import open_tensors
+from eigenlm.checkpoint import Matrices, Opened, TensorSource, open_any
 from eigenlm.errors import ConfigError, explain
+from eigenlm.machine.processes import is_first_rank
 
 _FACTORS = ("A", "B", "K", "place")
 
@@ -79,7 +81,7 @@ def weights_of(model: Any) -> Weights:
         ConfigError: the argument is none of these.
     """
     if isinstance(model, (str, Path)):
-        return Weights(open_tensors(model))
+        return Weights(_told(open_any(model)))
     if isinstance(model, Mapping):
         return Weights(model)
     module = model if isinstance(model, nn.Module) else getattr(model, "model", None)
@@ -89,3 +91,11 @@ def weights_of(model: Any) -> Weights:
     raise ConfigError(
         explain("analyze", expected="a model, a module, tensors by name, or a path", got=type(model).__name__)
     )
+
+
+def _told(found: Opened | Matrices) -> TensorSource:
+    """The tensors; where they make a model that cannot be run, the reason goes to standard error."""
+    if isinstance(found, Matrices) and found.reason is not None and is_first_rank():
+        told = f"eigenlm: this model can be looked at (analyze, info) but not run: {found.reason}"
+        print(told, file=sys.stderr)
+    return found.tensors

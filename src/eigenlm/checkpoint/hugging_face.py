@@ -1,12 +1,14 @@
 """Hugging Face model folders: config.json, safetensors, tokenizer files."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import HUGGING_FACE
 from eigenlm.checkpoint.json_file import read_json_object
-from eigenlm.checkpoint.opened import Opened, UnknownFamily, understand
+from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer, write_tokenizer
@@ -28,10 +30,11 @@ def open_hugging_face(folder: Path) -> Opened:
     dialect = HUGGING_FACE.get(family) if isinstance(family, str) else None
     if dialect is None:
         expected = f"a model_type of {', '.join(HUGGING_FACE)}"
-        raise UnknownFamily(explain(f"reading {folder}", expected=expected, got=repr(family)))
+        raise CheckpointError(explain(f"reading {folder}", expected=expected, got=repr(family)))
     if values.get("quantization_config"):
+        got = f"quantization_config of the method {_method(values['quantization_config'])!r}"
         do = "read the unquantized model, or its GGUF file"
-        raise CheckpointError(explain(f"reading {folder}", expected="plain weights", got="quantization_config", do=do))
+        raise CheckpointError(explain(f"reading {folder}", expected="plain weights", got=got, do=do))
     source = open_safetensors(folder)
     config = dialect.config(values, source)
     model, tensors = understand(dialect, config, source, folder)
@@ -45,6 +48,10 @@ def open_hugging_face(folder: Path) -> Opened:
         read_tokenizer=lambda: read_tokenizer(folder),
         chat_template=read_chat_template(folder),
     )
+
+
+def _method(quantization: Any) -> object:
+    return quantization.get("quant_method") if isinstance(quantization, Mapping) else quantization
 
 
 def write_hugging_face(

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from eigenlm.engine.packing import packed
 from eigenlm.engine.sampling import Sampler, Sampling
-from eigenlm.errors import DataError, ShapeError, explain
-from eigenlm.model import Transformer
+from eigenlm.errors import ConfigError, DataError, ShapeError, explain
+from eigenlm.model import Transformer, VocabularyHead
 
 
 @torch.inference_mode()
@@ -37,6 +37,7 @@ def generate(
         the next token of each row, None for a row that has ended.
 
     Raises:
+        ConfigError: the model has no head over the vocabulary.
         DataError: no prompt, or an empty one.
         ShapeError: a prompt fills the context, or the model is an encoder.
     """
@@ -75,6 +76,9 @@ def left_padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 def _check(model: Transformer, prompts: Sequence[Sequence[int]]) -> None:
     if model.config.kind == "encoder":
         raise ShapeError(explain("generation", expected="a decoder or encoder-decoder", got="an encoder"))
+    if not isinstance(model.config.head, VocabularyHead):
+        do = "load the model with its head, as AutoModelForCausalLM saves it"
+        raise ConfigError(explain("generation", expected="a head over the vocabulary", got="none", do=do))
     if not prompts or not all(len(prompt) for prompt in prompts):
         raise DataError(explain("generation", expected="prompts of at least one token", got="an empty one"))
     longest = max(len(prompt) for prompt in prompts)
