@@ -76,6 +76,9 @@ def test_a_tagger_of_two_labels_is_not_one_that_answers(tmp_path):
         ("mpnet", {"relative_attention_num_buckets": 16}, "relative_attention_num_buckets = 32"),
         ("electra-discriminator", {"hidden_act": "relu"}, "hidden_act = 'gelu'"),
         ("electra", {"embedding_size": 24}, "sizes"),
+        ("modernbert", {"layer_types": ["chunked_attention"] * 5}, "got 'chunked_attention'"),
+        ("modernbert", {"local_attention": 0}, "window"),
+        ("modernbert-classifier", {"classifier_pooling": "max"}, "cls or mean"),
     ],
 )
 def test_what_is_not_computed_is_refused_in_one_line(name, changes, message, tmp_path):
@@ -88,7 +91,9 @@ def test_what_is_not_computed_is_refused_in_one_line(name, changes, message, tmp
 ODD = (-1, 0, "x", 10**30, [], {}, True, ["x"], {"a": 1}, None)
 
 
-@pytest.mark.parametrize("name", ["bert-tagger", "roberta-classifier", "distilbert-answers", "mpnet-mlm", "electra"])
+@pytest.mark.parametrize(
+    "name", ["bert-tagger", "roberta-classifier", "distilbert-answers", "mpnet-mlm", "modernbert-mean"]
+)
 def test_any_odd_value_in_a_config_gives_a_model_or_one_line(name, tmp_path):
     saved(name, tmp_path / "model")
     path = tmp_path / "model" / "config.json"
@@ -116,6 +121,15 @@ def test_half_precision_in_several_files(dtype, tmp_path):
     with torch.no_grad():
         ours = read_model(tmp_path / "theirs").model(tiny_transformers.ids())
     torch.testing.assert_close(ours, tiny_transformers.answer(model.float()), rtol=0, atol=TOLERANCE)
+
+
+def test_modernbert_as_transformers_4_spelled_it(tmp_path):
+    theirs = saved("modernbert-mlm", tmp_path)
+    old = {"global_attn_every_n_layers": 3, "global_rope_theta": 160000.0, "local_rope_theta": 10000.0}
+    edited(tmp_path, layer_types=None, rope_parameters=None, **old)
+    with torch.no_grad():
+        logits = read_model(tmp_path).model(tiny_transformers.ids())
+    torch.testing.assert_close(logits, tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
 
 
 def test_a_head_that_is_missing_is_named(tmp_path):

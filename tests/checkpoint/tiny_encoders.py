@@ -21,6 +21,13 @@ _DISTILBERT = {
     "max_position_embeddings": 40,
 }
 _ELECTRA = {**_SIZES, "embedding_size": 20}
+_MODERNBERT = {
+    **{key: value for key, value in _SIZES.items() if key != "num_hidden_layers"},
+    "num_hidden_layers": 5,
+    "local_attention": 6,  # a token sees three on each side, in four layers of six
+    **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 0),
+}
+_BIASED = dict.fromkeys(("norm_bias", "attention_bias", "mlp_bias", "classifier_bias"), True)
 
 MODELS = {
     "bert-classifier": lambda: t.BertForSequenceClassification(t.BertConfig(**_SIZES, **_NAMED)),
@@ -62,4 +69,30 @@ MODELS = {
     "electra-classifier": lambda: t.ElectraForSequenceClassification(t.ElectraConfig(**_ELECTRA, **_NAMED)),
     "electra-tagger": lambda: t.ElectraForTokenClassification(t.ElectraConfig(**_ELECTRA, num_labels=4)),
     "electra-answers": lambda: t.ElectraForQuestionAnswering(t.ElectraConfig(**_ELECTRA)),
+    "modernbert": lambda: t.ModernBertModel(t.ModernBertConfig(**_MODERNBERT)),
+    "modernbert-mlm": lambda: t.ModernBertForMaskedLM(t.ModernBertConfig(**_MODERNBERT)),
+    "modernbert-mlm-odd": lambda: t.ModernBertForMaskedLM(
+        t.ModernBertConfig(
+            **_MODERNBERT,
+            **_BIASED,
+            decoder_bias=False,
+            tie_word_embeddings=False,
+            hidden_activation="relu",
+            classifier_activation="relu",
+            layer_types=["sliding_attention", "full_attention", "full_attention"] + ["sliding_attention"] * 2,
+            rope_parameters={
+                "full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5000.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 300.0},
+            },
+        )
+    ),
+    "modernbert-all-local": lambda: t.ModernBertModel(
+        t.ModernBertConfig(**_MODERNBERT, layer_types=["sliding_attention"] * 5)
+    ),
+    "modernbert-classifier": lambda: t.ModernBertForSequenceClassification(t.ModernBertConfig(**_MODERNBERT, **_NAMED)),
+    "modernbert-mean": lambda: t.ModernBertForSequenceClassification(
+        t.ModernBertConfig(**_MODERNBERT, **_BIASED, num_labels=1, classifier_pooling="mean")
+    ),
+    "modernbert-tagger": lambda: t.ModernBertForTokenClassification(t.ModernBertConfig(**_MODERNBERT, num_labels=4)),
+    "modernbert-answers": lambda: t.ModernBertForQuestionAnswering(t.ModernBertConfig(**_MODERNBERT)),
 }

@@ -73,24 +73,76 @@ def broken_json(model: Path) -> None:
     (model / "config.json").write_text("{")
 
 
+def no_such_family(model: Path) -> None:
+    rewrite_config(model, architectures=["NoSuchForCausalLM"], model_type="no_such")
+
+
+def odd_setting(model: Path) -> None:
+    rewrite_config(model, hidden_act="mish")
+
+
+def reward_head(model: Path) -> None:
+    rewrite_config(model, architectures=["LlamaForSequenceClassification"])
+    rewrite_tensors(model, lambda t: t.update({"score.weight": torch.ones(1, t["model.norm.weight"].numel())}))
+
+
+def packed_weights(model: Path) -> None:
+    rewrite_config(model, quantization_config={"quant_method": "gptq", "bits": 4})
+    packed = torch.zeros(4, 8, dtype=torch.int32)
+    rewrite_tensors(model, lambda t: t.update({"model.layers.0.mlp.up_proj.qweight": packed}))
+
+
 SPOILS: dict[Callable[[Path], None], str] = {
     truncate: "model.safetensors",
     lie_about_length: "model.safetensors",
     drop_tensor: "up_proj",
     add_tensor: "extra",
     wrong_shape: "up",
+    odd_setting: "'mish'",
+    reward_head: "LlamaForSequenceClassification",
+    packed_weights: "'gptq'",
     pickle_instead: "pickle",
     broken_json: "config.json",
-    lambda model: rewrite_config(model, architectures=["NoSuchForCausalLM"], model_type="no_such"): "no_such",
+    no_such_family: "no_such",
     lambda model: (model / "model.safetensors").unlink(): "model.safetensors",
     lambda model: shutil.rmtree(model): "finding the model",
 }
+# Whole files that make no model of ours; what is left of SPOILS is damaged, so that nothing can be looked at.
+NOT_UNDERSTOOD = (drop_tensor, add_tensor, wrong_shape, no_such_family, odd_setting, reward_head, packed_weights)
+DAMAGED = SPOILS.keys() - set(NOT_UNDERSTOOD)
 
 
 @pytest.mark.parametrize(("spoil", "named"), SPOILS.items())
 def test_damaged_model(model: Path, capsys: Capture, spoil: Callable[[Path], object], named: str) -> None:
     spoil(model)
-    assert named.lower() in refused(["info", str(model)], capsys).lower()
+    assert named.lower() in refused(["generate", str(model), "--prompt", "a"], capsys).lower()
+    if spoil in DAMAGED:
+        assert named.lower() in refused(["info", str(model)], capsys).lower()
+
+
+@pytest.mark.parametrize("spoil", NOT_UNDERSTOOD)
+def test_a_model_that_cannot_be_run_is_looked_at(model: Path, capsys: Capture, spoil: Callable[[Path], object]) -> None:
+    spoil(model)
+    tensors = load_file(model / "model.safetensors")
+    matrices = {name: tensor for name, tensor in tensors.items() if tensor.dim() == 2 and tensor.is_floating_point()}
+    assert main(["analyze", str(model), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1
+    assert SPOILS[spoil] in err
+    assert "analyze" in err
+    found = {row["name"]: row["spectral_norm"] for row in json.loads(out)["matrices"]}
+    expected = {name.removesuffix(".weight"): float(torch.linalg.matrix_norm(W, 2)) for name, W in matrices.items()}
+    assert found == pytest.approx(expected, rel=1e-4)  # float32 singular values beside ours from float64
+
+    assert main(["info", str(model), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert SPOILS[spoil] in told["cannot_run"]
+    assert told["num_params"] == sum(tensor.numel() for tensor in tensors.values())
+    assert main(["info", str(model)]) == 0
+    table = capsys.readouterr().out
+    assert SPOILS[spoil] in " ".join(table.split())
+    assert "model.layers.*" in table
+    assert main(["generate", str(model), "--prompt", "a"]) == 2
 
 
 @pytest.mark.parametrize(

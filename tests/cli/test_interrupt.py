@@ -24,7 +24,7 @@ def interrupt(*_: object, **__: object) -> None:
         ("tokenizer train --text TEXT --out OUT --vocab-size 300", "eigenlm.text.tokenizer.tokenizer_files.write"),
         ("generate MODEL --prompt a", "eigenlm.engine.session.choose"),
         ("perplexity MODEL --text TEXT", "torch.nn.functional.cross_entropy"),
-        ("info MODEL", "eigenlm.checkpoint.open_model"),
+        ("info MODEL", "eigenlm.checkpoint.open_any"),
     ],
 )
 def test_nothing_is_left(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from eigenlm.checkpoint import TensorSource
@@ -22,7 +22,7 @@ class Part:
     """One kind of parameters.
 
     Attributes:
-        name: `embedding`, `attention`, `feed-forward`, `norms`, `head`, or `other`.
+        name: `embedding`, `attention`, `feed-forward`, `norms`, `head`, `other`; or what foreign names share.
         num_tensors: how many.
         num_params: numbers in them.
         num_bytes: that they take in the file.
@@ -36,16 +36,21 @@ class Part:
     storage: tuple[str, ...]
 
 
-def anatomy(tensors: TensorSource) -> tuple[Part, ...]:
+def part_of(name: str) -> str:
+    """The part of one of our models that a parameter belongs to."""
+    return next((part for part, pattern in _PARTS if pattern.search(name)), "other")
+
+
+def anatomy(tensors: TensorSource, part_of: Callable[[str], str] = part_of) -> tuple[Part, ...]:
     """The parts of a model, those with the most parameters first.
 
     Args:
         tensors: what `checkpoint.open_tensors` gives.
+        part_of: the part that a name belongs to; for names that are not ours, `kind_of`.
     """
     members: dict[str, list[str]] = {}
     for name in tensors:
-        part = next((part for part, pattern in _PARTS if pattern.search(name)), "other")
-        members.setdefault(part, []).append(name)
+        members.setdefault(part_of(name), []).append(name)
     parts = [_part(part, names, tensors) for part, names in members.items()]
     return tuple(sorted(parts, key=lambda part: -part.num_params))
 

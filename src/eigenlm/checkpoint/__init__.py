@@ -4,15 +4,17 @@ from eigenlm.checkpoint.folder import write_folder
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_writer import write_gguf
 from eigenlm.checkpoint.hugging_face import write_hugging_face
-from eigenlm.checkpoint.opened import Opened
-from eigenlm.checkpoint.read import Checkpoint, open_matrices, open_model, open_tensors, read_model
+from eigenlm.checkpoint.opened import Matrices, Opened
+from eigenlm.checkpoint.read import Checkpoint, open_any, open_matrices, open_model, open_tensors, read_model
 from eigenlm.checkpoint.tensors import TensorSource
 
 __all__ = [
     "Checkpoint",
     "Generation",
+    "Matrices",
     "Opened",
     "TensorSource",
+    "open_any",
     "open_matrices",
     "open_model",
     "open_tensors",

@@ -6,7 +6,7 @@ from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.gguf_writer import NO_TOKENIZER
-from eigenlm.checkpoint.opened import Opened, UnknownFamily, understand
+from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
@@ -24,7 +24,7 @@ def open_gguf(path: Path) -> Opened:
     architecture = file.metadata.get("general.architecture")
     dialect = GGUF.get(architecture) if isinstance(architecture, str) else None
     if dialect is None:
-        raise UnknownFamily(
+        raise CheckpointError(
             explain(f"reading {path}", expected=f"an architecture of {', '.join(GGUF)}", got=repr(architecture))
         )
     if file.metadata.get("split.count", 1) != 1:

@@ -1,13 +1,15 @@
 """Hugging Face model folders: config.json, safetensors, tokenizer files."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import HUGGING_FACE
 from eigenlm.checkpoint.generation import Generation, read_generation, write_generation
 from eigenlm.checkpoint.json_file import read_json_object
-from eigenlm.checkpoint.opened import Opened, UnknownFamily, understand
+from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer, write_tokenizer
@@ -29,11 +31,10 @@ def open_hugging_face(folder: Path) -> Opened:
     dialect = HUGGING_FACE.get(family) if isinstance(family, str) else None
     if dialect is None:
         expected = f"a model_type of {', '.join(HUGGING_FACE)}"
-        raise UnknownFamily(explain(f"reading {folder}", expected=expected, got=repr(family)))
-    if quantized := values.get("quantization_config"):
-        method = quantized.get("quant_method") if isinstance(quantized, dict) else quantized
+        raise CheckpointError(explain(f"reading {folder}", expected=expected, got=repr(family)))
+    if values.get("quantization_config"):
+        got = f"quantization_config of the method {_method(values['quantization_config'])!r}"
         do = "read the unquantized model, or its GGUF file"
-        got = f"quantization_config {method!r}"[:80]
         raise CheckpointError(explain(f"reading {folder}", expected="plain weights", got=got, do=do))
     source = open_safetensors(folder)
     config = dialect.config(values, source)
@@ -49,6 +50,10 @@ def open_hugging_face(folder: Path) -> Opened:
         chat_template=read_chat_template(folder),
         generation=read_generation(folder, values),
     )
+
+
+def _method(quantization: Any) -> object:
+    return quantization.get("quant_method") if isinstance(quantization, Mapping) else quantization
 
 
 def write_hugging_face(

@@ -10,13 +10,23 @@ from eigenlm.checkpoint.families import Dialect
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.renaming import OurTensors, find_places
 from eigenlm.checkpoint.tensors import TensorSource
-from eigenlm.errors import CheckpointError
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
 
 
-class UnknownFamily(CheckpointError):
-    """A whole model of a kind that is not known here; its tensors can be read, but not run."""
+@dataclass(frozen=True, kw_only=True)
+class Matrices:
+    """Tensors that can be looked at, but not run.
+
+    Attributes:
+        path: the folder or file.
+        tensors: under their names in the file, read when asked for.
+        reason: why the model they make cannot be run, in one line; None where they make none, as those of an adapter.
+    """
+
+    path: Path
+    tensors: TensorSource
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,11 @@ from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.hugging_face import open_hugging_face
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.locate import locate
-from eigenlm.checkpoint.opened import Opened, UnknownFamily
+from eigenlm.checkpoint.opened import Matrices, Opened
 from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary
 from eigenlm.checkpoint.whole_matrices import WholeMatrices
+from eigenlm.errors import EigenError
 from eigenlm.linear import DenseLinear, linear_maps
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
@@ -86,30 +87,47 @@ def open_model(where: str | Path) -> Opened:
 
 
 def open_tensors(where: str | Path) -> TensorSource:
-    """The tensors of a model under our names, each read when asked for; errors as in `read_model`.
+    """The tensors of a model, each read when asked for; under our names if it can be run, else under their own.
 
-    Matrices can be looked at where a model cannot be run, so these are read too: a LoRA adapter, as the changes it
-    makes; a lone safetensors file or a folder of them; a model of an unknown family. Their tensors keep their names.
+    Raises:
+        CheckpointError: nothing is there, or it is damaged.
+    """
+    return open_any(where).tensors
+
+
+def open_any(where: str | Path) -> Opened | Matrices:
+    """A model, or what can be looked at without running it.
+
+    That is a LoRA adapter, as the changes it makes; a lone safetensors file or a folder of them; and a whole model that
+    is not understood: of an unknown family, with a setting that is not computed, or with other tensors than it says.
+
+    Raises:
+        CheckpointError: nothing is there, or it is damaged, as is a folder of eigenlm's own with other tensors than it
+            says.
+        ConfigError: a folder of eigenlm's own with a config that makes no model.
     """
     path = Path(where)
     if path.suffix == ".safetensors" and path.is_file() and not (path.parent / "config.json").is_file():
-        return SafetensorsFiles([path])
+        return Matrices(path=path, tensors=SafetensorsFiles([path]))
     path = locate(where)
     if (path / adapter.CONFIG).is_file():
-        return AdapterChanges(path)
+        return Matrices(path=path, tensors=AdapterChanges(path))
     if path.is_dir() and not (path / "config.json").is_file():
-        return open_safetensors(path)
+        return Matrices(path=path, tensors=open_safetensors(path))
+    if path.is_dir() and read_json_object(path / "config.json").get("format") == FORMAT:
+        return open_folder(path)
     try:
-        return open_model(path).tensors
-    except UnknownFamily:
-        return GGUFFile(path) if path.is_file() else open_safetensors(path)
+        return open_model(path)
+    except EigenError as error:
+        tensors = GGUFFile(path) if path.is_file() else open_safetensors(path)
+        return Matrices(path=path, tensors=tensors, reason=str(error))
 
 
 def open_matrices(where: str | Path) -> TensorSource:
     """As `open_tensors`, with each linear layer that is not stored dense as the one matrix that it applies."""
-    config = Path(where) / "config.json"
-    if not config.is_file() or read_json_object(config).get("format") != FORMAT:
-        return open_tensors(where)
-    opened = open_folder(Path(where))
-    others = {name: layer for name, layer in linear_maps(opened.skeleton).items() if not isinstance(layer, DenseLinear)}
-    return WholeMatrices(opened.tensors, others)
+    found = open_any(where)
+    if isinstance(found, Matrices):
+        return found.tensors
+    layers = linear_maps(found.skeleton)
+    others = {name: layer for name, layer in layers.items() if not isinstance(layer, DenseLinear)}
+    return WholeMatrices(found.tensors, others) if others else found.tensors

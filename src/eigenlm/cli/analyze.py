@@ -123,7 +123,7 @@ def _facts(model: str) -> tuple[str, dict[str, str]]:
 
     try:
         opened = open_model(model)
-    except CheckpointError:
+    except (CheckpointError, ConfigError):
         return Path(model).stem, {}
     title = opened.path.stem if opened.path.is_file() else opened.path.name
     return title, {"format": opened.format, "family": opened.family, "layers": str(opened.config.num_layers)}

@@ -10,6 +10,7 @@ from eigenlm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from eigenlm.analysis.anatomy import Part
+    from eigenlm.checkpoint import Opened
 
 
 @dataclass(frozen=True)
@@ -22,24 +23,39 @@ class Info:
     def run(self) -> None:
         """Open the model and tell."""
         from eigenlm.analysis.anatomy import anatomy
-        from eigenlm.checkpoint import open_model
-        from eigenlm.config import to_dict
+        from eigenlm.analysis.kinds import kind_of
+        from eigenlm.checkpoint import Opened, open_any
 
-        opened = open_model(self.model)
-        parts = anatomy(opened.tensors)
-        tokenizer = opened.read_tokenizer()
+        found = open_any(self.model)
+        parts = anatomy(found.tensors) if isinstance(found, Opened) else anatomy(found.tensors, part_of=kind_of)
         facts = {
-            "path": str(opened.path),
-            "format": opened.format,
-            "family": opened.family,
+            "path": str(found.path),
             "num_params": sum(part.num_params for part in parts),
             "num_bytes": sum(part.num_bytes for part in parts),
-            "tokenizer": None if tokenizer is None else type(tokenizer.library.model).__name__,
-            "tokenizer_vocab_size": None if tokenizer is None else tokenizer.vocab_size,
-            "chat_template": opened.chat_template is not None,
-            "config": to_dict(opened.config),
+            **(_facts(found) if isinstance(found, Opened) else {"cannot_run": found.reason}),
         }
-        print_json(facts | {"parts": parts}) if self.json else _print(facts, parts)
+        if self.json:
+            print_json(facts | {"parts": parts})
+        elif isinstance(found, Opened):
+            _print(facts, parts)
+        else:
+            print(f"{facts['path']}\ncannot be run: {found.reason or 'matrices alone, which make no model'}\n")
+            _print_parts(facts, parts, "")
+
+
+def _facts(opened: "Opened") -> dict[str, Any]:
+    """What a model is that can be run."""
+    from eigenlm.config import to_dict
+
+    tokenizer = opened.read_tokenizer()
+    return {
+        "format": opened.format,
+        "family": opened.family,
+        "tokenizer": None if tokenizer is None else type(tokenizer.library.model).__name__,
+        "tokenizer_vocab_size": None if tokenizer is None else tokenizer.vocab_size,
+        "chat_template": opened.chat_template is not None,
+        "config": to_dict(opened.config),
+    }
 
 
 def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
@@ -51,9 +67,14 @@ def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
         print(_layer(layer, c["positions"]["kind"], alone=len(c["pattern"]) == 1))
     tokenizer = f"{facts['tokenizer']} of {facts['tokenizer_vocab_size']:,} tokens" if facts["tokenizer"] else "none"
     print(f"tokenizer: {tokenizer}; chat template: {'yes' if facts['chat_template'] else 'no'}\n")
+    _print_parts(facts, parts, "embedding" if tied else "")
+
+
+def _print_parts(facts: dict[str, Any], parts: "tuple[Part, ...]", head: str) -> None:
+    """Where the numbers sit; `head` names the part that serves as the head as well."""
     rows = [
         (
-            part.name + (" (also the head)" if tied and part.name == "embedding" else ""),
+            part.name + (" (also the head)" if part.name == head else ""),
             str(part.num_tensors),
             f"{part.num_params:,}",
             f"{part.num_params / facts['num_params']:.1%}",
