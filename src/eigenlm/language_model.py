@@ -190,7 +190,8 @@ class LanguageModel:
             expected = "a token that begins an answer (decoder_start_token_id)"
             raise ConfigError(explain("answering with an encoder-decoder", expected=expected, got="none"))
         begun = [] if forced is None else [forced]
-        yield from ([token] * len(sources) for token in begun[:max_tokens])
+        for token in begun[:max_tokens]:
+            yield [token for _ in sources]
         left = max_tokens - len(begun) - (self.generation.last is not None)
         prompts = [[start, *begun] for _ in sources]
         yield from generate(self.model, prompts, max_tokens=left, sources=sources, **options)

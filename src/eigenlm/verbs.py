@@ -35,7 +35,8 @@ def plan(
         DataError: too little text, or activations that are not finite.
     """
     if lm.config.kind != "decoder" or lm.config.head is None:
-        raise ConfigError(explain("planning", expected="a decoder with a head", got=f"an {lm.config.kind}"))
+        do = "see which of its matrices are of low rank with analyze"
+        raise ConfigError(explain("planning", expected="a decoder with a head", got=f"an {lm.config.kind}", do=do))
     text, documents = documents_of(calibration)
     window = max(2, min(1024, lm.config.context_length, tokens // 8))
     windows = spread(token_windows(documents, lm.tokenizer, window), max(2, tokens // window))
