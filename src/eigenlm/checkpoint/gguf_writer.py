@@ -33,6 +33,7 @@ _FILE_TYPES = {
 }
 _VOCABULARY = ("token_embd.weight", "output.weight")
 _ALWAYS_F32 = ("position_embd.weight", "token_types.weight")  # llama.cpp adds them to float32 rows
+_RELATIVE_BIAS = "attn_rel_b.weight"  # which llama.cpp's own quantization leaves alone, too
 _UNUSED_TOKEN = 5  # tokenizer.ggml.token_type
 
 
@@ -119,7 +120,7 @@ def _add(writer: GGUFWriter, key: str, value: Any) -> None:
 
 
 def _kind(name: str, shape: tuple[int, ...], storage: str) -> GGMLQuantizationType:
-    if len(shape) == 1 or name in _ALWAYS_F32:
+    if len(shape) == 1 or name in _ALWAYS_F32 or name.endswith(_RELATIVE_BIAS):
         return GGMLQuantizationType.F32
     kind = GGMLQuantizationType[storage]
     if name in _VOCABULARY and storage in ("Q4_0", "Q4_1"):

@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Dialect, Place, dense_of, equal_heads, refuse, softmax_of
+from eigenlm.checkpoint.families.dialect import (
+    Dialect,
+    Place,
+    dense_of,
+    encoder_softmax_of,
+    equal_heads,
+    refuse,
+    softmax_of,
+)
 from eigenlm.checkpoint.families.encoder_decoder import both_stacks
 from eigenlm.checkpoint.families.layout import OneRow
 from eigenlm.checkpoint.tensors import TensorSource
-from eigenlm.model import SoftmaxConfig, TransformerConfig
+from eigenlm.model import TransformerConfig
 
 _BIASES = {"bias": True, "output_bias": True}
 _CONSTANTS = {
@@ -85,13 +93,11 @@ def _dialect(family: str, model: str, answering: str, constants: Mapping[str, An
         }
 
     def write(config: TransformerConfig) -> dict[str, Any]:
-        encoder = config.encoder_layers[0].attention
-        assert isinstance(encoder, SoftmaxConfig)
         return {
             "architectures": [model if config.head is None else answering],
             "model_type": family,
             "is_encoder_decoder": True,
-            "encoder_attention_heads": encoder.num_heads,
+            "encoder_attention_heads": encoder_softmax_of(config).num_heads,
             "decoder_attention_heads": softmax_of(config).num_heads,
             "activation_function": theirs(dense_of(config).activation),
             "scale_embedding": config.embedding.scale != 1.0,
