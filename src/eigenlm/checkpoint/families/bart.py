@@ -1,4 +1,4 @@
-"""BART and its kin: mBART, Marian and Pegasus, encoder-decoders with biases and one table of tokens."""
+"""BART and its kin, mBART, Marian and Pegasus: encoder-decoders with biases and one table of tokens."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -58,7 +58,7 @@ _FIELDS = {
     "encoder_layer.feed_forward.d_ff": "encoder_ffn_dim",
     "dropout": "dropout",
 }
-_NAMES = {
+_NAMES: dict[str, str | Place] = {
     "embedding.token": "model.shared",
     "embedding.position": "model.decoder.embed_positions",
     "embedding.norm": "model.decoder.layernorm_embedding",
