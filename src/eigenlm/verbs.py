@@ -40,7 +40,8 @@ def plan(
     """
     if lm.config.kind == "encoder_decoder" or lm.config.head is None:
         got = f"an {lm.config.kind} " + ("without one" if lm.config.head is None else "with a head")
-        raise ConfigError(explain("planning", expected="a decoder or an encoder with a head", got=got))
+        do = "see which of its matrices are of low rank with analyze"
+        raise ConfigError(explain("planning", expected="a decoder or an encoder with a head", got=got, do=do))
     text, documents = documents_of(calibration)
     window = max(2, min(1024, lm.config.context_length, tokens // 8))
     windows = spread(token_windows(documents, lm.tokenizer, window), max(2, tokens // window))

@@ -10,11 +10,13 @@ import tiny_transformers
 import tokenizers
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 import eigenlm
 from eigenlm.checkpoint import Generation, open_model, read_model, write_hugging_face
 from eigenlm.engine import generate, left_padded
-from eigenlm.errors import ConfigError
+from eigenlm.errors import ConfigError, EigenError
+from eigenlm.tasks import perplexity
 
 TEXT = "the rank of a matrix is at most its width, and the trace of a product is that of its turn"
 TEXTS = ["the rank of a matrix", "a product", "its width is that of the trace of a matrix"]
@@ -133,9 +135,10 @@ def test_a_start_token_in_config_json_alone_is_read(tmp_path):
     values = json.loads((tmp_path / "model" / "config.json").read_text())
     (tmp_path / "model" / "config.json").write_text(json.dumps(values | {"decoder_start_token_id": 5}))
     assert open_model(tmp_path / "model").generation == Generation(start=5)
-    (tmp_path / "model" / "config.json").write_text(json.dumps(values | {"decoder_start_token_id": "x"}))
-    with pytest.raises(ConfigError, match="start"):
-        open_model(tmp_path / "model")
+    for odd in ({"decoder_start_token_id": "x"}, {"bad_words_ids": 5}, {"suppress_tokens": {"a": 1}}):
+        (tmp_path / "model" / "generation_config.json").write_text(json.dumps(odd))
+        with pytest.raises(ConfigError, match=r"generation|start"):
+            open_model(tmp_path / "model")
 
 
 def test_without_a_start_token_there_is_no_answer(tmp_path):
@@ -153,3 +156,63 @@ def test_the_engine_takes_sources_and_the_decoders_first_tokens(tmp_path):
     expected = their_ids(theirs, TEXTS[:1])[0, 1:].tolist()
     steps = generate(model, [[START]], sources=[source], max_tokens=MAX_TOKENS, stop_tokens=[1])
     assert [row[0] for row in steps] == [token for token in expected if token != 1]
+
+
+def test_what_needs_one_text_says_so_in_one_line(tmp_path):
+    saved("bart", tmp_path / "model")
+    lm = eigenlm.load(tmp_path / "model", device="cpu")
+    with pytest.raises(ConfigError, match=r"a decoder with a head, got an encoder_decoder; see its answers"):
+        perplexity(lm, TEXT)
+    with pytest.raises(ConfigError, match=r"a decoder with a head, got an encoder_decoder; .*analyze"):
+        eigenlm.plan(lm)
+    analysis = eigenlm.analyze(lm, text=[TEXT * 20])
+    assert "got an encoder_decoder" in analysis.left_out["activations"]
+    assert analysis["encoder.0.attention.query"].rank_90 > 1
+
+
+def test_shards_of_half_precision_are_read(tmp_path):
+    theirs = tiny_transformers.tiny("marian").bfloat16()
+    theirs.save_pretrained(tmp_path / "model", max_shard_size="30KB")
+    assert len(list((tmp_path / "model").glob("*.safetensors"))) > 2
+    model = read_model(tmp_path / "model").model
+    again = type(theirs).from_pretrained(tmp_path / "model", dtype=torch.float32)
+    torch.testing.assert_close(
+        tiny_transformers.our_answer(model), tiny_transformers.answer(again), rtol=0, atol=1e-5
+    )  # float32 sums in another order
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("t5", {"feed_forward_proj": "gated-mish"}, "'mish'"),
+        ("t5", {"feed_forward_proj": "twice-gelu"}, "gated-ACTIVATION"),
+        ("t5", {"architectures": ["T5ForTokenClassification"]}, "T5ForConditionalGeneration or T5Model"),
+        ("t5", {"num_heads": 4}, r"encoder\.0\.attention\.query.*\(40, 48\), got \(30, 48\)"),
+        ("bart", {"tie_word_embeddings": False}, "tie_word_embeddings = True"),
+        ("bart", {"architectures": ["BartForSequenceClassification"]}, "BartForConditionalGeneration or BartModel"),
+        ("bart", {"encoder_attention_heads": 5}, "heads that divide"),
+        ("marian", {"decoder_vocab_size": 50}, "one vocabulary for both stacks"),
+        ("marian", {"share_encoder_decoder_embeddings": False}, "share_encoder_decoder_embeddings = True"),
+        ("pegasus", {"activation_function": "mish"}, "'mish'"),
+    ],
+)
+def test_what_is_not_computed_is_refused_in_one_line(name, changes, message, tmp_path):
+    saved(name, tmp_path)
+    values = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(values | changes))
+    with pytest.raises(EigenError, match=message) as caught:
+        open_model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_tokens_stored_under_other_names_is_read_once(tmp_path):
+    theirs = saved("bart", tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    table = tensors.pop("model.shared.weight")
+    for names in (["model.decoder.embed_tokens.weight"], ["model.encoder.embed_tokens.weight", "lm_head.weight"]):
+        save_file(tensors | {name: table.clone() for name in names}, tmp_path / "model.safetensors")
+        model = read_model(tmp_path).model
+        assert sum(tuple(p.shape) == (96, 48) for p in model.parameters()) == 1
+        torch.testing.assert_close(
+            tiny_transformers.our_answer(model), tiny_transformers.answer(theirs), rtol=0, atol=1e-5
+        )  # float32 sums in another order

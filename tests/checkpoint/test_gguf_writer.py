@@ -17,7 +17,7 @@ import transformers
 from gguf import GGMLQuantizationType, GGUFReader
 from gguf.quants import dequantize, quantize
 
-from eigenlm.checkpoint import Checkpoint, open_tensors, read_model, write_gguf
+from eigenlm.checkpoint import Checkpoint, Generation, open_model, open_tensors, read_model, write_gguf
 from eigenlm.checkpoint.families import differences
 from eigenlm.errors import CheckpointError, ConfigError, DataError, EigenError
 from eigenlm.model import LowRankLinear
@@ -42,6 +42,15 @@ NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "be
     "granite-headless",
     "smollm3-windows",
     "ministral",
+    "t5-headless",
+    "t5-v1.1",
+    "t5-tied-without-scale",
+    "bart",
+    "bart-headless",
+    "mbart",
+    "marian",
+    "marian-headless",
+    "pegasus",
 }
 NOT_HELD |= tiny_decoders.NOT_IN_GGUF
 HELD = [name for name in tiny_transformers.MODELS if name not in NOT_HELD]
@@ -119,6 +128,20 @@ def test_transformers_reads_the_same_logits(name, tmp_path):
         logits = ours.model(tiny_transformers.ids())
     # float32 sums in another order
     torch.testing.assert_close(logits, tiny_transformers.answer(theirs), rtol=0, atol=1e-5)
+
+
+def test_transformers_reads_the_same_logits_of_t5(tmp_path):
+    ours = original("t5-flan", tmp_path)
+    generation = Generation(start=3)
+    write_gguf(tmp_path / "m.gguf", ours.model, storage="F32", generation=generation)
+    assert open_model(tmp_path / "m.gguf").generation == generation
+    # transformers does not read a T5's activation, nor the scale of its head, from GGUF metadata.
+    told = transformers.AutoConfig.from_pretrained(tmp_path / "theirs")
+    reader = transformers.T5ForConditionalGeneration
+    theirs = reader.from_pretrained(tmp_path, gguf_file="m.gguf", config=told).eval()
+    # float32 sums in another order
+    expected = tiny_transformers.answer(theirs)
+    torch.testing.assert_close(tiny_transformers.our_answer(ours.model), expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("storage", STORAGES)

@@ -12,7 +12,6 @@ _T5 = {
     "num_decoder_layers": 2,
     "num_heads": 3,
     "relative_attention_num_buckets": 8,
-    "relative_attention_max_distance": 12,
     "initializer_factor": 0.3,
     "decoder_start_token_id": 0,
 }
@@ -42,15 +41,18 @@ def biased(model: torch.nn.Module) -> torch.nn.Module:
 
 def t5_untied(**changes: object) -> torch.nn.Module:
     """T5 1.1: its head has a matrix of its own, and transformers 5 has no switch for it."""
-    model = t.T5ForConditionalGeneration(t.T5Config(**_T5, tie_word_embeddings=False, **changes))
+    model = t.T5ForConditionalGeneration(t.T5Config(**{**_T5, **changes}, tie_word_embeddings=False))
     model.lm_head.weight = torch.nn.Parameter(torch.randn(96, 48) * 0.1)
     return model
 
 
 MODELS = {
     "t5": lambda: t.T5ForConditionalGeneration(t.T5Config(**_T5)),
-    "t5-headless": lambda: t.T5Model(t.T5Config(**_T5, feed_forward_proj="gated-silu")),
-    "t5-v1.1": lambda: t5_untied(feed_forward_proj="gated-gelu"),
+    "t5-headless": lambda: t.T5Model(
+        t.T5Config(**_T5, feed_forward_proj="gated-silu", relative_attention_max_distance=7)
+    ),
+    "t5-v1.1": lambda: t5_untied(feed_forward_proj="gated-gelu", relative_attention_max_distance=12),
+    "t5-flan": lambda: t5_untied(feed_forward_proj="gated-gelu", num_decoder_layers=3),
     "t5-tied-without-scale": lambda: t.T5ForConditionalGeneration(
         t.T5Config(**_T5, tie_word_embeddings=False, feed_forward_proj="gelu")
     ),

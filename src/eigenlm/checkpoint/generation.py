@@ -8,6 +8,7 @@ from typing import Any
 
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import from_dict
+from eigenlm.errors import ConfigError, explain
 
 _FILE = "generation_config.json"
 
@@ -37,13 +38,15 @@ def read_generation(folder: Path, values: Mapping[str, Any]) -> Generation:
     """
     path = folder / _FILE
     said = {**values, **{k: v for k, v in (read_json_object(path) if path.is_file() else {}).items() if v is not None}}
-    words = said.get("bad_words_ids") or []
+    words, never = said.get("bad_words_ids") or [], said.get("suppress_tokens") or []
+    if not isinstance(words, list) or not isinstance(never, list):
+        raise ConfigError(explain(f"generation in {folder}", expected="lists of tokens", got=words or never))
     alone = [word[0] for word in words if isinstance(word, list) and len(word) == 1]
     facts = {
         "start": said.get("decoder_start_token_id"),
         "first": said.get("forced_bos_token_id"),
         "last": said.get("forced_eos_token_id"),
-        "never": [*(said.get("suppress_tokens") or []), *alone],
+        "never": [*never, *alone],
     }
     return from_dict(Generation, {name: _only(value, name) for name, value in facts.items()}, str(folder))
 

@@ -34,6 +34,7 @@ _FILE_TYPES = {
 _VOCABULARY = ("token_embd.weight", "output.weight")
 _ALWAYS_F32 = ("position_embd.weight", "token_types.weight")  # llama.cpp adds them to float32 rows
 _ROUTER = "ffn_gate_inp.weight"  # small, and its order of scores decides; llama.cpp's converter keeps it so too
+_RELATIVE_BIAS = "attn_rel_b.weight"  # which llama.cpp's own quantization leaves alone, too
 _UNUSED_TOKEN = 5  # tokenizer.ggml.token_type
 
 
@@ -120,7 +121,8 @@ def _add(writer: GGUFWriter, key: str, value: Any) -> None:
 
 
 def _kind(name: str, shape: tuple[int, ...], storage: str) -> GGMLQuantizationType:
-    if len(shape) == 1 or name in _ALWAYS_F32 or name.endswith((_ROUTER, ".bias")):  # experts' biases are stacked
+    stays = (_ROUTER, _RELATIVE_BIAS, ".bias")  # experts' biases are stacked
+    if len(shape) == 1 or name in _ALWAYS_F32 or name.endswith(stays):
         return GGMLQuantizationType.F32
     kind = GGMLQuantizationType[storage]
     if name in _VOCABULARY and storage in ("Q4_0", "Q4_1"):

@@ -119,21 +119,21 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
     wanted = {place.name for place in places.values()}
     twins = _bare(dialect) if bare else dialect.twins
     alone = {ours: [twin for twin in twins if twins[twin] == ours and twin not in wanted] for ours in twins.values()}
-    missing = []
+    missing, kept = [], {}
     for parameter, place in places.items():
         spellings = _spellings(place, dialect.other_place(parameter), alone)
         found = next((spelling for spelling in spellings if spelling.name in source), None)
         if found is None:
             missing.append(place.name)
         else:
-            places[parameter] = found
+            places[parameter], kept[place.name] = found, found.name
     if missing:
         raise CheckpointError(
             explain(f"reading {path}", expected=f"tensors {first_of(missing)}", got="none of that name")
         )
     used = {name for place in places.values() for name in (place.name, place.also)}
     unused = [name for name in source if name not in used and not re.fullmatch(dialect.leftovers, name)]
-    unexpected = [name for name in unused if not _is_copy(name, twins, source)]
+    unexpected = [name for name in unused if not _is_copy(name, kept.get(twins.get(name, "")), source)]
     if unexpected:
         got = f"{first_of(unexpected)}, which a {dialect.family} model of this config does not have"
         raise CheckpointError(explain(f"reading {path}", expected="only tensors of the model", got=got))
@@ -141,9 +141,9 @@ def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSourc
 
 
 def _bare(dialect: Dialect) -> dict[str, str]:
-    return {
-        twin.removeprefix(dialect.prefix): ours.removeprefix(dialect.prefix) for twin, ours in dialect.twins.items()
-    }
+    """The twins of a file that leaves off the prefix."""
+    prefix = dialect.prefix
+    return {twin.removeprefix(prefix): ours.removeprefix(prefix) for twin, ours in dialect.twins.items()}
 
 
 def _spellings(place: Place, other: Place | None, alone: Mapping[str, Sequence[str]]) -> Iterator[Place]:
@@ -158,10 +158,9 @@ def _spellings(place: Place, other: Place | None, alone: Mapping[str, Sequence[s
             yield replace(place, name=place.name.removesuffix(ending) + old)
 
 
-def _is_copy(name: str, twins: Mapping[str, str], source: TensorSource) -> bool:
+def _is_copy(name: str, twin: str | None, source: TensorSource) -> bool:
     """Whether the tensor is an equal twin of another, such as a tied head that is stored all the same."""
-    twin = twins.get(name)
-    return twin is not None and twin in source and torch.equal(source[name], source[twin])
+    return twin is not None and torch.equal(source[name], source[twin])
 
 
 def first_of(names: list[str]) -> str:

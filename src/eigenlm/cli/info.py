@@ -62,7 +62,8 @@ def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
     c = facts["config"]
     tied = c["head"] is not None and c["head"].get("tied", False)
     print(f"{facts['path']}  ({facts['format']}, {facts['family']} {c['kind']})")
-    print(f"{c['num_layers']} layers of width {c['d_model']}, context {c['context_length']:,} tokens")
+    encoder = f"{c['num_encoder_layers']} layers that read and " if c["num_encoder_layers"] else ""
+    print(f"{encoder}{c['num_layers']} layers of width {c['d_model']}, context {c['context_length']:,} tokens")
     for layer in c["pattern"]:
         print(_layer(layer, c["positions"]["kind"], alone=len(c["pattern"]) == 1))
     tokenizer = f"{facts['tokenizer']} of {facts['tokenizer_vocab_size']:,} tokens" if facts["tokenizer"] else "none"
@@ -90,7 +91,7 @@ def _print_parts(facts: dict[str, Any], parts: "tuple[Part, ...]", head: str) ->
 def _layer(layer: dict[str, Any], positions: str, *, alone: bool) -> str:
     """One line on a layer of the pattern."""
     attention, inner = layer["attention"], layer["feed_forward"]
-    turned = "rotary" if attention.get("rotary") else positions
+    turned = next((name for name in ("rotary", "relative_bias") if attention.get(name)), positions).replace("_bias", "")
     window = f", window {attention['window']:,}" if "window" in attention else ""
     experts = f"{inner['num_experts']} experts of width" if "num_experts" in inner else "feed-forward width"
     return (

@@ -93,10 +93,8 @@ class Transformer(nn.Module):
                 begin anew with each document.
         """
         if (source is None) == (self.config.kind == "encoder_decoder"):
-            got = "none" if source is None else "one"
-            raise ShapeError(
-                explain(f"running a {self.config.kind}", expected="a source iff it is an encoder_decoder", got=got)
-            )
+            expected, got = ("a source for the encoder", "none") if source is None else ("no source", "one")
+            raise ShapeError(explain(f"running a model of kind {self.config.kind}", expected=expected, got=got))
         memory = self.encode(source) if isinstance(source, Tensor) else source
         return self.run(ids, self.place(ids, positions, state, documents), state, memory, token_types)
 

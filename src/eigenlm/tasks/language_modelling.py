@@ -120,6 +120,7 @@ def token_nll(logits_TV: Float[Tensor, "T V"], ids_T: Int[Tensor, " T"]) -> Floa
 
 def _check(lm: LanguageModel, window: int) -> None:
     if lm.config.kind != "decoder" or lm.config.head is None:
-        raise ConfigError(explain("perplexity", expected="a decoder with a head", got=f"an {lm.config.kind}"))
+        do = "see its answers with generate" if lm.config.kind == "encoder_decoder" else ""
+        raise ConfigError(explain("perplexity", expected="a decoder with a head", got=f"an {lm.config.kind}", do=do))
     if window > lm.config.context_length:
         raise ConfigError(explain("window", expected=f"at most {lm.config.context_length} tokens", got=window))

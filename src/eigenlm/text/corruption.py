@@ -97,9 +97,7 @@ def denoising(
     T = batch.ids.shape[1]
     num_dropped, num_spans = _numbers(T, fraction, mean_span)
     sentinels = _sentinels(tokenizer, num_spans + 1)
-    start = next((i for i in (tokenizer.bos, tokenizer.pad, tokenizer.eos) if i is not None), None)
-    if start is None:
-        raise ConfigError(explain("span corruption", expected="a token that begins a text", got="none"))
+    start = start_token(tokenizer)
     widths = (T - num_dropped + num_spans, num_dropped + num_spans + 1)
     rows = []
     for row, sample in enumerate(batch.samples.tolist()):
@@ -107,6 +105,18 @@ def denoising(
         dropped = _span_mask(len(tokens), fraction, mean_span, _random("denoising", seed, sample))
         rows.append(_denoising_row(*_told_apart(tokens, dropped, sentinels), start, widths))
     return Denoising(*(torch.cat([getattr(row, f.name) for row in rows]) for f in fields(Denoising)))
+
+
+def start_token(tokenizer: Tokenizer) -> int:
+    """What the decoder reads before its answer.
+
+    Raises:
+        ConfigError: the tokenizer has nothing to begin with.
+    """
+    start = next((i for i in (tokenizer.bos, tokenizer.pad, tokenizer.eos) if i is not None), None)
+    if start is None:
+        raise ConfigError(explain("span corruption", expected="a token that begins a text", got="none"))
+    return start
 
 
 def num_sentinels(length: int, *, fraction: float = 0.15, mean_span: float = 3.0) -> int:

@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from eigenlm.checkpoint import Generation
 from eigenlm.engine import Sampling
 from eigenlm.language_model import LanguageModel
 from eigenlm.model import Transformer
 from eigenlm.text import ChatTemplate
 from eigenlm.text.batches import validation_rows
+from eigenlm.text.corruption import start_token
 from eigenlm.training.training import Training
 
 # A model that only continues text is spoken to by giving it the text so far.
@@ -22,8 +24,10 @@ def trained_model(training: Training) -> LanguageModel:
     """A copy of the model as it is now, whole and on the CPU; every rank calls it."""
     model = Transformer(training.recipe.model)
     model.load_state_dict({name: _whole(tensor) for name, tensor in training.model.state_dict().items()})
-    template = ChatTemplate(_CONTINUE) if training.recipe.model.kind == "decoder" else None
-    return LanguageModel(model.eval(), training.tokenizer, template, Path(training.recipe.name), training.recipe.name)
+    tokenizer, name, kind = training.tokenizer, training.recipe.name, training.recipe.model.kind
+    template = ChatTemplate(_CONTINUE) if kind == "decoder" else None
+    generation = Generation(start=start_token(tokenizer)) if kind == "encoder_decoder" else Generation()
+    return LanguageModel(model.eval(), tokenizer, template, Path(name), name, generation)
 
 
 @torch.no_grad()

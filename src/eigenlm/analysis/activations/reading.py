@@ -73,6 +73,9 @@ def activations(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0
         do = "give more text, or cut it into longer windows"
         raise DataError(explain("activations", expected="windows of at least 2 tokens", got=f"{B} of {T}", do=do))
     windows = windows.to(next((p.device for p in module.parameters()), windows.device))
+    if isinstance(module, Transformer) and module.config.kind == "encoder_decoder":
+        expected = "a decoder or an encoder, which reads one text"
+        raise ConfigError(explain("activations on a text", expected=expected, got="an encoder_decoder"))
     left_out: list[LeftOut] = []
     rows: list[LinearInputs] = []
     inside = InsideRows(layers=[], heads=[], cka=(), left_out=[])
@@ -143,7 +146,7 @@ def _matrices(module: nn.Module) -> list[str]:
 
 
 def _inside(module: nn.Module, num_windows: int, left_out: list[LeftOut]) -> InsideSums | None:
-    if isinstance(module, Transformer) and module.config.kind != "encoder_decoder":
+    if isinstance(module, Transformer):
         return InsideSums(module, num_windows)
     reason = "only for decoders and encoders of eigenlm"
     for part in ("residual stream", "attention heads", "logit lens", "similarity of layers"):

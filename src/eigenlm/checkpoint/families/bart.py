@@ -1,14 +1,22 @@
-"""BART and its kin: mBART, Marian and Pegasus, encoder-decoders with biases and one table of tokens."""
+"""BART and its kin, mBART, Marian and Pegasus: encoder-decoders with biases and one table of tokens."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Dialect, Place, dense_of, equal_heads, refuse, softmax_of
+from eigenlm.checkpoint.families.dialect import (
+    Dialect,
+    Place,
+    dense_of,
+    encoder_softmax_of,
+    equal_heads,
+    refuse,
+    softmax_of,
+)
 from eigenlm.checkpoint.families.encoder_decoder import both_stacks
 from eigenlm.checkpoint.families.layout import OneRow
 from eigenlm.checkpoint.tensors import TensorSource
-from eigenlm.model import SoftmaxConfig, TransformerConfig
+from eigenlm.model import TransformerConfig
 
 _BIASES = {"bias": True, "output_bias": True}
 _CONSTANTS = {
@@ -40,6 +48,16 @@ def _attention_names(ours: str, theirs: str) -> dict[str, str]:
     return {f"{ours}.{part}": f"{theirs}.{name}" for part, name in parts.items()}
 
 
+_FIELDS = {
+    "vocab_size": "vocab_size",
+    "context_length": "max_position_embeddings",
+    "d_model": "d_model",
+    "num_layers": "decoder_layers",
+    "num_encoder_layers": "encoder_layers",
+    "layer.feed_forward.d_ff": "decoder_ffn_dim",
+    "encoder_layer.feed_forward.d_ff": "encoder_ffn_dim",
+    "dropout": "dropout",
+}
 _NAMES: dict[str, str | Place] = {
     "embedding.token": "model.shared",
     "embedding.position": "model.decoder.embed_positions",
@@ -54,6 +72,14 @@ _NAMES: dict[str, str | Place] = {
     "norm": "model.decoder.layer_norm",
     "head.bias": Place("final_logits_bias", (OneRow(),)),
 }
+
+
+def _heads(family: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Heads of each stack; the decoder looks at the encoder with as many as at itself."""
+    decoder = equal_heads(family, values["decoder_attention_heads"], values["d_model"])
+    encoder = equal_heads(family, values["encoder_attention_heads"], values["d_model"])
+    crossing = {name.replace("attention", "cross_attention"): value for name, value in decoder.items()}
+    return {**decoder, **crossing, **{f"encoder_{name}": value for name, value in encoder.items()}}
 
 
 def _dialect(family: str, model: str, answering: str, constants: Mapping[str, Any], *, activation: str) -> Dialect:
@@ -73,25 +99,19 @@ def _dialect(family: str, model: str, answering: str, constants: Mapping[str, An
             raise refuse(family, f"{answering} or {model}", architecture)
         if values.get("decoder_vocab_size") not in (None, values["vocab_size"]):
             raise refuse(family, "one vocabulary for both stacks", f"decoder_vocab_size {values['decoder_vocab_size']}")
-        decoder = equal_heads(family, values["decoder_attention_heads"], values["d_model"])
-        encoder = equal_heads(family, values["encoder_attention_heads"], values["d_model"])
         return {
-            **decoder,
-            **{name.replace("attention", "cross_attention"): value for name, value in decoder.items()},
-            **{f"encoder_{name}": value for name, value in encoder.items()},
+            **_heads(family, values),
             **both_stacks({"feed_forward.activation": ours(family, values["activation_function"])}),
             "embedding.scale": values["d_model"] ** 0.5 if values["scale_embedding"] else 1.0,
             "head": {"bias": "final_logits_bias" in tensors} if architecture == answering else None,
         }
 
     def write(config: TransformerConfig) -> dict[str, Any]:
-        encoder = config.encoder_layers[0].attention
-        assert isinstance(encoder, SoftmaxConfig)
         return {
             "architectures": [model if config.head is None else answering],
             "model_type": family,
             "is_encoder_decoder": True,
-            "encoder_attention_heads": encoder.num_heads,
+            "encoder_attention_heads": encoder_softmax_of(config).num_heads,
             "decoder_attention_heads": softmax_of(config).num_heads,
             "activation_function": theirs(dense_of(config).activation),
             "scale_embedding": config.embedding.scale != 1.0,
@@ -101,16 +121,7 @@ def _dialect(family: str, model: str, answering: str, constants: Mapping[str, An
     return Dialect(
         family=family,
         constants={**_CONSTANTS, **constants},
-        fields={
-            "vocab_size": "vocab_size",
-            "context_length": "max_position_embeddings",
-            "d_model": "d_model",
-            "num_layers": "decoder_layers",
-            "num_encoder_layers": "encoder_layers",
-            "layer.feed_forward.d_ff": "decoder_ffn_dim",
-            "encoder_layer.feed_forward.d_ff": "encoder_ffn_dim",
-            "dropout": "dropout",
-        },
+        fields=_FIELDS,
         fixed={"tie_word_embeddings": True, "share_encoder_decoder_embeddings": True},
         defaults=lambda values: {"activation_function": activation, "scale_embedding": False, "dropout": 0.1},
         read=read,

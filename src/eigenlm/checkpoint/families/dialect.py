@@ -304,6 +304,17 @@ def softmax_of(config: TransformerConfig) -> SoftmaxConfig:
     return _of_kind(config.layers[0].attention, SoftmaxConfig)
 
 
+def encoder_softmax_of(config: TransformerConfig) -> SoftmaxConfig:
+    """The attention of the first layer of an encoder-decoder's encoder, for what is the same in all.
+
+    Raises:
+        ConfigError: it is of another kind, or there is no such encoder.
+    """
+    if not config.encoder_layers:
+        raise ConfigError(explain("naming a layer", expected="an encoder_decoder", got=config.kind))
+    return _of_kind(config.encoder_layers[0].attention, SoftmaxConfig)
+
+
 def dense_of(config: TransformerConfig) -> DenseFeedForward:
     """The feed-forward of the first layer, for what is the same in all.
 

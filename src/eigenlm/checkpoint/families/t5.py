@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Dialect, dense_of, is_tied, refuse, vocabulary_of
+from eigenlm.checkpoint.families.dialect import Dialect, dense_of, is_tied, refuse, softmax_of, vocabulary_of
 from eigenlm.checkpoint.families.encoder_decoder import both_stacks
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import TransformerConfig
@@ -20,8 +20,16 @@ _CONSTANTS = {
     "encoder_layer.attention.relative_bias.bidirectional": True,
     **both_stacks({"attention.scale": 1.0, "feed_forward.bias": False}),
 }
-_HEADS = {"num_heads": "num_heads", "num_kv_heads": "num_heads", "head_dim": "d_kv"}
 _NO_POSITIONS = 512  # n_positions of every T5; relative biases know no end
+
+
+def _fields(own: Mapping[str, str], *, heads: str, head_dim: str, buckets: str, d_ff: str) -> dict[str, str]:
+    """Fields of the model, and those that all its layers share, which both formats say once."""
+    sizes = {"num_heads": heads, "num_kv_heads": heads, "head_dim": head_dim}
+    attention = {f"attention.{name}": theirs for name, theirs in sizes.items()}
+    layer = {**attention, "attention.relative_bias.num_buckets": buckets, "feed_forward.d_ff": d_ff}
+    cross = {f"layer.cross_attention.{name}": theirs for name, theirs in sizes.items()}
+    return {**own, **both_stacks(layer), **cross}
 
 
 def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,22 +101,22 @@ T5 = Dialect(
     family="t5",
     constants=_CONSTANTS,
     fields={
-        "vocab_size": "vocab_size",
-        "context_length": "n_positions",
-        "d_model": "d_model",
-        "num_layers": "num_decoder_layers",
-        "num_encoder_layers": "num_layers",
-        "norm.eps": "layer_norm_epsilon",
-        "dropout": "dropout_rate",
-        **{f"layer.cross_attention.{name}": theirs for name, theirs in _HEADS.items()},
-        **both_stacks(
+        **_fields(
             {
-                **{f"attention.{name}": theirs for name, theirs in _HEADS.items()},
-                "attention.relative_bias.num_buckets": "relative_attention_num_buckets",
-                "attention.relative_bias.max_distance": "relative_attention_max_distance",
-                "feed_forward.d_ff": "d_ff",
-            }
+                "vocab_size": "vocab_size",
+                "context_length": "n_positions",
+                "d_model": "d_model",
+                "num_layers": "num_decoder_layers",
+                "num_encoder_layers": "num_layers",
+                "norm.eps": "layer_norm_epsilon",
+                "dropout": "dropout_rate",
+            },
+            heads="num_heads",
+            head_dim="d_kv",
+            buckets="relative_attention_num_buckets",
+            d_ff="d_ff",
         ),
+        **both_stacks({"attention.relative_bias.max_distance": "relative_attention_max_distance"}),
     },
     defaults=_defaults,
     read=_read,
@@ -142,4 +150,77 @@ T5 = Dialect(
         "lm_head.weight": "shared.weight",
     },
     leftovers=r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",
+)
+
+
+def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+    """What llama.cpp takes a T5 for: with gates, GELU; without, ReLU."""
+    gated, tied = "enc.blk.0.ffn_gate.weight" in tensors, "output.weight" not in tensors
+    forward = {"feed_forward.activation": "gelu_tanh" if gated else "relu", "feed_forward.gated": gated}
+    return {
+        **both_stacks(forward),
+        "vocab_size": tensors.shape("token_embd.weight")[0],
+        "head": {"tied": tied, "scale": values["embedding_length"] ** -0.5 if tied and not gated else 1.0},
+    }
+
+
+def _write_gguf(config: TransformerConfig) -> dict[str, Any]:
+    return {
+        "attention.value_length": softmax_of(config).head_dim,
+        "attention.head_count_kv": softmax_of(config).num_heads,
+        "attention.layer_norm_epsilon": config.norm.eps,
+    }
+
+
+def _gguf_attention_names(ours: str, theirs: str) -> dict[str, str]:
+    parts = {"query": "q", "key": "k", "value": "v", "output": "o"}
+    return {f"{ours}.{part}": f"{theirs}_{letter}" for part, letter in parts.items()}
+
+
+def _gguf_layer_names(ours: str, theirs: str) -> dict[str, str]:
+    return {
+        **_gguf_attention_names(f"{ours}.attention", f"{theirs}.attn"),
+        f"{ours}.attention_norm": f"{theirs}.attn_norm",
+        f"{ours}.attention.softmax.relative_bias": f"{theirs}.attn_rel_b",
+        f"{ours}.feed_forward_norm": f"{theirs}.ffn_norm",
+        f"{ours}.feed_forward.gate": f"{theirs}.ffn_gate",
+        f"{ours}.feed_forward.up": f"{theirs}.ffn_up",
+        f"{ours}.feed_forward.down": f"{theirs}.ffn_down",
+    }
+
+
+GGUF_T5 = Dialect(
+    family="t5",
+    constants={**_CONSTANTS, **both_stacks({"attention.relative_bias.max_distance": 128})},
+    fields=_fields(
+        {
+            "vocab_size": "vocab_size",
+            "context_length": "context_length",
+            "d_model": "embedding_length",
+            "num_layers": "decoder_block_count",
+            "num_encoder_layers": "block_count",
+            "norm.eps": "attention.layer_norm_rms_epsilon",
+        },
+        heads="attention.head_count",
+        head_dim="attention.key_length",
+        buckets="attention.relative_buckets_count",
+        d_ff="feed_forward_length",
+    ),
+    defaults=lambda values: {
+        "decoder_block_count": values.get("block_count"),
+        "attention.layer_norm_rms_epsilon": values.get("attention.layer_norm_epsilon"),
+    },
+    read=_read_gguf,
+    write=_write_gguf,
+    names={
+        "embedding.token": "token_embd",
+        **_gguf_layer_names("encoder.{i}", "enc.blk.{i}"),
+        "encoder_norm": "enc.output_norm",
+        **_gguf_layer_names("blocks.{i}", "dec.blk.{i}"),
+        **_gguf_attention_names("blocks.{i}.cross_attention", "dec.blk.{i}.cross_attn"),
+        "blocks.{i}.cross_attention_norm": "dec.blk.{i}.cross_attn_norm",
+        "norm": "dec.output_norm",
+        "head": "output",
+    },
+    leftovers=r"dec\.blk\.\d+\.cross_attn_rel_b\.weight",
 )
