@@ -169,7 +169,7 @@ MODERNBERT = Dialect(
         "blocks.{i}.feed_forward.down": f"{_BLOCK}.mlp.Wo",
         "norm": "model.final_norm",
     },
-    head_names=lambda head: _heads_of(head).names(head),
+    names_of=lambda config: _heads_of(config.head).names(config),
     prefix="model.",
     twins={"decoder.weight": "model.embeddings.tok_embeddings.weight"},
 )
