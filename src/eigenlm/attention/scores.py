@@ -1,7 +1,7 @@
 """From products of queries and keys to weights: scale, bias, cap, mask, softmax, sinks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -30,6 +30,12 @@ class Scores:
     def are_plain(self) -> bool:
         """Whether they are products alone, as torch's kernels make them."""
         return self.bias is None and self.softcap is None and self.sinks is None
+
+    def of_heads(self, heads: slice) -> "Scores":
+        """How the scores of some of the heads are made."""
+        bias = self.bias
+        some = None if bias is None else lambda *places: bias(*places)[:, heads]
+        return replace(self, bias=some, sinks=None if self.sinks is None else self.sinks[heads])
 
     def weights(
         self,

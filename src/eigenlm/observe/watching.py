@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from eigenlm.attention import Visibility
+from eigenlm.attention import Scores, Visibility
 from eigenlm.errors import ConfigError, EigenError, explain
-from eigenlm.model import SelfAttention, Transformer
+from eigenlm.model import Block, SelfAttention, Transformer
 from eigenlm.observe.hooks import quick_products
 from eigenlm.observe.watch import watch
 
@@ -28,15 +28,19 @@ def watch_residual_stream(
 
 
 def watch_attention(
-    model: Transformer, seen: Callable[[int, Float[Tensor, "B T H K"], Float[Tensor, "B S G K"], Visibility], None]
+    model: Transformer,
+    seen: Callable[[int, Float[Tensor, "B T H K"], Float[Tensor, "B S G K"], Visibility, Scores], None],
 ) -> AbstractContextManager[None]:
-    """Call `seen(n, queries, keys, visible)` at the self-attention of each block n = 0 ... N - 1.
+    """Call `seen(n, queries, keys, visible, scores)` at the self-attention of each block n = 0 ... N - 1.
 
     Queries and keys are those whose products the softmax takes: normed and turned where the model does so.
     """
-    cores = [part.softmax for part in model.blocks.modules() if isinstance(part, SelfAttention)]
-    parts = {str(n): softmax for n, softmax in enumerate(cores)}
-    return watch(parts, inputs=lambda n, query, key, value, visible: seen(int(n), query, key, visible))
+    cores = {
+        str(n): block.attention.softmax
+        for n, block in enumerate(model.blocks)
+        if isinstance(block, Block) and isinstance(block.attention, SelfAttention)
+    }
+    return watch(cores, inputs=lambda n, q, k, _, visible: seen(int(n), q, k, visible, cores[n].scores))
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eigenlm.attention import Visibility
-from eigenlm.attention.naive import attention_weights
+from eigenlm.attention import Scores, Visibility, attention_weights
+from eigenlm.attention.scores import PLAIN
 
 _LOCAL = 4
 _THRESHOLDS = {"induction": 0.4, "previous token": 0.4, "next token": 0.4, "self": 0.4, "local": 0.5, "sink": 0.3}
@@ -64,13 +64,23 @@ class AttentionSums:
         self._sharing: dict[int, int] = {}
 
     def see(
-        self, layer: int, query: Float[Tensor, "B T H K"], key: Float[Tensor, "B S G K"], visible: Visibility
+        self,
+        layer: int,
+        query: Float[Tensor, "B T H K"],
+        key: Float[Tensor, "B S G K"],
+        visible: Visibility,
+        scores: Scores = PLAIN,
     ) -> None:
         """Add a pass; memory is that of the attention of the heads that share one key/value head."""
         G = key.shape[2]
         with torch.autocast(query.device.type, enabled=False):
+            share = query.shape[2] // G
             groups = zip(query.float().chunk(G, dim=2), key.float().chunk(G, dim=2))
-            measured = torch.cat([_measured(attention_weights(q, k, visible), visible) for q, k in groups], dim=1)
+            weights = (
+                attention_weights(q, k, visible, scores.of_heads(slice(g * share, (g + 1) * share)))
+                for g, (q, k) in enumerate(groups)
+            )
+            measured = torch.cat([_measured(weights_BHTS, visible) for weights_BHTS in weights], dim=1)
         self._sums[layer] = self._sums[layer] + measured if layer in self._sums else measured
         self._passes[layer] = self._passes.get(layer, 0) + 1
         self._sharing[layer] = query.shape[2] // G

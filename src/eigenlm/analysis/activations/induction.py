@@ -4,8 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eigenlm.attention import Visibility
-from eigenlm.attention.naive import attention_weights
+from eigenlm.attention import Scores, Visibility, attention_weights
 from eigenlm.model import Transformer
 from eigenlm.observe.watching import run, watch_attention
 
@@ -32,9 +31,9 @@ def induction_scores(model: Transformer, *, seed: int = 0) -> Float[Tensor, "N H
         return None
     scores: dict[int, Tensor] = {}
 
-    def see(layer: int, query: Tensor, key: Tensor, visible: Visibility) -> None:
+    def see(layer: int, query: Tensor, key: Tensor, visible: Visibility, how: Scores) -> None:
         with torch.autocast(query.device.type, enabled=False):
-            weights_BHTS = attention_weights(query.float(), key.float(), visible)
+            weights_BHTS = attention_weights(query.float(), key.float(), visible, how)
         # The diagonal of keys L - 1 before their query begins at the last token of the first copy.
         scores[layer] = weights_BHTS.diagonal(1 - L, dim1=2, dim2=3)[..., 1:].mean((0, 2))
 
