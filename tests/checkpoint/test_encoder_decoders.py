@@ -216,3 +216,17 @@ def test_a_table_of_tokens_stored_under_other_names_is_read_once(tmp_path):
         torch.testing.assert_close(
             tiny_transformers.our_answer(model), tiny_transformers.answer(theirs), rtol=0, atol=1e-5
         )  # float32 sums in another order
+
+
+def test_marians_pair_of_tokenizers_does_not_hide_its_weights(tmp_path):
+    theirs = tiny_transformers.tiny("marian")
+    theirs.save_pretrained(tmp_path)
+    (tmp_path / "vocab.json").write_text('{"</s>": 0}')
+    (tmp_path / "source.spm").write_bytes(b"\n")
+    ours = read_model(tmp_path)
+    assert ours.tokenizer is None
+    torch.testing.assert_close(
+        tiny_transformers.our_answer(ours.model), tiny_transformers.answer(theirs), rtol=0, atol=1e-5
+    )  # float32 sums in another order
+    with pytest.raises(ConfigError, match=r"tokenizer\.json"):
+        eigenlm.load(tmp_path)

@@ -5,16 +5,17 @@ from pathlib import Path
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.text.tokenizer import Tokenizer
 
+_FILES = ("tokenizer.json", "vocab.json", "vocab.txt")
 _TEMPLATE = "chat_template.jinja"
 
 
 def read_tokenizer(folder: Path) -> Tokenizer | None:
-    """The tokenizer in a model folder, None where there is none.
+    """The tokenizer in a model folder, None where there is none or it is Marian's pair of SentencePiece models.
 
     Raises:
         CheckpointError: it is damaged.
     """
-    known = ("tokenizer.json", "vocab.json", "vocab.txt")
+    known = ("tokenizer.json", "vocab.txt") if (folder / "source.spm").exists() else _FILES
     return Tokenizer.load(folder) if any((folder / name).exists() for name in known) else None
 
 
