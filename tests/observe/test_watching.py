@@ -41,7 +41,7 @@ def test_queries_and_keys_give_the_heads_outputs(config):
     }
     with (
         at_rest(model),
-        watch_attention(model, lambda n, q, k, visible: seen.__setitem__(n, (q, k, visible))),
+        watch_attention(model, lambda n, q, k, visible, _: seen.__setitem__(n, (q, k, visible))),
         watch_inputs(layers, inputs.__setitem__),
     ):
         run(model, ids(2, 9))

@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from eigenlm.model import Transformer
+from eigenlm.model.head import Head
 from eigenlm.text.batches import IGNORED, Batch
 from eigenlm.text.corruption import denoising, masked
 from eigenlm.text.tokenizer import Tokenizer
@@ -85,6 +86,9 @@ class Learner(nn.Module):
         memory = None if source is None else self.model.encode(source, source_positions)
         hidden_BTD = self.model.hidden(ids, positions=positions, documents=documents, source=memory)
         head = self.model.head
-        assert head is not None
+        assert isinstance(head, Head)
         weight, bias = head.matrix(self.model.embedding.token.weight)
-        return linear_cross_entropy(head.before(hidden_BTD), weight, targets, bias, kind=None if plain else self.kind)
+        before_BTD = head.before(hidden_BTD)
+        if head.scale != 1.0:
+            before_BTD, bias = before_BTD * head.scale, None if bias is None else bias * head.scale
+        return linear_cross_entropy(before_BTD, weight, targets, bias, kind=None if plain else self.kind)

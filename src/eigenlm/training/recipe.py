@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from eigenlm.errors import ConfigError, explain
-from eigenlm.model import TransformerConfig
+from eigenlm.model import TransformerConfig, VocabularyHead
 from eigenlm.training.optimizers.catalog import SETTINGS, find_optimizer
 
 Objective = Literal["next_token", "masked", "denoising"]
@@ -202,5 +202,9 @@ class Recipe:
         if self.model.kind != expected:
             objective = f"objective {self.data.objective!r}"
             raise ConfigError(explain(objective, expected=f"a model of kind {expected}", got=self.model.kind))
-        if self.model.head is None:
-            raise ConfigError(explain("training", expected="a model with a head", got="none"))
+        head = self.model.head
+        if not isinstance(head, VocabularyHead) or head.softcap is not None:
+            got = (
+                "none" if head is None else head.kind if not isinstance(head, VocabularyHead) else "one with a softcap"
+            )
+            raise ConfigError(explain("training", expected="a head over the vocabulary, without a softcap", got=got))

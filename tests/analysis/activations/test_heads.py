@@ -43,7 +43,7 @@ def means_by_loops(weights_BHTS, visible_TS, head):
 def test_heads_equal_loops_over_probabilities(config):
     model, stored = build(config), {}
 
-    def keep(n, query, key, visible):
+    def keep(n, query, key, visible, _):
         stored.setdefault(n, []).append(attention_weights(query.double(), key.double(), visible).detach())
 
     with watch_attention(model, keep):
