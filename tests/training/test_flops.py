@@ -8,7 +8,7 @@ from eigenlm.attention import naive_attention, visibility
 from eigenlm.model import DenseFeedForward, SoftmaxConfig, Transformer, TransformerConfig
 from eigenlm.planner import batch_flops
 from eigenlm.training.batch_sizes import Batch
-from eigenlm.training.flops import count_flops, pairs_seen
+from eigenlm.training.flops import count_flops
 from tests.planner.configs import FAMILIES, recipe, transformer
 
 UNMASKED = {name: config for name, config in FAMILIES.items() if name != "windowed"}
@@ -16,26 +16,27 @@ UNMASKED = {name: config for name, config in FAMILIES.items() if name != "window
 
 @pytest.mark.parametrize("config", UNMASKED.values(), ids=UNMASKED)
 def test_forward_is_what_torch_counts(config: TransformerConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    T = 40
+    flops = count_flops(config, Batch(texts=2, tokens=T, source_tokens=24 if config.kind == "encoder_decoder" else 0))
     # The naive twin's products are counted; torch's kernel for a CPU is not.
     monkeypatch.setattr("eigenlm.model.attention.softmax_attention", naive_attention)
-    model, T = Transformer(config).eval(), 40
+    model = Transformer(config).eval()
     ids = torch.randint(0, 300, (2, T))
     source = torch.randint(0, 300, (2, 24)) if config.kind == "encoder_decoder" else None
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(ids, source=source)
-    flops = count_flops(config, Batch(texts=2, tokens=T, source_tokens=24 if source is not None else 0))
     # The twin computes all pairs of causal attention.
     assert flops.matrices + flops.attention == counter.get_total_flops()
 
 
 def test_backward_is_twice_the_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+    flops = count_flops(transformer(), Batch(texts=2, tokens=40))
     monkeypatch.setattr("eigenlm.model.attention.softmax_attention", naive_attention)
     model, ids = Transformer(transformer()), torch.randint(0, 300, (2, 40))
     hidden = model.hidden(ids)
     logits = model.logits(hidden)
     with FlopCounterMode(display=False) as counter:
         logits.sum().backward()
-    flops = count_flops(model.config, Batch(texts=2, tokens=40))
     assert counter.get_total_flops() == 2 * (flops.matrices + flops.attention)
 
 
@@ -53,7 +54,12 @@ def test_pairs_are_those_that_are_visible(window: int | None, causal: bool) -> N
     seen = visibility(positions, positions, causal=causal, window=window)
     ones = torch.ones(17, 17)
     truth = seen.mask if seen.mask is not None else ones.tril() if seen.causal else ones
-    assert pairs_seen(17, window, causal) == truth.sum()
+    attention = AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=16, window=window)
+    config = transformer(attention=attention, kind="decoder" if causal else "encoder")
+    # Q K^T and the weighted sum of V: 4 K operations a pair, head and layer.
+    assert count_flops(config, Batch(texts=1, tokens=17)).attention_causal == pytest.approx(
+        3 * 4 * 4 * 16 * float(truth.sum()), rel=1e-12
+    )
 
 
 def test_gpt3_took_what_was_published() -> None:

@@ -11,6 +11,10 @@ from typing import Any, TypeVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+EveryOperation = TorchDispatchMode
+"""A `with` block whose `__torch_dispatch__` is called for each operation; torch documents it, and hides its module."""
 
 Act = TypeVar("Act", bound=Callable[..., Any])
 

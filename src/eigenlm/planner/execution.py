@@ -24,10 +24,6 @@ class Execution:
     loss: Literal["chunked", "fused", "full"] = "chunked"
     float8: bool = False
 
-    def passes(self, eager: int, compiled: int) -> int:
-        """Times that numbers go through memory, one way or the other."""
-        return compiled if self.compiled else eager
-
 
 def execution_of(recipe: Recipe) -> Execution:
     """What `eigenlm train` does with a recipe."""

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, fields
 
+import torch
+
 from eigenlm.model import TransformerConfig
-from eigenlm.planner.checkpointing import checkpointed
 from eigenlm.planner.execution import Execution
 from eigenlm.planner.machine import Machine
-from eigenlm.planner.saved import activations_of, saved_for_backward
-from eigenlm.planner.state import optimizer_state
 from eigenlm.training.batch_sizes import Batch
 from eigenlm.training.losses import COLUMNS, chunk_rows
-from eigenlm.training.parameters import Parameters, count_parameters
+from eigenlm.training.optimizers.build import update_costs
+from eigenlm.training.optimizers.costs import UpdateCosts
+from eigenlm.training.parameters import Parameters, count_parameters, head_is_tied
 from eigenlm.training.recipe import Recipe
+from eigenlm.training.tally import BlockTally, bytes_saved, forward_tally, model_without_memory
 
 _FLOAT32, _INT64 = 4, 8
 # What malloc holds beyond what is alive: holes that activations leave between what stays, more of them where the
@@ -28,8 +30,7 @@ class Memory:
     Attributes:
         weights: float32 parameters, or a device's shard of them.
         gradients: float32, as many as there are at that moment.
-        optimizer: moments of the optimizer.
-        preconditioners: Gram matrices and bases of SOAP and Shampoo.
+        optimizer: what it remembers from step to step.
         activations: what is saved for the backward pass.
         weight_casts: low-precision copies of weights, or whole blocks gathered from their shards.
         loss: logits, their gradients, and the gradient of the head.
@@ -42,7 +43,6 @@ class Memory:
     weights: float
     gradients: float
     optimizer: float
-    preconditioners: float
     activations: float
     weight_casts: float
     loss: float
@@ -59,50 +59,67 @@ class Memory:
 
 def peak_memory(recipe: Recipe, batch: Batch, machine: Machine, precision: str, execution: Execution) -> Memory:
     """The highest of three moments: after the forward pass and the loss, after the backward pass, in the update."""
-    config = recipe.model
-    counts, state = count_parameters(config), optimizer_state(config, recipe.optimizer)
+    config, number = recipe.model, 2 if precision == "bfloat16" else _FLOAT32
+    counts, costs = count_parameters(config), update_costs(model_without_memory(config), recipe.optimizer.kind)
     sharded = recipe.layout.data == "fsdp" and batch.devices > 1
     shards = recipe.layout.tensor * (batch.devices if sharded else 1)
-    kind = activations_of(precision, machine.device)
-    saved = saved_for_backward(config, batch, kind, separate=recipe.data.documents == "separate")
-    kept, casts = saved.total - saved.weight_casts, saved.weight_casts
+    kept, casts = map(float, saved_for_backward(recipe, batch, machine, number))
+    blocks = forward_tally(config, batch, number)[0].blocks
+    working = block_working(config, batch, number)
     if execution.checkpoint != "none":
-        kept = checkpointed(config, batch, kind.number, execution.checkpoint)
+        working = (kept + casts) / len(blocks)
+        kept = float(sum(block_checkpoint(block, execution.checkpoint) for block in blocks))
     if sharded:
-        casts = _gathered(counts, config, kind.number)
-    whole = float(_FLOAT32 * counts.total)
+        casts = _gathered(counts, len(blocks), number)
+    whole, tied = float(_FLOAT32 * counts.total), head_is_tied(model_without_memory(config))
     gradients = whole / shards
-    loss = loss_bytes(config, batch, kind.number, execution)
-    held = gradients * (batch.accumulation > 1)
-    working = block_working(config, batch, kind.number)
+    # The look-up of a tied embedding has a whole gradient of its own before it is added to the head's.
+    looked_up = float(_FLOAT32 * config.vocab_size * config.d_model * tied)
     moments = [
         # activations, casts, loss, gradients, working
-        (kept, casts, loss, held, working if execution.checkpoint == "none" else saved.total / _blocks(config)),
-        (0.0, 0.0, 0.0, gradients, _tied_gradient(config)),
-        (0.0, 0.0, 0.0, gradients, state.working),
+        (kept, casts, loss_bytes(config, batch, number, execution), gradients * (batch.accumulation > 1), working),
+        (0.0, 0.0, 0.0, gradients, looked_up),
+        (0.0, 0.0, 0.0, gradients, float(_FLOAT32 * costs.working)),
     ]
     activations, casts, loss, gradients, working = max(moments, key=sum)
     passing = activations + casts + loss + working
     return Memory(
         weights=whole / shards,
         gradients=gradients,
-        optimizer=state.moments / shards,
-        preconditioners=state.preconditioners / shards,
+        optimizer=_FLOAT32 * costs.kept / shards,
         activations=activations,
         weight_casts=casts,
         loss=loss,
         working=working,
         data=float(3 * _INT64 * batch.rows * batch.accumulation),
-        slack=passing * _slack(recipe, machine),
+        slack=passing * _slack(costs, machine),
         base=machine.base,
     )
 
 
-def _slack(recipe: Recipe, machine: Machine) -> float:
+def saved_for_backward(recipe: Recipe, batch: Batch, machine: Machine, number: int) -> tuple[int, int]:
+    """Bytes that a micro-batch's pass leaves for its backward pass, and of low-precision copies of weights."""
+    on_processor = machine.device == "cpu"
+    half = torch.bfloat16 if on_processor else torch.float16  # float16 is attended to in one operation, as there
+    return bytes_saved(
+        recipe.model,
+        batch,
+        half if number < _FLOAT32 else None,
+        fused_norms=number < _FLOAT32 and not on_processor,
+        separate=recipe.data.documents == "separate",
+    )
+
+
+def block_checkpoint(block: BlockTally, checkpoint: str) -> int:
+    """Bytes kept of a block: its input and, if `selective`, its attention and every second product."""
+    kept = sum(size for size, _ in block.products[::2]) + block.attention
+    return block.input + kept * (checkpoint == "selective")
+
+
+def _slack(costs: UpdateCosts, machine: Machine) -> float:
     if machine.device != "cpu":
         return _CACHE_SLACK
-    allocates = recipe.optimizer.kind in ("muon", "soap", "shampoo")
-    return _HEAP_SLACK_OF_MATRIX_RULES if allocates else _HEAP_SLACK
+    return _HEAP_SLACK_OF_MATRIX_RULES if costs.working else _HEAP_SLACK
 
 
 def loss_bytes(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> float:
@@ -122,22 +139,13 @@ def loss_bytes(config: TransformerConfig, batch: Batch, number: int, execution: 
 
 def block_working(config: TransformerConfig, batch: Batch, number: int) -> float:
     """Gradients inside a block: two of the inner width, four of the stream's, and one matrix in both precisions."""
-    D, F = config.d_model, config.feed_forward.d_ff
-    return float(batch.rows * number * (2 * F + 4 * D) + D * F * (number + _FLOAT32))
+    largest = count_parameters(config).largest_matrix
+    return float(
+        batch.rows * number * (2 * largest / config.d_model + 4 * config.d_model) + largest * (number + _FLOAT32)
+    )
 
 
-def _tied_gradient(config: TransformerConfig) -> float:
-    """The embedding's look-up has a whole gradient of its own before it is added to the head's."""
-    tied = config.head is not None and config.head.tied
-    return float(_FLOAT32 * config.vocab_size * config.d_model * tied)
-
-
-def _gathered(counts: Parameters, config: TransformerConfig, number: int) -> float:
+def _gathered(counts: Parameters, blocks: int, number: int) -> float:
     """Two blocks (one ahead of use) and the outermost group, whole, and a block's gradient before it is scattered."""
-    block = (counts.attention + counts.feed_forward) / _blocks(config)
-    outer = counts.embedding + counts.head
-    return number * (2 * block + outer) + _FLOAT32 * block
-
-
-def _blocks(config: TransformerConfig) -> int:
-    return config.num_layers + config.num_encoder_layers
+    block = (counts.attention + counts.feed_forward) / blocks
+    return number * (2 * block + counts.embedding + counts.head) + _FLOAT32 * block

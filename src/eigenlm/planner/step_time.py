@@ -4,11 +4,13 @@ from dataclasses import dataclass, fields, replace
 
 from eigenlm.planner.execution import Execution
 from eigenlm.planner.machine import Machine, Rates, faster_precision
-from eigenlm.planner.state import optimizer_state
 from eigenlm.planner.work import backward_work, forward_work, loss_work, update_work
 from eigenlm.training.batch_sizes import Batch
+from eigenlm.training.optimizers.build import update_costs
+from eigenlm.training.optimizers.costs import UpdateCosts
 from eigenlm.training.parameters import count_parameters
 from eigenlm.training.recipe import Recipe
+from eigenlm.training.tally import model_without_memory
 
 # A block in float8 against bfloat16, scaling and casts included: fitted on torchtitan's row of 8 H100.
 FLOAT8_GAIN = 1.5
@@ -50,22 +52,21 @@ def step_time(recipe: Recipe, batch: Batch, machine: Machine, precision: str, ex
     blocks = replace(rates, products=rates.products * FLOAT8_GAIN) if execution.float8 else rates
     micro, tensor = batch.accumulation, recipe.layout.tensor
     shards = tensor * (batch.devices if recipe.layout.data == "fsdp" else 1)
-    state = optimizer_state(config, recipe.optimizer)
-    update = update_work(config, state, shards, leave=float(recipe.optimizer.clip > 0))
+    costs = update_costs(model_without_memory(config), recipe.optimizer.kind)
+    update = update_work(config, costs, shards, leave=float(recipe.optimizer.clip > 0))
     forward = forward_work(config, batch, number, execution).seconds(machine, blocks) * micro / tensor / kept
     backward = backward_work(config, batch, number, execution).seconds(machine, blocks) * micro / tensor / kept
     return StepTime(
         forward=forward,
         loss=loss_work(config, batch, number, execution).seconds(machine, rates) * micro / tensor / kept,
         backward=backward,
-        update=update.seconds(machine, _update_rates(recipe, machine)) / kept,
+        update=update.seconds(machine, _update_rates(costs, machine)) / kept,
         exchange=exposed_exchange(recipe, batch, machine, number, forward + backward),
     )
 
 
-def _update_rates(recipe: Recipe, machine: Machine) -> Rates:
-    """Muon multiplies in whichever precision is the faster, SOAP and Shampoo in float32."""
-    return machine.rates(faster_precision(machine) if recipe.optimizer.kind == "muon" else "float32")
+def _update_rates(costs: UpdateCosts, machine: Machine) -> Rates:
+    return machine.rates(faster_precision(machine) if costs.fast_flops else "float32")
 
 
 def exposed_exchange(recipe: Recipe, batch: Batch, machine: Machine, number: int, hiding: float) -> float:

@@ -41,7 +41,7 @@ def _epochs(f: Forecast) -> str:
 
 def _parts(values: object, spell: Callable[..., str]) -> str:
     """The parts that are there, largest first."""
-    found = {name: amount for name, amount in vars(values).items() if amount and name != "hidden_matrices"}
+    found = {name: amount for name, amount in vars(values).items() if amount and "matri" not in name}
     ordered = sorted(found.items(), key=lambda item: -item[1])
     return ", ".join(f"{name.replace('_', ' ')} {spell(amount)}" for name, amount in ordered)
 

@@ -3,14 +3,13 @@
 from dataclasses import dataclass, fields, replace
 
 from eigenlm.model import TransformerConfig
-from eigenlm.planner.checkpointing import share_kept
 from eigenlm.planner.execution import Execution
 from eigenlm.planner.machine import Machine, Rates
-from eigenlm.planner.state import OptimizerState
 from eigenlm.training.batch_sizes import Batch
-from eigenlm.training.flops import count_flops
 from eigenlm.training.losses import chunk_rows
-from eigenlm.training.parameters import count_parameters, head_matrices
+from eigenlm.training.optimizers.costs import UpdateCosts
+from eigenlm.training.parameters import count_parameters
+from eigenlm.training.tally import BlockTally, blocks_of, forward_tally, model_without_memory
 
 _FLOAT32 = 4
 
@@ -58,21 +57,13 @@ class Work:
 
 def forward_work(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> Work:
     """Of one micro-batch, from ids to the last hidden vectors."""
-    flops, blocks, rows = count_flops(config, batch), _blocks(config), _rows(config, batch)
-    D, a, F = config.d_model, config.attention, config.feed_forward.d_ff
-    heads = (a.num_heads + a.num_kv_heads) * a.head_dim
-    rotary = execution.passes(10, 2) * (config.positions.kind == "rotary")
-    norm = execution.passes(2 if config.norm.kind == "layer" else 20 if number < _FLOAT32 else 7, 3)
+    tally, _ = forward_tally(config, batch, number)
     return Work(
-        products=flops.matrices - head_products(config, batch),
-        attention_forward=flops.attention_causal,
-        activation_forward=float(rows * F),
-        # A block: two norms, two sums, heads turned, and the gated product, each read and written once.
-        moved=float(number)
-        * rows
-        * (D * (2 * norm + 6) + rotary * heads + execution.passes(3, 1) * F * _gated(config) + 2 * D / blocks)
-        + _casts(config, number),
-        calls=150 + blocks * (85.0 if rotary else 60.0),
+        products=tally.products,
+        attention_forward=tally.attention_seen,
+        activation_forward=float(tally.activated),
+        moved=float(tally.fused if execution.compiled else tally.moved),
+        calls=float(tally.calls),
     )
 
 
@@ -86,16 +77,18 @@ def backward_work(config: TransformerConfig, batch: Batch, number: int, executio
         moved=2 * forward.moved,
         calls=2 * forward.calls,
     )
-    return gradients + recomputed_work(config, forward, execution.checkpoint)
+    if execution.checkpoint == "none":
+        return gradients
+    # What was not kept is computed a second time.
+    again = 1.0 if execution.checkpoint == "full" else 1.0 - share_kept(forward_tally(config, batch, number)[0].blocks)
+    attention = forward.attention_forward * (execution.checkpoint == "full")
+    return gradients + replace(forward, products=again * forward.products, attention_forward=attention)
 
 
-def recomputed_work(config: TransformerConfig, forward: Work, checkpoint: str) -> Work:
-    """What the backward pass computes a second time because it was not kept."""
-    if checkpoint == "none":
-        return Work()
-    again = 1.0 if checkpoint == "full" else 1.0 - share_kept(config)
-    attention = forward.attention_forward * (checkpoint == "full")
-    return replace(forward, products=again * forward.products, attention_forward=attention)
+def share_kept(blocks: list[BlockTally]) -> float:
+    """The part of the blocks' matrix operations whose results `selective` keeps."""
+    kept = sum(flops for block in blocks for _, flops in block.products[::2])
+    return kept / sum(flops for block in blocks for _, flops in block.products)
 
 
 def loss_work(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> Work:
@@ -107,42 +100,18 @@ def loss_work(config: TransformerConfig, batch: Batch, number: int, execution: E
     accumulated = chunks * V * D * (number + widened + 3 * _FLOAT32)
     logits = {"chunked": 0, "fused": 6 * number, "full": 2 * number + 7 * _FLOAT32}[execution.loss] * rows * V
     return Work(
-        products=3 * head_products(config, batch),
+        products=3 * forward_tally(config, batch, number)[1].products,
         softmax=float(rows * V),
         moved=float(accumulated + logits + V * D * (_FLOAT32 + number)),
         calls=25.0 * chunks,
     )
 
 
-def update_work(config: TransformerConfig, state: OptimizerState, shards: int, leave: float) -> Work:
+def update_work(config: TransformerConfig, costs: UpdateCosts, shards: int, leave: float) -> Work:
     """Of one optimizer step: the norm, the clipping, and the rule itself; `shards` devices share it."""
-    parameters = count_parameters(config).total
-    clipped = 3 * _FLOAT32 * parameters
+    counts = count_parameters(config)
     return Work(
-        products=state.flops / shards,
-        updated=(state.traffic + clipped * leave) / shards,
-        calls=150 + 60.0 * _blocks(config),
+        products=(costs.flops + costs.fast_flops) / shards,
+        updated=_FLOAT32 * (costs.moved + 3 * counts.total * leave) / shards,
+        calls=150 + 60.0 * len(blocks_of(model_without_memory(config))),
     )
-
-
-def head_products(config: TransformerConfig, batch: Batch) -> float:
-    """Operations of the logits' products, forward."""
-    return 2.0 * head_matrices(config) * batch.rows
-
-
-def _blocks(config: TransformerConfig) -> int:
-    return config.num_layers + config.num_encoder_layers
-
-
-def _rows(config: TransformerConfig, batch: Batch) -> int:
-    return batch.rows * config.num_layers + batch.texts * batch.source_tokens * config.num_encoder_layers
-
-
-def _gated(config: TransformerConfig) -> bool:
-    return config.feed_forward.activation == "swiglu"
-
-
-def _casts(config: TransformerConfig, number: int) -> float:
-    """Each weight is read in float32 and written in the lower precision."""
-    matrices = count_parameters(config).hidden_matrices
-    return float(matrices * (_FLOAT32 + number) * (number < _FLOAT32))

@@ -4,13 +4,9 @@ from dataclasses import dataclass, replace
 
 from eigenlm.model import TransformerConfig
 from eigenlm.training.batch_sizes import Batch, batch_of
-from eigenlm.training.parameters import (
-    attention_matrices,
-    count_parameters,
-    feed_forward_matrices,
-    head_matrices,
-)
+from eigenlm.training.parameters import count_parameters
 from eigenlm.training.recipe import Recipe
+from eigenlm.training.tally import forward_tally
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,24 +59,13 @@ class Flops:
 
 
 def count_flops(config: TransformerConfig, batch: Batch) -> Flops:
-    """Operations of a pass of `batch` through the model."""
-    B, T, S = batch.texts, batch.tokens, batch.source_tokens
-    attention, feed_forward = attention_matrices(config), feed_forward_matrices(config)
-    matrices = B * T * (config.num_layers * (attention + feed_forward) + head_matrices(config))
-    window = config.attention.window
-    pairs, visible = config.num_layers * T * T, config.num_layers * pairs_seen(T, window, config.kind != "encoder")
-    if config.kind == "encoder_decoder":
-        kv = 2 * config.d_model * config.attention.num_kv_heads * config.attention.head_dim
-        matrices += B * S * config.num_encoder_layers * (attention + feed_forward)
-        matrices += B * config.num_layers * (T * (attention - kv) + S * kv)
-        pairs += config.num_encoder_layers * S * S + config.num_layers * T * S
-        visible += config.num_encoder_layers * pairs_seen(S, window, False) + config.num_layers * T * S
-    a_pair = 4.0 * config.attention.num_heads * config.attention.head_dim * B
+    """Operations of a pass of `batch` through the model, counted as it runs without memory."""
+    hidden, logits = forward_tally(config, batch)
     return Flops(
-        matrices=2.0 * matrices,
-        attention=a_pair * pairs,
-        attention_causal=a_pair * visible,
-        tokens=B * T,
+        matrices=hidden.products + logits.products,
+        attention=hidden.attention,
+        attention_causal=hidden.attention_seen,
+        tokens=batch.rows,
         num_parameters=count_parameters(config).total,
     )
 
@@ -89,10 +74,3 @@ def batch_flops(recipe: Recipe) -> Flops:
     """Operations of one optimizer step of a recipe, all micro-batches and ranks together: the numerator of MFU."""
     batch = batch_of(recipe)
     return count_flops(recipe.model, replace(batch, texts=recipe.train.batch_size, accumulation=1))
-
-
-def pairs_seen(length: int, window: int | None, causal: bool) -> float:
-    """Query-key pairs of one text: T (T + 1) / 2 if causal, T^2 if not, less those before the window."""
-    seen = length * (length + 1) / 2 if causal else float(length * length)
-    before = max(length - (window or length), 0)
-    return seen - before * (before + 1) / 2

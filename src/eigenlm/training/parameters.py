@@ -1,8 +1,12 @@
-"""How many numbers a transformer learns, by part, from its config alone."""
+"""How many numbers a transformer learns, by part."""
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from eigenlm.model import TransformerConfig
+from eigenlm.training.optimizers import roles
+from eigenlm.training.tally import blocks_of, model_without_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +19,8 @@ class Parameters:
         feed_forward: gate, up and down.
         norms: of blocks, of heads, of the embedding and at the end.
         head: the logits' own matrix (none if tied), its bias, its transform, and the pooler.
-        hidden_matrices: those of `attention` and `feed_forward` without biases: what a matrix optimizer takes.
+        hidden_matrices: those of the blocks without biases: what a matrix optimizer takes.
+        largest_matrix: numbers of the largest of these.
     """
 
     embedding: int
@@ -24,6 +29,7 @@ class Parameters:
     norms: int
     head: int
     hidden_matrices: int
+    largest_matrix: int
 
     @property
     def total(self) -> int:
@@ -32,7 +38,7 @@ class Parameters:
 
 
 def count_parameters(config: TransformerConfig) -> Parameters:
-    """Exact counts, equal to those of `Transformer(config)`.
+    """Counts of `Transformer(config)`, built where it takes no memory.
 
     >>> from eigenlm.model import SoftmaxConfig, DenseFeedForward
     >>> gpt2 = TransformerConfig.uniform(
@@ -42,66 +48,24 @@ def count_parameters(config: TransformerConfig) -> Parameters:
     >>> count_parameters(gpt2).total
     124439808
     """
-    blocks = config.num_layers + config.num_encoder_layers
-    crossings = config.num_layers if config.kind == "encoder_decoder" else 0
-    attention, feed_forward = attention_matrices(config), feed_forward_matrices(config)
-    return Parameters(
-        embedding=_embedding(config),
-        attention=(blocks + crossings) * (attention + _attention_biases(config)),
-        feed_forward=blocks * (feed_forward + _feed_forward_biases(config)),
-        norms=_norms(config, blocks, crossings),
-        head=_head(config),
-        hidden_matrices=(blocks + crossings) * attention + blocks * feed_forward,
-    )
+    model = model_without_memory(config)
+    parts = dict.fromkeys(("embedding", "attention", "feed_forward", "norms", "head"), 0)
+    for name, parameter in model.named_parameters():
+        parts[_part(name)] += parameter.numel()
+    sizes = [p.numel() for block in blocks_of(model) for p in roles(block).hidden]
+    return Parameters(**parts, hidden_matrices=sum(sizes), largest_matrix=max(sizes))
 
 
-def attention_matrices(config: TransformerConfig) -> int:
-    """D H K + 2 D G K + H K D: query, key, value, output of one attention."""
-    a = config.attention
-    return 2 * config.d_model * a.head_dim * (a.num_heads + a.num_kv_heads)
+def head_is_tied(model: nn.Module) -> bool:
+    """Whether the matrix of logits is the embedding's."""
+    return not roles(model).head
 
 
-def feed_forward_matrices(config: TransformerConfig) -> int:
-    """2 D F, or 3 D F with a gate."""
-    return (3 if config.feed_forward.activation == "swiglu" else 2) * config.d_model * config.feed_forward.d_ff
-
-
-def head_matrices(config: TransformerConfig) -> int:
-    """V D, tied or not, and D^2 for a transform: what each token is multiplied by on its way to logits."""
-    if config.head is None:
-        return 0
-    return config.vocab_size * config.d_model + config.d_model**2 * config.head.transform
-
-
-def _attention_biases(config: TransformerConfig) -> int:
-    a = config.attention
-    inner = (a.num_heads + 2 * a.num_kv_heads) * a.head_dim
-    return a.bias * inner + a.output_bias * config.d_model
-
-
-def _feed_forward_biases(config: TransformerConfig) -> int:
-    inner = (2 if config.feed_forward.activation == "swiglu" else 1) * config.feed_forward.d_ff
-    return config.feed_forward.bias * (inner + config.d_model)
-
-
-def _embedding(config: TransformerConfig) -> int:
-    positions = config.context_length if config.positions.kind == "learned" else 0
-    return (config.vocab_size + positions + config.embedding.num_token_types) * config.d_model
-
-
-def _norms(config: TransformerConfig, blocks: int, crossings: int) -> int:
-    numbers = 2 if config.norm.kind == "layer" else 1
-    stacks = 2 if config.kind == "encoder_decoder" else 1
-    transform = config.head is not None and config.head.transform
-    of_stream = 2 * blocks + crossings + stacks * config.final_norm + config.embedding.norm + transform
-    of_heads = 2 * (blocks + crossings) * config.attention.query_key_norm
-    return numbers * (of_stream * config.d_model + of_heads * config.attention.head_dim)
-
-
-def _head(config: TransformerConfig) -> int:
-    D, V = config.d_model, config.vocab_size
-    square = D * (D + 1)
-    head = 0
-    if config.head is not None:
-        head = V * D * (not config.head.tied) + V * config.head.bias + square * config.head.transform
-    return head + square * config.pooler
+def _part(name: str) -> str:
+    if "norm" in name:
+        return "norms"
+    if name.startswith("embedding"):
+        return "embedding"
+    if name.startswith(("head", "pooler")):
+        return "head"
+    return "attention" if "attention" in name else "feed_forward"
