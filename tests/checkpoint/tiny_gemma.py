@@ -109,6 +109,8 @@ MODELS = {
         )
     ),
     "ministral-all-full": lambda: t.MinistralForCausalLM(
-        t.MinistralConfig(**_EQUAL_HEADS, head_dim=14, sliding_window=None, tie_word_embeddings=True)
+        t.MinistralConfig(
+            **_EQUAL_HEADS, head_dim=14, sliding_window=5, layer_types=["full_attention"] * 3, tie_word_embeddings=True
+        )
     ),
 }
