@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import tiny_decoders
 import tiny_transformers
 import torch
 import transformers
@@ -185,7 +186,10 @@ def test_a_tied_head_may_be_stored_alone_but_an_untied_one_is_no_embedding(tmp_p
         read_model(tmp_path / "untied")
 
 
-@pytest.mark.parametrize("name", ["llama-3-rope", "mistral", "qwen2-window", "gpt2", "bert-mlm", "t5", "marian"])
+@pytest.mark.parametrize(
+    "name",
+    ["llama-3-rope", "mistral", "qwen2-window", "gpt2", "bert-mlm", "t5", "marian", *tiny_decoders.ODDLY_CONFIGURED],
+)
 def test_any_odd_value_in_a_config_gives_a_model_or_one_line(name, tmp_path):
     saved(name, tmp_path / "model")
     path = tmp_path / "model" / "config.json"

@@ -166,3 +166,4 @@ NOT_IN_GGUF = {
     "gpt-oss-plain-rope",
 }
 ONE_OF_EACH = ("mixtral", "qwen3-moe", "gpt-oss", "gpt-neox", "phi", "phi3-long", "stablelm", "starcoder2", "opt")
+ODDLY_CONFIGURED = ("gpt-oss", "qwen3-moe-dense-first", "phi3-long-part", "gpt-neox", "opt")

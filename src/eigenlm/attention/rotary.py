@@ -16,7 +16,8 @@ class RotaryConfig:
         width: how many of a head's numbers are turned, the first ones; None for all.
         frequency_factors: each frequency is divided by its factor (position interpolation, Llama 3, YaRN and LongRoPE
             are all of this form); None for no scaling.
-        long_factors: take their place where a text is longer than `original_length` (LongRoPE, arXiv:2402.13753).
+        long_factors: take their place where the longest text of a batch is longer than `original_length` (LongRoPE,
+            arXiv:2402.13753); keys that a state already holds stay turned as they were.
         original_length: see `long_factors`.
         scale: of the turned numbers (YaRN's attention factor, arXiv:2309.00071, section 3.4).
     """

@@ -91,16 +91,12 @@ def _mixture(
     )
 
 
-def _write_uniform_window(config: TransformerConfig) -> dict[str, Any]:
-    return {"sliding_window": windows_of(config)[0]}
-
-
 _MIXTRAL = hugging_face_dialect(
     "mixtral",
     "Mixtral",
     constants={"layer.feed_forward.kind": "mixture"},
     read=lambda values: {"layers": windowed([values.get("sliding_window")])},
-    write=_write_uniform_window,
+    write=lambda config: {"sliding_window": windows_of(config)[0]},
 )
 MIXTRAL = _mixture(
     _MIXTRAL,
