@@ -1,7 +1,9 @@
 """Matrices over threads, over ranks, and beyond memory."""
 
+import pytest
 import torch
 
+from eigenlm.analysis import analyze
 from eigenlm.analysis.stream import Skipped, each_matrix, share
 from eigenlm.analysis.weights import Weights
 
@@ -31,3 +33,12 @@ def test_a_matrix_beyond_memory_is_skipped_and_the_rest_go_on():
     assert found[0].name == "huge"
     assert "of memory" in found[0].reason
     assert "free some" in found[0].reason
+
+
+def test_eight_bit_floats_stand_for_themselves_unless_scales_lie_beside_them():
+    W = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).to(torch.float8_e4m3fn)
+    scaled = {"scaled.weight": W, "scaled.weight_scale_inv": torch.ones(1)}
+    analysis = analyze({"plain.weight": W, **scaled})
+    assert analysis["plain"].spectral_norm == pytest.approx(float(torch.linalg.matrix_norm(W.double(), 2)), rel=1e-5)
+    assert [row.name for row in analysis.skipped] == ["scaled"]
+    assert "scales in another tensor" in analysis.skipped[0].reason

@@ -7,7 +7,7 @@ import torch
 
 from eigenlm.engine import Runner, Sampling, generate, packing
 from eigenlm.errors import DataError, ShapeError
-from eigenlm.model import InterpolativeLinear, LowRankLinear
+from eigenlm.model import ClassifierHead, InterpolativeLinear, LowRankLinear
 from tests.model.test_transformer import BERT, DECODERS, LLAMA, ORIGINAL, build, ids
 
 FAMILIES = DECODERS | {"original": ORIGINAL}
@@ -118,6 +118,12 @@ def test_bad_prompts_are_refused(prompts, error, said):
 def test_an_encoder_does_not_generate():
     with pytest.raises(ShapeError, match="an encoder"):
         list(generate(build(BERT), [[1]], max_tokens=3))
+
+
+@pytest.mark.parametrize("head", [None, ClassifierHead(num_labels=2)])
+def test_without_logits_over_the_vocabulary_nothing_is_generated(head):
+    with pytest.raises(ShapeError, match="a head over the vocabulary"):
+        list(generate(build(dataclasses.replace(LLAMA, head=head)), [[1]], max_tokens=3))
 
 
 def test_seeded_rows_do_not_depend_on_their_batch():

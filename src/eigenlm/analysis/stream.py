@@ -18,6 +18,7 @@ from eigenlm.progress import track
 
 Row = TypeVar("Row")
 
+_SCALES = ("weight_scale", "weight_scale_inv")  # beside 8-bit floats, in files of other libraries
 # Small symmetric eigenproblems do not gain from a second BLAS thread, and lose much on a busy machine. Each worker
 # holds one tensor, so their number also bounds the memory.
 _MOST_WORKERS = 4
@@ -25,7 +26,7 @@ _MOST_WORKERS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """A matrix that could not be looked at, and why: numbers that are not finite, none at all, or too little memory."""
+    """A matrix that could not be looked at, and why: numbers that are not finite, say, or too little memory."""
 
     name: str
     reason: str
@@ -78,6 +79,10 @@ def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -
             W = weights[parameter]
         if not W.is_floating_point():
             return None
+        if W.element_size() == 1:  # an 8-bit float, for which torch has hardly an operation
+            if any(f"{name}.{scale}" in weights for scale in _SCALES):
+                return Skipped(name=name, reason="8-bit floats with scales in another tensor, which are not applied")
+            W = W.float()
         return look(W.detach().flatten(1), name, weights.storage(parameter))
     except (ConfigError, DataError) as error:
         return Skipped(name=name, reason=str(error))
