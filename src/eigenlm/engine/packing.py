@@ -24,7 +24,10 @@ _BYTES_A_CALL = 1 << 20
 
 
 class PackedLinear(nn.Module):
-    """y = W x + b by oneDNN, with W in its blocked layout: at one row 1.3-2.6 times the speed of `F.linear`."""
+    """y = W x + b by oneDNN, with W in its blocked layout: at one row 1.3-2.6 times the speed of `F.linear`.
+
+    The layout is asked for at 8 rows: that for one row is no faster there, and takes 1.6 times as long at 4 to 8.
+    """
 
     def __init__(self, weight: Float[Tensor, "out in"], bias: Float[Tensor, " out"] | None) -> None:
         super().__init__()

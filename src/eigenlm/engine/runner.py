@@ -58,8 +58,15 @@ class Runner:
 def _traces(weights: list[Tensor]) -> tuple[list[tuple[int, int]], Tensor]:
     """What changes with weights: where they lie, how often they were changed, and some of their numbers."""
     with torch.no_grad():
-        samples = [w.detach().flatten()[:: max(1, w.numel() // _SAMPLES)].double().nan_to_num() for w in weights]
-        return [(w.data_ptr(), w._version) for w in weights], torch.cat(samples)
+        samples = torch.cat([_samples(weight) for weight in weights]).nan_to_num()
+    return [(weight.data_ptr(), weight._version) for weight in weights], samples
+
+
+def _samples(weight: Tensor) -> Tensor:
+    step = max(1, weight.numel() // _SAMPLES)
+    if weight.is_contiguous():
+        return weight.as_strided((1 + (weight.numel() - 1) // step,), (step,))
+    return weight.flatten()[::step]
 
 
 def _has_hooks(model: nn.Module) -> bool:

@@ -52,8 +52,12 @@ softmax_backward = working(
 """Gradient of the scores from that of `weights` = softmax(scores), over the last dimension."""
 
 
+# A layout asked for at one row is no faster there than one for eight, and takes 1.6 times as long at 4 to 8.
+_ROWS = 8
+
+
 def _pack(weight: Tensor) -> Tensor:
-    return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), 1)
+    return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _ROWS)
 
 
 def _packed_linear(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
