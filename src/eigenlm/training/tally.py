@@ -61,6 +61,11 @@ class Tally(EveryOperation):
         self._unwritten: dict[StorageWeakRef, int] = {}
         self._alive: list[Tensor] = []  # a storage that is freed could be taken for a new one
 
+    def __exit__(self, *error: Any) -> None:
+        """End, and let go of everything that was made."""
+        super().__exit__(*error)
+        self._alive.clear()
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation and count it."""
         values = {argument.name: value for argument, value in zip(func._schema.arguments, args)} | (kwargs or {})
