@@ -26,7 +26,7 @@ from record import peak_mib, record
 from torch import Tensor, nn
 
 import eigenlm
-from eigenlm.curvature import CrossEntropy, GaussNewton, Objective, Part, hessian, next_token
+from eigenlm.curvature import CrossEntropy, GaussNewton, Objective, ObjectivePart, hessian, next_token
 from eigenlm.linalg.eigenpairs import eigenpairs
 from eigenlm.linalg.inner_product import inner_product, length
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
@@ -181,7 +181,7 @@ def words(text: str | None) -> str:
 
 def operator(module: Flat, ids: Tensor, matrix: str) -> SymmetricOperator:
     """Ours, for results and certificates alike."""
-    part = Part(inputs=ids[:, :-1], target=ids[:, 1:].flatten())
+    part = ObjectivePart(inputs=ids[:, :-1], target=ids[:, 1:].flatten())
     objective = Objective(module=module, loss=CrossEntropy(), parts=[part])
     return hessian(objective) if matrix == "hessian" else GaussNewton(objective)
 

@@ -106,6 +106,15 @@ def test_every_test_can_fail(path: Path) -> None:
     assert not tests - functions_that_check(path)
 
 
+def test_a_public_class_name_occurs_once() -> None:
+    found: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(name_of(path))
+    assert not {name: places for name, places in found.items() if len(places) > 1}
+
+
 def test_imports_go_one_way() -> None:
     lint_imports = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint_imports, "--no-cache"], cwd=ROOT, capture_output=True, text=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from eigenlm.model import Transformer, TransformerConfig
-from eigenlm.training.batch_sizes import Batch
+from eigenlm.training.batch_sizes import BatchSizes
 from eigenlm.training.tally import bytes_saved
 from tests.planner.configs import FAMILIES, transformer
 
@@ -16,7 +16,7 @@ DTYPES = {"float32": None, "bfloat16": torch.bfloat16}
 @pytest.mark.parametrize("precision", DTYPES)
 @pytest.mark.parametrize("config", FAMILIES.values(), ids=FAMILIES)
 def test_bytes_are_those_that_autograd_keeps(config: TransformerConfig, precision: str) -> None:
-    batch = Batch(texts=B, tokens=T, source_tokens=S if config.kind == "encoder_decoder" else 0)
+    batch = BatchSizes(texts=B, tokens=T, source_tokens=S if config.kind == "encoder_decoder" else 0)
     told = sum(bytes_saved(config, batch, DTYPES[precision]))
     # The same operations run, on tensors without numbers.
     assert told == pytest.approx(bytes_kept(config, precision, batch), rel=1e-4)
@@ -24,12 +24,12 @@ def test_bytes_are_those_that_autograd_keeps(config: TransformerConfig, precisio
 
 def test_large_attention_weights_are_not_kept() -> None:
     config = transformer(context_length=1100)
-    batch = Batch(texts=4, tokens=1100)
+    batch = BatchSizes(texts=4, tokens=1100)
     told = sum(bytes_saved(config, batch, torch.bfloat16))
     assert told == pytest.approx(bytes_kept(config, "bfloat16", batch), rel=2e-3)
 
 
-def bytes_kept(config: TransformerConfig, precision: str, batch: Batch) -> int:
+def bytes_kept(config: TransformerConfig, precision: str, batch: BatchSizes) -> int:
     """Bytes of all storages that a forward pass saves, parameters apart."""
     torch.manual_seed(0)
     model = Transformer(config).train()

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from eigenlm.attention import naive_attention, visibility
 from eigenlm.model import DenseFeedForward, SoftmaxConfig, Transformer, TransformerConfig
 from eigenlm.planner import batch_flops
-from eigenlm.training.batch_sizes import Batch
+from eigenlm.training.batch_sizes import BatchSizes
 from eigenlm.training.flops import count_flops
 from tests.planner.configs import FAMILIES, recipe, transformer
 
@@ -17,9 +17,11 @@ UNMASKED = {name: config for name, config in FAMILIES.items() if name != "window
 @pytest.mark.parametrize("config", UNMASKED.values(), ids=UNMASKED)
 def test_forward_is_what_torch_counts(config: TransformerConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     T = 40
-    flops = count_flops(config, Batch(texts=2, tokens=T, source_tokens=24 if config.kind == "encoder_decoder" else 0))
+    flops = count_flops(
+        config, BatchSizes(texts=2, tokens=T, source_tokens=24 if config.kind == "encoder_decoder" else 0)
+    )
     # The naive twin's products are counted; torch's kernel for a CPU is not.
-    monkeypatch.setattr("eigenlm.model.attention.softmax_attention", naive_attention)
+    monkeypatch.setattr("eigenlm.attention.softmax.softmax_attention", naive_attention)
     model = Transformer(config).eval()
     ids = torch.randint(0, 300, (2, T))
     source = torch.randint(0, 300, (2, 24)) if config.kind == "encoder_decoder" else None
@@ -30,8 +32,8 @@ def test_forward_is_what_torch_counts(config: TransformerConfig, monkeypatch: py
 
 
 def test_backward_is_twice_the_forward(monkeypatch: pytest.MonkeyPatch) -> None:
-    flops = count_flops(transformer(), Batch(texts=2, tokens=40))
-    monkeypatch.setattr("eigenlm.model.attention.softmax_attention", naive_attention)
+    flops = count_flops(transformer(), BatchSizes(texts=2, tokens=40))
+    monkeypatch.setattr("eigenlm.attention.softmax.softmax_attention", naive_attention)
     model, ids = Transformer(transformer()), torch.randint(0, 300, (2, 40))
     hidden = model.hidden(ids)
     logits = model.logits(hidden)
@@ -42,7 +44,7 @@ def test_backward_is_twice_the_forward(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unhalved_step_is_palms_formula() -> None:
     config = transformer()
-    flops = count_flops(config, Batch(texts=1, tokens=160))
+    flops = count_flops(config, BatchSizes(texts=1, tokens=160))
     matrices = 3 * (4 * 64 * 64 + 2 * 64 * 96) + 300 * 64
     # arXiv:2204.02311, appendix B: 6 N + 12 L H Q T a token.
     assert flops.step_unhalved == 160 * (6 * matrices + 12 * 3 * 4 * 16 * 160)
@@ -57,7 +59,7 @@ def test_pairs_are_those_that_are_visible(window: int | None, causal: bool) -> N
     attention = AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=16, window=window)
     config = transformer(attention=attention, kind="decoder" if causal else "encoder")
     # Q K^T and the weighted sum of V: 4 K operations a pair, head and layer.
-    assert count_flops(config, Batch(texts=1, tokens=17)).attention_causal == pytest.approx(
+    assert count_flops(config, BatchSizes(texts=1, tokens=17)).attention_causal == pytest.approx(
         3 * 4 * 4 * 16 * float(truth.sum()), rel=1e-12
     )
 
@@ -71,7 +73,7 @@ def test_gpt3_took_what_was_published() -> None:
         attention=SoftmaxConfig(num_heads=96, num_kv_heads=96, head_dim=128, bias=True, output_bias=True),
         feed_forward=DenseFeedForward(d_ff=49152),
     )
-    flops = count_flops(gpt3, Batch(texts=1, tokens=2048))
+    flops = count_flops(gpt3, BatchSizes(texts=1, tokens=2048))
     # arXiv:2005.14165, table D.1: 3.14e23 for 300 billion tokens, by 6 N with N = 174.6 billion; to its three digits.
     assert flops.six_n / 2048 * 300e9 == pytest.approx(3.14e23, rel=5e-3)
     # With attention, which the table leaves out: 1.4 % more causal, 2.9 % unhalved.

@@ -8,7 +8,7 @@ from torch.utils._pytree import tree_leaves
 
 from eigenlm.errors import ConfigError, DataError, ShapeError
 from eigenlm.training import losses
-from eigenlm.training.losses import IGNORED, CrossEntropy, linear_cross_entropy
+from eigenlm.training.losses import IGNORED, CrossEntropyTerms, linear_cross_entropy
 
 N, D, V = 50, 16, 97
 
@@ -21,7 +21,7 @@ def problem(dtype: torch.dtype, scale: float = 0.5) -> tuple[torch.Tensor, torch
     return hidden, weight, targets, torch.randn(V) * 0.1
 
 
-def truth(hidden, weight, targets, bias, kind: CrossEntropy) -> list[torch.Tensor]:
+def truth(hidden, weight, targets, bias, kind: CrossEntropyTerms) -> list[torch.Tensor]:
     """Loss and gradients by torch, all logits at once, in float64."""
     h, w, b = (x.double().requires_grad_() for x in (hidden, weight, bias))
     logits = F.linear(h, w, b)
@@ -31,13 +31,13 @@ def truth(hidden, weight, targets, bias, kind: CrossEntropy) -> list[torch.Tenso
     return [loss, h.grad, w.grad, b.grad]
 
 
-KINDS = [CrossEntropy(), CrossEntropy(label_smoothing=0.1), CrossEntropy(z_loss=1e-2)]
-KINDS += [CrossEntropy(label_smoothing=0.2, z_loss=1e-3)]
+KINDS = [CrossEntropyTerms(), CrossEntropyTerms(label_smoothing=0.1), CrossEntropyTerms(z_loss=1e-2)]
+KINDS += [CrossEntropyTerms(label_smoothing=0.2, z_loss=1e-3)]
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2**30], ids=["chunks", "whole"])
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_loss_and_gradients_in_float32(kind: CrossEntropy, chunk_bytes: int, monkeypatch) -> None:
+def test_loss_and_gradients_in_float32(kind: CrossEntropyTerms, chunk_bytes: int, monkeypatch) -> None:
     monkeypatch.setattr(losses, "_CHUNK_BYTES", chunk_bytes)
     monkeypatch.setattr(losses, "_LEAST_ROWS", 16)
     monkeypatch.setattr(losses, "COLUMNS", 40)
@@ -65,7 +65,7 @@ def test_loss_in_bfloat16_is_right_to_1e_5(V: int) -> None:
 
 def test_gradient_in_bfloat16_is_as_near_as_that_of_full_logits() -> None:
     hidden, weight, targets, bias = problem(torch.bfloat16)
-    _, right_h, right_w, _ = truth(hidden, weight, targets, bias, CrossEntropy())
+    _, right_h, right_w, _ = truth(hidden, weight, targets, bias, CrossEntropyTerms())
 
     def errors(loss_of) -> tuple[float, float]:
         h, w = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
@@ -114,7 +114,9 @@ def test_any_leading_shape(leading: tuple[int, ...]) -> None:
 
 def test_nothing_to_predict_gives_zero_and_zero_gradients() -> None:
     hidden = torch.randn(4, D, requires_grad=True)
-    loss = linear_cross_entropy(hidden, torch.randn(V, D), torch.full((4,), IGNORED), kind=CrossEntropy(z_loss=0.1))
+    loss = linear_cross_entropy(
+        hidden, torch.randn(V, D), torch.full((4,), IGNORED), kind=CrossEntropyTerms(z_loss=0.1)
+    )
     loss.backward()
     assert float(loss.detach()) == 0
     assert not hidden.grad.any()
@@ -134,4 +136,4 @@ def test_sizes_that_do_not_belong_together() -> None:
 @pytest.mark.parametrize("values", [{"label_smoothing": 1.0}, {"label_smoothing": -0.1}, {"z_loss": -1.0}])
 def test_weights_without_meaning(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(values))):
-        CrossEntropy(**values)
+        CrossEntropyTerms(**values)

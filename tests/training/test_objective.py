@@ -22,7 +22,7 @@ from eigenlm.text.corruption import num_sentinels, sentinel_tokens
 from eigenlm.text.shards import TokenShards, write_shards
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_training import train_tokenizer
-from eigenlm.training.losses import CrossEntropy
+from eigenlm.training.losses import CrossEntropyTerms
 from eigenlm.training.objective import Learner, ask
 from eigenlm.training.precision import choose_precision
 from eigenlm.training.recipe import DataRecipe
@@ -70,7 +70,7 @@ def test_the_learner_gives_the_plain_sum_of_cross_entropies(
     batches = Batches(shards.train, T, 3, seed=1)
     q = ask(batches.batch(0), tokenizer, DataRecipe(objective=objective, documents=documents), seed=1)
     model = model_of(KINDS[objective], tokenizer.vocab_size)
-    loss = Learner(model, CrossEntropy())(**vars(q))
+    loss = Learner(model, CrossEntropyTerms())(**vars(q))
     source = None if q.source is None else model.encode(q.source, q.source_positions)
     hidden = model.hidden(q.ids, positions=q.positions, documents=q.documents, source=source)
     right = F.cross_entropy(
@@ -108,7 +108,7 @@ def test_padding_changes_no_answer(objective: str, tokenizer: Tokenizer, shards:
     padded = next(batch for i in range(batches.num_samples) if bool(((batch := batches.batch(i)).positions < 0).any()))
     other = replace(padded, ids=torch.where(padded.positions < 0, 7, padded.ids))
     model = model_of(KINDS[objective], tokenizer.vocab_size)
-    learner, recipe = Learner(model, CrossEntropy()), DataRecipe(objective=objective)
+    learner, recipe = Learner(model, CrossEntropyTerms()), DataRecipe(objective=objective)
     losses = [float(learner(**vars(ask(b, tokenizer, recipe, seed=3))).detach()) for b in (padded, other)]
     assert losses[0] == losses[1]
 
@@ -138,7 +138,7 @@ def test_bfloat16_is_near_float32(tokenizer: Tokenizer, shards: TokenShards, tmp
     for dtype in (None, torch.bfloat16):
         model = model_of("decoder", tokenizer.vocab_size)
         model.activation_dtype = dtype
-        loss = Learner(model, CrossEntropy())(**vars(q))
+        loss = Learner(model, CrossEntropyTerms())(**vars(q))
         loss.backward()
         losses.append(float(loss.detach()))
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from eigenlm.checkpoint.families import Dialect, Place
+from eigenlm.checkpoint.families import Dialect, Location
 from eigenlm.checkpoint.families.layout import Stacked, Widths, to_ours, to_theirs
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
@@ -27,7 +27,7 @@ class OurTensors(TensorSource):
         config: the model.
     """
 
-    def __init__(self, source: TensorSource, places: Mapping[str, Place], config: TransformerConfig) -> None:
+    def __init__(self, source: TensorSource, places: Mapping[str, Location], config: TransformerConfig) -> None:
         super().__init__(places)
         self._source, self._config = source, config
 
@@ -71,7 +71,7 @@ class TheirTensors(TensorSource):
     """
 
     def __init__(self, dialect: Dialect, tensors: Mapping[str, Tensor], config: TransformerConfig) -> None:
-        sources: dict[str, list[tuple[str, Place]]] = {}
+        sources: dict[str, list[tuple[str, Location]]] = {}
         for name in tensors:
             place = dialect.place(name)
             theirs = place.name.removeprefix(dialect.prefix) if config.head is None else place.name
@@ -106,7 +106,7 @@ def _widths(config: TransformerConfig, name: str) -> Widths:
     return Widths.of(stack[0 if block is None else int(block[2])])
 
 
-def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSource, path: Path) -> dict[str, Place]:
+def find_places(dialect: Dialect, parameters: Iterable[str], source: TensorSource, path: Path) -> dict[str, Location]:
     """Where the file keeps each of our parameters; every tensor of the file must be accounted for.
 
     Raises:
@@ -146,7 +146,7 @@ def _bare(dialect: Dialect) -> dict[str, str]:
     return {twin.removeprefix(prefix): ours.removeprefix(prefix) for twin, ours in dialect.twins.items()}
 
 
-def _spellings(place: Place, other: Place | None, alone: Mapping[str, Sequence[str]]) -> Iterator[Place]:
+def _spellings(place: Location, other: Location | None, alone: Mapping[str, Sequence[str]]) -> Iterator[Location]:
     """Where files hold a tensor, the usual place first."""
     yield place
     names = () if place.also is None else (place.also,)

@@ -34,7 +34,7 @@ def _sections() -> type:
 
 
 @dataclass(frozen=True)
-class Analyze:
+class AnalyzeCommand:
     """See inside a model: spectra, noise and tails of every matrix, and with a text, the model at work; or compare."""
 
     model: Model

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Apply:
+class ApplyCommand:
     """Carry a plan out and write the smaller model; with --text, measure the effect beside the forecast."""
 
     plan: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PLAN", help="What `eigenlm plan` wrote.")]

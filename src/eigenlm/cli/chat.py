@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from eigenlm.cli.options import Choice, Compute, Model
+from eigenlm.cli.options import Compute, Model, SamplingOptions
 from eigenlm.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Chat:
+class ChatCommand:
     """Talk with a model; it remembers the conversation until /exit or the end of the input."""
 
     model: Model
@@ -21,7 +21,9 @@ class Chat:
     """The most tokens of an answer."""
     system: str = ""
     """What the model is told before the conversation; its template may have words of its own."""
-    choice: Choice = field(default_factory=lambda: Choice(temperature=0.7, top_p=0.9, repetition_penalty=1.1))
+    choice: SamplingOptions = field(
+        default_factory=lambda: SamplingOptions(temperature=0.7, top_p=0.9, repetition_penalty=1.1)
+    )
     compute: Compute = field(default_factory=Compute)
 
     def run(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Doctor:
+class DoctorCommand:
     """What this machine can do for a model: cores, memory, measured rates, and the faults of its torch."""
 
     json: Json = False

@@ -11,7 +11,7 @@ _PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 @dataclass(frozen=True)
-class Export:
+class ExportCommand:
     """Write a model for other programs: a Hugging Face folder, or a GGUF file for llama.cpp."""
 
     model: Model

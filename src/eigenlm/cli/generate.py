@@ -3,11 +3,11 @@
 import sys
 from dataclasses import dataclass, field
 
-from eigenlm.cli.options import Choice, Compute, Model
+from eigenlm.cli.options import Compute, Model, SamplingOptions
 
 
 @dataclass(frozen=True)
-class Generate:
+class GenerateCommand:
     """Continue a prompt, printing the text as it comes."""
 
     model: Model
@@ -17,7 +17,7 @@ class Generate:
     """The most new tokens."""
     stop: tuple[str, ...] = ()
     """Strings that end the text; they are not printed."""
-    choice: Choice = field(default_factory=Choice)
+    choice: SamplingOptions = field(default_factory=SamplingOptions)
     compute: Compute = field(default_factory=Compute)
 
     def run(self) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Info:
+class InfoCommand:
     """What a model is: sizes, parameters and bytes and where they sit; reads no tensor."""
 
     model: Model

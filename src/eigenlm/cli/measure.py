@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeasureCommand:
     """Compare two models on a text: nats a token, perplexity, divergence, bytes and speed, with intervals."""
 
     before: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="BEFORE", help="A model, named as in info.")]

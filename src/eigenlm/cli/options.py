@@ -79,7 +79,7 @@ class Compute:
 
 
 @dataclass(frozen=True)
-class Choice:
+class SamplingOptions:
     """How the next token is chosen."""
 
     temperature: float = 0.0

@@ -10,7 +10,7 @@ from eigenlm.cli.output import print_json
 
 
 @dataclass(frozen=True)
-class Perplexity:
+class PerplexityCommand:
     """How well a model expects a text: nats a token, perplexity, bits a byte."""
 
     model: Model

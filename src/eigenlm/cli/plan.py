@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlanCommand:
     """Decide what happens to each matrix under one budget, and forecast what that costs; changes nothing."""
 
     model: Model

@@ -16,20 +16,20 @@ from eigenlm.errors import EigenError
 
 # Module and class of each command; imported only when asked for, and importing torch only when run.
 COMMANDS = {
-    "tour": ("tour", "Tour"),
-    "chat": ("chat", "Chat"),
-    "generate": ("generate", "Generate"),
-    "info": ("info", "Info"),
-    "train": ("train", "Train"),
-    "race": ("race", "Race"),
-    "perplexity": ("perplexity", "Perplexity"),
-    "analyze": ("analyze", "Analyze"),
-    "plan": ("plan", "Plan"),
-    "apply": ("apply", "Apply"),
-    "measure": ("measure", "Measure"),
-    "export": ("export", "Export"),
-    "tokenizer train": ("tokenizer_train", "TokenizerTrain"),
-    "doctor": ("doctor", "Doctor"),
+    "tour": ("tour", "TourCommand"),
+    "chat": ("chat", "ChatCommand"),
+    "generate": ("generate", "GenerateCommand"),
+    "info": ("info", "InfoCommand"),
+    "train": ("train", "TrainCommand"),
+    "race": ("race", "RaceCommand"),
+    "perplexity": ("perplexity", "PerplexityCommand"),
+    "analyze": ("analyze", "AnalyzeCommand"),
+    "plan": ("plan", "PlanCommand"),
+    "apply": ("apply", "ApplyCommand"),
+    "measure": ("measure", "MeasureCommand"),
+    "export": ("export", "ExportCommand"),
+    "tokenizer train": ("tokenizer_train", "TokenizerTrainCommand"),
+    "doctor": ("doctor", "DoctorCommand"),
 }
 USER_ERROR, INTERRUPTED = 2, 130
 

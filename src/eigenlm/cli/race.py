@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Race:
+class RaceCommand:
     """Race optimizers on a recipe: swept learning rates, several seeds, steps and time to the same loss; one page."""
 
     recipe: RecipeFile

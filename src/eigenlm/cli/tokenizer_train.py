@@ -8,7 +8,7 @@ from eigenlm.cli.output import print_json
 
 
 @dataclass(frozen=True)
-class TokenizerTrain:
+class TokenizerTrainCommand:
     """Learn a vocabulary from text and write a folder that eigenlm and transformers open."""
 
     text: Text

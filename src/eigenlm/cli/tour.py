@@ -12,7 +12,7 @@ from eigenlm.cli.output import print_json
 
 
 @dataclass(frozen=True)
-class Tour:
+class TourCommand:
     """The whole loop on a real model in minutes: meet it, look inside, plan, shrink, measure, keep."""
 
     model: str = "smollm2-135m-instruct"

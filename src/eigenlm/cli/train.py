@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Train:
+class TrainCommand:
     """Train a tokenizer and a model from a recipe and a text; the same command goes on where it stopped."""
 
     recipe: RecipeFile

@@ -9,7 +9,7 @@ from eigenlm.curvature.jacobian import Jacobian
 from eigenlm.curvature.kfac import ekfac, kfac
 from eigenlm.curvature.layer_maps import layer_maps, whole_map
 from eigenlm.curvature.losses import AnyLoss, CrossEntropy, OutputLoss, SquaredError
-from eigenlm.curvature.objective import Objective, Part, batches, next_token
+from eigenlm.curvature.objective import Objective, ObjectivePart, batches, next_token
 from eigenlm.curvature.parameters import parameters_of
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "Hessian",
     "Jacobian",
     "Objective",
+    "ObjectivePart",
     "OutputLoss",
-    "Part",
     "SquaredError",
     "batches",
     "block_traces",

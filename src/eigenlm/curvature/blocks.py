@@ -66,7 +66,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class CurvatureBlock:
     """One parameter's diagonal block F_bb.
 
     Attributes:
@@ -91,7 +91,7 @@ class Blocks:
         block_diagonal_error: ||blockdiag(F) - F||_F / ||F||_F.
     """
 
-    blocks: Mapping[str, Block]
+    blocks: Mapping[str, CurvatureBlock]
     trace: Estimate
     frobenius_norm: Estimate
     block_diagonal_error: Estimate
@@ -229,9 +229,9 @@ def _mean_form(K: SymmetricOperator, drawn: Float[Tensor, "g mn"]) -> Float64[Te
     return torch.stack([(g * (K @ g)).sum(dtype=torch.float64) for g in drawn]).mean()
 
 
-def _block(rows: Float64[Tensor, "J q"], approximations: Mapping[str, BlockApproximation]) -> Block:
+def _block(rows: Float64[Tensor, "J q"], approximations: Mapping[str, BlockApproximation]) -> CurvatureBlock:
     """Rows of trace, squared norm, and the inner product with each approximation."""
-    return Block(
+    return CurvatureBlock(
         trace=jackknife(rows[:, 0], _itself),
         frobenius_norm=jackknife(rows[:, 1], _itself).root(),
         agreements={

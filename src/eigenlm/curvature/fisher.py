@@ -15,7 +15,7 @@ from torch import Tensor
 
 from eigenlm.curvature.gauss_newton import GaussNewton
 from eigenlm.curvature.losses import CrossEntropy, RootedLoss
-from eigenlm.curvature.objective import Objective, Part
+from eigenlm.curvature.objective import Objective, ObjectivePart
 from eigenlm.curvature.parameters import parameters_of, twice_differentiable
 from eigenlm.errors import ConfigError, explain
 from eigenlm.text.batches import IGNORED
@@ -54,7 +54,7 @@ def monte_carlo_fisher(
         with twice_differentiable(chosen), torch.no_grad():
             labels = _drawn(objective.output(part), draws, generator)
         labels[:, part.target == IGNORED] = IGNORED
-        parts.append(Part(inputs=part.inputs, target=labels))
+        parts.append(ObjectivePart(inputs=part.inputs, target=labels))
     drawn = replace(objective, loss=_GradientsOfLabels(), parts=parts)
     return GaussNewton(drawn, names, keep_graph=keep_graph, name="Monte Carlo Fisher")
 
@@ -68,7 +68,7 @@ def empirical_fisher(
         ConfigError: another loss than cross-entropy.
     """
     _check(objective)
-    parts = [Part(inputs=part.inputs, target=part.target[None]) for part in objective.parts]
+    parts = [ObjectivePart(inputs=part.inputs, target=part.target[None]) for part in objective.parts]
     given = replace(objective, loss=_GradientsOfLabels(), parts=parts)
     return GaussNewton(given, names, keep_graph=keep_graph, name="empirical Fisher")
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
 from eigenlm.curvature.losses import RootedLoss
-from eigenlm.curvature.objective import Objective, Part
+from eigenlm.curvature.objective import Objective, ObjectivePart
 from eigenlm.curvature.parameters import add_joined_, common_precision, parameters_of, split, twice_differentiable
 from eigenlm.linalg.symmetric_operator import Factor, SymmetricOperator
 
@@ -25,7 +25,7 @@ class Linearised:
         part: that gave it.
     """
 
-    def __init__(self, objective: Objective, part: Part, parameters: Sequence[Tensor]) -> None:
+    def __init__(self, objective: Objective, part: ObjectivePart, parameters: Sequence[Tensor]) -> None:
         self.part, self._shapes = part, parameters
         with twice_differentiable(parameters):
             z = objective.output(part)

@@ -14,7 +14,7 @@ from eigenlm.observe.hooks import logits_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class ObjectivePart:
     """Some rows of a batch.
 
     Attributes:
@@ -39,7 +39,7 @@ class Objective:
 
     module: nn.Module
     loss: OutputLoss
-    parts: Sequence[Part]
+    parts: Sequence[ObjectivePart]
     forward: Callable[[nn.Module, Any], Any] = lambda module, x: module(*x) if isinstance(x, tuple) else module(x)
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class Objective:
         """Losses that the mean is over."""
         return sum(self.loss.count(part.target) for part in self.parts)
 
-    def output(self, part: Part) -> Any:
+    def output(self, part: ObjectivePart) -> Any:
         """module(inputs), in evaluation mode."""
         training = [module for module in self.module.modules() if module.training]
         self.module.eval()  # dropout would make another function of every call
@@ -62,7 +62,7 @@ class Objective:
             for module in training:
                 module.training = True
 
-    def term(self, part: Part) -> Float[Tensor, ""]:
+    def term(self, part: ObjectivePart) -> Float[Tensor, ""]:
         """What a part adds to the mean loss."""
         return self.loss.total(self.output(part), part.target) / self.count
 
@@ -87,11 +87,11 @@ def next_token(module: nn.Module, ids: Int[Tensor, "B T"], *, rows: int | None =
         raise ShapeError(explain("next-token loss", expected="texts of at least 2 tokens", got=tuple(ids.shape)))
     if rows is not None and rows < 1:
         raise ConfigError(explain("rows of a part", expected="at least 1", got=rows))
-    parts = [Part(inputs=x[:, :-1], target=x[:, 1:]) for x in ids.split(rows or len(ids))]
+    parts = [ObjectivePart(inputs=x[:, :-1], target=x[:, 1:]) for x in ids.split(rows or len(ids))]
     return Objective(module=module, loss=CrossEntropy(), parts=parts, forward=logits_of)
 
 
-def batches(inputs: Tensor, target: Tensor, *, rows: int | None = None) -> list[Part]:
+def batches(inputs: Tensor, target: Tensor, *, rows: int | None = None) -> list[ObjectivePart]:
     """A batch in parts of at most so many rows.
 
     Raises:
@@ -101,4 +101,4 @@ def batches(inputs: Tensor, target: Tensor, *, rows: int | None = None) -> list[
         got = f"{len(inputs)} inputs and {len(target)} targets"
         raise ShapeError(explain("a batch", expected="inputs and targets, one for each", got=got))
     size = rows or len(inputs)
-    return [Part(inputs=x, target=y) for x, y in zip(torch.split(inputs, size), torch.split(target, size))]
+    return [ObjectivePart(inputs=x, target=y) for x, y in zip(torch.split(inputs, size), torch.split(target, size))]

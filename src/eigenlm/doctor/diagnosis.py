@@ -6,7 +6,7 @@ import torch
 
 from eigenlm.doctor.faults import Fault, probe_faults
 from eigenlm.doctor.installed import Extra, ModelPackage, look_at_extras, look_at_models
-from eigenlm.doctor.machine import Machine, look_at_machine
+from eigenlm.doctor.machine import Hardware, look_at_machine
 from eigenlm.doctor.speed import Speed, measure_speed
 
 
@@ -22,7 +22,7 @@ class Diagnosis:
         extras: optional parts of eigenlm.
     """
 
-    machine: Machine
+    machine: Hardware
     speeds: tuple[Speed, ...]
     faults: tuple[Fault, ...]
     models: tuple[ModelPackage, ...]

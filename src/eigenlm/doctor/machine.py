@@ -43,7 +43,7 @@ class Accelerator:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
+class Hardware:
     """What there is to compute with.
 
     Attributes:
@@ -73,12 +73,12 @@ class Machine:
     compiler: str | None
 
 
-def look_at_machine() -> Machine:
+def look_at_machine() -> Hardware:
     """Read what this machine has."""
     cpuinfo = _cpuinfo()
     flags = set(cpuinfo.get("flags", cpuinfo.get("Features", "")).split())
     memory = psutil.virtual_memory()
-    return Machine(
+    return Hardware(
         processor=cpuinfo.get("model name") or platform.processor() or platform.machine(),
         cores=cores(),
         isa=tuple(name for flag, name in _ISA.items() if flag in flags) or (torch.backends.cpu.get_cpu_capability(),),

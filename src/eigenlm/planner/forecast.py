@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from eigenlm.errors import ConfigError, explain
 from eigenlm.planner.execution import Execution, execution_of
 from eigenlm.planner.machine import Machine, faster_precision, measure_machine
-from eigenlm.planner.memory import Memory, peak_memory
+from eigenlm.planner.memory import MemoryForecast, peak_memory
 from eigenlm.planner.step_time import StepTime, step_time
-from eigenlm.training.batch_sizes import Batch, batch_of
+from eigenlm.training.batch_sizes import BatchSizes, batch_of
 from eigenlm.training.flops import Flops, count_flops
 from eigenlm.training.parameters import Parameters, count_parameters
 from eigenlm.training.recipe import Recipe
@@ -33,10 +33,10 @@ class Forecast:
     recipe: Recipe
     machine: Machine
     precision: str
-    batch: Batch
+    batch: BatchSizes
     parameters: Parameters
     flops: Flops
-    memory: Memory
+    memory: MemoryForecast
     time: StepTime
     advice: str
     corpus_tokens: int | None
@@ -111,12 +111,12 @@ def forecast(
     )
 
 
-def enough(memory: Memory, machine: Machine) -> bool:
+def enough(memory: MemoryForecast, machine: Machine) -> bool:
     """Whether it fits, and would if the forecast were 15 % too low, as in the worst case of benchmarks/planner.py."""
     return 1.15 * memory.total <= machine.memory
 
 
-def advice(recipe: Recipe, batch: Batch, machine: Machine, precision: str, execution: Execution) -> str:
+def advice(recipe: Recipe, batch: BatchSizes, machine: Machine, precision: str, execution: Execution) -> str:
     """What to change so that a run which is too large fits: the first of these that does."""
     texts = batch.texts // 2
     while texts >= 1:

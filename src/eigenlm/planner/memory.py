@@ -7,7 +7,7 @@ import torch
 from eigenlm.model import TransformerConfig
 from eigenlm.planner.execution import Execution
 from eigenlm.planner.machine import Machine
-from eigenlm.training.batch_sizes import Batch
+from eigenlm.training.batch_sizes import BatchSizes
 from eigenlm.training.losses import COLUMNS, chunk_rows
 from eigenlm.training.optimizers.build import update_costs
 from eigenlm.training.optimizers.costs import UpdateCosts
@@ -24,7 +24,7 @@ _CACHE_SLACK = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class MemoryForecast:
     """Bytes of one device at the highest moment of a step.
 
     Attributes:
@@ -57,7 +57,7 @@ class Memory:
         return sum(getattr(self, f.name) for f in fields(self))
 
 
-def peak_memory(recipe: Recipe, batch: Batch, machine: Machine, precision: str, execution: Execution) -> Memory:
+def peak_memory(recipe: Recipe, batch: BatchSizes, machine: Machine, precision: str, execution: Execution) -> MemoryForecast:
     """The highest of three moments: after the forward pass and the loss, after the backward pass, in the update."""
     config, number = recipe.model, 2 if precision == "bfloat16" else _FLOAT32
     counts, costs = count_parameters(config), update_costs(model_without_memory(config), recipe.optimizer.kind)
@@ -83,7 +83,7 @@ def peak_memory(recipe: Recipe, batch: Batch, machine: Machine, precision: str, 
     ]
     activations, casts, loss, gradients, working = max(moments, key=sum)
     passing = activations + casts + loss + working
-    return Memory(
+    return MemoryForecast(
         weights=whole / shards,
         gradients=gradients,
         optimizer=_FLOAT32 * costs.kept / shards,
@@ -97,7 +97,7 @@ def peak_memory(recipe: Recipe, batch: Batch, machine: Machine, precision: str, 
     )
 
 
-def saved_for_backward(recipe: Recipe, batch: Batch, machine: Machine, number: int) -> tuple[int, int]:
+def saved_for_backward(recipe: Recipe, batch: BatchSizes, machine: Machine, number: int) -> tuple[int, int]:
     """Bytes that a micro-batch's pass leaves for its backward pass, and of low-precision copies of weights."""
     on_processor = machine.device == "cpu"
     half = torch.bfloat16 if on_processor else torch.float16  # float16 is attended to in one operation, as there
@@ -122,7 +122,7 @@ def _slack(costs: UpdateCosts, machine: Machine) -> float:
     return _HEAP_SLACK_OF_MATRIX_RULES if costs.working else _HEAP_SLACK
 
 
-def loss_bytes(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> float:
+def loss_bytes(config: TransformerConfig, batch: BatchSizes, number: int, execution: Execution) -> float:
     """Logits, their gradients, and what the head needs, at the moment when most of it is there."""
     rows, V, D = batch.rows, config.vocab_size, config.d_model
     # The gradient of the head, what is added to it at once, and in lower precision that widened and the weight cast.
@@ -137,7 +137,7 @@ def loss_bytes(config: TransformerConfig, batch: Batch, number: int, execution: 
     return float(rows * V * logits + 2 * rows * D * number)
 
 
-def block_working(config: TransformerConfig, batch: Batch, number: int) -> float:
+def block_working(config: TransformerConfig, batch: BatchSizes, number: int) -> float:
     """Gradients inside a block: two of the inner width, four of the stream's, and one matrix in both precisions."""
     largest = count_parameters(config).largest_matrix
     return float(

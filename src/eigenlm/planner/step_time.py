@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from eigenlm.planner.execution import Execution
 from eigenlm.planner.machine import Machine, Rates, faster_precision
 from eigenlm.planner.work import backward_work, forward_work, loss_work, update_work
-from eigenlm.training.batch_sizes import Batch
+from eigenlm.training.batch_sizes import BatchSizes
 from eigenlm.training.optimizers.build import update_costs
 from eigenlm.training.optimizers.costs import UpdateCosts
 from eigenlm.training.parameters import count_parameters
@@ -44,7 +44,7 @@ class StepTime:
         return sum(getattr(self, f.name) for f in fields(self))
 
 
-def step_time(recipe: Recipe, batch: Batch, machine: Machine, precision: str, execution: Execution) -> StepTime:
+def step_time(recipe: Recipe, batch: BatchSizes, machine: Machine, precision: str, execution: Execution) -> StepTime:
     """Work divided by rates, and the exchange that work does not hide."""
     config, number = recipe.model, 4 if precision == "float32" else 2
     rates = machine.rates(precision)
@@ -69,7 +69,7 @@ def _update_rates(costs: UpdateCosts, machine: Machine) -> Rates:
     return machine.rates(faster_precision(machine) if costs.fast_flops else "float32")
 
 
-def exposed_exchange(recipe: Recipe, batch: Batch, machine: Machine, number: int, hiding: float) -> float:
+def exposed_exchange(recipe: Recipe, batch: BatchSizes, machine: Machine, number: int, hiding: float) -> float:
     """Seconds of collectives that are not overlapped with `hiding` seconds of blocks.
 
     FSDP gathers all weights for the forward pass and again for the backward pass, and scatters the sums of gradients in

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from eigenlm.model import TransformerConfig
 from eigenlm.planner.execution import Execution
 from eigenlm.planner.machine import Machine, Rates
-from eigenlm.training.batch_sizes import Batch
+from eigenlm.training.batch_sizes import BatchSizes
 from eigenlm.training.losses import chunk_rows
 from eigenlm.training.optimizers.costs import UpdateCosts
 from eigenlm.training.parameters import count_parameters
@@ -55,7 +55,7 @@ class Work:
         return float(by_rates + of_machine + self.calls * machine.call)
 
 
-def forward_work(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> Work:
+def forward_work(config: TransformerConfig, batch: BatchSizes, number: int, execution: Execution) -> Work:
     """Of one micro-batch, from ids to the last hidden vectors."""
     tally, _ = forward_tally(config, batch, number)
     return Work(
@@ -67,7 +67,7 @@ def forward_work(config: TransformerConfig, batch: Batch, number: int, execution
     )
 
 
-def backward_work(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> Work:
+def backward_work(config: TransformerConfig, batch: BatchSizes, number: int, execution: Execution) -> Work:
     """Of one micro-batch, from the last hidden vectors' gradients to those of all parameters."""
     forward = forward_work(config, batch, number, execution)
     gradients = Work(
@@ -91,7 +91,7 @@ def share_kept(blocks: list[BlockTally]) -> float:
     return kept / sum(flops for block in blocks for _, flops in block.products)
 
 
-def loss_work(config: TransformerConfig, batch: Batch, number: int, execution: Execution) -> Work:
+def loss_work(config: TransformerConfig, batch: BatchSizes, number: int, execution: Execution) -> Work:
     """Of one micro-batch: logits, cross-entropy, gradients of the hidden vectors and of the head."""
     rows, V, D = batch.rows, config.vocab_size, config.d_model
     chunks = -(-rows // chunk_rows(V)) if execution.loss == "chunked" else 1

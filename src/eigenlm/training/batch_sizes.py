@@ -8,7 +8,7 @@ from eigenlm.training.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class BatchSizes:
     """Sizes of one micro-batch on one device.
 
     Attributes:
@@ -36,7 +36,7 @@ class Batch:
         return self.rows * self.accumulation * self.devices
 
 
-def batch_of(recipe: Recipe, devices: int = 1) -> Batch:
+def batch_of(recipe: Recipe, devices: int = 1) -> BatchSizes:
     """The micro-batch that each of `devices` runs.
 
     Raises:
@@ -56,4 +56,6 @@ def batch_of(recipe: Recipe, devices: int = 1) -> Batch:
         dropped = min(max(round(fraction * length), 1), length - 1)
         spans = num_sentinels(length, fraction=fraction) - 1
         tokens, source = dropped + spans + 1, length - dropped + spans
-    return Batch(texts=texts, tokens=tokens, source_tokens=source, accumulation=-(-of_device // texts), devices=share)
+    return BatchSizes(
+        texts=texts, tokens=tokens, source_tokens=source, accumulation=-(-of_device // texts), devices=share
+    )

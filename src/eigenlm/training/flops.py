@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from eigenlm.model import TransformerConfig
-from eigenlm.training.batch_sizes import Batch, batch_of
+from eigenlm.training.batch_sizes import BatchSizes, batch_of
 from eigenlm.training.parameters import count_parameters
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.tally import forward_tally
@@ -58,7 +58,7 @@ class Flops:
         return 6.0 * self.num_parameters * self.tokens
 
 
-def count_flops(config: TransformerConfig, batch: Batch) -> Flops:
+def count_flops(config: TransformerConfig, batch: BatchSizes) -> Flops:
     """Operations of a pass of `batch` through the model, counted as it runs without memory."""
     hidden, logits = forward_tally(config, batch)
     return Flops(

@@ -17,7 +17,7 @@ COLUMNS = 8192  # of the vocabulary, whose part of that gradient is added at onc
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossEntropy:
+class CrossEntropyTerms:
     """What is added to -ln p(target).
 
     Attributes:
@@ -47,7 +47,7 @@ def linear_cross_entropy(
     targets: Int[Tensor, "..."],
     bias: Float[Tensor, " V"] | None = None,
     *,
-    kind: CrossEntropy | None = None,
+    kind: CrossEntropyTerms | None = None,
 ) -> Float[Tensor, ""]:
     """The sum over targets of cross_entropy(hidden W^T + b), in nats; divide by how many are not ignored.
 
@@ -73,13 +73,20 @@ def linear_cross_entropy(
     if bool(outside.any()):
         first = int(targets[outside][0])
         raise DataError(explain("targets", expected=f"token ids from 0 to {len(weight) - 1}, or {IGNORED}", got=first))
-    return _LinearCrossEntropy.apply(hidden.flatten(0, -2), weight, targets.flatten(), bias, kind or CrossEntropy())
+    return _LinearCrossEntropy.apply(
+        hidden.flatten(0, -2), weight, targets.flatten(), bias, kind or CrossEntropyTerms()
+    )
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, bias_V: Tensor | None, kind: CrossEntropy
+        ctx: Any,
+        hidden_ND: Tensor,
+        weight_VD: Tensor,
+        targets_N: Tensor,
+        bias_V: Tensor | None,
+        kind: CrossEntropyTerms,
     ) -> Tensor:
         W_VD = weight_VD.to(hidden_ND.dtype)
         want_h, want_w, _, want_b, _ = ctx.needs_input_grad
@@ -115,7 +122,7 @@ def _slices(length: int, size: int) -> list[slice]:
 
 
 def _loss_and_gradient(
-    h_CD: Tensor, W_VD: Tensor, bias_V: Tensor | None, y_C: Tensor, kind: CrossEntropy
+    h_CD: Tensor, W_VD: Tensor, bias_V: Tensor | None, y_C: Tensor, kind: CrossEntropyTerms
 ) -> tuple[Tensor, Tensor]:
     """The loss of some rows, summed in float64, and its gradient by their logits, float32.
 

@@ -12,7 +12,7 @@ from eigenlm.model.head import Head
 from eigenlm.text.batches import IGNORED, Batch
 from eigenlm.text.corruption import denoising, masked
 from eigenlm.text.tokenizer import Tokenizer
-from eigenlm.training.losses import CrossEntropy, linear_cross_entropy
+from eigenlm.training.losses import CrossEntropyTerms, linear_cross_entropy
 from eigenlm.training.recipe import DataRecipe
 
 
@@ -67,7 +67,7 @@ def ask(batch: Batch, tokenizer: Tokenizer, recipe: DataRecipe, seed: int) -> Qu
 class Learner(nn.Module):
     """A transformer and its loss as one module, which is what ranks share and gradients go through."""
 
-    def __init__(self, model: Transformer, kind: CrossEntropy) -> None:
+    def __init__(self, model: Transformer, kind: CrossEntropyTerms) -> None:
         super().__init__()
         self.model, self.kind = model, kind
 

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import flop_registry
 
 from eigenlm.machine.kernels import EveryOperation, without_memory
 from eigenlm.model import Transformer, TransformerConfig
-from eigenlm.training.batch_sizes import Batch
+from eigenlm.training.batch_sizes import BatchSizes
 
 _ACTIVATIONS = {"relu", "gelu", "silu", "elu", "mish", "tanh", "sigmoid", "leaky_relu"}
 _FLOAT32 = 4
@@ -157,7 +157,7 @@ def model_without_memory(config: TransformerConfig) -> Transformer:
 
 
 @lru_cache(maxsize=32)
-def forward_tally(config: TransformerConfig, batch: Batch, number: int = _FLOAT32) -> tuple[Tally, Tally]:
+def forward_tally(config: TransformerConfig, batch: BatchSizes, number: int = _FLOAT32) -> tuple[Tally, Tally]:
     """What one micro-batch's pass to the last hidden vectors does, and what the head then does to the logits.
 
     Args:
@@ -188,7 +188,7 @@ def blocks_of(model: nn.Module) -> list[nn.Module]:
     return [block for stack in model.children() if isinstance(stack, nn.ModuleList) for block in stack]
 
 
-def inputs_of(batch: Batch, *, separate: bool = False) -> dict[str, Any]:
+def inputs_of(batch: BatchSizes, *, separate: bool = False) -> dict[str, Any]:
     """Ids as `Transformer.hidden` takes them; `separate` cuts each row into two documents."""
     ids = torch.zeros(batch.texts, batch.tokens, dtype=torch.int64)
     inputs: dict[str, Any] = {"ids": ids}
@@ -202,7 +202,7 @@ def inputs_of(batch: Batch, *, separate: bool = False) -> dict[str, Any]:
 
 def bytes_saved(
     config: TransformerConfig,
-    batch: Batch,
+    batch: BatchSizes,
     dtype: torch.dtype | None,
     *,
     fused_norms: bool = False,

@@ -16,7 +16,7 @@ from eigenlm.model import Transformer
 from eigenlm.text.batches import IGNORED, Batches, validation_rows
 from eigenlm.text.shards import TokenShards
 from eigenlm.text.tokenizer import Tokenizer
-from eigenlm.training.losses import CrossEntropy
+from eigenlm.training.losses import CrossEntropyTerms
 from eigenlm.training.objective import Learner, Question, ask
 from eigenlm.training.optimizers.build import build_optimizer
 from eigenlm.training.parallel import clip_gradients_, gradients_summed, parallelize_
@@ -100,7 +100,7 @@ class Training:
         torch.manual_seed(t.seed)
         self.model = Transformer(self.recipe.model).to(ranks.device)
         self.model.activation_dtype = {"float32": None, "bfloat16": torch.bfloat16}[t.precision]
-        learner = Learner(self.model, CrossEntropy(label_smoothing=t.label_smoothing, z_loss=t.z_loss))
+        learner = Learner(self.model, CrossEntropyTerms(label_smoothing=t.label_smoothing, z_loss=t.z_loss))
         if t.compile:
             for block in self.model.blocks:
                 block.compile()

@@ -2,7 +2,7 @@
 
 from eigenlm.checkpoint.families.bart import BART, MARIAN, MBART, PEGASUS
 from eigenlm.checkpoint.families.bert import BERT, GGUF_BERT
-from eigenlm.checkpoint.families.dialect import Dialect, Place, differences
+from eigenlm.checkpoint.families.dialect import Dialect, Location, differences
 from eigenlm.checkpoint.families.distilbert import DISTILBERT
 from eigenlm.checkpoint.families.electra import ELECTRA
 from eigenlm.checkpoint.families.gemma import GEMMA, GEMMA2, GEMMA3, GGUF_GEMMA, GGUF_GEMMA2, GGUF_GEMMA3
@@ -92,4 +92,4 @@ _GGUF = (
 HUGGING_FACE = {dialect.family: dialect for dialect in _HUGGING_FACE}
 GGUF = {dialect.family: dialect for dialect in _GGUF}
 
-__all__ = ["GGUF", "HUGGING_FACE", "Dialect", "Place", "differences"]
+__all__ = ["GGUF", "HUGGING_FACE", "Dialect", "Location", "differences"]

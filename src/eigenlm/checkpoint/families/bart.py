@@ -6,7 +6,7 @@ from typing import Any
 from eigenlm.checkpoint.families.activations import ours, theirs
 from eigenlm.checkpoint.families.dialect import (
     Dialect,
-    Place,
+    Location,
     dense_of,
     encoder_softmax_of,
     equal_heads,
@@ -58,7 +58,7 @@ _FIELDS = {
     "encoder_layer.feed_forward.d_ff": "encoder_ffn_dim",
     "dropout": "dropout",
 }
-_NAMES: dict[str, str | Place] = {
+_NAMES: dict[str, str | Location] = {
     "embedding.token": "model.shared",
     "embedding.position": "model.decoder.embed_positions",
     "embedding.norm": "model.decoder.layernorm_embedding",
@@ -70,7 +70,7 @@ _NAMES: dict[str, str | Place] = {
     "blocks.{i}.cross_attention_norm": "model.decoder.layers.{i}.encoder_attn_layer_norm",
     "encoder_norm": "model.encoder.layer_norm",
     "norm": "model.decoder.layer_norm",
-    "head.bias": Place("final_logits_bias", (OneRow(),)),
+    "head.bias": Location("final_logits_bias", (OneRow(),)),
 }
 
 

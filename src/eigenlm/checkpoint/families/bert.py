@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Dialect, Place, dense_of, equal_heads, softmax_of
+from eigenlm.checkpoint.families.dialect import Dialect, Location, dense_of, equal_heads, softmax_of
 from eigenlm.checkpoint.families.heads import Heads, Task, answers, tags
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import ClassifierHead, TransformerConfig
@@ -85,7 +85,7 @@ _HEADS = Heads(
         "transform_norm": "cls.predictions.transform.LayerNorm",
         "weight": "cls.predictions.decoder.weight",
         # transformers adds decoder.bias; it is the same tensor as cls.predictions.bias unless the head is untied.
-        "bias": Place("cls.predictions.decoder.bias", also="cls.predictions.bias"),
+        "bias": Location("cls.predictions.decoder.bias", also="cls.predictions.bias"),
     },
     tasks={
         "ForSequenceClassification": Task(

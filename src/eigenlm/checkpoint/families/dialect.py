@@ -28,7 +28,7 @@ _EXPERT = re.compile(r"\.experts\.(\d+)\.")
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where a file keeps one of our tensors, and how it lies there.
 
     Attributes:
@@ -79,9 +79,9 @@ class Dialect:
     defaults: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda values: {}
     read: Callable[[Mapping[str, Any], TensorSource], dict[str, Any]] = _nothing_more
     write: Callable[[TransformerConfig], dict[str, Any]] = _nothing_else
-    names: Mapping[str, str | Place]
-    names_of: Callable[[TransformerConfig], Mapping[str, str | Place]] = _nothing_else
-    elsewhere: Mapping[str, str | Place] = field(default_factory=dict)
+    names: Mapping[str, str | Location]
+    names_of: Callable[[TransformerConfig], Mapping[str, str | Location]] = _nothing_else
+    elsewhere: Mapping[str, str | Location] = field(default_factory=dict)
     prefix: str = ""
     twins: Mapping[str, str] = field(default_factory=dict)
     leftovers: str = r"$^"
@@ -132,7 +132,7 @@ class Dialect:
         """The same with all the names that a model of this config has."""
         return replace(self, names={**self.names, **self.names_of(config)})
 
-    def place(self, parameter: str) -> Place:
+    def place(self, parameter: str) -> Location:
         """Where the format keeps one of our parameters.
 
         Raises:
@@ -143,12 +143,12 @@ class Dialect:
             raise CheckpointError(explain(f"naming for {self.family}", expected="a known tensor", got=repr(parameter)))
         return found
 
-    def other_place(self, parameter: str) -> Place | None:
+    def other_place(self, parameter: str) -> Location | None:
         """Where some files keep it instead."""
         return _place(self.elsewhere, parameter)
 
 
-def _place(names: Mapping[str, str | Place], parameter: str) -> Place | None:
+def _place(names: Mapping[str, str | Location], parameter: str) -> Location | None:
     """The place of a parameter in a table of places."""
     block, expert = _BLOCK.match(parameter), _EXPERT.search(parameter)
     template = _EXPERT.sub(".experts.{e}.", _BLOCK.sub(r"\1.{i}.", parameter))
@@ -157,7 +157,7 @@ def _place(names: Mapping[str, str | Place], parameter: str) -> Place | None:
     found = of_module if exact is None else exact
     if found is None:
         return None
-    place = found if isinstance(found, Place) else Place(found)
+    place = found if isinstance(found, Location) else Location(found)
     name = place.name if exact is not None else f"{place.name}.{leaf}"
     layout = place.layout
     if block is not None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse, softmax_of, vocabulary_of
+from eigenlm.checkpoint.families.dialect import Dialect, Location, refuse, softmax_of, vocabulary_of
 from eigenlm.checkpoint.families.layer_types import (
     alternating,
     gguf_by_layer_type,
@@ -148,7 +148,7 @@ def _gguf_gemma(
         norms: names of its norms, which are stored as the factors that they are.
         layers_of_27b: the number of layers by which llama.cpp knows the one model with another scale of scores.
     """
-    names = {ours: Place(theirs, (PlusOne(),)) for ours, theirs in norms.items()}
+    names = {ours: Location(theirs, (PlusOne(),)) for ours, theirs in norms.items()}
     dialect = gguf_dialect(architecture, names=names, norms=architecture == "gemma3")
 
     def read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from eigenlm.attention import SoftmaxConfig
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Dialect, Place, dense_of, equal_heads, is_tied, refuse, softmax_of
+from eigenlm.checkpoint.families.dialect import Dialect, Location, dense_of, equal_heads, is_tied, refuse, softmax_of
 from eigenlm.checkpoint.families.layout import Rows, Transposed
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import TransformerConfig
@@ -88,13 +88,13 @@ GPT2 = Dialect(
         "embedding.token": "transformer.wte",
         "embedding.position": "transformer.wpe",
         "blocks.{i}.attention_norm": "transformer.h.{i}.ln_1",
-        "blocks.{i}.attention.query": Place("transformer.h.{i}.attn.c_attn", (Transposed(), Rows("query", _FUSED))),
-        "blocks.{i}.attention.key": Place("transformer.h.{i}.attn.c_attn", (Transposed(), Rows("key", _FUSED))),
-        "blocks.{i}.attention.value": Place("transformer.h.{i}.attn.c_attn", (Transposed(), Rows("value", _FUSED))),
-        "blocks.{i}.attention.output": Place("transformer.h.{i}.attn.c_proj", (Transposed(),)),
+        "blocks.{i}.attention.query": Location("transformer.h.{i}.attn.c_attn", (Transposed(), Rows("query", _FUSED))),
+        "blocks.{i}.attention.key": Location("transformer.h.{i}.attn.c_attn", (Transposed(), Rows("key", _FUSED))),
+        "blocks.{i}.attention.value": Location("transformer.h.{i}.attn.c_attn", (Transposed(), Rows("value", _FUSED))),
+        "blocks.{i}.attention.output": Location("transformer.h.{i}.attn.c_proj", (Transposed(),)),
         "blocks.{i}.feed_forward_norm": "transformer.h.{i}.ln_2",
-        "blocks.{i}.feed_forward.up": Place("transformer.h.{i}.mlp.c_fc", (Transposed(),)),
-        "blocks.{i}.feed_forward.down": Place("transformer.h.{i}.mlp.c_proj", (Transposed(),)),
+        "blocks.{i}.feed_forward.up": Location("transformer.h.{i}.mlp.c_fc", (Transposed(),)),
+        "blocks.{i}.feed_forward.down": Location("transformer.h.{i}.mlp.c_proj", (Transposed(),)),
         "norm": "transformer.ln_f",
         "head": "lm_head",
     },
@@ -129,9 +129,9 @@ GGUF_GPT2 = Dialect(
         "embedding.token": "token_embd",
         "embedding.position": "position_embd",
         "blocks.{i}.attention_norm": "blk.{i}.attn_norm",
-        "blocks.{i}.attention.query": Place("blk.{i}.attn_qkv", (Rows("query", _FUSED),)),
-        "blocks.{i}.attention.key": Place("blk.{i}.attn_qkv", (Rows("key", _FUSED),)),
-        "blocks.{i}.attention.value": Place("blk.{i}.attn_qkv", (Rows("value", _FUSED),)),
+        "blocks.{i}.attention.query": Location("blk.{i}.attn_qkv", (Rows("query", _FUSED),)),
+        "blocks.{i}.attention.key": Location("blk.{i}.attn_qkv", (Rows("key", _FUSED),)),
+        "blocks.{i}.attention.value": Location("blk.{i}.attn_qkv", (Rows("value", _FUSED),)),
         "blocks.{i}.attention.output": "blk.{i}.attn_output",
         "blocks.{i}.feed_forward_norm": "blk.{i}.ffn_norm",
         "blocks.{i}.feed_forward.up": "blk.{i}.ffn_up",

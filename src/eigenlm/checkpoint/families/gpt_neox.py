@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Place, dense_of, equal_heads, softmax_of
+from eigenlm.checkpoint.families.dialect import Location, dense_of, equal_heads, softmax_of
 from eigenlm.checkpoint.families.layout import HeadRows, Rows
 from eigenlm.checkpoint.families.llama import gguf_dialect, hugging_face_dialect
 from eigenlm.checkpoint.families.rope import rotary_of
@@ -74,9 +74,9 @@ GPT_NEOX = replace(
     names={
         "embedding.token": "gpt_neox.embed_in",
         "blocks.{i}.attention_norm": f"{_LAYER}.input_layernorm",
-        "blocks.{i}.attention.query": Place(f"{_LAYER}.attention.query_key_value", (HeadRows(0),)),
-        "blocks.{i}.attention.key": Place(f"{_LAYER}.attention.query_key_value", (HeadRows(1),)),
-        "blocks.{i}.attention.value": Place(f"{_LAYER}.attention.query_key_value", (HeadRows(2),)),
+        "blocks.{i}.attention.query": Location(f"{_LAYER}.attention.query_key_value", (HeadRows(0),)),
+        "blocks.{i}.attention.key": Location(f"{_LAYER}.attention.query_key_value", (HeadRows(1),)),
+        "blocks.{i}.attention.value": Location(f"{_LAYER}.attention.query_key_value", (HeadRows(2),)),
         "blocks.{i}.attention.output": f"{_LAYER}.attention.dense",
         "blocks.{i}.feed_forward_norm": f"{_LAYER}.post_attention_layernorm",
         "blocks.{i}.feed_forward.up": f"{_LAYER}.mlp.dense_h_to_4h",
@@ -93,7 +93,7 @@ GPT_NEOX = replace(
 
 _GGUF = gguf_dialect(
     "gptneox",
-    names={f"blocks.{{i}}.attention.{name}": Place("blk.{i}.attn_qkv", (Rows(name, _FUSED),)) for name in _FUSED},
+    names={f"blocks.{{i}}.attention.{name}": Location("blk.{i}.attn_qkv", (Rows(name, _FUSED),)) for name in _FUSED},
     norms=False,
 )
 

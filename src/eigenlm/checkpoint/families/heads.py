@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Place, refuse
+from eigenlm.checkpoint.families.dialect import Location, refuse
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import ClassifierHead, TransformerConfig, VocabularyHead
@@ -56,7 +56,7 @@ class Heads:
     """
 
     class_name: str
-    masked: Mapping[str, str | Place]
+    masked: Mapping[str, str | Location]
     tasks: Mapping[str, Task]
 
     def read(self, values: Mapping[str, Any], tensors: TensorSource, masked: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Heads:
         said = {"architectures": [f"{self.class_name}{ending}"], "tie_word_embeddings": True}
         return said if task.has_own_labels else {**said, **told}
 
-    def names(self, config: TransformerConfig) -> dict[str, str | Place]:
+    def names(self, config: TransformerConfig) -> dict[str, str | Location]:
         """Our names of the parts of a model's head, and where they are."""
         head = config.head
         parts = self._task(head)[1].names if isinstance(head, ClassifierHead) else self.masked

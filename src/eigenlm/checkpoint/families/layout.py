@@ -39,7 +39,7 @@ class Widths:
         return cls(a.head_dim, rows)
 
 
-class Step(ABC):
+class LayoutStep(ABC):
     """One step of a layout."""
 
     @abstractmethod
@@ -47,7 +47,7 @@ class Step(ABC):
         """Our side of the step, from the file's."""
 
 
-class Turn(Step):
+class Turn(LayoutStep):
     """A step that loses nothing."""
 
     @abstractmethod
@@ -55,7 +55,7 @@ class Turn(Step):
         """The file's side of the step, from ours."""
 
 
-class Select(Step):
+class Select(LayoutStep):
     """A step to one of several parts.
 
     Attributes:
@@ -205,7 +205,7 @@ class Stacked(Select):
         return torch.stack(list(parts))
 
 
-Layout = tuple[Step, ...]
+Layout = tuple[LayoutStep, ...]
 
 
 def to_ours(stored: Tensor, layout: Layout, widths: Widths) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 
 from eigenlm.checkpoint.families.dialect import (
     Dialect,
-    Place,
+    Location,
     dense_of,
     is_tied,
     refuse,
@@ -86,9 +86,9 @@ _GGUF_NAMES = {
     "head": "output",
 }
 _LLAMA_GGUF_NAMES = {
-    FACTORS: Place(ROPE_TENSOR),
-    "blocks.{i}.attention.query": Place("blk.{i}.attn_q", (Pairs(),)),
-    "blocks.{i}.attention.key": Place("blk.{i}.attn_k", (Pairs(),)),
+    FACTORS: Location(ROPE_TENSOR),
+    "blocks.{i}.attention.query": Location("blk.{i}.attn_q", (Pairs(),)),
+    "blocks.{i}.attention.key": Location("blk.{i}.attn_k", (Pairs(),)),
 }
 
 
@@ -221,7 +221,7 @@ QWEN3 = hugging_face_dialect(
 )
 
 
-def gguf_dialect(architecture: str, *, names: Mapping[str, str | Place], norms: bool) -> Dialect:
+def gguf_dialect(architecture: str, *, names: Mapping[str, str | Location], norms: bool) -> Dialect:
     """One of the architectures in GGUF; keys come without the architecture's name.
 
     Args:

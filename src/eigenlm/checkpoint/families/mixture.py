@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse, softmax_of, windowed, windows_of
+from eigenlm.checkpoint.families.dialect import Dialect, Location, refuse, softmax_of, windowed, windows_of
 from eigenlm.checkpoint.families.layout import EveryOther, Rows, Stacked, Transposed
 from eigenlm.checkpoint.families.llama import GGUF_LLAMA, gguf_dialect, hugging_face_dialect, read_bias
 from eigenlm.checkpoint.families.rope import read_gguf_rope
@@ -14,14 +14,15 @@ from eigenlm.model import DenseFeedForward, MixtureConfig, TransformerConfig
 
 _EXPERT = "blocks.{i}.feed_forward.experts.{e}"
 _FILE_EXPERTS = "model.layers.{i}.mlp.experts"
+_GATE_UP = f"{_FILE_EXPERTS}.gate_up_proj"
 _ROUTERS = tuple(f"{name}.weight" for name in ("block_sparse_moe.gate", "mlp.gate", "mlp.router", "ffn_gate_inp"))
 _FUSED = ("gate", "up")
 # As transformers 5 holds experts in memory, and writes them with save_original_format=False.
-_STACKED: dict[str, str | Place] = {
+_STACKED: dict[str, str | Location] = {
     "blocks.{i}.feed_forward.router": "model.layers.{i}.mlp.gate",
-    f"{_EXPERT}.gate.weight": Place(f"{_FILE_EXPERTS}.gate_up_proj", (Stacked(), Rows("gate", _FUSED))),
-    f"{_EXPERT}.up.weight": Place(f"{_FILE_EXPERTS}.gate_up_proj", (Stacked(), Rows("up", _FUSED))),
-    f"{_EXPERT}.down.weight": Place(f"{_FILE_EXPERTS}.down_proj", (Stacked(),)),
+    f"{_EXPERT}.gate.weight": Location(f"{_FILE_EXPERTS}.gate_up_proj", (Stacked(), Rows("gate", _FUSED))),
+    f"{_EXPERT}.up.weight": Location(f"{_FILE_EXPERTS}.gate_up_proj", (Stacked(), Rows("up", _FUSED))),
+    f"{_EXPERT}.down.weight": Location(f"{_FILE_EXPERTS}.down_proj", (Stacked(),)),
 }
 _EQUAL_EXPERTS = {
     "layer.feed_forward.num_experts": "num_local_experts",
@@ -57,8 +58,8 @@ def _check_experts(family: str, count: int, tensors: TensorSource) -> int:
 def _mixture(
     base: Dialect,
     *,
-    names: Mapping[str, str | Place],
-    elsewhere: Mapping[str, str | Place],
+    names: Mapping[str, str | Location],
+    elsewhere: Mapping[str, str | Location],
     fields: Mapping[str, str],
     defaults: Mapping[str, Any],
 ) -> Dialect:
@@ -219,12 +220,14 @@ GPT_OSS = replace(
         names={
             "blocks.{i}.attention.softmax.sinks": "model.layers.{i}.self_attn.sinks",
             "blocks.{i}.feed_forward.router": "model.layers.{i}.mlp.router",
-            f"{_EXPERT}.gate.weight": Place(f"{_FILE_EXPERTS}.gate_up_proj", (Stacked(), Transposed(), EveryOther(0))),
-            f"{_EXPERT}.gate.bias": Place(f"{_FILE_EXPERTS}.gate_up_proj_bias", (Stacked(), EveryOther(0))),
-            f"{_EXPERT}.up.weight": Place(f"{_FILE_EXPERTS}.gate_up_proj", (Stacked(), Transposed(), EveryOther(1))),
-            f"{_EXPERT}.up.bias": Place(f"{_FILE_EXPERTS}.gate_up_proj_bias", (Stacked(), EveryOther(1))),
-            f"{_EXPERT}.down.weight": Place(f"{_FILE_EXPERTS}.down_proj", (Stacked(), Transposed())),
-            f"{_EXPERT}.down.bias": Place(f"{_FILE_EXPERTS}.down_proj_bias", (Stacked(),)),
+            f"{_EXPERT}.gate.weight": Location(
+                f"{_FILE_EXPERTS}.gate_up_proj", (Stacked(), Transposed(), EveryOther(0))
+            ),
+            f"{_EXPERT}.gate.bias": Location(f"{_FILE_EXPERTS}.gate_up_proj_bias", (Stacked(), EveryOther(0))),
+            f"{_EXPERT}.up.weight": Location(_GATE_UP, (Stacked(), Transposed(), EveryOther(1))),
+            f"{_EXPERT}.up.bias": Location(f"{_FILE_EXPERTS}.gate_up_proj_bias", (Stacked(), EveryOther(1))),
+            f"{_EXPERT}.down.weight": Location(f"{_FILE_EXPERTS}.down_proj", (Stacked(), Transposed())),
+            f"{_EXPERT}.down.bias": Location(f"{_FILE_EXPERTS}.down_proj_bias", (Stacked(),)),
         },
         elsewhere={},
         fields={**_GPT_OSS.fields, **_EQUAL_EXPERTS},
@@ -262,7 +265,7 @@ def _gguf_mixture(base: Dialect, *, dense_too: bool, fields: Mapping[str, str]) 
         return {**said, "expert_count": mixture.num_experts, "expert_used_count": mixture.top_k}
 
     experts = {
-        f"{_EXPERT}.{branch}.{leaf}": Place(f"blk.{{i}}.ffn_{branch}_exps.{leaf}", (Stacked(),))
+        f"{_EXPERT}.{branch}.{leaf}": Location(f"blk.{{i}}.ffn_{branch}_exps.{leaf}", (Stacked(),))
         for branch in ("gate", "up", "down")
         for leaf in ("weight", "bias")
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Dialect, Place, dense_of, equal_heads, refuse, softmax_of, windows_of
+from eigenlm.checkpoint.families.dialect import Dialect, Location, dense_of, equal_heads, refuse, softmax_of, windows_of
 from eigenlm.checkpoint.families.heads import SPAN, Heads, Task
 from eigenlm.checkpoint.families.layout import Rows
 from eigenlm.checkpoint.families.rope import read_rope, rotary_of, write_rope
@@ -162,10 +162,10 @@ MODERNBERT = Dialect(
         "embedding.token": "model.embeddings.tok_embeddings",
         "embedding.norm": "model.embeddings.norm",
         "blocks.{i}.attention_norm": f"{_BLOCK}.attn_norm",
-        **{f"blocks.{{i}}.attention.{name}": Place(f"{_BLOCK}.attn.Wqkv", (Rows(name, _FUSED),)) for name in _FUSED},
+        **{f"blocks.{{i}}.attention.{name}": Location(f"{_BLOCK}.attn.Wqkv", (Rows(name, _FUSED),)) for name in _FUSED},
         "blocks.{i}.attention.output": f"{_BLOCK}.attn.Wo",
         "blocks.{i}.feed_forward_norm": f"{_BLOCK}.mlp_norm",
-        **{f"blocks.{{i}}.feed_forward.{name}": Place(f"{_BLOCK}.mlp.Wi", (Rows(name, _GATED),)) for name in _GATED},
+        **{f"blocks.{{i}}.feed_forward.{name}": Location(f"{_BLOCK}.mlp.Wi", (Rows(name, _GATED),)) for name in _GATED},
         "blocks.{i}.feed_forward.down": f"{_BLOCK}.mlp.Wo",
         "norm": "model.final_norm",
     },

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Place, dense_of, equal_heads, refuse, windowed, windows_of
+from eigenlm.checkpoint.families.dialect import Location, dense_of, equal_heads, refuse, windowed, windows_of
 from eigenlm.checkpoint.families.layout import Rows
 from eigenlm.checkpoint.families.llama import gguf_dialect, hugging_face_dialect
 from eigenlm.checkpoint.families.rope import FACTORS, LONG_FACTORS, LONG_ROPE_TENSOR, SHORT_ROPE_TENSOR, rotary_of
@@ -15,11 +15,11 @@ _HEADS = ("query", "key", "value")
 _BRANCHES = ("gate", "up")
 
 
-def _fused(attention: str, feed_forward: str) -> dict[str, str | Place]:
+def _fused(attention: str, feed_forward: str) -> dict[str, str | Location]:
     """Where query, key and value are one matrix, and gate and up another."""
-    heads = {f"blocks.{{i}}.attention.{name}": Place(attention, (Rows(name, _HEADS),)) for name in _HEADS}
+    heads = {f"blocks.{{i}}.attention.{name}": Location(attention, (Rows(name, _HEADS),)) for name in _HEADS}
     branches = {
-        f"blocks.{{i}}.feed_forward.{name}": Place(feed_forward, (Rows(name, _BRANCHES),)) for name in _BRANCHES
+        f"blocks.{{i}}.feed_forward.{name}": Location(feed_forward, (Rows(name, _BRANCHES),)) for name in _BRANCHES
     }
     return {**heads, **branches}
 
@@ -73,8 +73,8 @@ _GGUF_PHI3 = gguf_dialect(
     "phi3",
     names={
         **_fused("blk.{i}.attn_qkv", "blk.{i}.ffn_up"),
-        FACTORS: Place(SHORT_ROPE_TENSOR),
-        LONG_FACTORS: Place(LONG_ROPE_TENSOR),
+        FACTORS: Location(SHORT_ROPE_TENSOR),
+        LONG_FACTORS: Location(LONG_ROPE_TENSOR),
     },
     norms=False,
 )

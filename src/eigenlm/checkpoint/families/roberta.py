@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from eigenlm.checkpoint.families import bert
-from eigenlm.checkpoint.families.dialect import Dialect, Place, refuse
+from eigenlm.checkpoint.families.dialect import Dialect, Location, refuse
 from eigenlm.checkpoint.families.heads import Heads, Task, answers, tags
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import ClassifierHead, TransformerConfig
 
-MASKED: dict[str, str | Place] = {
+MASKED: dict[str, str | Location] = {
     "transform": "lm_head.dense",
     "transform_norm": "lm_head.layer_norm",
     "weight": "lm_head.decoder.weight",
-    "bias": Place("lm_head.decoder.bias", also="lm_head.bias"),
+    "bias": Location("lm_head.decoder.bias", also="lm_head.bias"),
 }
 TASKS = {
     "ForSequenceClassification": Task(
