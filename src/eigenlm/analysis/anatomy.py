@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from eigenlm.analysis.kinds import kind_of
 from eigenlm.checkpoint import TensorSource
 
 # The first that matches a parameter's name says which part it belongs to; norms lie inside the others.
@@ -41,12 +42,21 @@ def part_of(name: str) -> str:
     return next((part for part, pattern in _PARTS if pattern.search(name)), "other")
 
 
+def module_kind(name: str) -> str:
+    """What parameters of one module share in all layers, for names that are not ours.
+
+    >>> module_kind("encoder.layer.3.intermediate.dense.weight")
+    'encoder.layer.*.intermediate.dense'
+    """
+    return kind_of(name.rpartition(".")[0] or name)
+
+
 def anatomy(tensors: TensorSource, part_of: Callable[[str], str] = part_of) -> tuple[Part, ...]:
     """The parts of a model, those with the most parameters first.
 
     Args:
         tensors: what `checkpoint.open_tensors` gives.
-        part_of: the part that a name belongs to; for names that are not ours, `kind_of`.
+        part_of: the part that a name belongs to; for names that are not ours, `module_kind`.
     """
     members: dict[str, list[str]] = {}
     for name in tensors:

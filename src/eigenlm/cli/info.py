@@ -22,12 +22,11 @@ class InfoCommand:
 
     def run(self) -> None:
         """Open the model and tell."""
-        from eigenlm.analysis.anatomy import anatomy
-        from eigenlm.analysis.kinds import kind_of
+        from eigenlm.analysis.anatomy import anatomy, module_kind, part_of
         from eigenlm.checkpoint import Opened, open_any
 
         found = open_any(self.model)
-        parts = anatomy(found.tensors) if isinstance(found, Opened) else anatomy(found.tensors, part_of=kind_of)
+        parts = anatomy(found.tensors, part_of if isinstance(found, Opened) else module_kind)
         facts = {
             "path": str(found.path),
             "num_params": sum(part.num_params for part in parts),
