@@ -57,7 +57,9 @@ class MemoryForecast:
         return sum(getattr(self, f.name) for f in fields(self))
 
 
-def peak_memory(recipe: Recipe, batch: BatchSizes, machine: Machine, precision: str, execution: Execution) -> MemoryForecast:
+def peak_memory(
+    recipe: Recipe, batch: BatchSizes, machine: Machine, precision: str, execution: Execution
+) -> MemoryForecast:
     """The highest of three moments: after the forward pass and the loss, after the backward pass, in the update."""
     config, number = recipe.model, 2 if precision == "bfloat16" else _FLOAT32
     counts, costs = count_parameters(config), update_costs(model_without_memory(config), recipe.optimizer.kind)
