@@ -185,7 +185,10 @@ def test_a_tied_head_may_be_stored_alone_but_an_untied_one_is_no_embedding(tmp_p
         read_model(tmp_path / "untied")
 
 
-@pytest.mark.parametrize("name", ["llama-3-rope", "mistral", "qwen2-window", "gpt2", "bert-mlm"])
+@pytest.mark.parametrize(
+    "name",
+    ["llama-3-rope", "mistral", "qwen2-window", "gpt2", "bert-mlm", "gemma2", "gemma3", "olmo3", "granite", "smollm3"],
+)
 def test_any_odd_value_in_a_config_gives_a_model_or_one_line(name, tmp_path):
     saved(name, tmp_path / "model")
     path = tmp_path / "model" / "config.json"
