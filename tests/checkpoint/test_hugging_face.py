@@ -188,7 +188,10 @@ def test_a_tied_head_may_be_stored_alone_but_an_untied_one_is_no_embedding(tmp_p
 
 @pytest.mark.parametrize(
     "name",
-    ["llama-3-rope", "mistral", "qwen2-window", "gpt2", "bert-mlm", "t5", "marian", *tiny_decoders.ODDLY_CONFIGURED],
+    [
+        *("llama-3-rope", "mistral", "qwen2-window", "gpt2", "bert-mlm", "t5", "marian"),
+        *("gemma2", "gemma3", "olmo3", "granite", "smollm3", *tiny_decoders.ODDLY_CONFIGURED),
+    ],
 )
 def test_any_odd_value_in_a_config_gives_a_model_or_one_line(name, tmp_path):
     saved(name, tmp_path / "model")

@@ -148,7 +148,10 @@ def test_what_is_no_spec_is_refused(spec):
 @KINDS
 @pytest.mark.parametrize("bias", [True, False])
 def test_its_spectrum_is_that_of_the_matrix_it_applies(kind, bias, tmp_path):
-    model = build(dataclasses.replace(LLAMA, feed_forward=dataclasses.replace(LLAMA.feed_forward, bias=bias)))
+    def with_bias(layer):
+        return dataclasses.replace(layer, feed_forward=dataclasses.replace(layer.feed_forward, bias=bias))
+
+    model = build(LLAMA.with_layers(with_bias))
     old = model.blocks[1].feed_forward.up
     layer = model.blocks[1].feed_forward.up = LINEAR_MAPS[kind].from_dense(old.weight, old.bias)
     write_folder(tmp_path / "m", model)
