@@ -90,7 +90,7 @@ def test_sharded_files_in_half_precision(name, dtype, tmp_path):
         ("mixtral", {"hidden_act": "gelu"}, "hidden_act = 'silu'"),
         ("qwen3-moe", {"decoder_sparse_step": 0}, "right types"),
         ("qwen3-moe", {"mlp_only_layers": [1]}, r"model\.layers\.1\.mlp\.gate_proj"),
-        ("gpt-neox", {"hidden_act": "silu"}, "'silu'"),
+        ("gpt-neox", {"hidden_act": "mish"}, "'mish'"),
         ("gpt-neox", {"num_attention_heads": 5}, "heads that divide"),
         ("phi3", {"head_dim": 16}, "heads of width 12"),
         ("phi3", {"rope_parameters": {"rope_type": "ntk"}}, "'ntk'"),
@@ -103,7 +103,7 @@ def test_sharded_files_in_half_precision(name, dtype, tmp_path):
         ("opt", {"architectures": ["OPTForQuestionAnswering"]}, "OPTForCausalLM or OPTModel"),
         ("gpt-oss", {"swiglu_limit": 5.0}, "swiglu_limit = 7.0"),
         ("gpt-oss", {"swiglu_alpha": 1.0}, "swiglu_alpha = 1.702"),
-        ("gpt-oss", {"quantization_config": {"quant_method": "mxfp4"}}, "quantization_config 'mxfp4'"),
+        ("gpt-oss", {"quantization_config": {"quant_method": "mxfp4"}}, "quantization_config of the method 'mxfp4'"),
     ],
 )
 def test_what_is_not_computed_is_refused_in_one_line(name, changes, message, tmp_path):

@@ -113,12 +113,11 @@ def answer(model: torch.nn.Module) -> torch.Tensor:
     """Logits, or the last hidden vectors of a model without a head."""
     two = model.config.is_encoder_decoder
     with torch.no_grad():
-        out = model(ids())
+        out = model(input_ids=sources(), decoder_input_ids=ids()) if two else model(ids())
     if hasattr(out, "start_logits"):
         return torch.stack([out.start_logits, out.end_logits], dim=-1)
     if isinstance(model, t.ElectraForPreTraining):
         return out.logits[..., None]
-        out = model(input_ids=sources(), decoder_input_ids=ids()) if two else model(ids())
     return out.logits if hasattr(out, "logits") else out.last_hidden_state
 
 

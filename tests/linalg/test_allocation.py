@@ -26,7 +26,7 @@ def problems(draw: st.DrawFn) -> Problem:
     """Up to four small matrices with random falling tails, in either way of storing a low rank."""
     shapes = draw(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=4))
     # losses of matrices are nats: below 1e-9 they are rounding
-    drop = st.part(st.just(0.0), st.floats(1e-9, 10))
+    drop = st.one_of(st.just(0.0), st.floats(1e-9, 10))
     tails = {str(i): falling(draw(st.lists(drop, min_size=min(s), max_size=min(s)))) for i, s in enumerate(shapes)}
     return tails, dict(zip(tails, shapes)), draw(st.sampled_from([product_cost, interpolative_cost]))
 

@@ -20,7 +20,9 @@ CHATML = (
 )
 TEMPLATE = ChatTemplate(CHATML)
 roles = st.sampled_from(["system", "user", "assistant"])
-words = st.part(st.sampled_from(CONTROL), st.sampled_from(["<|im_", "end|>", "<", "|>", "\ue000"]), st.text(max_size=4))
+words = st.one_of(
+    st.sampled_from(CONTROL), st.sampled_from(["<|im_", "end|>", "<", "|>", "\ue000"]), st.text(max_size=4)
+)
 
 
 def chats(content):

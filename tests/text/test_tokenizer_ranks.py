@@ -36,7 +36,7 @@ def _naive(text, ranks):
     return [ranks[part] for part in parts]
 
 
-@given(word=st.part(st.text("aehnot", max_size=12), st.text("日本é🤖", max_size=4)))
+@given(word=st.one_of(st.text("aehnot", max_size=12), st.text("日本é🤖", max_size=4)))
 def test_a_word_is_cut_as_the_ranks_say(ranks, word):
     tokenizer = tokenizer_from_ranks(ranks, {"<|endoftext|>": len(ranks)}, {"eos_token": "<|endoftext|>"})
     assert tokenizer.encode(word) == [i for part in _letters(word) for i in _naive(part, ranks)]

@@ -1,5 +1,6 @@
 """`eigenlm analyze`."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
@@ -66,6 +67,7 @@ class AnalyzeCommand:
         analysis = analyze(self.model, **self._asked())
         if not is_first_rank():
             return
+        _tell_what_cannot_run(self.model)
         if self.html is not None:
             self._write(analysis, self.html)
         if self.json:
@@ -115,6 +117,16 @@ class AnalyzeCommand:
         title, facts = _facts(self.model)
         options = {name: value if isinstance(value, bool) else str(value) for name, value in self._asked().items()}
         write_report(Report(title=title, analysis=analysis, facts=facts, model=self.model, options=options), path)
+
+
+def _tell_what_cannot_run(model: str) -> None:
+    """One line on standard error for a model that is whole and not understood."""
+    from eigenlm.checkpoint import Matrices, open_any
+
+    found = open_any(model)
+    if isinstance(found, Matrices) and found.reason is not None:
+        told = f"eigenlm: this model can be looked at (analyze, info) but not run: {found.reason}"
+        print(told, file=sys.stderr)
 
 
 def _facts(model: str) -> tuple[str, dict[str, str]]:

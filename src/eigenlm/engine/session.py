@@ -58,9 +58,9 @@ class Session:
     def __init__(self, runner: Runner, *, max_tokens_held: int | None = None) -> None:
         config = runner.model.config
         if config.kind == "encoder" or not isinstance(config.head, VocabularyHead):
-            got = "an encoder" if config.kind == "encoder" else "one without"
+            got = "an encoder" if config.kind == "encoder" else "one without a head over the vocabulary"
             raise ShapeError(
-                explain("generation", expected="a decoder or encoder-decoder with a head over the vocabulary", got=got)
+                explain("generation", expected="a decoder or encoder-decoder that predicts tokens", got=got)
             )
         weight = runner.model.embedding.token.weight
         self._runner, self._config, self._device = runner, config, weight.device

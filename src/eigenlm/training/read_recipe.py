@@ -40,7 +40,18 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         if not sign:
             raise ConfigError(explain("--set", expected="FIELD=VALUE, such as train.steps=200", got=repr(change)))
         _set(values, name.strip(), _value(text.strip()))
+    _pair_stacks(values["model"])
     return from_dict(Recipe, values, "recipe")
+
+
+def _pair_stacks(model: dict[str, Any]) -> None:
+    """Give a decoder that became the half of an encoder-decoder an encoder of its own layers, and attention to it."""
+    if model["kind"] != "encoder_decoder" or model["encoder_pattern"]:
+        return
+    model["encoder_pattern"] = copy.deepcopy(model["pattern"])
+    for layer in model["pattern"]:
+        layer["cross_attention"] = {**layer["attention"], "kind": "softmax", "rotary": None}
+        layer["cross_attention"].pop("window", None)
 
 
 def _set(values: dict[str, Any], name: str, value: Any) -> None:

@@ -143,5 +143,5 @@ def test_what_does_not_run_is_refused():
         activations(build(LLAMA), ids(1, 25))
     with pytest.raises(ConfigError, match="token ids"):
         activations(nn.Sequential(nn.Linear(4, 4)), WINDOWS)
-    with pytest.raises(ShapeError, match="source"):
+    with pytest.raises(ConfigError, match="which reads one text, got an encoder_decoder"):
         activations(build(ORIGINAL), WINDOWS)
