@@ -2,7 +2,6 @@
 
 python benchmarks/gpu.py [--device cuda] [--tokens 64] [--write]
 
-Logits and greedy text of every form of layer against the processor; tokens a second of generation and of a session of 8;
 Logits and greedy text of every form of layer against the processor; tokens a second alone and in a session of 8;
 FSDP on one rank; singular values and eigenpairs. With `--device cpu` it tries itself out.
 """
