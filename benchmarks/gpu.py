@@ -3,6 +3,7 @@
 python benchmarks/gpu.py [--device cuda] [--tokens 64] [--write]
 
 Logits and greedy text of every form of layer against the processor; tokens a second alone and in a session of 8;
+a training step in bfloat16 with its share of the device's rate of products; a run stopped and resumed; the same under
 FSDP on one rank; singular values and eigenpairs. With `--device cpu` it tries itself out.
 """
 
