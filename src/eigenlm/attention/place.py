@@ -64,8 +64,9 @@ class Place:
 
     def rotation(self, config: RotaryConfig, head_dim: int, dtype: torch.dtype) -> Rotation:
         """How queries and keys of the tokens are turned."""
-        positions = self.once("real", lambda: self.positions.clamp(min=0))
-        return self.once(("turn", config, head_dim, dtype), lambda: rotation(positions, config, head_dim, dtype))
+        # By identity: layers of one pattern share their config, and hashing its factors takes longer than turning.
+        key = ("turn", id(config), head_dim, dtype)
+        return self.once(key, lambda: rotation(self.positions.clamp(min=0), config, head_dim, dtype))
 
     def _visible(self, window: int | None) -> Visibility:
         if self.key_positions is None and self.documents is None:
