@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eigenlm.tasks import nll_increase as nll_increase
     from eigenlm.tasks import perplexity as perplexity
     from eigenlm.training import Recipe as Recipe
+    from eigenlm.training import read_recipe as read_recipe
     from eigenlm.training import train as train
     from eigenlm.verbs import apply as apply
     from eigenlm.verbs import measure as measure
@@ -41,6 +42,7 @@ _HOMES = {
     "nll_increase": "eigenlm.tasks",
     "perplexity": "eigenlm.tasks",
     "plan": "eigenlm.verbs",
+    "read_recipe": "eigenlm.training",
     "train": "eigenlm.training",
 }
 __all__ = list(_HOMES)

@@ -1,7 +1,6 @@
 """Training: a recipe, a text and a machine to a model folder, exactly, and watched."""
 
 from eigenlm.training.loop import Outcome, train
-from eigenlm.training.read_recipe import read_recipe, with_changes
 from eigenlm.training.recipe import (
     DataRecipe,
     LayoutRecipe,
@@ -12,6 +11,7 @@ from eigenlm.training.recipe import (
     TokenizerRecipe,
     TrainRecipe,
 )
+from eigenlm.training.recipe_file import read_recipe, with_changes
 from eigenlm.training.watcher import Watcher
 
 __all__ = [

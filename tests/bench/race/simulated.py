@@ -8,7 +8,7 @@ from eigenlm.bench.race.plan import Race, Run
 from eigenlm.bench.race.result import RaceResult, result_of
 from eigenlm.bench.race.runs import RunResult
 from eigenlm.bench.race.stages import run_stages
-from eigenlm.training.read_recipe import read_recipe
+from eigenlm.training.recipe_file import read_recipe
 
 STEPS = 1000
 RECIPES = Path(__file__).parents[3] / "recipes"

@@ -12,8 +12,8 @@ from eigenlm.bench.race import Race, RaceResult, hold_race, runs
 from eigenlm.checkpoint.tokenizer_folder import read_tokenizer
 from eigenlm.errors import ConfigError
 from eigenlm.training import loop
-from eigenlm.training.read_recipe import read_recipe
 from eigenlm.training.recipe import Recipe
+from eigenlm.training.recipe_file import read_recipe
 from eigenlm.training.training import Step
 from eigenlm.training.watcher import Watcher
 from tests.bench.race.simulated import RECIPES
