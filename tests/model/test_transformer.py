@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from eigenlm.attention import LinearAttentionConfig
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError, ShapeError
 from eigenlm.model import (
@@ -59,7 +60,9 @@ ORIGINAL = TransformerConfig.uniform(
     positions=PositionConfig(kind="sinusoidal"),
     embedding=EmbeddingConfig(scale=4.0),
 )
-DECODERS = {"llama": LLAMA, "gpt2": GPT2, "sinusoidal": SINUSOIDAL, "windowed": WINDOWED}
+SUMMED = LinearAttentionConfig(num_heads=4, num_kv_heads=2, head_dim=4)
+HYBRID = dataclasses.replace(GPT2, pattern=(GPT2.layers[0], dataclasses.replace(GPT2.layers[0], attention=SUMMED)))
+DECODERS = {"llama": LLAMA, "gpt2": GPT2, "sinusoidal": SINUSOIDAL, "windowed": WINDOWED, "hybrid": HYBRID}
 ALL = DECODERS | {"bert": BERT, "original": ORIGINAL}
 
 

@@ -4,6 +4,7 @@ decoding."""
 from eigenlm.attention.contract import Attention, AttentionConfig
 from eigenlm.attention.cross import CrossAttention, Memory
 from eigenlm.attention.exact import softmax_attention
+from eigenlm.attention.linear import LinearAttentionConfig
 from eigenlm.attention.naive import attention_weights, naive_attention
 from eigenlm.attention.place import Place
 from eigenlm.attention.relative_bias import RelativeBiasConfig
@@ -19,6 +20,7 @@ __all__ = [
     "AttentionConfig",
     "CrossAttention",
     "DecodingState",
+    "LinearAttentionConfig",
     "Memory",
     "MultiHeadAttention",
     "Place",

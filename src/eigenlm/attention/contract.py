@@ -12,12 +12,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from eigenlm.attention.place import Place
+from eigenlm.attention.state import AttentionState
 from eigenlm.norms import NormConfig
 from eigenlm.tagged import Tagged
 
 
 class Attention(nn.Module):
-    """A layer in which tokens take from one another."""
+    """A layer in which tokens take from one another.
+
+    Attributes:
+        output: its last linear layer, which writes to the residual stream.
+    """
+
+    output: nn.Module
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "B T D"], place: Place, state: Any = None) -> Float[Tensor, "B T D"]:
@@ -30,8 +37,11 @@ class Attention(nn.Module):
         """
 
     @abstractmethod
-    def new_state(self, capacity: int) -> Any:
-        """An empty memory for decoding, with room for `capacity` tokens; it grows when more come."""
+    def new_state(self, capacity: int) -> AttentionState:
+        """An empty memory for decoding, with room for `capacity` tokens; it grows when more come.
+
+        It keeps a row for each text (`Place.rows`).
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What decoding remembers: keys and values, a row for each text and a column for each place in it."""
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -8,6 +9,17 @@ from torch import Tensor
 
 from eigenlm.attention.place import Columns, Place
 from eigenlm.errors import ShapeError, explain
+
+
+@runtime_checkable
+class AttentionState(Protocol):
+    """What one attention layer remembers: the first rows are in use, one for each text."""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Have room for so many rows and columns, those in use among them."""
+
+    def drop(self, row: int, last: int) -> None:
+        """Forget a row; the last one in use takes its place."""
 
 
 class KeyValueState:
@@ -77,7 +89,7 @@ class DecodingState:
         lengths: tokens of each row.
     """
 
-    def __init__(self, layers: list[KeyValueState], cross: list[KeyValueState]) -> None:
+    def __init__(self, layers: Sequence[AttentionState], cross: Sequence[AttentionState]) -> None:
         self.layers, self.cross = layers, cross
         self.lengths: list[int] = []
 

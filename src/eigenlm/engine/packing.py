@@ -76,7 +76,7 @@ class PackedAttention(SelfAttention):
         self.num_heads = [part.out_features // self.head_dim for part in parts]
         self.query_key_value = PackedLinear(*_stacked(parts))
         self.softmax = attention.softmax
-        self.output = pack(attention.output)  # type: ignore[assignment]
+        self.output = pack(attention.output)
         self.query_norm, self.key_norm = (norm and pack(norm) for norm in (attention.query_norm, attention.key_norm))
 
     def project(

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from eigenlm.attention import DecodingState, Memory, MultiHeadAttention, Place, Visibility
+from eigenlm.attention import Attention, DecodingState, Memory, MultiHeadAttention, Place, Visibility
 from eigenlm.errors import ShapeError, explain
 from eigenlm.linear import DenseLinear
 from eigenlm.model.block import Block, build_block
@@ -224,7 +224,8 @@ def _calm_residuals_(model: Transformer) -> None:
     """Divide what each part adds to a pre-norm stream by sqrt(their number), against growth with depth (GPT-2)."""
     if any(layer.norm_position != "pre" for layer in model.config.layers):
         return
-    parts = [m for m in model.modules() if isinstance(m, (MultiHeadAttention, FeedForward, GatedFeedForward))]
+    parts = [m for m in model.modules() if isinstance(m, (Attention, FeedForward, GatedFeedForward))]
     for part in parts:
-        layer = part.output if isinstance(part, MultiHeadAttention) else part.down
+        layer = part.output if isinstance(part, Attention) else part.down
+        assert isinstance(layer.weight, Tensor)
         nn.init.normal_(layer.weight, std=0.02 / len(parts) ** 0.5)

@@ -31,7 +31,7 @@ def watch_attention(
     model: Transformer,
     seen: Callable[[int, Float[Tensor, "B T H K"], Float[Tensor, "B S G K"], Visibility, Scores], None],
 ) -> AbstractContextManager[None]:
-    """Call `seen(n, queries, keys, visible, scores)` at the self-attention of each block n = 0 ... N - 1.
+    """Call `seen(n, queries, keys, visible, scores)` at each block n whose self-attention is a softmax over keys.
 
     Queries and keys are those whose products the softmax takes: normed and turned where the model does so.
     """

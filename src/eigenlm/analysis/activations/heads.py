@@ -89,7 +89,7 @@ class AttentionSums:
         """Layers whose attention holds NaN."""
         return [layer for layer, sums in self._sums.items() if not bool(sums.isfinite().all())]
 
-    def rows(self, induction: Float[Tensor, "N H"] | None) -> list[AttentionHead]:
+    def rows(self, induction: Mapping[int, Float[Tensor, " H"]] | None) -> list[AttentionHead]:
         """A row for each head of the layers whose attention is finite, given what `induction_scores` measured."""
         bad = set(self.not_finite())
         return [
@@ -128,8 +128,8 @@ class AttentionSums:
         )
 
 
-def _finite(induction: Tensor | None, layer: int, head: int) -> float | None:
-    score = math.nan if induction is None else float(induction[layer, head])
+def _finite(induction: Mapping[int, Tensor] | None, layer: int, head: int) -> float | None:
+    score = math.nan if induction is None else float(induction[layer][head])
     return score if math.isfinite(score) else None
 
 

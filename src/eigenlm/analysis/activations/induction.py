@@ -12,7 +12,7 @@ _TEXTS = 4
 _MOST_TOKENS = 64
 
 
-def induction_scores(model: Transformer, *, seed: int = 0) -> Float[Tensor, "N H"] | None:
+def induction_scores(model: Transformer, *, seed: int = 0) -> dict[int, Float[Tensor, " H"]] | None:
     """Mean attention from each token of a second copy to the token after the same one in the first copy.
 
     Texts are L = 64 different random tokens, twice (fewer in a short context or a small vocabulary), so that nothing
@@ -24,12 +24,13 @@ def induction_scores(model: Transformer, *, seed: int = 0) -> Float[Tensor, "N H
         seed: seed of the generator that draws the random tokens.
 
     Returns:
-        A score in [0, 1] for each layer and head; None where the context has no room for two copies of two tokens.
+        A score in [0, 1] for each head of each layer whose attention is a softmax; None where the context has no room
+        for two copies of two tokens.
     """
     L = min(_MOST_TOKENS, model.config.context_length // 2, model.config.vocab_size)
     if L < 2:
         return None
-    scores: dict[int, Tensor] = {}
+    scores: dict[int, Float[Tensor, " H"]] = {}
 
     def see(layer: int, query: Tensor, key: Tensor, visible: Visibility, how: Scores) -> None:
         with torch.autocast(query.device.type, enabled=False):
@@ -41,4 +42,4 @@ def induction_scores(model: Transformer, *, seed: int = 0) -> Float[Tensor, "N H
     copies = torch.stack([torch.randperm(model.config.vocab_size, generator=generator)[:L] for _ in range(_TEXTS)])
     with watch_attention(model, see):
         run(model, copies.repeat(1, 2).to(model.embedding.token.weight.device))
-    return torch.stack([scores[layer] for layer in sorted(scores)])
+    return scores
