@@ -34,7 +34,7 @@ def explain(operation: str, *, expected: object, got: object, do: str = "") -> s
     return " ".join(line.split())
 
 
-def nearest(operation: str, name: object, known: Collection[str]) -> str:
+def nearest(operation: str, name: object, known: Collection[str], what: str = "one of") -> str:
     """One line for a name that is none of those known; it asks whether the nearest of them was meant.
 
     >>> nearest("optimizer", "adamv", ["adamw", "muon"])
@@ -42,4 +42,4 @@ def nearest(operation: str, name: object, known: Collection[str]) -> str:
     """
     near = difflib.get_close_matches(str(name), known, n=1)
     do = f"did you mean {near[0]!r}?" if near else ""
-    return explain(operation, expected=f"one of {', '.join(known)}", got=repr(name), do=do)
+    return explain(operation, expected=f"{what} {', '.join(known)}", got=repr(name), do=do)

@@ -1,7 +1,7 @@
 """What may happen to one matrix: tagged values of a plan's JSON that build the layer which carries them out."""
 
 import dataclasses
-import difflib
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.config import from_dict, to_dict
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, explain, nearest
 from eigenlm.linear import LinearMap
 
 # A class of actions enters by being defined; `compression.methods` imports the file of each.
@@ -74,9 +74,9 @@ class Action:
     def __init_subclass__(cls) -> None:
         ACTIONS[cls.kind] = cls
 
+    @abstractmethod
     def num_params(self, found: Found) -> int:
         """Numbers that make up the matrix afterwards."""
-        raise NotImplementedError
 
     def num_bytes(self, found: Found) -> int:
         """Bytes that these take."""
@@ -90,9 +90,9 @@ class Action:
         """What is wrong with its tensors, likewise."""
         return ""
 
+    @abstractmethod
     def build(self, layer: LinearMap, parts: Mapping[str, Tensor]) -> LinearMap:
         """The layer that takes the place of `layer`, in its dtype and on its device."""
-        raise NotImplementedError
 
     def dense(self, layer: LinearMap, parts: Mapping[str, Tensor]) -> Float[Tensor, "m n"]:
         """The matrix that the built layer applies."""
@@ -131,9 +131,7 @@ def action_from_dict(values: Any, where: str) -> Action:
     """
     kind = values.get("kind") if isinstance(values, Mapping) else None
     if not isinstance(kind, str) or kind not in ACTIONS:
-        near = difflib.get_close_matches(str(kind), ACTIONS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(explain(where, expected=f"an action of kind {', '.join(ACTIONS)}", got=repr(kind), do=hint))
+        raise ConfigError(nearest(where, kind, ACTIONS, "an action of kind"))
     return from_dict(ACTIONS[kind], {name: value for name, value in values.items() if name != "kind"}, where)
 
 

@@ -8,8 +8,6 @@ from eigenlm.linear.low_rank import LowRankLinear
 from eigenlm.linear.registry import LINEAR_MAPS, linear_map
 from eigenlm.linear.sum import SumLinear
 
-ThinLinear = LowRankLinear | InterpolativeLinear
-
 __all__ = [
     "LINEAR_MAPS",
     "DenseLinear",
@@ -18,7 +16,6 @@ __all__ = [
     "LinearMap",
     "LowRankLinear",
     "SumLinear",
-    "ThinLinear",
     "linear_map",
     "linear_maps",
 ]

@@ -1,10 +1,9 @@
 """Every kind of linear layer by its name, and the way from a spec to an empty layer."""
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from eigenlm.linear.contract import LinearMap
@@ -25,7 +24,5 @@ def linear_map(spec: Any, where: str = "linear layer") -> "LinearMap":
     """
     kind = spec.get("kind") if isinstance(spec, Mapping) else None
     if not isinstance(kind, str) or kind not in LINEAR_MAPS:
-        near = difflib.get_close_matches(str(kind), LINEAR_MAPS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(explain(where, expected=f"a kind of {', '.join(LINEAR_MAPS)}", got=repr(kind), do=hint))
+        raise ConfigError(nearest(where, kind, LINEAR_MAPS, "a kind of"))
     return LINEAR_MAPS[kind].from_spec(spec, where)

@@ -1,7 +1,7 @@
 """One transformer and the parts it is built from."""
 
 from eigenlm.attention import AttentionConfig, Memory, RotaryConfig, SelfAttention, SlidingWindowConfig, SoftmaxConfig
-from eigenlm.linear import DenseLinear, InterpolativeLinear, LowRankLinear, ThinLinear
+from eigenlm.linear import DenseLinear, InterpolativeLinear, LowRankLinear
 from eigenlm.model.block import Block
 from eigenlm.model.config import EmbeddingConfig, TransformerConfig, shortest_pattern
 from eigenlm.model.feed_forward import DenseFeedForward, FeedForward, FeedForwardConfig, GatedFeedForward
@@ -35,7 +35,6 @@ __all__ = [
     "SelfAttention",
     "SlidingWindowConfig",
     "SoftmaxConfig",
-    "ThinLinear",
     "Transformer",
     "TransformerConfig",
     "VocabularyHead",
