@@ -1,13 +1,12 @@
 """Frozen dataclasses to plain values and back, strictly: an unknown key is an error that names the nearest one."""
 
 import dataclasses
-import difflib
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union
 
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, did_you_mean, explain
 from eigenlm.tagged import Tagged
 
 T = TypeVar("T")
@@ -39,9 +38,8 @@ def from_dict(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(fields)}"
-            raise ConfigError(explain(where, expected="known fields", got=repr(key), do=hint))
+            do = did_you_mean(key, fields, f"known fields: {', '.join(fields)}")
+            raise ConfigError(explain(where, expected="known fields", got=repr(key), do=do))
     required = [
         name
         for name, field in fields.items()

@@ -40,6 +40,14 @@ def nearest(operation: str, name: object, known: Collection[str], what: str = "o
     >>> nearest("optimizer", "adamv", ["adamw", "muon"])
     "optimizer: expected one of adamw, muon, got 'adamv'; did you mean 'adamw'?"
     """
-    near = difflib.get_close_matches(str(name), known, n=1)
-    do = f"did you mean {near[0]!r}?" if near else ""
-    return explain(operation, expected=f"{what} {', '.join(known)}", got=repr(name), do=do)
+    return explain(operation, expected=f"{what} {', '.join(known)}", got=repr(name), do=did_you_mean(name, known))
+
+
+def did_you_mean(name: object, known: Collection[str], otherwise: str = "") -> str:
+    """A question that names the nearest of the known names, or `otherwise` where none is near.
+
+    >>> did_you_mean("quary", ["query", "key"])
+    "did you mean 'query'?"
+    """
+    near = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else otherwise

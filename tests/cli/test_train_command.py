@@ -103,7 +103,7 @@ def test_json(tiny_text: Path, tmp_path: Path, capsys: Capture) -> None:
         ("train.steps=many", "recipe.train.steps: expected int, got 'many'"),
         ("train.steps=1.5", "recipe.train.steps: expected int, got 1.5"),
         ("model.dropout=yes", "recipe.model.dropout: expected float, got 'yes'"),
-        ("optimizer.kind=adamm", "recipe.optimizer.kind: expected one of 'sgd', 'adam', 'adamw'"),
+        ("optimizer.kind=adamm", "recipe.optimizer.kind: expected one of sgd, adam, adamw"),
         ("train.steps", "--set: expected FIELD=VALUE, such as train.steps=200, got 'train.steps'"),
         ("model.attention.num_kv_heads=3", "expected key/value heads that divide the heads"),
         ("model.d_model=0", "d_model: expected at least 1, got 0"),

@@ -157,11 +157,11 @@ def _edited(saved, edit):
         (lambda a: a[0]["action"].update(kind="low_rank", rank=-1), ConfigError, "rank: expected 0 to 16, got -1"),
         (lambda a: a[0]["action"].update(kind="low_rank", rank="2"), ConfigError, "rank: expected int, got '2'"),
         (lambda a: a[0].update(action={"kind": "low_rank"}), ConfigError, "field 'rank'"),
-        (lambda a: a[0].pop("action"), ConfigError, "a mapping with an action"),
+        (lambda a: a[0].pop("action"), ConfigError, "expected field 'action', got nothing"),
         (lambda a: a[0].pop("rows"), ConfigError, "field 'rows'"),
-        (lambda a: a[0].update(loss="dear"), ConfigError, "loss: expected a number, got 'dear'"),
+        (lambda a: a[0].update(loss="dear"), ConfigError, "loss: expected float, got 'dear'"),
         (lambda a: a.append(a[0]), ConfigError, "two for blocks"),
-        (lambda a: a.append(1), ConfigError, "a mapping with an action"),
+        (lambda a: a.append(1), ConfigError, "expected a mapping of fields, got 1"),
     ],
 )
 def test_an_edited_plan_is_checked(saved, edit, error, said):
@@ -191,7 +191,7 @@ def test_a_plan_for_an_unknown_layer_names_the_nearest(saved):
     edited = Plan.load(
         _edited(saved, lambda actions: actions[0].update(name="blocks.0.attention.quary", action={"kind": "keep"}))
     )
-    with pytest.raises(CheckpointError, match=r"no such layer; did you mean blocks\.0\.attention\.query\?"):
+    with pytest.raises(CheckpointError, match=r"no such layer; did you mean 'blocks\.0\.attention\.query'\?"):
         apply_(build(LLAMA), edited)
 
 

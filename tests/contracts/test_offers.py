@@ -6,9 +6,10 @@ import json
 import pytest
 import torch
 
-from eigenlm.compression import ACTIONS, METHODS, Metric
-from eigenlm.compression.actions import Found, action_from_dict, action_to_dict
+from eigenlm.compression import METHODS, Action, Metric
+from eigenlm.compression.actions import Found
 from eigenlm.compression.offers import SHRINKAGE, keep_offer
+from eigenlm.config import from_dict, to_dict
 from eigenlm.linear import DenseLinear, LinearMap
 
 CASES = pytest.mark.parametrize("name", METHODS)
@@ -74,9 +75,9 @@ def test_the_layer_it_builds_applies_its_matrix_and_keeps_the_bias(name):
 @CASES
 def test_actions_are_tagged_values_that_survive_json(name):
     for offer in offers_of(name):
-        told = json.loads(json.dumps(action_to_dict(offer.action)))
-        assert told["kind"] in ACTIONS
-        assert action_from_dict(told, "here") == offer.action
+        told = json.loads(json.dumps(to_dict(offer.action)))
+        assert told["kind"] in Action.kinds
+        assert from_dict(Action, told, "here") == offer.action
         assert {*offer.parts()} == {*offer.action.parts}
         with pytest.raises(dataclasses.FrozenInstanceError):
             offer.action.kind = "other"

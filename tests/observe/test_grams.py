@@ -11,7 +11,7 @@ from torch import nn
 from eigenlm.compression import forecast
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.observe import linears, measure
-from eigenlm.observe.hooks import _drawn
+from eigenlm.observe.predictions import _drawn
 from tests.model.test_transformer import LLAMA, build, ids
 
 

@@ -1,6 +1,5 @@
 """The one call: every section in turn measures what was asked of it."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from eigenlm.analysis import sections
 from eigenlm.analysis.analysis import Analysis
 from eigenlm.analysis.subject import Subject, Text, running_subject
-from eigenlm.errors import ConfigError, EigenError, explain
+from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
 from eigenlm.machine.processes import join_ranks
 
 
@@ -48,8 +47,7 @@ def _read(asked: Mapping[str, Any]) -> dict[str, Any]:
     options = {section.name: section.option for section in sections.SECTIONS if section.option is not None}
     for name in asked:
         if name not in options:
-            near = difflib.get_close_matches(name, options, n=1)
-            do = f"did you mean {near[0]!r}?" if near else "leave it out"
+            do = did_you_mean(name, options, "leave it out")
             raise ConfigError(explain("analyze", expected=f"text, {', '.join(options)}", got=repr(name), do=do))
     given = {name: value for name, value in asked.items() if value is not None and value is not False}
     return {name: options[name].read(value) for name, value in given.items()}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MethodType
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from eigenlm.analysis.expert_stacks import ExpertsApart
 from eigenlm.checkpoint import open_matrices
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linear import LinearMap
 
 _FACTORS = ("A", "B", "K", "place")
 
@@ -105,14 +105,9 @@ class _Parameters(Mapping[str, Tensor]):
         return f"rank {rank}" if rank is not None else None if hasattr(held, "weight") else getattr(held, "kind", None)
 
 
-def is_linear_map(layer: Any) -> bool:
-    """Whether a layer keeps the contract of `eigenlm.linear`: a method `dense` gives the matrix that it applies."""
-    return isinstance(getattr(layer, "dense", None), MethodType)
-
-
 def _named(module: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Parameters, and in their places the linear maps that make one matrix of theirs."""
-    if is_linear_map(module):
+    if isinstance(module, LinearMap):
         yield f"{prefix}weight", module
         if isinstance(module.bias, Tensor):
             yield f"{prefix}bias", module.bias

@@ -9,6 +9,7 @@ import tyro
 
 from eigenlm.cli.options import Compute, Json, Model, Out
 from eigenlm.cli.output import print_json
+from eigenlm.config import to_dict
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
@@ -59,7 +60,7 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
         "num_bytes_after": plan.num_bytes_after,
         "forecast": plan.forecast,
         "calibration": plan.calibration,
-        "actions": [decision.to_dict() for decision in plan.actions],
+        "actions": [to_dict(decision) for decision in plan.actions],
     }
 
 

@@ -1,6 +1,5 @@
 """From the words of a command line to a command that ran, and from an error to one line and an exit code."""
 
-import difflib
 import importlib
 import os
 import sys
@@ -12,7 +11,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from eigenlm.errors import EigenError
+from eigenlm.errors import EigenError, did_you_mean
 
 # Module and class of each command; imported only when asked for, and importing torch only when run.
 COMMANDS = {
@@ -93,8 +92,7 @@ def _dispatch(words: list[str]) -> int:
             parse(name, words[count:]).run()
             sys.stdout.flush()
             return 0
-    near = difflib.get_close_matches(words[0], COMMANDS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "see eigenlm --help"
+    hint = did_you_mean(words[0], COMMANDS, "see eigenlm --help")
     return _fail(f"command: expected one of {', '.join(COMMANDS)}, got {words[0]!r}; {hint}", USER_ERROR)
 
 

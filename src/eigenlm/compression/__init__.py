@@ -1,6 +1,6 @@
 """Plan, apply: a smaller model with its cost told beforehand."""
 
-from eigenlm.compression.actions import ACTIONS, Action, Decision, Keep
+from eigenlm.compression.actions import Action, Decision, Keep
 from eigenlm.compression.apply import apply_
 from eigenlm.compression.forecast import forecast
 from eigenlm.compression.methods import METHODS
@@ -10,7 +10,6 @@ from eigenlm.compression.offers import Metric, Offer
 from eigenlm.compression.plan import Calibration, Plan, plan
 
 __all__ = [
-    "ACTIONS",
     "METHODS",
     "Action",
     "Calibration",

@@ -1,6 +1,5 @@
 """What may happen to one matrix: tagged values of a plan's JSON that build the layer which carries them out."""
 
-import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eigenlm.config import from_dict, to_dict
-from eigenlm.errors import ConfigError, explain, nearest
+from eigenlm.config import from_dict
+from eigenlm.errors import ConfigError
 from eigenlm.linear import LinearMap
-
-# A class of actions enters by being defined; `compression.methods` imports the file of each.
-ACTIONS: dict[str, type["Action"]] = {}
+from eigenlm.tagged import Tagged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +57,16 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Action:
+class Action(Tagged):
     """What happens to one matrix; a subclass is known by its `kind`, and its fields are what the plan says of it.
 
+    A class of actions enters by being defined; `compression.methods` imports the file of each.
+
     Attributes:
-        kind: its tag.
         parts: names of the tensors that it needs beside the JSON.
     """
 
-    kind: ClassVar[str]
     parts: ClassVar[tuple[str, ...]] = ()
-
-    def __init_subclass__(cls) -> None:
-        ACTIONS[cls.kind] = cls
 
     @abstractmethod
     def num_params(self, found: Found) -> int:
@@ -118,23 +112,6 @@ class Keep(Action):
         return layer
 
 
-def action_to_dict(action: Action) -> dict[str, Any]:
-    """JSON values of an action."""
-    return {"kind": action.kind, **to_dict(action)}
-
-
-def action_from_dict(values: Any, where: str) -> Action:
-    """The action that JSON values describe.
-
-    Raises:
-        ConfigError: an unknown kind, or fields that are unknown, missing or of another type.
-    """
-    kind = values.get("kind") if isinstance(values, Mapping) else None
-    if not isinstance(kind, str) or kind not in ACTIONS:
-        raise ConfigError(nearest(where, kind, ACTIONS, "an action of kind"))
-    return from_dict(ACTIONS[kind], {name: value for name, value in values.items() if name != "kind"}, where)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Decision(Found):
     """What happens to one matrix.
@@ -162,10 +139,6 @@ class Decision(Found):
         """Bytes of the numbers after the action."""
         return self.action.num_bytes(self)
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return to_dict(self) | {"action": action_to_dict(self.action)}
-
     @classmethod
     def from_dict(cls, values: Any, where: str) -> "Decision":
         """The decision that JSON values describe.
@@ -173,14 +146,7 @@ class Decision(Found):
         Raises:
             ConfigError: fields that are unknown, missing or of another type, or an action that the layer cannot take.
         """
-        if not isinstance(values, Mapping) or "action" not in values:
-            raise ConfigError(explain(where, expected="a mapping with an action", got=repr(values)))
-        action = action_from_dict(values["action"], f"{where}.action")
-        plain = {name: value for name, value in values.items() if name not in ("action", "loss")}
-        loss = values.get("loss")
-        if not isinstance(loss, (int, float)) or isinstance(loss, bool):
-            raise ConfigError(explain(f"{where}.loss", expected="a number", got=repr(loss)))
-        found = from_dict(Found, plain, where)
-        if fault := action.fault(found):
-            raise ConfigError(f"{where} {found.name}, {fault}")
-        return cls(**dataclasses.asdict(found), action=action, loss=float(loss))
+        decision = from_dict(cls, values, where)
+        if fault := decision.action.fault(decision):
+            raise ConfigError(f"{where} {decision.name}, {fault}")
+        return decision

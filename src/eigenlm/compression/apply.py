@@ -1,13 +1,12 @@
 """Carry a plan out."""
 
-import difflib
 from collections.abc import Mapping
 
 from torch import nn
 
 from eigenlm.compression.actions import Decision, Keep
 from eigenlm.compression.plan import Plan
-from eigenlm.errors import CheckpointError, explain
+from eigenlm.errors import CheckpointError, did_you_mean, explain
 from eigenlm.linear import LinearMap
 from eigenlm.observe.foreign import separate_experts_
 from eigenlm.observe.linears import linears, replace_
@@ -42,8 +41,7 @@ def _check(decision: Decision, layers: Mapping[str, LinearMap]) -> None:
     layer = layers.get(decision.name)
     expected = f"{decision.name} of sizes {(decision.rows, decision.columns)}"
     if layer is None:
-        near = difflib.get_close_matches(decision.name, layers, n=1)
-        do = f"did you mean {near[0]}?" if near else "apply it to its own model"
+        do = did_you_mean(decision.name, layers, "apply it to its own model")
         raise CheckpointError(explain("applying a plan", expected=expected, got="no such layer", do=do))
     sizes = (layer.out_features, layer.in_features)
     if sizes != (decision.rows, decision.columns):

@@ -12,7 +12,7 @@ from eigenlm.linalg.bootstrap import paired_mean
 from eigenlm.linalg.divergence import kl_divergence
 from eigenlm.linear import DenseLinear
 from eigenlm.observe import evaluating, experts_apart, linears, replace_
-from eigenlm.observe.hooks import logits_of, predicts_next, quick_products
+from eigenlm.observe.predictions import logits_of, predicts_next, quick_products
 from eigenlm.progress import track
 
 

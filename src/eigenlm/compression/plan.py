@@ -13,6 +13,7 @@ from eigenlm.compression.actions import Decision, Found, Keep
 from eigenlm.compression.forecast import forecast
 from eigenlm.compression.methods import methods_named
 from eigenlm.compression.offers import Method, Metric, Offer, keep_offer
+from eigenlm.config import to_dict
 from eigenlm.errors import CheckpointError, ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.linalg.allocation import choose, fraction_of
@@ -110,7 +111,7 @@ class Plan:
         content = {
             "model": self.model,
             "keep": self.keep,
-            "actions": [decision.to_dict() for decision in self.actions],
+            "actions": [to_dict(decision) for decision in self.actions],
             "forecast": asdict(self.forecast),
             "calibration": asdict(self.calibration),
         }

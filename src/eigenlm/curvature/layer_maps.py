@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.observe import watch
-from eigenlm.observe.hooks import logits_of
+from eigenlm.observe.predictions import logits_of
 
 
 class StreamMap(NamedTuple):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from eigenlm.curvature.losses import CrossEntropy, OutputLoss
 from eigenlm.errors import ConfigError, ShapeError, explain
-from eigenlm.observe.hooks import logits_of
+from eigenlm.observe.predictions import logits_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from eigenlm.errors import DataError, explain
 from eigenlm.observe.foreign import experts_apart
-from eigenlm.observe.hooks import backward_of_sampled_labels, quick_products
 from eigenlm.observe.inputs import SharedInputs, gram_of
 from eigenlm.observe.linears import linears
+from eigenlm.observe.predictions import backward_of_sampled_labels, quick_products
 from eigenlm.observe.watch import frozen, watch
 from eigenlm.progress import track
 

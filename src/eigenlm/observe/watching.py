@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from eigenlm.attention import Scores, Visibility
 from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.model import Block, SelfAttention, Transformer
-from eigenlm.observe.hooks import quick_products
+from eigenlm.observe.predictions import quick_products
 from eigenlm.observe.watch import watch
 
 

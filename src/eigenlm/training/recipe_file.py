@@ -2,7 +2,6 @@
 
 import ast
 import copy
-import difflib
 import inspect
 import runpy
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eigenlm.config import from_dict, to_dict
-from eigenlm.errors import ConfigError, EigenError, explain
+from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
 from eigenlm.training.recipe import Recipe
 
 
@@ -60,8 +59,7 @@ def _set(values: dict[str, Any], name: str, value: Any) -> None:
     places = [name] if room != "model" else [f"model.{place}" for place in _in_layers(values["model"], rest)]
     found = [place for place in places if _set_one(values, place, value)]
     if not found:
-        near = difflib.get_close_matches(name, _names(values), n=1, cutoff=0.4)
-        do = f"did you mean {near[0]!r}?" if near else "see the recipe's fields with --dry-run"
+        do = did_you_mean(name, _names(values), "see the recipe's fields with --dry-run")
         raise ConfigError(explain("--set", expected="a field of the recipe", got=repr(name), do=do))
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from eigenlm.model import Transformer
-from eigenlm.observe.hooks import quick_products
+from eigenlm.observe.predictions import quick_products
 
 # Logits of all layers for a few tokens at a time: 128 MB in float32.
 _MOST_LOGITS = 1 << 25

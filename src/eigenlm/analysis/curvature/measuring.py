@@ -25,7 +25,7 @@ from eigenlm.linalg.spectral_density import spectral_density
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer
-from eigenlm.observe.hooks import logits_of
+from eigenlm.observe.predictions import logits_of
 
 # Where there are fewer parameters in all, the largest eigenvalue of every block is cheap; else of a few.
 _SMALL, _FEW = 2_000_000, 2

@@ -1,6 +1,5 @@
 """Every optimizer there is, one line each. A recipe, a race and the planner know those of this list and no other."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -8,7 +7,7 @@ from typing import Any
 
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, nearest
 from eigenlm.training.optimizers.costs import Costs, averages
 from eigenlm.training.optimizers.lion import Lion
 from eigenlm.training.optimizers.muon import Muon, muon_costs
@@ -90,7 +89,4 @@ def find_optimizer(name: str, where: str = "optimizer") -> OptimizerEntry:
     """
     if name in OPTIMIZERS:
         return OPTIMIZERS[name]
-    near = difflib.get_close_matches(name.lower(), OPTIMIZERS, n=1, cutoff=0.4)
-    do = f"did you mean {near[0]!r}?" if near else ""
-    expected = f"one of {', '.join(map(repr, OPTIMIZERS))}"
-    raise ConfigError(explain(where, expected=expected, got=repr(name), do=do))
+    raise ConfigError(nearest(where, name, OPTIMIZERS))
