@@ -18,12 +18,12 @@ def to_dict(config: Any) -> dict[str, Any]:
     return kind | {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
-def from_dict(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
+def from_dict(cls: type[T], values: Any, where: str = "") -> T:
     """Build the dataclass `cls` from plain values, checking every key and type.
 
     Args:
         cls: a dataclass; nested dataclasses, `X | None`, `Literal`, tuples and lists are followed.
-        values: what `to_dict` gave, or the same from JSON.
+        values: what `to_dict` gave, or a mapping from JSON.
         where: what is being read, for the message.
 
     Raises:
