@@ -151,6 +151,9 @@ class LanguageModel:
             max_tokens: the most tokens of the answer.
             sampling: how tokens are chosen; greedy by default.
             stop: strings that end the answer.
+
+        Raises:
+            ConfigError: the model has no chat template.
         """
         if self.chat_template is None:
             raise ConfigError(explain("chat", expected="a model with a chat template", got="none", do="use generate"))

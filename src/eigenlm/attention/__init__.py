@@ -1,5 +1,4 @@
-"""Attention kinds, one file each, behind one contract; with their naive twin, the places of tokens, and the state of
-decoding."""
+"""Attention kinds, one file each, behind one contract; their naive twin, the places of tokens, the decoding state."""
 
 from eigenlm.attention.contract import Attention, AttentionConfig
 from eigenlm.attention.cross import CrossAttention, Memory

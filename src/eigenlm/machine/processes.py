@@ -154,6 +154,9 @@ def _attempt(store: Store, rank: int, size: int) -> str:
     Each rank says hello with a word of its own, and the first answers to that word with the name of the attempt, until
     all have acknowledged it. Words of the dead get an answer that nobody hears. torchrun's count of restarts would not
     do as the name: agents on different machines count differently.
+
+    Raises:
+        TimeoutError: some ranks did not come.
     """
     word = uuid.uuid4().hex
     if rank != 0:

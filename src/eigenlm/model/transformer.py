@@ -86,11 +86,13 @@ class Transformer(nn.Module):
         source: Memory | Int[Tensor, "B S"] | None = None,
         documents: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
-        """The last hidden vectors, before the head; arguments as in `forward`.
+        """The last hidden vectors, before the head; arguments as in `forward`, and `documents`.
 
-        Args:
-            documents: (B, T) which document each token is of; it then sees those of its own only. Positions have to
-                begin anew with each document.
+        These say (B, T) which document each token is of: it then sees those of its own only. Positions have to begin
+        anew with each document.
+
+        Raises:
+            ShapeError: a source for the encoder where there is none, or none where there is one.
         """
         if (source is None) == (self.config.kind == "encoder_decoder"):
             expected, got = ("a source for the encoder", "none") if source is None else ("no source", "one")

@@ -67,6 +67,7 @@ def run(module: nn.Module, ids: Int[Tensor, "B T"]) -> None:
 
     Raises:
         ConfigError: the module cannot take them.
+        EigenError: it refused them itself.
     """
     try:
         with quick_products(ids.device):

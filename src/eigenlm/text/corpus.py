@@ -57,10 +57,10 @@ def documents_of(text: Iterable[str] | str | Path | None) -> tuple[str, Iterable
 
 
 def articles(text: str) -> list[str]:
-    """A text cut at WikiText's title lines, the whole text where there are none; joined they are the text again.
+    r"""A text cut at WikiText's title lines, the whole text where there are none; joined they are the text again.
 
-    >>> articles(" = One = \\n a \\n = Two = \\n b \\n")
-    [' = One = \\n a \\n', ' = Two = \\n b \\n']
+    >>> articles(" = One = \n a \n = Two = \n b \n")
+    [' = One = \n a \n', ' = Two = \n b \n']
     """
     starts = [match.start() for match in _ARTICLE.finditer(text)]
     if starts and not text[: starts[0]].strip():

@@ -67,13 +67,13 @@ def assigned_documents(documents: Iterable[str], fraction: float, seed: int = 0)
 
 
 def cut_off(text: str, fraction: float) -> tuple[str, str]:
-    """A text in two, the second with about `fraction` of the characters; joined they are the text again.
+    r"""A text in two, the second with about `fraction` of the characters; joined they are the text again.
 
     The second part begins at the last line start that leaves it at least `fraction` and at most twice that, or else
     at the character that `fraction` says.
 
-    >>> cut_off("one\\ntwo\\nthree\\nfour\\n", 0.3)
-    ('one\\ntwo\\n', 'three\\nfour\\n')
+    >>> cut_off("one\ntwo\nthree\nfour\n", 0.3)
+    ('one\ntwo\n', 'three\nfour\n')
 
     Raises:
         DataError: fewer than two characters.

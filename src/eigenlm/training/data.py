@@ -26,6 +26,7 @@ def prepare_data(recipe: Recipe, folder: Path) -> tuple[Tokenizer, TokenShards]:
     Raises:
         DataError: text or shards that cannot be used, or a tokenizer that is not theirs.
         ConfigError: a tokenizer that does not serve the objective.
+        CheckpointError: a folder of a tokenizer without one.
     """
     if not (folder / "tokenizer").exists():
         with whole_folder(folder / "tokenizer") as place:

@@ -27,6 +27,7 @@ def disk_errors_told(folder: Path) -> Iterator[None]:
 
     Raises:
         DataError: the folder cannot be written.
+        OSError: anything else that the system refuses.
     """
     try:
         yield

@@ -1,5 +1,4 @@
-"""How one file format spells one family of models: a table of config fields and a table of tensor names, both read
-in both directions."""
+"""How a file format spells a family of models: tables of config fields and of tensors, read in both directions."""
 
 import math
 import re

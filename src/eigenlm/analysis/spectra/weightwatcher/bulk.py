@@ -86,6 +86,7 @@ class Misfit:
         self.x, self.density = x[dense], density[dense]
 
     def __call__(self, sigma: Vector) -> Vector:
+        """The sum of squares at each sigma; a wall where the law's edges miss the spectrum."""
         if self.Q == 1:
             return self._squares(quarter_circle(self.x, sigma[:, None]))
         squares = self._squares(marchenko_pastur(self.x, self.Q, sigma[:, None]))
