@@ -1,5 +1,6 @@
 """Linear layers under one contract: forward(x) equals F.linear(x, layer.dense(), layer.bias)."""
 
+from eigenlm.linear.codebook import CodebookLinear
 from eigenlm.linear.contract import LinearMap, linear_maps
 from eigenlm.linear.dense import DenseLinear
 from eigenlm.linear.int8 import Int8Linear
@@ -10,6 +11,7 @@ from eigenlm.linear.sum import SumLinear
 
 __all__ = [
     "LINEAR_MAPS",
+    "CodebookLinear",
     "DenseLinear",
     "Int8Linear",
     "InterpolativeLinear",
