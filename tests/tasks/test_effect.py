@@ -2,16 +2,18 @@
 
 import dataclasses
 import json
+import math
 import shutil
 
 import pytest
+import scipy.stats
 import torch
 import torch.nn.functional as F
 
 import eigenlm
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.language_model import load
-from eigenlm.linalg.bootstrap import paired_mean
+from eigenlm.linalg.paired import paired_mean
 from eigenlm.linear import Int8Linear
 from eigenlm.model import Transformer
 from eigenlm.observe import linears, replace_
@@ -111,4 +113,18 @@ def test_a_paired_mean_of_weighted_windows_is_their_ratio():
     x, w = torch.tensor([1.0, 4.0, 2.0]), torch.tensor([1.0, 3.0, 2.0])
     found = paired_mean(x, w)
     assert found.value == pytest.approx(7 / 6)
-    assert (found.low, found.high) == (pytest.approx(1.0, abs=0.05), pytest.approx(4 / 3, abs=0.05))
+    # Residuals -1/6, 1/2, -1/3, squares in all 7/18; t of 2 degrees of freedom at 97.5 % is 4.3027.
+    half = 4.3027 * (1.5 * 7 / 18) ** 0.5 / 6
+    assert (found.low, found.high) == (pytest.approx(7 / 6 - half, rel=1e-4), pytest.approx(7 / 6 + half, rel=1e-4))
+
+
+def test_one_window_says_nothing_of_others():
+    found = paired_mean(torch.tensor([2.0]))
+    assert (found.low, found.value, found.high) == (-math.inf, 2.0, math.inf)
+
+
+def test_a_mean_of_equal_weights_has_students_interval():
+    x = torch.randn(9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    want = scipy.stats.ttest_1samp(x.numpy(), 0.0).confidence_interval(0.95)
+    found = paired_mean(x)
+    assert (found.low, found.high) == (pytest.approx(want.low), pytest.approx(want.high))

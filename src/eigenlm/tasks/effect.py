@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from eigenlm.errors import ConfigError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
-from eigenlm.linalg.bootstrap import paired_mean
 from eigenlm.linalg.divergence import kl_divergence
+from eigenlm.linalg.paired import paired_mean
 from eigenlm.progress import track
 from eigenlm.tasks.language_modelling import Perplexity, nll_increase, perplexity_of, token_nll
 from eigenlm.text import scored_windows
@@ -42,7 +42,7 @@ class Performance:
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """The difference between two models, with 95 % intervals by the paired bootstrap over windows of text.
+    """The difference between two models, with 95 % intervals by paired windows of text.
 
     Attributes:
         before: the first model.

@@ -12,7 +12,7 @@ from torch import Tensor
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
-from eigenlm.linalg.bootstrap import paired_mean
+from eigenlm.linalg.paired import paired_mean
 from eigenlm.progress import track
 from eigenlm.text import Tokenizer, scored_windows
 from eigenlm.text.windows import ScoredWindow
@@ -99,8 +99,8 @@ def perplexity_of(
     )
 
 
-def nll_increase(before: Perplexity, after: Perplexity, *, draws: int = 2000) -> Estimate:
-    """How much worse `after` expects a text than `before`, nats per token, by the paired bootstrap over windows.
+def nll_increase(before: Perplexity, after: Perplexity) -> Estimate:
+    """How much worse `after` expects a text than `before`, nats per token, by paired windows.
 
     Raises:
         DataError: the two were not measured on the same windows.
@@ -110,7 +110,7 @@ def nll_increase(before: Perplexity, after: Perplexity, *, draws: int = 2000) ->
             explain("nll increase", expected="one text in the same windows", got="two different measurements")
         )
     before_W, after_W = (torch.tensor(each.window_nll, dtype=torch.float64) for each in (before, after))
-    return paired_mean(after_W - before_W, torch.tensor(before.window_tokens).double(), draws=draws)
+    return paired_mean(after_W - before_W, torch.tensor(before.window_tokens).double())
 
 
 def token_nll(logits_TV: Float[Tensor, "T V"], ids_T: Int[Tensor, " T"]) -> Float[Tensor, " T1"]:
