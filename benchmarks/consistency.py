@@ -32,7 +32,9 @@ def compare(model: Transformer, prompts: list[list[int]], tokens: int) -> dict[s
     steps = list(generate(model, prompts, max_tokens=tokens))
     batch = [list(row) for row in zip(*steps)]
     single = [alone_without_cache(model, prompt, tokens) for prompt in prompts]
-    ids = torch.tensor([prompts[0] + single[0]])
+    # LongRoPE turns all keys anew beyond a length: there `generate` reads the text again, and a bare state does not.
+    one_rotation = min(layer.attention.changes_beyond or sys.maxsize for layer in model.config.layers)
+    ids = torch.tensor([(prompts[0] + single[0])[:one_rotation]])
     state = model.new_state()
     stepped = torch.cat([model(column, state=state) for column in ids.split(1, dim=1)], dim=1)
     whole = model(ids)
