@@ -15,7 +15,10 @@ _CACHE_SLACK = 0.05
 def peak_memory(run: Run) -> Parts:
     """Bytes of one device at the highest of three moments: after the loss, after the backward pass, in the update.
 
-    The sum is the peak resident size of the process, or what is taken of the accelerator.
+    Weights, gradients and what the optimizer remembers are float32, or a device's shard of that; activations are what
+    is saved for the backward pass, weight_casts copies of weights in low precision, or blocks gathered from shards;
+    working is what a block's backward pass or one matrix of the optimizer needs beside, slack what the allocator holds
+    and nobody uses, base the interpreter and the framework. The total is the peak resident size of the process.
     """
     config, gradients = run.recipe.model, 4 * run.parameters.total / run.shards
     # The look-up of a tied embedding has a whole gradient of its own before it is added to the head's.
@@ -29,10 +32,11 @@ def peak_memory(run: Run) -> Parts:
         {"gradients": gradients, **passed, "working": 4 * run.update.working},
     ]
     highest = max(moments, key=lambda moment: sum(moment.values()))
+    held = highest.pop("gradients")
     heap = _HEAP_SLACK_OF_MATRIX_RULES if run.update.working else _HEAP_SLACK
     return Parts(
         weights=4 * run.parameters.total / run.shards,
-        gradients=highest.pop("gradients"),
+        gradients=held,
         optimizer=4 * run.update.kept / run.shards,
         **highest,
         data=3 * 8 * run.batch.rows * run.batch.accumulation,

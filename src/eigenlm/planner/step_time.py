@@ -1,6 +1,5 @@
 """How long a step takes, by part: work in the units of a machine's rates, divided by them."""
 
-from eigenlm.planner.machine import Machine
 from eigenlm.planner.run import Parts, Run
 from eigenlm.training.losses import chunk_rows
 from eigenlm.training.tally import Amounts
@@ -14,7 +13,11 @@ _KEPT = 0.90
 
 
 def step_time(run: Run) -> Parts:
-    """Seconds of an optimizer step: all micro-batches, the update, and what exchange they do not hide."""
+    """Seconds of an optimizer step, all micro-batches together.
+
+    The loss has the head's gradients with it, the backward pass what is computed again, the update the clipping; of the
+    exchange between devices it is what passes do not hide.
+    """
     machine = run.machine
     kept = _KEPT if machine.device == "cpu" else 1.0
     passes = [sum(machine.seconds(work, run.precision) for work in part) for part in (*_passes(run), [_loss(run)])]
@@ -65,19 +68,16 @@ def _exchange(run: Run, hiding: float) -> float:
     """Seconds of collectives that are not overlapped with `hiding` seconds of blocks.
 
     FSDP gathers all weights for the forward pass and again for the backward pass, and scatters the sums of gradients in
-    float32; DDP reduces gradients, which moves them twice. A ring moves (n - 1) / n of the bytes over each link. All
-    runs beside the blocks but the first gathering and the last scattering, of embedding and head.
+    float32; DDP reduces gradients, which moves them twice. A ring moves (n - 1) / n of the bytes over links: within a
+    node its own; beyond, all network ports of a node together, if they are slower. All runs beside the blocks but the
+    first gathering and the last scattering, of embedding and head.
     """
-    counts, n = run.parameters, run.batch.devices
+    counts, machine, n = run.parameters, run.machine, run.batch.devices
     if n == 1:
         return 0.0
     outer = (counts.embedding + counts.head) / counts.total
     a_weight = 2 * run.number + 4 if run.recipe.layout.data == "fsdp" else 8
-    seconds = counts.total * a_weight / run.recipe.layout.tensor * (n - 1) / n / _ring_bandwidth(run.machine)
-    return outer * seconds + max(0.0, (1 - outer) * seconds - hiding)
-
-
-def _ring_bandwidth(machine: Machine) -> float:
-    """Bytes a second of a ring: within a node its links; beyond, all network ports of a node together, if fewer."""
     beyond = machine.devices > machine.devices_a_node
-    return min(machine.link, machine.network * machine.devices_a_node) if beyond else machine.link
+    ring = min(machine.link, machine.network * machine.devices_a_node) if beyond else machine.link
+    seconds = counts.total * a_weight / run.recipe.layout.tensor * (n - 1) / n / ring
+    return outer * seconds + max(0.0, (1 - outer) * seconds - hiding)
