@@ -2,8 +2,8 @@
 
 from eigenlm.planner.clusters import CLUSTERS, cluster
 from eigenlm.planner.forecast import Forecast, forecast
+from eigenlm.planner.job import Execution
 from eigenlm.planner.machine import Machine, Rates, measure_machine
-from eigenlm.planner.run import Execution
 from eigenlm.planner.table import lines
 from eigenlm.training.flops import batch_flops
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.planner.job import Execution, Job, Parts
 from eigenlm.planner.machine import Machine, measure_machine
 from eigenlm.planner.memory import peak_memory
-from eigenlm.planner.run import Execution, Parts, Run
 from eigenlm.planner.step_time import step_time
 from eigenlm.training.batch_sizes import batch_of
 from eigenlm.training.flops import Flops, count_flops
@@ -17,8 +17,8 @@ _SPARE = 1.15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forecast(Run):
-    """A run and what it needs.
+class Forecast(Job):
+    """A job and what it needs.
 
     Attributes:
         flops: of one micro-batch.
@@ -74,7 +74,7 @@ def forecast(
     """Parameters, operations, memory and time of a recipe, from its numbers alone.
 
     Args:
-        recipe: the run.
+        recipe: the job.
         machine: where; None measures this one for a second.
         corpus_tokens: tokens there are to learn from.
         execution: how it is carried out; None for what `eigenlm train` does.
@@ -86,7 +86,7 @@ def forecast(
     if machine.devices % recipe.layout.tensor:
         expected = f"a divisor of {machine.devices} devices"
         raise ConfigError(explain("layout.tensor", expected=expected, got=recipe.layout.tensor))
-    run = Run(
+    job = Job(
         recipe=recipe,
         machine=machine,
         execution=execution or Execution(compiled=recipe.train.compile),
@@ -95,23 +95,23 @@ def forecast(
         parameters=count_parameters(recipe.model),
     )
     return Forecast(
-        **vars(run),
-        flops=count_flops(recipe.model, run.batch),
-        memory=peak_memory(run),
-        time=step_time(run),
-        advice=_advice(run),
+        **vars(job),
+        flops=count_flops(recipe.model, job.batch),
+        memory=peak_memory(job),
+        time=step_time(job),
+        advice=_advice(job),
         corpus_tokens=corpus_tokens,
     )
 
 
-def _advice(run: Run) -> str:
+def _advice(job: Job) -> str:
     """What to change so that a run fits: nothing, or the first of these that does."""
-    batch = run.batch
+    batch = job.batch
     for texts in (batch.texts >> halvings for halvings in range(batch.texts.bit_length())):
         smaller = replace(batch, texts=texts, accumulation=-(-batch.texts * batch.accumulation // texts))
-        if _SPARE * peak_memory(replace(run, batch=smaller)).total <= run.machine.memory:
+        if _SPARE * peak_memory(replace(job, batch=smaller)).total <= job.machine.memory:
             now = f"set train.micro_batch_size={texts} (now {batch.texts}): the batch stays, its activations shrink"
             return "" if texts == batch.texts else now
-    if batch.devices > 1 and run.recipe.layout.data == "ddp":
+    if batch.devices > 1 and job.recipe.layout.data == "ddp":
         return "set layout.data=fsdp: weights, gradients and optimizer are shared by the devices"
     return "take fewer or narrower layers or a shorter model.context_length, or more devices with layout.data=fsdp"

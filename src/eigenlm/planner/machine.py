@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 import torch
@@ -97,7 +97,21 @@ def measure_machine(seconds: float = 1.2) -> Machine:
         seconds: for all measurements together.
     """
     median = partial(median_seconds, seconds=seconds / 15)
-    single, half = _rates(torch.float32, median), _rates(torch.bfloat16, median)
+    single, half, others = _rates(torch.float32, median), _rates(torch.bfloat16, median), _other_rates(median)
+    give_back_freed_memory()
+    base = psutil.Process().memory_info().rss
+    return Machine(
+        name=f"this machine, {torch.get_num_threads()} threads",
+        device="cpu",
+        float32=single,
+        bfloat16=half,
+        **others,
+        memory=float(free_memory(torch.device("cpu")) + base),
+        base=float(base),
+    )
+
+
+def _other_rates(median: Callable[..., float]) -> dict[str, Any]:
     logits_CV, few = torch.randn(256, 8192).bfloat16(), torch.zeros(8, requires_grad=True)
     weight = torch.nn.Parameter(torch.zeros(2**22))
     weight.grad = torch.zeros_like(weight)
@@ -109,22 +123,12 @@ def measure_machine(seconds: float = 1.2) -> Machine:
             y = y * 1.5
         y.sum().backward()
 
-    softmax = logits_CV.numel() / median(lambda: F.log_softmax(logits_CV.float(), dim=-1).exp_().bfloat16())
-    # Reads weight, gradient and two moments; writes all but the gradient.
-    updated, call = 7 * weight.nbytes / median(optimizer.step), median(chain) / 64
-    give_back_freed_memory()
-    base = psutil.Process().memory_info().rss
-    return Machine(
-        name=f"this machine, {torch.get_num_threads()} threads",
-        device="cpu",
-        float32=single,
-        bfloat16=half,
-        softmax=softmax,
-        updated=updated,
-        call=call,
-        memory=float(free_memory(torch.device("cpu")) + base),
-        base=float(base),
-    )
+    return {
+        "softmax": logits_CV.numel() / median(lambda: F.log_softmax(logits_CV.float(), dim=-1).exp_().bfloat16()),
+        # Reads weight, gradient and two moments; writes all but the gradient.
+        "updated": 7 * weight.nbytes / median(optimizer.step),
+        "call": median(chain) / 64,
+    }
 
 
 def _rates(dtype: torch.dtype, median: Callable[..., float]) -> Rates:

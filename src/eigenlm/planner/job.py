@@ -36,11 +36,11 @@ class Execution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Job:
     """What is run where and how.
 
     Attributes:
-        recipe: what is run.
+        recipe: what is job.
         machine: where.
         execution: how.
         precision: of activations.
