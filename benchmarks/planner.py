@@ -94,7 +94,7 @@ def published() -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for name, (machine, execution, rate, gib, fitted) in ROWS.items():
         told = foretold(machine, execution)
-        speed, memory = told.tokens_a_second / machine.devices, (told.memory.total - told.memory.base) / 2**30
+        speed, memory = told.tokens_a_second / machine.devices, (told.memory.total - told.memory["base"]) / 2**30
         rows.append(
             {
                 "run": f"Llama 3.1 8B, {name}",
@@ -159,10 +159,10 @@ def compare(i: int, shared: bool) -> dict[str, object]:
         "slack_was_fitted_on_it": i in FITTED,
         "time_was_fitted_on_it": i in TIMES_FITTED,
         "memory_mb": {"forecast": told.memory.total / 1e6, "measured": done["peak"] / 1e6},
-        "memory_parts_mb": {name: round(amount / 1e6, 1) for name, amount in vars(told.memory).items()},
+        "memory_parts_mb": {name: round(amount / 1e6, 1) for name, amount in told.memory.items()},
         "memory_error": told.memory.total / done["peak"] - 1,
         "seconds": {"forecast": told.time.total, "measured": seconds},
-        "seconds_parts": vars(told.time),
+        "seconds_parts": told.time,
         "time_error": told.time.total / seconds["median"] - 1,
         "rates": dataclasses.asdict(machine.rates(recipe.train.precision)),
     }

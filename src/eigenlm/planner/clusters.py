@@ -7,13 +7,17 @@ from eigenlm.planner.machine import Machine, Rates
 
 # Fractions of the published peaks that a step gets. Products: one large bfloat16 product was seen at 0.80 of an H200's
 # peak; smaller ones, launches and clocks under load take it to 0.62, fitted on torchtitan's row of 32 H200. Attention:
-# FlashAttention-2 reaches about 0.37 forward and 0.33 backward of an H100's peak (arXiv:2407.08608, figure 5). Memory:
-# 0.85 of the published, links 0.80.
-PRODUCTS, ATTENTION_FORWARD, ATTENTION_BACKWARD, BANDWIDTH, LINKS = 0.62, 0.37, 0.33, 0.85, 0.80
-# The backward of attention computes Q K^T again: 5 products for the forward's 2 (arXiv:2205.14135).
-_BACKWARD_PRODUCTS = 2.5
+# FlashAttention-2 reaches about 0.37 forward and 0.33 backward of an H100's peak (arXiv:2407.08608, figure 5), and its
+# backward computes Q K^T again: 5 products for the forward's 2 (arXiv:2205.14135). Memory: 0.85, links 0.80.
+PRODUCTS, ATTENTION_FORWARD, ATTENTION_BACKWARD, BANDWIDTH, LINKS = 0.62, 0.37, 0.33 / 2.5, 0.85, 0.80
 # The CUDA context and its libraries' workspaces.
 _CONTEXT = 1.5e9
+# As `accelerators` takes them.
+_PUBLISHED = {
+    "A100": {"peak": 312e12, "single": 156e12, "memory": 80e9, "bandwidth": 2.039e12, "link": 300e9},
+    "H100": {"peak": 989e12, "single": 494e12, "memory": 80e9, "bandwidth": 3.35e12, "link": 450e9},
+    "H200": {"peak": 989e12, "single": 494e12, "memory": 141e9, "bandwidth": 4.8e12, "link": 450e9},
+}
 
 
 def accelerators(
@@ -40,13 +44,24 @@ def accelerators(
         products: fraction of the peak that a step's matrix products get.
     """
     moved = BANDWIDTH * bandwidth
+
+    def rates(peak: float, number: int) -> Rates:
+        return Rates(
+            products=products * peak,
+            attention_forward=ATTENTION_FORWARD * peak,
+            attention_backward=ATTENTION_BACKWARD * peak,
+            activation_forward=moved / (2 * number),
+            activation_backward=moved / (3 * number),
+            moved=moved,
+        )
+
     return Machine(
         name=name,
         device="cuda",
         devices=devices,
         devices_a_node=8,
-        float32=_rates(single, moved, 4, products),
-        bfloat16=_rates(peak, moved, 2, products),
+        float32=rates(single, 4),
+        bfloat16=rates(peak, 2),
         softmax=float("inf"),
         updated=moved,
         call=0.0,
@@ -57,34 +72,11 @@ def accelerators(
     )
 
 
-def _rates(peak: float, moved: float, number: int, products: float) -> Rates:
-    return Rates(
-        products=products * peak,
-        attention_forward=ATTENTION_FORWARD * peak,
-        attention_backward=ATTENTION_BACKWARD * peak / _BACKWARD_PRODUCTS,
-        activation_forward=moved / (2 * number),
-        activation_backward=moved / (3 * number),
-        moved=moved,
-    )
-
-
-def _a100(devices: int) -> Machine:
-    sizes = {"peak": 312e12, "single": 156e12, "memory": 80e9, "bandwidth": 2.039e12, "link": 300e9}
-    return accelerators(f"{devices}x A100", devices, **sizes)
-
-
-def _h100(devices: int) -> Machine:
-    sizes = {"peak": 989e12, "single": 494e12, "memory": 80e9, "bandwidth": 3.35e12, "link": 450e9}
-    return accelerators(f"{devices}x H100", devices, **sizes)
-
-
-def _h200(devices: int) -> Machine:
-    sizes = {"peak": 989e12, "single": 494e12, "memory": 141e9, "bandwidth": 4.8e12, "link": 450e9}
-    return accelerators(f"{devices}x H200", devices, **sizes)
-
-
-CLUSTERS: dict[str, Machine] = {
-    machine.name: machine for make in (_a100, _h100, _h200) for machine in map(make, (1, 8, 16, 32, 64, 128, 256, 512))
+CLUSTERS = {
+    name: accelerators(name, devices, **sizes)
+    for chip, sizes in _PUBLISHED.items()
+    for devices in (1, 8, 16, 32, 64, 128, 256, 512)
+    for name in [f"{devices}x {chip}"]
 }
 
 
@@ -95,11 +87,11 @@ def cluster(name: str) -> Machine:
         ConfigError: there is none of that name; the message says the nearest.
     """
     names = {_plain(known): known for known in CLUSTERS}
-    if _plain(name) in names:
-        return CLUSTERS[names[_plain(name)]]
     near = difflib.get_close_matches(_plain(name), names, n=1, cutoff=0.4)
-    do = f"did you mean {names[near[0]]!r}?" if near else f"known: {', '.join(CLUSTERS)}"
-    raise ConfigError(explain("machine", expected="a known cluster", got=repr(name), do=do))
+    if near != [_plain(name)]:
+        do = f"did you mean {names[near[0]]!r}?" if near else f"known: {', '.join(CLUSTERS)}"
+        raise ConfigError(explain("machine", expected="a known cluster", got=repr(name), do=do))
+    return CLUSTERS[names[near[0]]]
 
 
 def _plain(name: str) -> str:

@@ -1,8 +1,9 @@
 """What a machine can do, in the units that a training step is counted in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import psutil
 import torch
@@ -14,8 +15,6 @@ from eigenlm.machine.facts import product_rate, training_precision
 from eigenlm.machine.heap import give_back_freed_memory
 from eigenlm.machine.memory import free_memory
 from eigenlm.machine.speed import median_seconds
-
-Device = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ class Machine:
     """
 
     name: str
-    device: Device
+    device: Literal["cpu", "cuda"]
     devices: int = 1
     devices_a_node: int = 1
     float32: Rates
@@ -73,9 +72,19 @@ class Machine:
     link: float = 0.0
     network: float = 0.0
 
+    @property
+    def faster_precision(self) -> str:
+        """The precision that `eigenlm train` chooses there, if the recipe leaves it open."""
+        return training_precision(self.float32.products, self.bfloat16.products)
+
     def rates(self, precision: str) -> Rates:
         """Of `float32` or `bfloat16`."""
         return self.float32 if precision == "float32" else self.bfloat16
+
+    def seconds(self, work: Mapping[str, int | float], precision: str) -> float:
+        """Sum of amount / rate over work by the names of rates, of the machine's own as well, and of `calls`."""
+        rates = {**vars(self), **vars(self.rates(precision))}
+        return sum(n * self.call if unit == "calls" else n / rates[unit] for unit, n in work.items())
 
 
 def measure_machine(seconds: float = 1.2) -> Machine:
@@ -87,85 +96,56 @@ def measure_machine(seconds: float = 1.2) -> Machine:
     Args:
         seconds: for all measurements together.
     """
-    part = seconds / 15
-    single, half = _rates(torch.float32, part), _rates(torch.bfloat16, part)
-    softmax, updated, call = _softmax_rate(part), _update_rate(part), _call_seconds(part)
-    base = _resident_bytes()
+    median = partial(median_seconds, seconds=seconds / 15)
+    single, half, others = _rates(torch.float32, median), _rates(torch.bfloat16, median), _other_rates(median)
+    give_back_freed_memory()
+    base = psutil.Process().memory_info().rss
     return Machine(
         name=f"this machine, {torch.get_num_threads()} threads",
         device="cpu",
         float32=single,
         bfloat16=half,
-        softmax=softmax,
-        updated=updated,
-        call=call,
+        **others,
         memory=float(free_memory(torch.device("cpu")) + base),
         base=float(base),
     )
 
 
-def faster_precision(machine: Machine) -> str:
-    """The precision that `eigenlm train` chooses there, if the recipe leaves it open."""
-    return training_precision(machine.float32.products, machine.bfloat16.products)
-
-
-def _rates(dtype: torch.dtype, seconds: float) -> Rates:
-    x, stream = torch.randn(1024, 1024).to(dtype), torch.zeros(2**22, dtype=dtype)
-    moved = 3 * stream.nbytes / median_seconds(lambda: torch.add(stream, stream, out=stream), seconds=seconds)
-    gelu_forward, gelu_backward = _there_and_back(lambda x: F.gelu(x, approximate="tanh"), x, seconds=seconds)
-    B, T, H, K = 4, 256, 6, 64
-    q_BTHK = torch.randn(B, T, H, K).to(dtype)
-    forward, backward = _there_and_back(
-        lambda q: softmax_attention(q, q, q, Visibility(causal=True)), q_BTHK, seconds=seconds
-    )
-    work = 4 * K * H * B * T * (T + 1) / 2
-    return Rates(
-        products=product_rate(dtype),
-        attention_forward=work / forward,
-        attention_backward=work / backward,
-        activation_forward=x.numel() / gelu_forward,
-        activation_backward=x.numel() / gelu_backward,
-        moved=moved,
-    )
-
-
-def _there_and_back(act: Callable[[Tensor], Tensor], x: Tensor, seconds: float) -> tuple[float, float]:
-    x = x.detach().requires_grad_()
-    y = act(x)
-    forward = median_seconds(lambda: act(x), seconds=seconds)
-    return forward, median_seconds(lambda: torch.autograd.grad(y, x, y, retain_graph=True), seconds=seconds)
-
-
-def _resident_bytes() -> int:
-    """Of this process, after what malloc holds unused has gone back to the system, where the C library can do that."""
-    give_back_freed_memory()
-    return psutil.Process().memory_info().rss
-
-
-def _softmax_rate(seconds: float) -> float:
-    logits_CV = torch.randn(256, 8192).bfloat16()
-
-    def softmax() -> Tensor:
-        return F.log_softmax(logits_CV.float(), dim=-1).exp_().bfloat16()
-
-    return logits_CV.numel() / median_seconds(softmax, seconds=seconds)
-
-
-def _update_rate(seconds: float) -> float:
+def _other_rates(median: Callable[..., float]) -> dict[str, Any]:
+    logits_CV, few = torch.randn(256, 8192).bfloat16(), torch.zeros(8, requires_grad=True)
     weight = torch.nn.Parameter(torch.zeros(2**22))
     weight.grad = torch.zeros_like(weight)
     optimizer = torch.optim.AdamW([weight], fused=True)
-    # Reads weight, gradient and two moments; writes all but the gradient.
-    return 7 * weight.nbytes / median_seconds(optimizer.step, seconds=seconds)
-
-
-def _call_seconds(seconds: float) -> float:
-    x = torch.zeros(8, requires_grad=True)
 
     def chain() -> None:
-        y = x
+        y = few
         for _ in range(32):
             y = y * 1.5
         y.sum().backward()
 
-    return median_seconds(chain, seconds=seconds) / 64
+    return {
+        "softmax": logits_CV.numel() / median(lambda: F.log_softmax(logits_CV.float(), dim=-1).exp_().bfloat16()),
+        # Reads weight, gradient and two moments; writes all but the gradient.
+        "updated": 7 * weight.nbytes / median(optimizer.step),
+        "call": median(chain) / 64,
+    }
+
+
+def _rates(dtype: torch.dtype, median: Callable[..., float]) -> Rates:
+    B, T, H, K = 4, 256, 6, 64
+    x, q_BTHK = torch.randn(1024, 1024).to(dtype), torch.randn(B, T, H, K).to(dtype)
+    stream = torch.zeros(2**22, dtype=dtype)
+
+    def rates_of(name: str, amount: int, act: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, float]:
+        x = x.requires_grad_()
+        y = act(x)
+        forward, backward = median(lambda: act(x)), median(lambda: torch.autograd.grad(y, x, y, retain_graph=True))
+        return {f"{name}_forward": amount / forward, f"{name}_backward": amount / backward}
+
+    attend = partial(softmax_attention, visible=Visibility(causal=True))
+    return Rates(
+        products=product_rate(dtype),
+        moved=3 * stream.nbytes / median(lambda: torch.add(stream, stream, out=stream)),
+        **rates_of("activation", x.numel(), partial(F.gelu, approximate="tanh"), x),
+        **rates_of("attention", 2 * K * H * B * T * (T + 1), lambda q: attend(q, q, q), q_BTHK),
+    )

@@ -1,16 +1,8 @@
-"""How long a step takes, by part."""
+"""How long a step takes, by part: work in the units of a machine's rates, divided by them."""
 
-from dataclasses import dataclass, fields, replace
-
-from eigenlm.planner.execution import Execution
-from eigenlm.planner.machine import Machine, Rates, faster_precision
-from eigenlm.planner.work import backward_work, forward_work, loss_work, update_work
-from eigenlm.training.batch_sizes import BatchSizes
-from eigenlm.training.optimizers.build import update_costs
-from eigenlm.training.optimizers.costs import UpdateCosts
-from eigenlm.training.parameters import count_parameters
-from eigenlm.training.recipe import Recipe
-from eigenlm.training.tally import model_without_memory
+from eigenlm.planner.job import Job, Parts
+from eigenlm.training.losses import chunk_rows
+from eigenlm.training.tally import Amounts
 
 # A block in float8 against bfloat16, scaling and casts included: fitted on torchtitan's row of 8 H100.
 FLOAT8_GAIN = 1.5
@@ -20,75 +12,72 @@ FLOAT8_GAIN = 1.5
 _KEPT = 0.90
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepTime:
-    """Seconds of an optimizer step.
+def step_time(job: Job) -> Parts:
+    """Seconds of an optimizer step, all micro-batches together.
 
-    Attributes:
-        forward: of all micro-batches.
-        loss: of all micro-batches, gradients of the head included.
-        backward: of all micro-batches, what is computed again included.
-        update: clipping and the optimizer.
-        exchange: of weights and gradients between devices, where it is not hidden behind products.
+    The loss has the head's gradients with it, the backward pass what is computed again, the update the clipping; of the
+    exchange between devices it is what passes do not hide.
     """
-
-    forward: float
-    loss: float
-    backward: float
-    update: float
-    exchange: float
-
-    @property
-    def total(self) -> float:
-        """All of it."""
-        return sum(getattr(self, f.name) for f in fields(self))
-
-
-def step_time(recipe: Recipe, batch: BatchSizes, machine: Machine, precision: str, execution: Execution) -> StepTime:
-    """Work divided by rates, and the exchange that work does not hide."""
-    config, number = recipe.model, 4 if precision == "float32" else 2
-    rates = machine.rates(precision)
+    machine = job.machine
     kept = _KEPT if machine.device == "cpu" else 1.0
-    blocks = replace(rates, products=rates.products * FLOAT8_GAIN) if execution.float8 else rates
-    micro, tensor = batch.accumulation, recipe.layout.tensor
-    shards = tensor * (batch.devices if recipe.layout.data == "fsdp" else 1)
-    costs = update_costs(model_without_memory(config), recipe.optimizer.kind)
-    update = update_work(config, costs, shards, leave=float(recipe.optimizer.clip > 0))
-    forward = forward_work(config, batch, number, execution).seconds(machine, blocks) * micro / tensor / kept
-    backward = backward_work(config, batch, number, execution).seconds(machine, blocks) * micro / tensor / kept
-    return StepTime(
-        forward=forward,
-        loss=loss_work(config, batch, number, execution).seconds(machine, rates) * micro / tensor / kept,
-        backward=backward,
-        update=update.seconds(machine, _update_rates(costs, machine)) / kept,
-        exchange=exposed_exchange(recipe, batch, machine, number, forward + backward),
-    )
+    passes = [sum(machine.seconds(work, job.precision) for work in part) for part in (*_passes(job), [_loss(job)])]
+    forward, backward, loss = (s * job.batch.accumulation / job.recipe.layout.tensor / kept for s in passes)
+    products = machine.faster_precision if job.update.fast_flops else "float32"
+    update = machine.seconds(_update(job), products) / kept
+    exchange = _exchange(job, hiding=forward + backward)
+    return Parts(forward=forward, loss=loss, backward=backward, update=update, exchange=exchange)
 
 
-def _update_rates(costs: UpdateCosts, machine: Machine) -> Rates:
-    return machine.rates(faster_precision(machine) if costs.fast_flops else "float32")
+def _passes(job: Job) -> tuple[list[Amounts], list[Amounts]]:
+    """Of one micro-batch: from ids to hidden vectors, and from their gradients to those of all parameters."""
+    done, execution = job.forward(), job.execution
+    products, seen, activated = done["products"], done["attention_seen"], done["activated"]
+    moved, calls = done["fused" if execution.compiled else "moved"], done["calls"]
+    anew = 1 - done["selective_products"] / products  # what `selective` did not keep
+    products /= FLOAT8_GAIN if execution.float8 else 1.0
+    other = {"moved": moved, "calls": calls}
+    forward = {"products": products, "attention_forward": seen, "activation_forward": activated, **other}
+    gradients = {"products": products, "attention_backward": seen, "activation_backward": activated}
+    selective = {**forward, "products": anew * products, "attention_forward": 0.0}
+    again = {"none": [], "selective": [selective], "full": [forward]}[execution.checkpoint]
+    return [forward], [gradients, {"products": products}, other, other, *again]
 
 
-def exposed_exchange(recipe: Recipe, batch: BatchSizes, machine: Machine, number: int, hiding: float) -> float:
+def _loss(job: Job) -> Amounts:
+    """Of one micro-batch: logits, cross-entropy, gradients of the hidden vectors and of the head."""
+    rows, V, D, number = job.batch.rows, job.recipe.model.vocab_size, job.recipe.model.d_model, job.number
+    chunks = -(-rows // chunk_rows(V)) if job.execution.loss == "chunked" else 1
+    # Each chunk's product is written, widened to float32 if it is not, and added to the gradient of the head.
+    added = chunks * (number + (number + 4) * (number < 4) + 3 * 4)
+    logits = {"chunked": 0, "fused": 6 * number, "full": 2 * number + 7 * 4}[job.execution.loss] * rows * V
+    moved = V * D * (added + 4 + number) + logits
+    return {"products": 3 * job.forward()["head"], "softmax": rows * V, "moved": moved, "calls": 25 * chunks}
+
+
+def _update(job: Job) -> Amounts:
+    """Of one optimizer step: the norm, the clipping, and the rule itself."""
+    clipped = 3 * job.parameters.total * (job.recipe.optimizer.clip > 0)
+    return {
+        "products": (job.update.flops + job.update.fast_flops) / job.shards,
+        "updated": 4 * (job.update.moved + clipped) / job.shards,
+        "calls": 150 + 60 * job.forward()["blocks"],
+    }
+
+
+def _exchange(job: Job, hiding: float) -> float:
     """Seconds of collectives that are not overlapped with `hiding` seconds of blocks.
 
     FSDP gathers all weights for the forward pass and again for the backward pass, and scatters the sums of gradients in
-    float32; DDP reduces gradients, which moves them twice. A ring moves (n - 1) / n of the bytes over each link. All
-    runs beside the blocks but the first gathering and the last scattering, of embedding and head.
+    float32; DDP reduces gradients, which moves them twice. A ring moves (n - 1) / n of the bytes over links: within a
+    node its own; beyond, all network ports of a node together, if they are slower. All runs beside the blocks but the
+    first gathering and the last scattering, of embedding and head.
     """
-    n = batch.devices
+    counts, machine, n = job.parameters, job.machine, job.batch.devices
     if n == 1:
         return 0.0
-    counts = count_parameters(recipe.model)
     outer = (counts.embedding + counts.head) / counts.total
-    fsdp = recipe.layout.data == "fsdp"
-    bytes_moved = counts.total * ((2 * number + 4) if fsdp else 8) / recipe.layout.tensor
-    seconds = bytes_moved * (n - 1) / n / ring_bandwidth(machine)
+    a_weight = 2 * job.number + 4 if job.recipe.layout.data == "fsdp" else 8
+    beyond = machine.devices > machine.devices_a_node
+    ring = min(machine.link, machine.network * machine.devices_a_node) if beyond else machine.link
+    seconds = counts.total * a_weight / job.recipe.layout.tensor * (n - 1) / n / ring
     return outer * seconds + max(0.0, (1 - outer) * seconds - hiding)
-
-
-def ring_bandwidth(machine: Machine) -> float:
-    """Bytes a second of a ring: within a node its links; beyond, all network ports of a node together, if fewer."""
-    if machine.devices <= machine.devices_a_node:
-        return machine.link
-    return min(machine.link, machine.network * machine.devices_a_node)

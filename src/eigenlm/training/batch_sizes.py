@@ -42,20 +42,16 @@ def batch_of(recipe: Recipe, devices: int = 1) -> BatchSizes:
     Raises:
         ConfigError: there are more devices than texts to share.
     """
-    t, length = recipe.train, recipe.model.context_length
-    share = devices // recipe.layout.tensor
+    t, length, share = recipe.train, recipe.model.context_length, devices // recipe.layout.tensor
     if t.batch_size < share:
         do = f"use at most {t.batch_size} devices or set train.batch_size"
         raise ConfigError(explain(f"{devices} devices", expected="a text for each", got=t.batch_size, do=do))
     of_device = -(-t.batch_size // share)
     texts = min(t.micro_batch_size or of_device, of_device)
-    tokens, source = length, 0
-    if recipe.data.objective == "denoising":
-        # Each dropped span leaves a sentinel in the source and one before it in the targets.
-        fraction = recipe.data.masked_fraction
-        dropped = min(max(round(fraction * length), 1), length - 1)
-        spans = num_sentinels(length, fraction=fraction) - 1
-        tokens, source = dropped + spans + 1, length - dropped + spans
-    return BatchSizes(
-        texts=texts, tokens=tokens, source_tokens=source, accumulation=-(-of_device // texts), devices=share
-    )
+    sizes = {"texts": texts, "accumulation": -(-of_device // texts), "devices": share}
+    if recipe.data.objective != "denoising":
+        return BatchSizes(tokens=length, **sizes)
+    # Each dropped span leaves a sentinel in the source and one before it in the targets.
+    dropped = min(max(round(recipe.data.masked_fraction * length), 1), length - 1)
+    spans = num_sentinels(length, fraction=recipe.data.masked_fraction) - 1
+    return BatchSizes(tokens=dropped + spans + 1, source_tokens=length - dropped + spans, **sizes)

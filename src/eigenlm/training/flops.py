@@ -6,7 +6,7 @@ from eigenlm.model import TransformerConfig
 from eigenlm.training.batch_sizes import BatchSizes, batch_of
 from eigenlm.training.parameters import count_parameters
 from eigenlm.training.recipe import Recipe
-from eigenlm.training.tally import forward_tally
+from eigenlm.training.tally import forward_pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,19 +33,9 @@ class Flops:
     num_parameters: int
 
     @property
-    def forward(self) -> float:
-        """One forward pass over the batch, causal attention halved."""
-        return self.matrices + self.attention_causal
-
-    @property
-    def backward(self) -> float:
-        """Gradients of the same."""
-        return 2 * self.forward
-
-    @property
     def step(self) -> float:
         """Forward and backward, causal attention halved."""
-        return 3 * self.forward
+        return 3 * (self.matrices + self.attention_causal)
 
     @property
     def step_unhalved(self) -> float:
@@ -60,11 +50,11 @@ class Flops:
 
 def count_flops(config: TransformerConfig, batch: BatchSizes) -> Flops:
     """Operations of a pass of `batch` through the model, counted as it runs without memory."""
-    hidden, logits = forward_tally(config, batch)
+    done = forward_pass(config, batch)
     return Flops(
-        matrices=hidden.products + logits.products,
-        attention=hidden.attention,
-        attention_causal=hidden.attention_seen,
+        matrices=done["products"] + done["head"],
+        attention=done["attention"],
+        attention_causal=done["attention_seen"],
         tokens=batch.rows,
         num_parameters=count_parameters(config).total,
     )

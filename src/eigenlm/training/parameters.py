@@ -1,12 +1,11 @@
 """How many numbers a transformer learns, by part."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from torch import nn
-
-from eigenlm.model import TransformerConfig
+from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.training.optimizers import roles
-from eigenlm.training.tally import blocks_of, model_without_memory
+from eigenlm.training.tally import Amounts, blocks_of, of_all_layers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +36,7 @@ class Parameters:
         return self.embedding + self.attention + self.feed_forward + self.norms + self.head
 
 
+@lru_cache(maxsize=64)
 def count_parameters(config: TransformerConfig) -> Parameters:
     """Counts of `Transformer(config)`, built where it takes no memory.
 
@@ -48,17 +48,15 @@ def count_parameters(config: TransformerConfig) -> Parameters:
     >>> count_parameters(gpt2).total
     124439808
     """
-    model = model_without_memory(config)
-    parts = dict.fromkeys(("embedding", "attention", "feed_forward", "norms", "head"), 0)
+    return Parameters(**{name: int(count) for name, count in of_all_layers(config, _counts).items()})
+
+
+def _counts(model: Transformer) -> Amounts:
+    parts = dict.fromkeys(("embedding", "attention", "feed_forward", "norms", "head"), 0.0)
     for name, parameter in model.named_parameters():
         parts[_part(name)] += parameter.numel()
     sizes = [p.numel() for block in blocks_of(model) for p in roles(block).hidden]
-    return Parameters(**parts, hidden_matrices=sum(sizes), largest_matrix=max(sizes))
-
-
-def head_is_tied(model: nn.Module) -> bool:
-    """Whether the matrix of logits is the embedding's."""
-    return not roles(model).head
+    return {**parts, "hidden_matrices": sum(sizes), "largest_matrix": max(sizes)}
 
 
 def _part(name: str) -> str:

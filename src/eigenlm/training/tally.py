@@ -3,8 +3,9 @@
 No kind of layer is known here: the model itself runs, on tensors that have a size and a precision but no numbers.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,80 +15,122 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils.flop_counter import flop_registry
 
 from eigenlm.machine.kernels import EveryOperation, without_memory
-from eigenlm.model import Transformer, TransformerConfig
+from eigenlm.model import LayerConfig, Transformer, TransformerConfig
 from eigenlm.training.batch_sizes import BatchSizes
 
+Amounts = dict[str, int | float]
 _ACTIVATIONS = {"relu", "gelu", "silu", "elu", "mish", "tanh", "sigmoid", "leaky_relu"}
 _FLOAT32 = 4
 
 
-@dataclass
-class BlockTally:
-    """What a block of the model is given and makes.
+def of_all_layers(config: TransformerConfig, measure: Callable[[Transformer], Amounts]) -> Amounts:
+    """What `measure` gives for the model of a config, from models that have each distinct layer once or twice.
 
-    Attributes:
-        input: bytes of the hidden vectors that enter.
-        attention: bytes of its heads' outputs and log-sum-exps.
-        products: of each product with a weight, in order, bytes of the result and operations.
+    What a second layer of a kind adds to the first is what every further one adds. The first may add more: a mask, a
+    rotation or a table that the others share.
+
+    Args:
+        config: of the model.
+        measure: gives amounts by name, of a model without memory.
     """
 
-    input: int
-    attention: int = 0
-    products: list[tuple[int, float]] = field(default_factory=list)
+    def amounts(encoder: Iterable[LayerConfig], decoder: Iterable[LayerConfig]) -> Amounts:
+        few = replace(config, encoder_pattern=tuple(encoder), pattern=tuple(decoder))
+        few = replace(few, num_encoder_layers=len(few.encoder_pattern), num_layers=len(few.pattern))
+        with without_memory():
+            model = Transformer(few)
+        return measure(model.train())
+
+    encoder, decoder = Counter(config.encoder_layers), Counter(config.layers)
+    once = amounts(encoder, decoder)
+    twice = [(times - 1, amounts([*encoder, layer], decoder)) for layer, times in encoder.items() if times > 1]
+    twice += [(times - 1, amounts(encoder, [*decoder, layer])) for layer, times in decoder.items() if times > 1]
+    whole = {name: base + sum(times * (more[name] - base) for times, more in twice) for name, base in once.items()}
+    return defaultdict(float, whole)
 
 
-class Tally(EveryOperation):
-    """Counts of all operations in a `with` block.
+@lru_cache(maxsize=64)
+def forward_pass(
+    config: TransformerConfig, batch: BatchSizes, dtype: torch.dtype | None = None, *, separate: bool = False
+) -> Amounts:
+    """What one micro-batch's pass to the last hidden vectors does, as autograd follows it.
 
-    Attributes:
-        products: operations of products with weights, a multiply and an add being two.
-        attention: operations of Q K^T and weights V, of every query with every key where a kernel is fused.
-        attention_seen: the same of every query with the keys it sees.
-        activated: numbers through activation functions.
-        moved: bytes that all other operations read and write.
-        fused: the same if neighbouring ones are one kernel: bytes that enter and leave.
-        calls: operations started, those that only look at numbers otherwise included.
-        blocks: of each block, in the order they run.
+    products: operations of products with weights, a multiply and an add being two; head: of those that give the logits.
+    attention: operations of Q K^T and weights V, of every query with every key where a kernel is fused.
+    attention_seen: the same of every query with the keys it sees.
+    activated: numbers through activation functions.
+    moved: bytes that all other operations read and write.
+    fused: the same if neighbouring ones are one kernel: bytes that enter and leave.
+    calls: of torch's operations, those that only look at a tensor and those that autograd makes included.
+    blocks, inputs: how many blocks of the model ran, and bytes that entered them.
+    selective, selective_products: bytes of each block's attention and of every second product with a weight, and
+        operations of the latter.
+    kept, casts: bytes that autograd saves beside parameters, and of their copies in a lower precision.
+    kept_by_norms: bytes that norms alone save; norms_whole: the same where a norm is one kernel, as on an accelerator,
+        which saves a float32 copy of its input and its statistics.
+
+    Args:
+        config: of the model.
+        batch: sizes.
+        dtype: of activations; None for float32.
+        separate: whether documents of a row, of which there are two, are hidden from each other, which takes a mask.
     """
+    inputs = _inputs(batch, separate)
 
-    def __init__(self, weights: Iterable[Tensor]) -> None:
-        """Count what is done with weights as products."""
+    def measure(model: Transformer) -> Amounts:
+        model.activation_dtype = dtype
+        tally = _Tally(model)
+        with torch.autograd.graph.saved_tensors_hooks(tally.save, lambda x: x), tally:
+            hidden = model.hidden(**inputs)
+        amounts = {**tally.amounts, **tally.saved_bytes()}
+        with torch.no_grad(), tally:
+            model.logits(hidden)
+        return {**amounts, "head": tally.amounts["products"] - amounts["products"]}
+
+    return of_all_layers(config, measure)
+
+
+class _Tally(EveryOperation):
+    """Amounts of all operations of a model in a `with` block."""
+
+    def __init__(self, model: Transformer) -> None:
         super().__init__()
-        self.products = self.attention = self.attention_seen = 0.0
-        self.activated = self.moved = self.fused = self.calls = 0
-        self.blocks: list[BlockTally] = []
-        self.weights = {storage(weight) for weight in weights}
+        self.amounts: Amounts = defaultdict(float)
+        self._parameters = {_storage(parameter) for parameter in model.parameters()}
+        self._casts: set[StorageWeakRef] = set()
+        self._odd = False  # whether a block's next product with a weight is its first, third, ...
         self._group: set[StorageWeakRef] = set()  # what one kernel has at hand
         self._unwritten: dict[StorageWeakRef, int] = {}
         self._alive: list[Tensor] = []  # a storage that is freed could be taken for a new one
-
-    def __exit__(self, *error: Any) -> None:
-        """End, and let go of everything that was made."""
-        super().__exit__(*error)
-        self._alive.clear()
+        self._saved: dict[bool, list[Tensor]] = {False: [], True: []}  # by whether a norm does
+        self._in_norm = False
+        for block in blocks_of(model):
+            block.register_forward_pre_hook(self._enter_block)
+        for norm in (m for m in model.modules() if isinstance(m, (nn.LayerNorm, nn.RMSNorm))):
+            norm.register_forward_pre_hook(self._enter_norm)
+            norm.register_forward_hook(self._leave_norm)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation and count it."""
-        values = {argument.name: value for argument, value in zip(func._schema.arguments, args)} | (kwargs or {})
-        out = func(*args, **(kwargs or {}))
-        name, results = func._schema.name.removeprefix("aten::"), list(_tensors(out))
-        inputs = list(_tensors(tuple(values.values())))
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        name, results = func._schema.name.removeprefix("aten::"), _tensors(out)
+        inputs = _tensors((args, tuple(kwargs.values())))
         self._alive += results
-        self.calls += 1
-        places = {storage(x) for x in inputs}
-        if not results or name.startswith("empty") or (storage(results[0]) in places and not func._schema.is_mutable):
+        self.amounts["calls"] += 1
+        is_view = bool(results) and _storage(results[0]) in map(_storage, inputs) and not func._schema.is_mutable
+        if not results or is_view or name.startswith("empty"):
             return out
         if "scaled_dot_product" in name:
-            self._attend(values, results)
+            self._attend({a.name: value for a, value in zip(func._schema.arguments, args)} | kwargs, results)
         elif func._overloadpacket in flop_registry:
-            self._multiply(
-                float(flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)), inputs, out
-            )
+            self._multiply(flop_registry[func._overloadpacket](*args, **kwargs, out_val=out), inputs, out)
         elif name.rstrip("_") in _ACTIVATIONS:
-            self.activated += results[0].numel()
-            self._take(inputs)
+            self.amounts["activated"] += results[0].numel()
         else:
             self._move(name, inputs, results)
+            return out
+        self._read(inputs)
+        self._group = set()
         return out
 
     def _attend(self, values: dict[str, Any], results: list[Tensor]) -> None:
@@ -96,91 +139,63 @@ class Tally(EveryOperation):
         pairs = 2.0 * B * H * T * S * (K + value.shape[3])
         seen = (S + 1) / (2 * S) if values.get("is_causal") else 1.0
         if mask is not None:
-            seen = ((mask if mask.dtype == torch.bool else mask == 0).double().mean()).item()
-        self.attention += pairs
-        self.attention_seen += pairs * seen
-        if self.blocks:
-            self.blocks[-1].attention += results[0].nbytes + results[1].numel() * _FLOAT32
-        self._take([query, key, value])
+            seen = (mask if mask.dtype == torch.bool else mask == 0).double().mean().item()
+        self.amounts["attention"] += pairs
+        self.amounts["attention_seen"] += pairs * seen
+        self.amounts["selective"] += results[0].nbytes + results[1].numel() * _FLOAT32
 
-    def _multiply(self, flops: float, inputs: list[Tensor], out: Tensor) -> None:
-        if any(storage(x) in self.weights for x in inputs):
-            self.products += flops
-            if self.blocks:
-                self.blocks[-1].products.append((out.nbytes, flops))
+    def _multiply(self, flops: int, inputs: list[Tensor], out: Tensor) -> None:
+        if any(_storage(x) in self._parameters | self._casts for x in inputs):
+            self.amounts["products"] += flops
+            self.amounts["selective"] += out.nbytes * self._odd
+            self.amounts["selective_products"] += flops * self._odd
+            self._odd = not self._odd
         else:
-            self.attention += flops
-            self.attention_seen += flops
-        self._take(inputs)
+            self.amounts["attention"] += flops
+            self.amounts["attention_seen"] += flops
 
     def _move(self, name: str, inputs: list[Tensor], results: list[Tensor]) -> None:
-        if name == "_to_copy" and storage(inputs[0]) in self.weights:
-            self.weights.add(storage(results[0]))
-        elif name != "_to_copy":
-            inputs = [x for x in inputs if storage(x) not in self.weights]  # rows of a table, a norm's few numbers
-        self.moved += sum(x.nbytes for x in (*inputs, *results))
-        strangers = [x for x in inputs if storage(x) not in self._group]
-        self._write(strangers)
-        self.fused += sum(x.nbytes for x in strangers)
-        self._group |= {storage(x) for x in (*inputs, *results)}
-        self._unwritten |= {storage(x): x.nbytes for x in results}
+        weights = self._parameters | self._casts
+        if name != "_to_copy":
+            inputs = [x for x in inputs if _storage(x) not in weights]  # rows of a table, a norm's few numbers
+        elif _storage(inputs[0]) in weights:
+            self._casts.add(_storage(results[0]))
+        strangers = [x for x in inputs if _storage(x) not in self._group]
+        self._read(strangers)
+        self.amounts["moved"] += sum(x.nbytes for x in (*inputs, *results))
+        self.amounts["fused"] += sum(x.nbytes for x in strangers)
+        self._group |= {_storage(x) for x in (*inputs, *results)}
+        self._unwritten |= {_storage(x): x.nbytes for x in results}
 
-    def _take(self, inputs: list[Tensor]) -> None:
-        """A kernel of its own reads what those before it made."""
-        self._write(inputs)
-        self._group = set()
+    def _read(self, inputs: list[Tensor]) -> None:
+        """What was made by another kernel has to be written first."""
+        self.amounts["fused"] += sum(self._unwritten.pop(_storage(x), 0) for x in inputs)
 
-    def _write(self, read: list[Tensor]) -> None:
-        self.fused += sum(self._unwritten.pop(storage(x), 0) for x in read)
+    def _enter_block(self, _: nn.Module, args: tuple[Any, ...]) -> None:
+        self._odd = True
+        self.amounts["blocks"] += 1
+        self.amounts["inputs"] += args[0].nbytes
 
+    def _enter_norm(self, _: nn.Module, args: tuple[Any, ...]) -> None:
+        self._in_norm, width = True, args[0].shape[-1]
+        self.amounts["norms_whole"] += args[0].numel() // width * (width + 2) * _FLOAT32
 
-def storage(tensor: Tensor) -> StorageWeakRef:
-    """What two views of the same numbers have in common."""
-    return StorageWeakRef(tensor.untyped_storage())
+    def _leave_norm(self, *_: Any) -> None:
+        self._in_norm = False
 
+    def save(self, x: Tensor) -> Tensor:
+        """Note what autograd saves."""
+        self._saved[self._in_norm].append(x)
+        return x
 
-def _tensors(values: Any) -> Iterator[Tensor]:
-    if isinstance(values, Tensor):
-        yield values
-    elif isinstance(values, (tuple, list)):
-        for value in values:
-            yield from _tensors(value)
-
-
-@lru_cache(maxsize=8)
-def model_without_memory(config: TransformerConfig) -> Transformer:
-    """The model of a config, ready to run on integers and give vectors without numbers."""
-    with without_memory():
-        model = Transformer(config)
-    model.activation_dtype = None
-    return model.train()
-
-
-@lru_cache(maxsize=32)
-def forward_tally(config: TransformerConfig, batch: BatchSizes, number: int = _FLOAT32) -> tuple[Tally, Tally]:
-    """What one micro-batch's pass to the last hidden vectors does, and what the head then does to the logits.
-
-    Args:
-        config: of the model.
-        batch: sizes.
-        number: bytes of an activation: 4, or 2 for a lower precision.
-    """
-    model = model_without_memory(config)
-    # Of two bytes as bfloat16 is, but no kernel of a processor's own is chosen for it: attention stays one operation.
-    model.activation_dtype = torch.float16 if number < _FLOAT32 else None
-    hidden, logits = Tally(model.parameters()), Tally(model.parameters())
-    marks = [
-        block.register_forward_pre_hook(lambda _, args: hidden.blocks.append(BlockTally(args[0].nbytes)))
-        for block in blocks_of(model)
-    ]
-    with torch.no_grad():
-        with hidden:
-            vectors = model.hidden(**inputs_of(batch))
-        with logits:
-            model.logits(vectors)
-    for mark in marks:
-        mark.remove()
-    return hidden, logits
+    def saved_bytes(self) -> Amounts:
+        """Of each storage once."""
+        kept, by_norms = ({_storage(x): _bytes(x) for x in self._saved[in_norm]} for in_norm in (False, True))
+        return {
+            "kept": sum(kept[place] for place in kept.keys() - self._parameters - self._casts),
+            "casts": sum(kept[place] for place in kept.keys() & self._casts),
+            "kept_by_norms": sum(by_norms[place] for place in by_norms.keys() - kept.keys() - self._parameters),
+        }
 
 
 def blocks_of(model: nn.Module) -> list[nn.Module]:
@@ -188,7 +203,7 @@ def blocks_of(model: nn.Module) -> list[nn.Module]:
     return [block for stack in model.children() if isinstance(stack, nn.ModuleList) for block in stack]
 
 
-def inputs_of(batch: BatchSizes, *, separate: bool = False) -> dict[str, Any]:
+def _inputs(batch: BatchSizes, separate: bool) -> dict[str, Any]:
     """Ids as `Transformer.hidden` takes them; `separate` cuts each row into two documents."""
     ids = torch.zeros(batch.texts, batch.tokens, dtype=torch.int64)
     inputs: dict[str, Any] = {"ids": ids}
@@ -200,49 +215,15 @@ def inputs_of(batch: BatchSizes, *, separate: bool = False) -> dict[str, Any]:
     return inputs
 
 
-def bytes_saved(
-    config: TransformerConfig,
-    batch: BatchSizes,
-    dtype: torch.dtype | None,
-    *,
-    fused_norms: bool = False,
-    separate: bool = False,
-) -> tuple[int, int]:
-    """Bytes that autograd keeps of a pass to the last hidden vectors beside the parameters, and of casts of weights.
+def _tensors(values: Any) -> list[Tensor]:
+    if isinstance(values, (tuple, list)):
+        return [tensor for value in values for tensor in _tensors(value)]
+    return [values] if isinstance(values, Tensor) else []
 
-    Args:
-        config: of the model.
-        batch: sizes.
-        dtype: of activations; None for float32.
-        fused_norms: as on an accelerator, whose norms keep a float32 copy of their input, its statistics, no more.
-        separate: whether documents of a row are hidden from each other, which takes a mask.
-    """
-    model = model_without_memory(config)
-    model.activation_dtype = dtype
-    tally = Tally(model.parameters())
-    parameters = set(tally.weights)
-    kept: dict[StorageWeakRef, Tensor] = {}
-    norms: list[int] = []
-    inside: list[nn.Module] = []
 
-    def keep(x: Tensor) -> Tensor:
-        if not inside and storage(x) not in parameters:
-            kept.setdefault(storage(x), x)
-        return x
-
-    def enter(norm: nn.Module, args: tuple[Tensor]) -> None:
-        inside.append(norm)
-        norms.append((args[0].numel() + 2 * args[0][..., 0].numel()) * _FLOAT32)
-
-    found = [m for m in model.modules() if isinstance(m, (nn.LayerNorm, nn.RMSNorm))] if fused_norms else []
-    marks = [norm.register_forward_pre_hook(enter) for norm in found]
-    marks += [norm.register_forward_hook(lambda *_: inside.pop() and None) for norm in found]
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x), tally:
-        model.hidden(**inputs_of(batch, separate=separate))
-    for mark in marks:
-        mark.remove()
-    casts = sum(_bytes(x) for place, x in kept.items() if place in tally.weights)
-    return sum(map(_bytes, kept.values())) - casts + sum(norms), casts
+def _storage(tensor: Tensor) -> StorageWeakRef:
+    """What two views of the same numbers have in common."""
+    return StorageWeakRef(tensor.untyped_storage())
 
 
 def _bytes(x: Tensor) -> int:

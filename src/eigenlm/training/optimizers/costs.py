@@ -30,28 +30,16 @@ Costs = Callable[[Shape], UpdateCosts]
 
 
 def averages(number: int) -> Costs:
-    """Costs of a rule that keeps `number` averages of the parameter's size.
-
-    Weights and averages are read and written, gradients are read.
+    """Costs of a rule that keeps `number` averages of the parameter's size: all but gradients are read and written.
 
     >>> averages(2)((10, 3))
     UpdateCosts(kept=60, moved=210, working=0, flops=0.0, fast_flops=0.0)
     """
-
-    def costs(shape: Shape) -> UpdateCosts:
-        size = math.prod(shape)
-        return UpdateCosts(kept=number * size, moved=(2 * number + 3) * size)
-
-    return costs
+    return lambda shape: UpdateCosts(kept=number * math.prod(shape), moved=(2 * number + 3) * math.prod(shape))
 
 
 def total(costs: Iterable[UpdateCosts]) -> UpdateCosts:
     """Costs of parameters that are stepped one after the other: sums, and the most of what only a step needs."""
-    each = list(costs)
-    return UpdateCosts(
-        kept=sum(c.kept for c in each),
-        moved=sum(c.moved for c in each),
-        working=max((c.working for c in each), default=0),
-        flops=sum(c.flops for c in each),
-        fast_flops=sum(c.fast_flops for c in each),
-    )
+    each = [vars(cost) for cost in costs]
+    sums = {name: sum(cost[name] for cost in each) for name in ("kept", "moved", "flops", "fast_flops")}
+    return UpdateCosts(**sums, working=max((cost["working"] for cost in each), default=0))
