@@ -1,0 +1,43 @@
+"""What is written of a model's layers, whose form is the same in all or differs in windows alone."""
+
+from typing import TypeVar
+
+from eigenlm.attention import SoftmaxConfig
+from eigenlm.errors import ConfigError, explain
+from eigenlm.model import DenseFeedForward, TransformerConfig, VocabularyHead
+from eigenlm.tagged import Tagged
+
+K = TypeVar("K", bound=Tagged)
+
+
+def softmax_of(config: TransformerConfig) -> SoftmaxConfig:
+    """The attention of the first layer, for what is the same in all.
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    return _of_kind(config.layers[0].attention, SoftmaxConfig)
+
+
+def dense_of(config: TransformerConfig) -> DenseFeedForward:
+    """The feed-forward of the first layer, for what is the same in all.
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    return _of_kind(config.layers[0].feed_forward, DenseFeedForward)
+
+
+def vocabulary_of(config: TransformerConfig) -> VocabularyHead | None:
+    """The head, None where there is none.
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    return None if config.head is None else _of_kind(config.head, VocabularyHead)
+
+
+def _of_kind(config: Tagged, kind: type[K]) -> K:
+    if not isinstance(config, kind):
+        raise ConfigError(explain("naming a layer", expected=kind.kind, got=config.kind))
+    return config
