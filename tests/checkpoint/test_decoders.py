@@ -7,7 +7,8 @@ import torch
 from test_hugging_face import TOLERANCE, edited, saved
 
 from eigenlm.checkpoint import open_tensors, read_model
-from eigenlm.checkpoint.families.rope import ROTARY, read_gguf_rope
+from eigenlm.checkpoint.dialects.gguf_rope import read_gguf_rope
+from eigenlm.checkpoint.dialects.rope import ROTARY
 from eigenlm.errors import EigenError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from eigenlm.checkpoint.families import Dialect, differences
+from eigenlm.checkpoint.dialects import Dialect, differences
 from eigenlm.checkpoint.renaming import TheirTensors, first_of
 from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.linear import DenseLinear, linear_maps

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from eigenlm.checkpoint.families import Dialect, Location
-from eigenlm.checkpoint.families.layout import STACKED, Select, Widths, to_ours, to_theirs
+from eigenlm.checkpoint.dialects import Dialect, Location
+from eigenlm.checkpoint.dialects.layout import STACKED, Select, Widths, to_ours, to_theirs
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.model import TransformerConfig

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.keys import Refusal
-from eigenlm.checkpoint.families.layers import vocabulary_of
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.keys import Refusal
+from eigenlm.checkpoint.dialects.layers import vocabulary_of
 from eigenlm.model import TransformerConfig
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from eigenlm.checkpoint.families.dotted import dotted, fields_of, nested
-from eigenlm.checkpoint.families.keys import Key, Refusal
-from eigenlm.checkpoint.families.names import Location, Names, placed
+from eigenlm.checkpoint.dialects.dotted import dotted, fields_of, nested
+from eigenlm.checkpoint.dialects.keys import Key, Refusal
+from eigenlm.checkpoint.dialects.names import Location, Names, placed
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import CheckpointError, ConfigError, EigenError, explain
@@ -118,9 +118,9 @@ class Dialect:
 
     def _read(self, values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
         """Our fields, dotted; `layers` has those of each layer alone."""
-        for key, only in self.fixed.items():
-            if values.get(key) not in (None, only):
-                raise Refusal(f"{key} = {only!r}", repr(values[key])[:80])
+        for said, only in self.fixed.items():
+            if values.get(said) not in (None, only):
+                raise Refusal(f"{said} = {only!r}", repr(values[said])[:80])
         unsaid = {key: usual for key, usual in self.defaults.items() if values.get(key) is None}
         unsaid = {key: usual(values) if callable(usual) else usual for key, usual in unsaid.items()}
         values = {**self.absent, **values, **unsaid}

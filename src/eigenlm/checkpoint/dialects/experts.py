@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.keys import Refusal
-from eigenlm.checkpoint.families.layout import STACKED, rows_of
-from eigenlm.checkpoint.families.names import GATE_UP, Location, Names
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.keys import Refusal
+from eigenlm.checkpoint.dialects.layout import STACKED, rows_of
+from eigenlm.checkpoint.dialects.names import GATE_UP, Location, Names
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import DenseFeedForward, MixtureConfig, TransformerConfig
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Dialect, Part, Reading
-from eigenlm.checkpoint.families.gguf_rope import gguf_rope
-from eigenlm.checkpoint.families.keys import Refusal
-from eigenlm.checkpoint.families.layers import softmax_of
-from eigenlm.checkpoint.families.names import in_blocks
-from eigenlm.checkpoint.families.windows import one_window
+from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.gguf_rope import gguf_rope
+from eigenlm.checkpoint.dialects.keys import Refusal
+from eigenlm.checkpoint.dialects.layers import softmax_of
+from eigenlm.checkpoint.dialects.names import in_blocks
+from eigenlm.checkpoint.dialects.windows import one_window
 
 LAYER_NORM_EPS = "attention.layer_norm_epsilon"
 

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.keys import Refusal
-from eigenlm.checkpoint.families.layers import softmax_of
-from eigenlm.checkpoint.families.names import Location, Names
-from eigenlm.checkpoint.families.rope import HEAD_DIM, ROTARY, check_factors, read_rope, rotary_of
-from eigenlm.checkpoint.families.windows import LOCAL, alternating, first_window, has_window, windowed
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.keys import Refusal
+from eigenlm.checkpoint.dialects.layers import HEAD_DIM, softmax_of
+from eigenlm.checkpoint.dialects.names import Location, Names
+from eigenlm.checkpoint.dialects.rope import ROTARY, check_factors, read_rope, rotary_of
+from eigenlm.checkpoint.dialects.windows import LOCAL, alternating, first_window, has_window, windowed
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import TransformerConfig

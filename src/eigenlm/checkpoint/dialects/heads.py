@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.keys import Refusal
-from eigenlm.checkpoint.families.names import Location, Names
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.keys import Refusal
+from eigenlm.checkpoint.dialects.names import Location, Names
 from eigenlm.config import to_dict
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import ClassifierHead, TransformerConfig, VocabularyHead

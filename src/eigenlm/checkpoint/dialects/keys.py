@@ -78,3 +78,15 @@ _ACTIVATIONS = {
 def activation(name: str) -> Key:
     """A key of an activation, in Hugging Face's names."""
     return choice(name, _ACTIVATIONS)
+
+
+def biases(attention: bool, output: bool, feed_forward: bool) -> dict[str, bool]:
+    """Constants of a family whose biases no key says."""
+    return {
+        "layer.attention.bias": attention,
+        "layer.attention.output_bias": output,
+        "layer.feed_forward.bias": feed_forward,
+    }
+
+
+NO_BIAS = biases(False, False, False)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from eigenlm.checkpoint.families.layout import STACKED, Layout, Turn, rows_of
+from eigenlm.checkpoint.dialects.layout import STACKED, Layout, Turn, rows_of
 
 _BLOCK = re.compile(r"^(blocks|encoder)\.(\d+)\.")
 _EXPERT = re.compile(r"\.experts\.(\d+)\.")

@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eigenlm.attention import RotaryConfig, SoftmaxConfig
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.keys import Refusal
-from eigenlm.checkpoint.families.layers import softmax_of
-from eigenlm.checkpoint.families.windows import FULL, LOCAL, Types, has_window, types_of
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.keys import Refusal
+from eigenlm.checkpoint.dialects.layers import HEAD_DIM, softmax_of
+from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, Types, has_window, types_of
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import TransformerConfig
 
 ROTARY = "layer.attention.rotary"
-HEAD_DIM = "layer.attention.head_dim"
 _KINDS = "default, linear, dynamic, llama3, yarn or longrope"
 
 

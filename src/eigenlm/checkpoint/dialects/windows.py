@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.keys import Refusal
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.model import LayerConfig, SlidingWindowConfig, TransformerConfig
 
 FULL, LOCAL = "full_attention", "sliding_attention"

@@ -1,5 +1,6 @@
 """Families of models: what Hugging Face and GGUF call their sizes and tensors, one file for each."""
 
+from eigenlm.checkpoint.dialects import Dialect, differences
 from eigenlm.checkpoint.families import (
     bart,
     bert,
@@ -23,9 +24,6 @@ from eigenlm.checkpoint.families import (
     starcoder2,
     t5,
 )
-from eigenlm.checkpoint.families.dialect import Dialect
-from eigenlm.checkpoint.families.dotted import differences
-from eigenlm.checkpoint.families.names import Location
 
 # Where several families hold a model that was read from none of them, it is written as the first of them.
 _FIRST = (llama, gpt2, bert)
@@ -36,4 +34,4 @@ _FAMILIES = (*_FIRST, *_OTHERS, *_MORE)
 HUGGING_FACE: dict[str, Dialect] = {dialect.family: dialect for file in _FAMILIES for dialect in file.HUGGING_FACE}
 GGUF: dict[str, Dialect] = {dialect.family: dialect for file in _FAMILIES for dialect in getattr(file, "GGUF", ())}
 
-__all__ = ["GGUF", "HUGGING_FACE", "Dialect", "Location", "differences"]
+__all__ = ["GGUF", "HUGGING_FACE", "differences"]

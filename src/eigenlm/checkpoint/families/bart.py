@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Dialect, Part, Reading
-from eigenlm.checkpoint.families.encoder_decoder import attentions, both_stacks
-from eigenlm.checkpoint.families.keys import Refusal, activation
-from eigenlm.checkpoint.families.layout import ONE_ROW
-from eigenlm.checkpoint.families.names import Location, below
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.encoder_decoder import attentions, both_stacks
+from eigenlm.checkpoint.dialects.keys import Refusal, activation
+from eigenlm.checkpoint.dialects.layout import ONE_ROW
+from eigenlm.checkpoint.dialects.names import Location, below
 from eigenlm.model import TransformerConfig
 
 _ATTENTION = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}

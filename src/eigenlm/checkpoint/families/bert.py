@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Dialect, Part, Reading
-from eigenlm.checkpoint.families.gguf import GGUF_BASE
-from eigenlm.checkpoint.families.heads import Heads, classifier
-from eigenlm.checkpoint.families.keys import SIZES, activation
-from eigenlm.checkpoint.families.llama import biases
-from eigenlm.checkpoint.families.names import Location, below
+from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.gguf import GGUF_BASE
+from eigenlm.checkpoint.dialects.heads import Heads, classifier
+from eigenlm.checkpoint.dialects.keys import SIZES, activation, biases
+from eigenlm.checkpoint.dialects.names import Location, below
 from eigenlm.model import ClassifierHead
 
 CONSTANTS = {

@@ -1,9 +1,9 @@
 """DistilBERT: BERT without segments and without a pooler, under names of its own."""
 
+from eigenlm.checkpoint.dialects.heads import Heads, classifier
+from eigenlm.checkpoint.dialects.keys import activation
+from eigenlm.checkpoint.dialects.names import in_blocks
 from eigenlm.checkpoint.families.bert import kin_of_bert
-from eigenlm.checkpoint.families.heads import Heads, classifier
-from eigenlm.checkpoint.families.keys import activation
-from eigenlm.checkpoint.families.names import in_blocks
 from eigenlm.model import ClassifierHead
 
 _HEADS = Heads(

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.heads import Heads, Task, classifier
+from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.families.bert import kin_of_bert
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.heads import Heads, Task, classifier
-from eigenlm.checkpoint.families.keys import Refusal
 from eigenlm.model import ClassifierHead, TransformerConfig
 
 _HEADS = Heads(

@@ -7,17 +7,17 @@ Gemma 3 (arXiv:2503.19786) norms on queries and keys instead of the bound on sco
 from collections.abc import Mapping
 from typing import Any
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.gguf import GGUF_DECODER
-from eigenlm.checkpoint.families.gguf_rope import gguf_by_type
-from eigenlm.checkpoint.families.keys import choice
-from eigenlm.checkpoint.families.layers import softmax_of
-from eigenlm.checkpoint.families.layout import FACTORS_OF_A_NORM
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER
+from eigenlm.checkpoint.dialects.gguf_rope import gguf_by_type
+from eigenlm.checkpoint.dialects.keys import choice
+from eigenlm.checkpoint.dialects.layers import HEAD_DIM, softmax_of
+from eigenlm.checkpoint.dialects.layout import FACTORS_OF_A_NORM
+from eigenlm.checkpoint.dialects.names import Location, in_blocks
+from eigenlm.checkpoint.dialects.rope import ropes_by_type
+from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, by_type, every
 from eigenlm.checkpoint.families.llama import LLAMA
-from eigenlm.checkpoint.families.names import Location, in_blocks
-from eigenlm.checkpoint.families.rope import HEAD_DIM, ropes_by_type
-from eigenlm.checkpoint.families.windows import FULL, LOCAL, by_type, every
 from eigenlm.model import TransformerConfig
 
 _GELU = "gelu_pytorch_tanh"

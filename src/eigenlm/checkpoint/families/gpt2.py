@@ -3,14 +3,13 @@
 from typing import Any
 
 from eigenlm.attention import SoftmaxConfig
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Dialect, Part, Reading
-from eigenlm.checkpoint.families.gguf import GGUF_BASE
-from eigenlm.checkpoint.families.keys import activation
-from eigenlm.checkpoint.families.layout import TRANSPOSED
-from eigenlm.checkpoint.families.llama import biases
-from eigenlm.checkpoint.families.names import QUERY_KEY_VALUE, Location, fused, in_blocks
-from eigenlm.checkpoint.families.rope import HEAD_DIM
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.gguf import GGUF_BASE
+from eigenlm.checkpoint.dialects.keys import activation, biases
+from eigenlm.checkpoint.dialects.layers import HEAD_DIM
+from eigenlm.checkpoint.dialects.layout import TRANSPOSED
+from eigenlm.checkpoint.dialects.names import QUERY_KEY_VALUE, Location, fused, in_blocks
 from eigenlm.model import TransformerConfig
 
 _CONSTANTS = {

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Part
-from eigenlm.checkpoint.families.gguf import GGUF_DECODER, LAYER_NORM_EPS
-from eigenlm.checkpoint.families.keys import activation, choice
-from eigenlm.checkpoint.families.layers import softmax_of
-from eigenlm.checkpoint.families.layout import head_rows
-from eigenlm.checkpoint.families.llama import LLAMA, biases
-from eigenlm.checkpoint.families.names import QUERY_KEY_VALUE, Location, fused, in_blocks
-from eigenlm.checkpoint.families.phi import HEADS_OF_THE_STREAM
-from eigenlm.checkpoint.families.rope import rope, rotary_of
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Part
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
+from eigenlm.checkpoint.dialects.keys import activation, biases, choice
+from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM, softmax_of
+from eigenlm.checkpoint.dialects.layout import head_rows
+from eigenlm.checkpoint.dialects.names import QUERY_KEY_VALUE, Location, fused, in_blocks
+from eigenlm.checkpoint.dialects.rope import rope, rotary_of
+from eigenlm.checkpoint.families.llama import LLAMA
 from eigenlm.model import TransformerConfig
 
 _CONSTANTS = {"norm.kind": "layer", "layer.feed_forward.gated": False, "layer.feed_forward.bias": True}

@@ -3,12 +3,11 @@
 import math
 from typing import Any
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.keys import Key
-from eigenlm.checkpoint.families.layers import softmax_of
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.keys import Key
+from eigenlm.checkpoint.dialects.layers import HEAD_DIM, softmax_of
 from eigenlm.checkpoint.families.llama import GGUF_LLAMA, LLAMA
-from eigenlm.checkpoint.families.rope import HEAD_DIM
 from eigenlm.model import TransformerConfig
 
 

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Dialect, Part, Reading
-from eigenlm.checkpoint.families.experts import gguf_experts
-from eigenlm.checkpoint.families.gguf import GGUF_DECODER
-from eigenlm.checkpoint.families.gguf_rope import ONE_TABLE, gguf_rope
-from eigenlm.checkpoint.families.keys import SIZES, choice
-from eigenlm.checkpoint.families.layout import PAIRS
-from eigenlm.checkpoint.families.names import Location, in_blocks
-from eigenlm.checkpoint.families.rope import rope
-from eigenlm.checkpoint.families.windows import FULL, LOCAL, by_type, first_window, one_window, windows_of
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.experts import gguf_experts
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER
+from eigenlm.checkpoint.dialects.gguf_rope import ONE_TABLE, gguf_rope
+from eigenlm.checkpoint.dialects.keys import NO_BIAS, SIZES, biases, choice
+from eigenlm.checkpoint.dialects.layout import PAIRS
+from eigenlm.checkpoint.dialects.names import Location, in_blocks
+from eigenlm.checkpoint.dialects.rope import rope
+from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, by_type, first_window, one_window, windows_of
 from eigenlm.model import TransformerConfig
 
 LLAMA = Dialect(
@@ -59,16 +59,6 @@ LLAMA = Dialect(
 )
 
 
-def biases(attention: bool, output: bool, feed_forward: bool) -> dict[str, bool]:
-    """Constants of a family whose biases no key says."""
-    return {
-        "layer.attention.bias": attention,
-        "layer.attention.output_bias": output,
-        "layer.feed_forward.bias": feed_forward,
-    }
-
-
-NO_BIAS = biases(False, False, False)
 MISTRAL = LLAMA.but(
     "mistral",
     constants=NO_BIAS,

@@ -1,9 +1,9 @@
 """Ministral: a Mistral whose layers have the window or not, by their type."""
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Reading
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Reading
+from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, by_type
 from eigenlm.checkpoint.families.llama import MISTRAL
-from eigenlm.checkpoint.families.windows import FULL, LOCAL, by_type
 
 
 def _all_alike(file: Reading) -> list[str]:

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.experts import (
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.experts import (
     EQUAL_EXPERTS,
     EXPERT,
     FILE_EXPERTS,
@@ -16,12 +16,13 @@ from eigenlm.checkpoint.families.experts import (
     gguf_experts,
     mixture_of,
 )
-from eigenlm.checkpoint.families.gguf import GGUF_DECODER
-from eigenlm.checkpoint.families.gguf_rope import gguf_rope
-from eigenlm.checkpoint.families.layout import STACKED, TRANSPOSED, every_other_row
-from eigenlm.checkpoint.families.llama import GGUF_QWEN3, LLAMA, NO_BIAS
-from eigenlm.checkpoint.families.names import Location, Names
-from eigenlm.checkpoint.families.windows import LOCAL, by_type, every, one_window, windowed
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER
+from eigenlm.checkpoint.dialects.gguf_rope import gguf_rope
+from eigenlm.checkpoint.dialects.keys import NO_BIAS
+from eigenlm.checkpoint.dialects.layout import STACKED, TRANSPOSED, every_other_row
+from eigenlm.checkpoint.dialects.names import Location, Names
+from eigenlm.checkpoint.dialects.windows import LOCAL, by_type, every, one_window, windowed
+from eigenlm.checkpoint.families.llama import GGUF_QWEN3, LLAMA
 from eigenlm.model import DenseFeedForward, TransformerConfig
 
 _SPARSE = {"layer.feed_forward.kind": "mixture"}

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Dialect, Part, Reading
-from eigenlm.checkpoint.families.heads import SPAN, Heads, Task
-from eigenlm.checkpoint.families.keys import SIZES, activation, choice
-from eigenlm.checkpoint.families.names import GATE_UP, QUERY_KEY_VALUE, fused, in_blocks
-from eigenlm.checkpoint.families.rope import ropes_by_type
-from eigenlm.checkpoint.families.windows import FULL, LOCAL, by_type, first_window, written_types
+from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.heads import SPAN, Heads, Task
+from eigenlm.checkpoint.dialects.keys import SIZES, activation, choice
+from eigenlm.checkpoint.dialects.names import GATE_UP, QUERY_KEY_VALUE, fused, in_blocks
+from eigenlm.checkpoint.dialects.rope import ropes_by_type
+from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, by_type, first_window, written_types
 from eigenlm.model import ClassifierHead, HeadConfig, TransformerConfig, VocabularyHead
 
 _BASES = {FULL: ("global_rope_theta", 160000.0), LOCAL: ("local_rope_theta", 10000.0)}

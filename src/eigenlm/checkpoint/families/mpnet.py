@@ -1,7 +1,7 @@
 """MPNet: RoBERTa without segments, and with a number for each distance added to the scores of all layers."""
 
 from eigenlm.attention import RelativeBiasConfig
-from eigenlm.checkpoint.families.names import in_blocks
+from eigenlm.checkpoint.dialects.names import in_blocks
 from eigenlm.checkpoint.families.roberta import kin_of_roberta
 from eigenlm.config import to_dict
 

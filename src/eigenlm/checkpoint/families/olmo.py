@@ -3,14 +3,15 @@
 OLMo 3 adds windows in three of four layers, which are turned without the stretching of the others.
 """
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.gguf import GGUF_DECODER
-from eigenlm.checkpoint.families.gguf_rope import gguf_by_type
-from eigenlm.checkpoint.families.llama import LLAMA, NO_BIAS
-from eigenlm.checkpoint.families.names import in_blocks
-from eigenlm.checkpoint.families.phi import HEADS_OF_THE_STREAM
-from eigenlm.checkpoint.families.rope import ropes_by_type
-from eigenlm.checkpoint.families.windows import FULL, LOCAL, by_type, every
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER
+from eigenlm.checkpoint.dialects.gguf_rope import gguf_by_type
+from eigenlm.checkpoint.dialects.keys import NO_BIAS
+from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM
+from eigenlm.checkpoint.dialects.names import in_blocks
+from eigenlm.checkpoint.dialects.rope import ropes_by_type
+from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, by_type, every
+from eigenlm.checkpoint.families.llama import LLAMA
 
 _CONSTANTS = {
     "layer.norm_position": "output",

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Dialect, Part, Reading
-from eigenlm.checkpoint.families.keys import SIZES, Refusal, activation, choice
-from eigenlm.checkpoint.families.names import below, in_blocks
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.keys import SIZES, Refusal, activation, choice
+from eigenlm.checkpoint.dialects.names import below, in_blocks
 from eigenlm.model import TransformerConfig
 
 

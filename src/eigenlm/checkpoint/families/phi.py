@@ -3,25 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Part, Reading, shared_width
-from eigenlm.checkpoint.families.gguf import GGUF_DECODER, LAYER_NORM_EPS
-from eigenlm.checkpoint.families.gguf_rope import SHORT_AND_LONG, gguf_rope
-from eigenlm.checkpoint.families.keys import Refusal, activation
-from eigenlm.checkpoint.families.llama import LLAMA, NO_BIAS, biases
-from eigenlm.checkpoint.families.names import GATE_UP, QUERY_KEY_VALUE, fused, in_blocks
-from eigenlm.checkpoint.families.rope import HEAD_DIM, rope, rotary_of
-from eigenlm.checkpoint.families.windows import one_window
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
+from eigenlm.checkpoint.dialects.gguf_rope import SHORT_AND_LONG, gguf_rope
+from eigenlm.checkpoint.dialects.keys import NO_BIAS, activation, biases
+from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM
+from eigenlm.checkpoint.dialects.names import GATE_UP, QUERY_KEY_VALUE, fused, in_blocks
+from eigenlm.checkpoint.dialects.rope import rope, rotary_of
+from eigenlm.checkpoint.dialects.windows import one_window
+from eigenlm.checkpoint.families.llama import LLAMA
 
-
-def _heads_of_the_stream(file: Reading) -> dict[str, Any]:
-    width = shared_width(file.ours["d_model"], file.ours["layer.attention.num_heads"])
-    if file.ours[HEAD_DIM] != width:
-        raise Refusal(f"heads of width {width}", file.ours[HEAD_DIM])
-    return {}
-
-
-HEADS_OF_THE_STREAM = Part(_heads_of_the_stream)
 _ROPE = rope(partial=True)
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.heads import Heads, classifier
+from eigenlm.checkpoint.dialects.keys import Refusal
+from eigenlm.checkpoint.dialects.names import Location
 from eigenlm.checkpoint.families.bert import kin_of_bert
-from eigenlm.checkpoint.families.dialect import Dialect, Part, Reading
-from eigenlm.checkpoint.families.heads import Heads, classifier
-from eigenlm.checkpoint.families.keys import Refusal
-from eigenlm.checkpoint.families.names import Location
 from eigenlm.model import ClassifierHead, TransformerConfig
 
 

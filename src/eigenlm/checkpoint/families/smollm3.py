@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from eigenlm.attention import SoftmaxConfig
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Part, Reading
-from eigenlm.checkpoint.families.gguf_rope import gguf_rope
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.gguf_rope import gguf_rope
+from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, by_type, first_window
 from eigenlm.checkpoint.families.llama import GGUF_LLAMA, LLAMA
-from eigenlm.checkpoint.families.windows import FULL, LOCAL, by_type, first_window
 from eigenlm.model import TransformerConfig
 
 

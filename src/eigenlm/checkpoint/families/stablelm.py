@@ -1,12 +1,12 @@
 """StableLM: Llama with layer norms, a part of each head turned, and the parts of a layer beside each other in some."""
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Part
-from eigenlm.checkpoint.families.gguf import GGUF_DECODER, LAYER_NORM_EPS
-from eigenlm.checkpoint.families.keys import choice
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Part
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
+from eigenlm.checkpoint.dialects.keys import choice
+from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM
+from eigenlm.checkpoint.dialects.rope import rope
 from eigenlm.checkpoint.families.llama import LLAMA
-from eigenlm.checkpoint.families.phi import HEADS_OF_THE_STREAM
-from eigenlm.checkpoint.families.rope import rope
 
 _CONSTANTS = {"norm.kind": "layer", "layer.attention.output_bias": False, "layer.feed_forward.bias": False}
 STABLELM = LLAMA.but(

@@ -1,11 +1,11 @@
 """StarCoder 2: layer norms, biases, a window, and a feed-forward without a gate."""
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.gguf import GGUF_DECODER, LAYER_NORM_EPS, present
-from eigenlm.checkpoint.families.keys import activation
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS, present
+from eigenlm.checkpoint.dialects.keys import activation
+from eigenlm.checkpoint.dialects.names import in_blocks
+from eigenlm.checkpoint.dialects.windows import one_window
 from eigenlm.checkpoint.families.llama import LLAMA
-from eigenlm.checkpoint.families.names import in_blocks
-from eigenlm.checkpoint.families.windows import one_window
 
 _CONSTANTS = {"norm.kind": "layer", "layer.feed_forward.gated": False}
 STARCODER2 = LLAMA.but(

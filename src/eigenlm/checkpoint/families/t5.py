@@ -4,13 +4,13 @@ from typing import Any
 
 import torch
 
-from eigenlm.checkpoint.families.decoder_heads import language_head
-from eigenlm.checkpoint.families.dialect import Dialect, Part, Reading
-from eigenlm.checkpoint.families.encoder_decoder import attentions, both_stacks
-from eigenlm.checkpoint.families.gguf import GGUF_BASE, LAYER_NORM_EPS
-from eigenlm.checkpoint.families.keys import Refusal, activation
-from eigenlm.checkpoint.families.layers import dense_of, softmax_of, vocabulary_of
-from eigenlm.checkpoint.families.names import below
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.encoder_decoder import attentions, both_stacks
+from eigenlm.checkpoint.dialects.gguf import GGUF_BASE, LAYER_NORM_EPS
+from eigenlm.checkpoint.dialects.keys import Refusal, activation
+from eigenlm.checkpoint.dialects.layers import dense_of, softmax_of, vocabulary_of
+from eigenlm.checkpoint.dialects.names import below
 from eigenlm.model import TransformerConfig
 
 _CONSTANTS = {
