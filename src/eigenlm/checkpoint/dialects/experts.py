@@ -1,6 +1,5 @@
 """Mixtures of experts, as parts of a family."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from eigenlm.checkpoint.dialects.dialect import Part, Reading
@@ -23,10 +22,6 @@ IN_ONE_STACK: Names = {
     },
     f"{EXPERT}.down.weight": Location(f"{FILE_EXPERTS}.down_proj", (STACKED,)),
 }
-EQUAL_EXPERTS = {
-    "layer.feed_forward.num_experts": "num_local_experts",
-    "layer.feed_forward.top_k": "num_experts_per_tok",
-}
 
 
 def experts_of(gate: str, up: str, down: str, *, below: str) -> dict[str, str]:
@@ -46,21 +41,24 @@ def mixture_of(config: TransformerConfig) -> MixtureConfig:
     raise ConfigError(explain("naming a layer", expected="a mixture of experts", got="none"))
 
 
-def _check_count(file: Reading, count: int) -> None:
-    """Refuse more experts than a router of the file has rows, before so many are made."""
+def checked(file: Reading, count: int) -> int:
+    """The number of experts, before so many are made."""
     rows = max((file.tensors.shape(name)[0] for name in file.tensors if name.endswith(_ROUTERS)), default=0)
     if not 0 < count <= rows:
         raise Refusal(f"at most {rows} experts, as the router has rows", count)
+    return count
 
 
-def checked_experts() -> Part:
-    """The number of experts in a Hugging Face file is at most that of its routers' rows."""
-
-    def read(file: Reading) -> Mapping[str, Any]:
-        _check_count(file, file.values["num_local_experts"])
-        return {}
-
-    return Part(read)
+EQUAL_EXPERTS = Part(
+    lambda file: {
+        "layer.feed_forward.num_experts": checked(file, file.values["num_local_experts"]),
+        "layer.feed_forward.top_k": file.values["num_experts_per_tok"],
+    },
+    lambda config: {
+        "num_local_experts": mixture_of(config).num_experts,
+        "num_experts_per_tok": mixture_of(config).top_k,
+    },
+)
 
 
 def gguf_experts(*, dense_too: bool = False) -> Part:
@@ -74,10 +72,9 @@ def gguf_experts(*, dense_too: bool = False) -> Part:
         count = file.values.get("expert_count", 0) if dense_too else file.values["expert_count"]
         if dense_too and not count:
             return {}
-        _check_count(file, count)
         return {
             "layer.feed_forward.kind": "mixture",
-            "layer.feed_forward.num_experts": count,
+            "layer.feed_forward.num_experts": checked(file, count),
             "layer.feed_forward.top_k": file.values["expert_used_count"],
         }
 

@@ -14,29 +14,17 @@ HEAD_DIM = "layer.attention.head_dim"
 
 
 def softmax_of(config: TransformerConfig) -> SoftmaxConfig:
-    """The attention of the first layer, for what is the same in all.
-
-    Raises:
-        ConfigError: it is of another kind.
-    """
+    """The attention of the first layer, for what is the same in all."""
     return _of_kind(config.layers[0].attention, SoftmaxConfig)
 
 
 def dense_of(config: TransformerConfig) -> DenseFeedForward:
-    """The feed-forward of the first layer, for what is the same in all.
-
-    Raises:
-        ConfigError: it is of another kind.
-    """
+    """The feed-forward of the first layer, for what is the same in all."""
     return _of_kind(config.layers[0].feed_forward, DenseFeedForward)
 
 
 def vocabulary_of(config: TransformerConfig) -> VocabularyHead | None:
-    """The head, None where there is none.
-
-    Raises:
-        ConfigError: it is of another kind.
-    """
+    """The head, None where there is none."""
     return None if config.head is None else _of_kind(config.head, VocabularyHead)
 
 

@@ -11,7 +11,7 @@ from eigenlm.checkpoint.dialects.experts import (
     FILE_EXPERTS,
     IN_ONE_STACK,
     ROUTER,
-    checked_experts,
+    checked,
     experts_of,
     gguf_experts,
     mixture_of,
@@ -31,9 +31,8 @@ _COUNT = {"num_local_experts": lambda values: values.get("num_experts")}
 MIXTRAL = LLAMA.but(
     "mixtral",
     constants={**NO_BIAS, **_SPARSE},
-    fields=EQUAL_EXPERTS,
     defaults={**_COUNT, "rope_theta": 1e6, "num_experts_per_tok": 2},
-    parts={"head": language_head("Mixtral"), "experts": checked_experts(), "layers": one_window()},
+    parts={"head": language_head("Mixtral"), "experts": EQUAL_EXPERTS, "layers": one_window()},
     names={
         ROUTER: "model.layers.{i}.block_sparse_moe.gate",
         **experts_of("w1", "w3", "w2", below="model.layers.{i}.block_sparse_moe.experts"),
@@ -48,7 +47,7 @@ def _read_qwen(file: Reading) -> dict[str, Any]:
     sparse = {
         "feed_forward.kind": "mixture",
         "feed_forward.d_ff": values["moe_intermediate_size"],
-        "feed_forward.num_experts": values["num_local_experts"],
+        "feed_forward.num_experts": checked(file, values["num_local_experts"]),
         "feed_forward.top_k": values["num_experts_per_tok"],
         "feed_forward.softmax_over": "chosen" if values["norm_topk_prob"] else "all",
     }
@@ -87,7 +86,6 @@ QWEN3_MOE = LLAMA.but(
     written={"decoder_sparse_step": 1},
     parts={
         "head": language_head("Qwen3Moe"),
-        "experts": checked_experts(),
         "layers": one_window(switch="use_sliding_window"),
         "feed_forward": Part(_read_qwen, _write_qwen),
     },
@@ -119,11 +117,11 @@ def _interleaved(branch: str, row: int) -> Names:
 GPT_OSS = LLAMA.but(
     "gpt_oss",
     constants=_CLAMPED,
-    fields={**EQUAL_EXPERTS, "layer.feed_forward.activation": ...},
+    fields={"layer.feed_forward.activation": ...},
     fixed={"hidden_act": "silu", "swiglu_alpha": 1.702, "swiglu_limit": 7.0},
     defaults={**_COUNT, "head_dim": 64, "rope_theta": 150000.0, "attention_bias": True, "num_experts_per_tok": 4},
     absent={"sliding_window": 128},
-    parts={"head": language_head("GptOss"), "experts": checked_experts(), "layers": by_type(every(2))},
+    parts={"head": language_head("GptOss"), "experts": EQUAL_EXPERTS, "layers": by_type(every(2))},
     names={
         "blocks.{i}.attention.softmax.sinks": "model.layers.{i}.self_attn.sinks",
         ROUTER: "model.layers.{i}.mlp.router",

@@ -29,10 +29,6 @@ STABLELM = LLAMA.but(
 )
 
 
-def _parallel(norm_of_the_second: bool) -> str | None:
-    return None if norm_of_the_second else "one_norm"
-
-
 GGUF_STABLELM = GGUF_DECODER.but(
     "stablelm",
     constants={**_CONSTANTS, "head.tied": False},  # llama.cpp requires the head
@@ -40,7 +36,7 @@ GGUF_STABLELM = GGUF_DECODER.but(
     parts={
         # Whether the parts are beside each other is said by the norm that is not there.
         "parallel": Part(
-            lambda file: {"layer.parallel": _parallel("blk.0.ffn_norm.weight" in file.tensors)},
+            lambda file: {"layer.parallel": None if "blk.0.ffn_norm.weight" in file.tensors else "one_norm"},
             lambda config: {"use_parallel_residual": config.layers[0].parallel is not None},
         )
     },
