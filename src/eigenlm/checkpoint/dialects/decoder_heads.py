@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.dialects.layers import vocabulary_of
 from eigenlm.model import TransformerConfig
 
 
-def _tied_as_said(file: Reading) -> dict[str, Any]:
+def _tied_as_said(file: FileReading) -> dict[str, Any]:
     return {"head.tied": file.values["tie_word_embeddings"]}
 
 
-def language_head(class_name: str, *endings: str, fields: Callable[[Reading], dict[str, Any]] = _tied_as_said) -> Part:
+def language_head(
+    class_name: str, *endings: str, fields: Callable[[FileReading], dict[str, Any]] = _tied_as_said
+) -> FamilyPart:
     """The head that the class in `architectures` has.
 
     Args:
@@ -24,7 +26,7 @@ def language_head(class_name: str, *endings: str, fields: Callable[[Reading], di
     endings = endings or ("ForCausalLM",)
     with_head, without = f"{class_name}{endings[0]}", f"{class_name}Model"
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         architecture = (file.values.get("architectures") or [with_head])[0]
         if architecture.endswith(endings):
             return fields(file)
@@ -37,4 +39,4 @@ def language_head(class_name: str, *endings: str, fields: Callable[[Reading], di
         tied = head is None or head.tied
         return {"architectures": [without if head is None else with_head], "tie_word_embeddings": tied}
 
-    return Part(read, write)
+    return FamilyPart(read, write)

@@ -17,7 +17,7 @@ from eigenlm.model import LayerConfig, TransformerConfig, shortest_pattern
 
 
 @dataclass(frozen=True)
-class Reading:
+class FileReading:
     """A file that is being read.
 
     Attributes:
@@ -36,7 +36,7 @@ def _nothing(of: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Part:
+class FamilyPart:
     """What no table can say of a family, in both directions.
 
     Attributes:
@@ -46,7 +46,7 @@ class Part:
         tensors: what the format keeps in tensors and eigenlm in the config, under our names.
     """
 
-    read: Callable[[Reading], Mapping[str, Any]] = _nothing
+    read: Callable[[FileReading], Mapping[str, Any]] = _nothing
     write: Callable[[TransformerConfig], Mapping[str, Any]] = _nothing
     names: Callable[[TransformerConfig], Names] = _nothing
     tensors: Callable[[TransformerConfig], Mapping[str, Tensor]] = _nothing
@@ -81,7 +81,7 @@ class Dialect:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     absent: Mapping[str, Any] = field(default_factory=dict)
     written: Mapping[str, Any] = field(default_factory=dict)
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, FamilyPart] = field(default_factory=dict)
     names: Names
     elsewhere: Names = field(default_factory=dict)
     prefix: str = ""
@@ -133,7 +133,7 @@ class Dialect:
             if name not in ours:
                 raise KeyError(key.name)
         for part in self.parts.values():
-            found = dict(part.read(Reading(values, tensors, ours)))
+            found = dict(part.read(FileReading(values, tensors, ours)))
             layers = found.pop("layers", [{}])
             if len(layers) not in (1, ours.get("num_layers")):
                 raise Refusal(f"{ours.get('num_layers')} kinds of layers", len(layers))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.dialects.layout import STACKED, rows_of
 from eigenlm.checkpoint.dialects.names import GATE_UP, Location, Names
@@ -41,7 +41,7 @@ def mixture_of(config: TransformerConfig) -> MixtureConfig:
     raise ConfigError(explain("naming a layer", expected="a mixture of experts", got="none"))
 
 
-def checked(file: Reading, count: int) -> int:
+def checked(file: FileReading, count: int) -> int:
     """The number of experts, before so many are made."""
     rows = max((file.tensors.shape(name)[0] for name in file.tensors if name.endswith(_ROUTERS)), default=0)
     if not 0 < count <= rows:
@@ -49,7 +49,7 @@ def checked(file: Reading, count: int) -> int:
     return count
 
 
-EQUAL_EXPERTS = Part(
+EQUAL_EXPERTS = FamilyPart(
     lambda file: {
         "layer.feed_forward.num_experts": checked(file, file.values["num_local_experts"]),
         "layer.feed_forward.top_k": file.values["num_experts_per_tok"],
@@ -61,14 +61,14 @@ EQUAL_EXPERTS = Part(
 )
 
 
-def gguf_experts(*, dense_too: bool = False) -> Part:
+def gguf_experts(*, dense_too: bool = False) -> FamilyPart:
     """Experts in GGUF, in one tensor a branch.
 
     Args:
         dense_too: whether a model without experts is of this architecture as well.
     """
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         count = file.values.get("expert_count", 0) if dense_too else file.values["expert_count"]
         if dense_too and not count:
             return {}
@@ -90,4 +90,4 @@ def gguf_experts(*, dense_too: bool = False) -> Part:
         for leaf in ("weight", "bias")
     }
     names: Names = {ROUTER: "blk.{i}.ffn_gate_inp", **experts}
-    return Part(read, write, names=lambda config: names)
+    return FamilyPart(read, write, names=lambda config: names)

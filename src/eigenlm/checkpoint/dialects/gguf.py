@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.gguf_rope import gguf_rope
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.dialects.layers import softmax_of
@@ -13,12 +13,12 @@ from eigenlm.checkpoint.dialects.windows import one_window
 LAYER_NORM_EPS = "attention.layer_norm_epsilon"
 
 
-def present(tensors: Mapping[str, str]) -> Part:
+def present(tensors: Mapping[str, str]) -> FamilyPart:
     """Fields of ours that are true where the file has a tensor."""
-    return Part(read=lambda file: {field: tensor in file.tensors for field, tensor in tensors.items()})
+    return FamilyPart(read=lambda file: {field: tensor in file.tensors for field, tensor in tensors.items()})
 
 
-def _one_width(file: Reading) -> dict[str, Any]:
+def _one_width(file: FileReading) -> dict[str, Any]:
     keys, values = file.ours["layer.attention.head_dim"], file.values.get("attention.value_length")
     if values not in (None, keys):
         raise Refusal("keys and values of one width", values)
@@ -38,11 +38,11 @@ GGUF_BASE = Dialect(
         "norm.eps": LAYER_NORM_EPS,
     },
     parts={
-        "vocabulary": Part(
+        "vocabulary": FamilyPart(
             lambda file: {"vocab_size": file.tensors.shape("token_embd.weight")[0]},
             lambda config: {"vocab_size": config.vocab_size},
         ),
-        "head": Part(read=lambda file: {"head.tied": "output.weight" not in file.tensors}),
+        "head": FamilyPart(read=lambda file: {"head.tied": "output.weight" not in file.tensors}),
     },
     names={
         "embedding.token": "token_embd",
@@ -85,7 +85,7 @@ GGUF_DECODER = GGUF_BASE.but(
     },
     fixed={"expert_count": 0},
     parts={
-        "width": Part(_one_width, lambda config: {"attention.value_length": softmax_of(config).head_dim}),
+        "width": FamilyPart(_one_width, lambda config: {"attention.value_length": softmax_of(config).head_dim}),
         "rope": gguf_rope(),
         "layers": one_window("attention.sliding_window"),
         "attention_bias": present(

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.dialects.layers import HEAD_DIM, softmax_of
 from eigenlm.checkpoint.dialects.names import Location, Names
@@ -23,7 +23,7 @@ ONE_TABLE: Names = {_FACTORS: Location(_ONE)}
 SHORT_AND_LONG: Names = {_FACTORS: Location(_SHORT), _LONG_FACTORS: Location(_LONG)}
 
 
-def gguf_rope(tables: Names = NO_TABLE, *, whole: bool = False, truncate: bool = True) -> Part:
+def gguf_rope(tables: Names = NO_TABLE, *, whole: bool = False, truncate: bool = True) -> FamilyPart:
     """One rotation for all layers.
 
     Args:
@@ -32,7 +32,7 @@ def gguf_rope(tables: Names = NO_TABLE, *, whole: bool = False, truncate: bool =
         truncate: whether the bounds of YaRN are rounded to whole frequencies.
     """
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         fields = read_gguf_rope(file.values, file.tensors, file.ours[HEAD_DIM], truncate=truncate)
         if whole and (width := fields[ROTARY]["width"]) is not None:
             raise Refusal("all of a head turned", width)
@@ -54,7 +54,7 @@ def gguf_rope(tables: Names = NO_TABLE, *, whole: bool = False, truncate: bool =
             raise ConfigError(explain("writing GGUF", expected="one rotary factor for all frequencies", got="several"))
         return said
 
-    return Part(read, write, names=lambda config: tables, tensors=lambda config: _tables(config, tables))
+    return FamilyPart(read, write, names=lambda config: tables, tensors=lambda config: _tables(config, tables))
 
 
 def _tables(config: TransformerConfig, tables: Names) -> dict[str, Tensor]:
@@ -132,7 +132,7 @@ def _longrope(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any
     }
 
 
-def gguf_by_type(n: int, local_rotary: Callable[[Mapping[str, Any], dict[str, Any]], dict[str, Any]]) -> Part:
+def gguf_by_type(n: int, local_rotary: Callable[[Mapping[str, Any], dict[str, Any]], dict[str, Any]]) -> FamilyPart:
     """Layers that have a window and a rotation by their type.
 
     Args:
@@ -140,7 +140,7 @@ def gguf_by_type(n: int, local_rotary: Callable[[Mapping[str, Any], dict[str, An
         local_rotary: the rotation in a window, from the file's values and the rotation of full attention.
     """
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         count, full = file.ours["num_layers"], file.ours[ROTARY]
         size = file.values.get("attention.sliding_window")
         pattern = file.values.get("attention.sliding_window_pattern", n)
@@ -158,4 +158,4 @@ def gguf_by_type(n: int, local_rotary: Callable[[Mapping[str, Any], dict[str, An
             "rope.freq_base_swa": rotary_of(config, LOCAL).base,
         }
 
-    return Part(read, write)
+    return FamilyPart(read, write)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.dialects.names import Location, Names
 from eigenlm.config import to_dict
@@ -66,11 +66,11 @@ class Heads:
     transform: str | None = None
 
     @property
-    def part(self) -> Part:
+    def part(self) -> FamilyPart:
         """The heads as a part of a family."""
-        return Part(self.read, self.write, self.names)
+        return FamilyPart(self.read, self.write, self.names)
 
-    def read(self, file: Reading) -> dict[str, Any]:
+    def read(self, file: FileReading) -> dict[str, Any]:
         """Our field `head`.
 
         Raises:

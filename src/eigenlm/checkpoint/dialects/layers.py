@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 from eigenlm.attention import SoftmaxConfig
-from eigenlm.checkpoint.dialects.dialect import Part, Reading, shared_width
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading, shared_width
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import DenseFeedForward, TransformerConfig, VocabularyHead
@@ -34,11 +34,11 @@ def _of_kind(config: Tagged, kind: type[K]) -> K:
     return config
 
 
-def _heads_of_the_stream(file: Reading) -> dict[str, Any]:
+def _heads_of_the_stream(file: FileReading) -> dict[str, Any]:
     width = shared_width(file.ours["d_model"], file.ours["layer.attention.num_heads"])
     if file.ours[HEAD_DIM] != width:
         raise Refusal(f"heads of width {width}", file.ours[HEAD_DIM])
     return {}
 
 
-HEADS_OF_THE_STREAM = Part(_heads_of_the_stream)
+HEADS_OF_THE_STREAM = FamilyPart(_heads_of_the_stream)

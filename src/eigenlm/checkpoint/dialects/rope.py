@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eigenlm.attention import RotaryConfig, SoftmaxConfig
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.dialects.layers import HEAD_DIM, softmax_of
 from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, Types, has_window, types_of
@@ -29,14 +29,14 @@ def rotary_of(config: TransformerConfig, type_of_layer: str = FULL) -> RotaryCon
     raise ConfigError(explain("writing rotary positions", expected="a model that has them", got="another"))
 
 
-def rope(*, partial: bool = False) -> Part:
+def rope(*, partial: bool = False) -> FamilyPart:
     """One rotation for all layers: `rope_parameters` (transformers 5), or `rope_theta` and `rope_scaling` (4).
 
     Args:
         partial: whether models of the family may turn a part of each head alone; then the share is always written.
     """
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         scaling = file.values.get("rope_scaling") or file.values.get("rope_parameters") or {}
         share = scaling.get("partial_rotary_factor") or file.values.get("partial_rotary_factor") or 1.0
         if share != 1.0 and not partial:
@@ -52,10 +52,12 @@ def rope(*, partial: bool = False) -> Part:
         old = {"rope_theta": rotary.base, "rope_scaling": _scaling_alone(scaling)}
         return {**old, "rope_parameters": {**scaling, **share}, **share}
 
-    return Part(read, write)
+    return FamilyPart(read, write)
 
 
-def ropes_by_type(usual: Types, bases: Mapping[str, tuple[str, float]], *, scaled: tuple[str, ...] = (FULL,)) -> Part:
+def ropes_by_type(
+    usual: Types, bases: Mapping[str, tuple[str, float]], *, scaled: tuple[str, ...] = (FULL,)
+) -> FamilyPart:
     """A rotation for each type of layer: `rope_parameters` for each, or a base for each and `rope_scaling`.
 
     Args:
@@ -64,7 +66,7 @@ def ropes_by_type(usual: Types, bases: Mapping[str, tuple[str, float]], *, scale
         scaled: the types that `rope_scaling` is for.
     """
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         def rotary(kind: str) -> dict[str, Any]:
             key, base = bases[kind]
             scaling = (file.values.get("rope_scaling") or {}) if kind in scaled else {}
@@ -83,7 +85,7 @@ def ropes_by_type(usual: Types, bases: Mapping[str, tuple[str, float]], *, scale
         old = {"rope_scaling": _scaling_alone(told[FULL])} if scaled == (FULL,) else {}
         return {**each, **old, "rope_parameters": told}
 
-    return Part(read, write)
+    return FamilyPart(read, write)
 
 
 def _scaling_alone(rope: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.model import LayerConfig, SlidingWindowConfig, TransformerConfig
 
 FULL, LOCAL = "full_attention", "sliding_attention"
-Types = Callable[[Reading], Sequence[str]]
+Types = Callable[[FileReading], Sequence[str]]
 
 
 def windowed(windows: Sequence[int | None]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def first_window(config: TransformerConfig) -> int | None:
     return next((window for window in windows_of(config) if window is not None), None)
 
 
-def one_window(key: str = "sliding_window", *, switch: str = "") -> Part:
+def one_window(key: str = "sliding_window", *, switch: str = "") -> FamilyPart:
     """A window for all layers, or for none.
 
     Args:
@@ -46,7 +46,7 @@ def one_window(key: str = "sliding_window", *, switch: str = "") -> Part:
         switch: the key of whether there is one; with no such key, there is if the window is said.
     """
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         on = not switch or file.values[switch]
         return windowed([file.values.get(key) if on else None])
 
@@ -54,7 +54,7 @@ def one_window(key: str = "sliding_window", *, switch: str = "") -> Part:
         window = windows_of(config)[0]
         return {key: window} | ({switch: window is not None} if switch else {})
 
-    return Part(read, write)
+    return FamilyPart(read, write)
 
 
 def every(n: int, key: str = "sliding_window_pattern") -> Types:
@@ -67,7 +67,7 @@ def alternating(num_layers: int, n: int) -> list[str]:
     return [LOCAL if (i + 1) % n else FULL for i in range(num_layers)]
 
 
-def types_of(file: Reading, usual: Types) -> list[str]:
+def types_of(file: FileReading, usual: Types) -> list[str]:
     """The type of each layer, as `layer_types` lists them; an absent list means the usual ones."""
     types = list(file.values.get("layer_types") or usual(file))
     unknown = next((one for one in types if one not in (FULL, LOCAL)), None)
@@ -86,7 +86,7 @@ def by_type(
     *,
     key: str = "sliding_window",
     when: Callable[[Mapping[str, Any]], bool] = lambda values: True,
-) -> Part:
+) -> FamilyPart:
     """In Hugging Face's format, a window for the layers of one type.
 
     Args:
@@ -95,11 +95,11 @@ def by_type(
         when: whether a file has windows at all.
     """
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         window = file.values.get(key) if when(file.values) else None
         return windowed([window if kind == LOCAL else None for kind in types_of(file, usual)])
 
     def write(config: TransformerConfig) -> dict[str, Any]:
         return {key: first_window(config) or config.context_length, "layer_types": written_types(config)}
 
-    return Part(read, write)
+    return FamilyPart(read, write)

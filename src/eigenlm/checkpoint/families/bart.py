@@ -3,7 +3,7 @@
 from typing import Any
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.encoder_decoder import attentions, both_stacks
 from eigenlm.checkpoint.dialects.keys import Refusal, activation
 from eigenlm.checkpoint.dialects.layout import ONE_ROW
@@ -20,7 +20,7 @@ _LAYER = {
 }
 
 
-def _read_embedding(file: Reading) -> dict[str, Any]:
+def _read_embedding(file: FileReading) -> dict[str, Any]:
     values = file.values
     if values.get("decoder_vocab_size") not in (None, values["vocab_size"]):
         raise Refusal("one vocabulary for both stacks", f"decoder_vocab_size {values['decoder_vocab_size']}")
@@ -31,7 +31,7 @@ def _write_embedding(config: TransformerConfig) -> dict[str, Any]:
     return {"scale_embedding": config.embedding.scale != 1.0}
 
 
-def _head(class_name: str, ending: str = "ForConditionalGeneration") -> Part:
+def _head(class_name: str, ending: str = "ForConditionalGeneration") -> FamilyPart:
     return language_head(class_name, ending, fields=lambda file: {"head.bias": "final_logits_bias" in file.tensors})
 
 
@@ -68,7 +68,7 @@ BART = Dialect(
     fixed={"tie_word_embeddings": True, "share_encoder_decoder_embeddings": True},
     defaults={"activation_function": "gelu", "scale_embedding": False, "dropout": 0.1},
     written={"is_encoder_decoder": True, "attention_dropout": 0.0},
-    parts={"head": _head("Bart"), "embedding": Part(_read_embedding, _write_embedding)},
+    parts={"head": _head("Bart"), "embedding": FamilyPart(_read_embedding, _write_embedding)},
     names={
         "embedding.token": "model.shared",
         "embedding.position": "model.decoder.embed_positions",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.gguf import GGUF_BASE
 from eigenlm.checkpoint.dialects.heads import Heads, classifier
 from eigenlm.checkpoint.dialects.keys import SIZES, activation, biases
@@ -59,7 +59,7 @@ def kin_of_bert(family: str, heads: Heads, **own: Any) -> Dialect:
         defaults={"hidden_act": "gelu", "hidden_dropout_prob": 0.1, "tie_word_embeddings": True},
         written={"attention_probs_dropout_prob": 0.0},
         parts={
-            "pooler": Part(read=lambda file: {"pooler": any(name in file.tensors for name in poolers)}),
+            "pooler": FamilyPart(read=lambda file: {"pooler": any(name in file.tensors for name in poolers)}),
             "head": heads.part,
         },
         names=below("", prefix, _NAMES),
@@ -84,7 +84,7 @@ _HEADS = Heads(
 BERT = kin_of_bert("bert", _HEADS)
 
 
-def _segments(file: Reading) -> dict[str, Any]:
+def _segments(file: FileReading) -> dict[str, Any]:
     types = file.tensors.shape("token_types.weight")[0] if "token_types.weight" in file.tensors else 0
     return {"embedding.num_token_types": types, "pooler": "cls.weight" in file.tensors}
 
@@ -93,7 +93,7 @@ GGUF_BERT = GGUF_BASE.but(
     "bert",
     constants={**CONSTANTS, "layer.feed_forward.activation": "gelu", "head": None},
     fixed={"attention.causal": False},
-    parts={"segments": Part(_segments)},
+    parts={"segments": FamilyPart(_segments)},
     names={
         "embedding.token_type": "token_types",
         "embedding.norm": "token_embd_norm",

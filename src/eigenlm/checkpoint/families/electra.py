@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.heads import Heads, Task, classifier
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.families.bert import kin_of_bert
@@ -34,7 +34,7 @@ _HEADS = Heads(
 )
 
 
-def _read_width(file: Reading) -> dict[str, Any]:
+def _read_width(file: FileReading) -> dict[str, Any]:
     is_discriminator = file.values.get("architectures") == ["ElectraForPreTraining"]
     if is_discriminator and file.ours["layer.feed_forward.activation"] != "gelu":
         raise Refusal("a discriminator with hidden_act = 'gelu'", repr(file.values["hidden_act"]))
@@ -50,7 +50,7 @@ ELECTRA = kin_of_bert(
     "electra",
     _HEADS,
     constants={"pooler": False},
-    parts={"width": Part(_read_width, _write_width)},
+    parts={"width": FamilyPart(_read_width, _write_width)},
     names={"embedding.project": "electra.embeddings_project"},
 )
 HUGGING_FACE = (ELECTRA,)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER
 from eigenlm.checkpoint.dialects.gguf_rope import gguf_by_type
 from eigenlm.checkpoint.dialects.keys import choice
@@ -25,7 +25,7 @@ _CONSTANTS = {"norm.unit_offset": True, "layer.feed_forward.bias": False}
 _SANDWICH = {"layer.norm_position": "sandwich"}
 
 
-def _scale_of_scores(file: Reading) -> dict[str, Any]:
+def _scale_of_scores(file: FileReading) -> dict[str, Any]:
     scalar = file.values["query_pre_attn_scalar"]
     return {"layer.attention.scale": None if scalar == file.ours[HEAD_DIM] else scalar**-0.5}
 
@@ -44,7 +44,7 @@ GEMMA = LLAMA.but(
     defaults={"hidden_act": _GELU, "head_dim": 256, "rms_norm_eps": 1e-6, "tie_word_embeddings": True},
     parts={
         "head": language_head("Gemma"),
-        "embedding": Part(read=lambda file: {"embedding.scale": file.ours["d_model"] ** 0.5}),
+        "embedding": FamilyPart(read=lambda file: {"embedding.scale": file.ours["d_model"] ** 0.5}),
     },
 )
 GEMMA2 = GEMMA.but(
@@ -59,7 +59,7 @@ GEMMA2 = GEMMA.but(
     absent={"sliding_window": 4096, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0},
     parts={
         "head": language_head("Gemma2"),
-        "scores": Part(_scale_of_scores, _scalar_of_scores),
+        "scores": FamilyPart(_scale_of_scores, _scalar_of_scores),
         "layers": by_type(every(2)),
     },
     names=in_blocks(
@@ -92,16 +92,16 @@ _NORMS = {
 }
 
 
-def _gguf_scale_of_scores(layers_of_27b: int) -> Part:
+def _gguf_scale_of_scores(layers_of_27b: int) -> FamilyPart:
     """llama.cpp knows the one model with another scale by its number of layers."""
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         if file.ours["num_layers"] != layers_of_27b:
             return {"layer.attention.scale": None}
         width = file.ours["d_model"] // file.ours["layer.attention.num_heads"]
         return {"layer.attention.scale": None if width == file.ours[HEAD_DIM] else width**-0.5}
 
-    return Part(read)
+    return FamilyPart(read)
 
 
 def _local_base(values: Mapping[str, Any], full: dict[str, Any]) -> dict[str, Any]:

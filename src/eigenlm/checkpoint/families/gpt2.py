@@ -4,7 +4,7 @@ from typing import Any
 
 from eigenlm.attention import SoftmaxConfig
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.gguf import GGUF_BASE
 from eigenlm.checkpoint.dialects.keys import activation, biases
 from eigenlm.checkpoint.dialects.layers import HEAD_DIM
@@ -20,7 +20,7 @@ _CONSTANTS = {
 }
 
 
-def _read_scales(file: Reading) -> dict[str, Any]:
+def _read_scales(file: FileReading) -> dict[str, Any]:
     """Scores are divided by sqrt(K), unless a switch says not to, and by the number of the layer, if another does."""
     scaled = file.values.get("scale_attn_weights", True)
     root = file.ours[HEAD_DIM] ** -0.5 if scaled else 1.0
@@ -60,7 +60,7 @@ GPT2 = Dialect(
         "tie_word_embeddings": True,
     },
     written={"attn_pdrop": 0.0},
-    parts={"head": language_head("GPT2", "LMHeadModel"), "scales": Part(_read_scales, _write)},
+    parts={"head": language_head("GPT2", "LMHeadModel"), "scales": FamilyPart(_read_scales, _write)},
     names={
         "embedding.token": "transformer.wte",
         "embedding.position": "transformer.wpe",

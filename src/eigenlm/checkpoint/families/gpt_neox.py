@@ -3,7 +3,7 @@
 from typing import Any
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Part
+from eigenlm.checkpoint.dialects.dialect import FamilyPart
 from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
 from eigenlm.checkpoint.dialects.keys import activation, biases, choice
 from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM, softmax_of
@@ -42,7 +42,7 @@ GPT_NEOX = LLAMA.but(
         "partial_rotary_factor": lambda values: values.get("rotary_pct", 0.25),
         "rope_theta": lambda values: values.get("rotary_emb_base"),
     },
-    parts={"head": language_head("GPTNeoX"), "rope": rope(partial=True), "old_rope": Part(write=_old_rope)},
+    parts={"head": language_head("GPTNeoX"), "rope": rope(partial=True), "old_rope": FamilyPart(write=_old_rope)},
     names={
         "embedding.token": "gpt_neox.embed_in",
         **{

@@ -4,17 +4,17 @@ import math
 from typing import Any
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.keys import Key
 from eigenlm.checkpoint.dialects.layers import HEAD_DIM, softmax_of
 from eigenlm.checkpoint.families.llama import GGUF_LLAMA, LLAMA
 from eigenlm.model import TransformerConfig
 
 
-def _scale_of_scores(key: str) -> Part:
+def _scale_of_scores(key: str) -> FamilyPart:
     """What scores are multiplied by; usually the root of the width of heads divides them."""
 
-    def read(file: Reading) -> dict[str, Any]:
+    def read(file: FileReading) -> dict[str, Any]:
         usual = file.ours[HEAD_DIM] ** -0.5
         scale = file.values.get(key) or usual
         return {"layer.attention.scale": None if math.isclose(scale, usual, rel_tol=1e-6) else float(scale)}
@@ -23,7 +23,7 @@ def _scale_of_scores(key: str) -> Part:
         attention = softmax_of(config)
         return {key: attention.scale or attention.head_dim**-0.5}
 
-    return Part(read, write)
+    return FamilyPart(read, write)
 
 
 def _scales(embedding: str, residual: str, logits: str) -> dict[str, Key]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.experts import gguf_experts
 from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER
 from eigenlm.checkpoint.dialects.gguf_rope import ONE_TABLE, gguf_rope
@@ -67,7 +67,7 @@ MISTRAL = LLAMA.but(
 )
 
 
-def _from_some_layer_on(file: Reading) -> list[str]:
+def _from_some_layer_on(file: FileReading) -> list[str]:
     first = file.values.get("max_window_layers", 28)
     return [FULL if i < first else LOCAL for i in range(file.ours["num_layers"])]
 
@@ -85,7 +85,7 @@ QWEN2 = LLAMA.but(
     parts={
         "head": language_head("Qwen2"),
         "layers": by_type(_from_some_layer_on, when=lambda values: values["use_sliding_window"]),
-        "windows": Part(write=_write_qwen_windows),
+        "windows": FamilyPart(write=_write_qwen_windows),
     },
 )
 QWEN3 = QWEN2.but(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.experts import (
     EQUAL_EXPERTS,
     EXPERT,
@@ -41,7 +41,7 @@ MIXTRAL = LLAMA.but(
 )
 
 
-def _read_qwen(file: Reading) -> dict[str, Any]:
+def _read_qwen(file: FileReading) -> dict[str, Any]:
     """Experts in each layer of which no list and no step says that it is dense."""
     values = file.values
     sparse = {
@@ -87,7 +87,7 @@ QWEN3_MOE = LLAMA.but(
     parts={
         "head": language_head("Qwen3Moe"),
         "layers": one_window(switch="use_sliding_window"),
-        "feed_forward": Part(_read_qwen, _write_qwen),
+        "feed_forward": FamilyPart(_read_qwen, _write_qwen),
     },
     names={
         ROUTER: "model.layers.{i}.mlp.gate",
@@ -139,7 +139,7 @@ _GGUF_EXPERTS = {
 GGUF_QWEN3_MOE = GGUF_QWEN3.but("qwen3moe", **_GGUF_EXPERTS, parts={"experts": gguf_experts()})
 
 
-def _every_other_window(file: Reading) -> dict[str, Any]:
+def _every_other_window(file: FileReading) -> dict[str, Any]:
     window = file.values.get("attention.sliding_window")
     return windowed([window if kind == LOCAL else None for kind in every(2)(file)])
 

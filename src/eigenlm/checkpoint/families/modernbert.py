@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.heads import SPAN, Heads, Task
 from eigenlm.checkpoint.dialects.keys import SIZES, activation, choice
 from eigenlm.checkpoint.dialects.names import GATE_UP, QUERY_KEY_VALUE, fused, in_blocks
@@ -42,7 +42,7 @@ def _heads_of(head: HeadConfig | None) -> Heads:
     return _heads(replace(head, num_labels=1, labels=None, reads=reads))
 
 
-def _read_head(file: Reading) -> dict[str, Any]:
+def _read_head(file: FileReading) -> dict[str, Any]:
     form = ClassifierHead(
         num_labels=1,
         reads=_POOLING.ours(file.values["classifier_pooling"]),
@@ -67,12 +67,12 @@ def _write_head(config: TransformerConfig) -> dict[str, Any]:
     return said
 
 
-def _types(file: Reading) -> list[str]:
+def _types(file: FileReading) -> list[str]:
     every = file.values["global_attn_every_n_layers"]
     return [LOCAL if i % every else FULL for i in range(file.ours["num_layers"])]
 
 
-def _first_is_not_normed(file: Reading) -> dict[str, Any]:
+def _first_is_not_normed(file: FileReading) -> dict[str, Any]:
     return {"layers": [{"attention_norm": i > 0} for i in range(file.ours["num_layers"])]}
 
 
@@ -115,8 +115,8 @@ MODERNBERT = Dialect(
     parts={
         "rope": ropes_by_type(_types, _BASES, scaled=(FULL, LOCAL)),
         "layers": by_type(_types, key="local_attention"),
-        "norms": Part(_first_is_not_normed, _write_layers),
-        "head": Part(_read_head, _write_head, names=lambda config: _heads_of(config.head).names(config)),
+        "norms": FamilyPart(_first_is_not_normed, _write_layers),
+        "head": FamilyPart(_read_head, _write_head, names=lambda config: _heads_of(config.head).names(config)),
     },
     names={
         "embedding.token": "model.embeddings.tok_embeddings",

@@ -3,13 +3,13 @@
 from typing import Any
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.keys import SIZES, Refusal, activation, choice
 from eigenlm.checkpoint.dialects.names import below, in_blocks
 from eigenlm.model import TransformerConfig
 
 
-def _read(file: Reading) -> dict[str, Any]:
+def _read(file: FileReading) -> dict[str, Any]:
     values, width = file.values, file.ours["d_model"]
     if values.get("word_embed_proj_dim") not in (None, width):
         raise Refusal("word_embed_proj_dim = hidden_size", values["word_embed_proj_dim"])
@@ -47,7 +47,7 @@ OPT = Dialect(
         "activation_function": "relu",
         "dropout": 0.1,
     },
-    parts={"head": language_head("OPT"), "final_norm": Part(_read, _write)},
+    parts={"head": language_head("OPT"), "final_norm": FamilyPart(_read, _write)},
     names={
         **below("embedding.", "model.decoder.embed_", {"token": "tokens", "position": "positions"}),
         **in_blocks(

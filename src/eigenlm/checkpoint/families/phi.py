@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
 from eigenlm.checkpoint.dialects.gguf_rope import SHORT_AND_LONG, gguf_rope
 from eigenlm.checkpoint.dialects.keys import NO_BIAS, activation, biases
@@ -17,7 +17,7 @@ from eigenlm.checkpoint.families.llama import LLAMA
 _ROPE = rope(partial=True)
 
 
-def _rope_of_phi3(file: Reading) -> Any:
+def _rope_of_phi3(file: FileReading) -> Any:
     """Early files call LongRoPE `su` or `yarn`."""
     names = {"su": "longrope", "yarn": "longrope"}
     renamed = {
@@ -35,7 +35,7 @@ PHI3 = LLAMA.but(
     parts={
         "head": language_head("Phi3"),
         "rope": replace(_ROPE, read=_rope_of_phi3),
-        "original_length": Part(
+        "original_length": FamilyPart(
             write=lambda config: {
                 "original_max_position_embeddings": rotary_of(config).original_length or config.context_length
             }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.heads import Heads, classifier
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.dialects.names import Location
@@ -10,7 +10,7 @@ from eigenlm.checkpoint.families.bert import kin_of_bert
 from eigenlm.model import ClassifierHead, TransformerConfig
 
 
-def _read_offset(file: Reading) -> dict[str, Any]:
+def _read_offset(file: FileReading) -> dict[str, Any]:
     """Positions are counted from the number of the padding token on."""
     padding, rows = file.values.get("pad_token_id", 1), file.values["max_position_embeddings"]
     if not isinstance(padding, int) or not 0 <= padding < rows - 1:
@@ -40,7 +40,7 @@ def kin_of_roberta(family: str, class_name: str, **own: Any) -> Dialect:
         ),
         transform="gelu",
     )
-    return kin_of_bert(family, heads, **own).but(family, parts={"positions": Part(_read_offset, _write_offset)})
+    return kin_of_bert(family, heads, **own).but(family, parts={"positions": FamilyPart(_read_offset, _write_offset)})
 
 
 ROBERTA = kin_of_roberta("roberta", "Roberta")

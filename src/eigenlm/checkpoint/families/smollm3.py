@@ -5,14 +5,14 @@ from typing import Any
 
 from eigenlm.attention import SoftmaxConfig
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Part, Reading
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.gguf_rope import gguf_rope
 from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, by_type, first_window
 from eigenlm.checkpoint.families.llama import GGUF_LLAMA, LLAMA
 from eigenlm.model import TransformerConfig
 
 
-def _turns(file: Reading) -> list[int]:
+def _turns(file: FileReading) -> list[int]:
     """For each layer 1 where there is a rotation, else 0."""
     interval = file.values.get("no_rope_layer_interval", 4)
     return file.values.get("no_rope_layers") or [int((i + 1) % interval != 0) for i in range(file.ours["num_layers"])]
@@ -28,7 +28,7 @@ def _write(config: TransformerConfig) -> dict[str, Any]:
     return {"no_rope_layers": turns, "use_sliding_window": first_window(config) is not None}
 
 
-def _types(file: Reading) -> list[str]:
+def _types(file: FileReading) -> list[str]:
     """A window where there is no rotation."""
     values = file.values
     has_window = values["use_sliding_window"] and values["sliding_window"] is not None
@@ -42,7 +42,7 @@ SMOLLM3 = LLAMA.but(
     parts={
         "head": language_head("SmolLM3"),
         "layers": by_type(_types),
-        "turns": Part(lambda file: _unturned(_turns(file)), _write),
+        "turns": FamilyPart(lambda file: _unturned(_turns(file)), _write),
     },
 )
 GGUF_SMOLLM3 = GGUF_LLAMA.but(
@@ -51,8 +51,8 @@ GGUF_SMOLLM3 = GGUF_LLAMA.but(
     fixed={"expert_count": 0},
     parts={
         "rope": gguf_rope(whole=True),
-        "layers": Part(),
-        "turns": Part(lambda file: _unturned(_turns(file))),
+        "layers": FamilyPart(),
+        "turns": FamilyPart(lambda file: _unturned(_turns(file))),
         "experts": ...,
     },
 )

@@ -1,7 +1,7 @@
 """StableLM: Llama with layer norms, a part of each head turned, and the parts of a layer beside each other in some."""
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Part
+from eigenlm.checkpoint.dialects.dialect import FamilyPart
 from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
 from eigenlm.checkpoint.dialects.keys import choice
 from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM
@@ -35,7 +35,7 @@ GGUF_STABLELM = GGUF_DECODER.but(
     fields={"norm.eps": LAYER_NORM_EPS},
     parts={
         # Whether the parts are beside each other is said by the norm that is not there.
-        "parallel": Part(
+        "parallel": FamilyPart(
             lambda file: {"layer.parallel": None if "blk.0.ffn_norm.weight" in file.tensors else "one_norm"},
             lambda config: {"use_parallel_residual": config.layers[0].parallel is not None},
         )

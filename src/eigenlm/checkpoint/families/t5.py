@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.dialect import Dialect, Part, Reading
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.encoder_decoder import attentions, both_stacks
 from eigenlm.checkpoint.dialects.gguf import GGUF_BASE, LAYER_NORM_EPS
 from eigenlm.checkpoint.dialects.keys import Refusal, activation
@@ -25,7 +25,7 @@ _CONSTANTS = {
 _ACTIVATION = activation("feed_forward_proj")
 
 
-def _read_feed_forward(file: Reading) -> dict[str, Any]:
+def _read_feed_forward(file: FileReading) -> dict[str, Any]:
     said = file.values["feed_forward_proj"]
     gate, dash, name = said.rpartition("-")
     if gate not in ("", "gated"):
@@ -52,7 +52,7 @@ def _feed_forward_names(config: TransformerConfig) -> dict[str, str]:
     }
 
 
-def _read_head(file: Reading) -> dict[str, Any]:
+def _read_head(file: FileReading) -> dict[str, Any]:
     """T5 1.0 has a scaled head, 1.1 one of its own without a scale; files of transformers 5 always say `tied`."""
     values, tensors = file.values, file.tensors
     said = values.get("tie_word_embeddings") is not False
@@ -114,9 +114,9 @@ T5 = Dialect(
     },
     written={"is_encoder_decoder": True},
     parts={
-        "feed_forward": Part(_read_feed_forward, _write_feed_forward, _feed_forward_names),
+        "feed_forward": FamilyPart(_read_feed_forward, _write_feed_forward, _feed_forward_names),
         "head": language_head("T5", "ForConditionalGeneration", "WithLMHeadModel", fields=_read_head),
-        "scale": Part(write=_write_scale),
+        "scale": FamilyPart(write=_write_scale),
     },
     names={
         "embedding.token": "shared",
@@ -135,7 +135,7 @@ T5 = Dialect(
 )
 
 
-def _read_gguf(file: Reading) -> dict[str, Any]:
+def _read_gguf(file: FileReading) -> dict[str, Any]:
     """What llama.cpp takes a T5 for: with gates, GELU; without, ReLU."""
     gated, tied = "enc.blk.0.ffn_gate.weight" in file.tensors, "output.weight" not in file.tensors
     forward = {"feed_forward.activation": "gelu_tanh" if gated else "relu", "feed_forward.gated": gated}
@@ -179,7 +179,7 @@ GGUF_T5 = GGUF_BASE.but(
         "decoder_block_count": lambda values: values.get("block_count"),
         "attention.layer_norm_rms_epsilon": lambda values: values.get(LAYER_NORM_EPS),
     },
-    parts={"feed_forward": Part(_read_gguf, _write_gguf)},
+    parts={"feed_forward": FamilyPart(_read_gguf, _write_gguf)},
     names={
         **below("encoder.{i}.", "enc.blk.{i}.", _GGUF_LAYER),
         "encoder_norm": "enc.output_norm",
