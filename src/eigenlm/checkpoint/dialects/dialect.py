@@ -199,15 +199,19 @@ def _share_the_stream(ours: dict[str, Any]) -> None:
     """What is not said of heads: as many of keys as of queries, which share the width of the stream among them."""
     for attention in ("layer.attention", "layer.cross_attention", "encoder_layer.attention"):
         heads = ours.get(f"{attention}.num_heads")
-        usual = {"num_kv_heads": lambda heads: heads, "head_dim": lambda heads: shared_width(ours["d_model"], heads)}
-        for name, value in usual.items():
-            if heads is not None and "d_model" in ours and ours.get(f"{attention}.{name}") is None:
-                ours[f"{attention}.{name}"] = value(heads)
+        if heads is None or "d_model" not in ours:
+            continue
+        if heads < 1:
+            raise Refusal("at least one head", heads)
+        if ours.get(f"{attention}.num_kv_heads") is None:
+            ours[f"{attention}.num_kv_heads"] = heads
+        if ours.get(f"{attention}.head_dim") is None:
+            ours[f"{attention}.head_dim"] = shared_width(ours["d_model"], heads)
 
 
 def shared_width(width: int, heads: int) -> int:
     """The width of heads that share the width of the stream among them."""
-    if heads < 1 or width % heads:
+    if width % heads:
         raise Refusal(f"heads that divide the width {width}", heads)
     return width // heads
 
