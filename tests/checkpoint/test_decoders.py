@@ -6,8 +6,9 @@ import tiny_transformers
 import torch
 from test_hugging_face import TOLERANCE, edited, saved
 
-from eigenlm.checkpoint import open_tensors, read_model
-from eigenlm.checkpoint.families.rope import ROTARY, read_gguf_rope
+from eigenlm.checkpoint import open_tensors, read_model, write_hugging_face
+from eigenlm.checkpoint.dialects.gguf_rope import read_gguf_rope
+from eigenlm.checkpoint.dialects.rope import ROTARY
 from eigenlm.errors import EigenError
 
 
@@ -42,6 +43,12 @@ def test_pythia_as_transformers_4_spelled_it(tmp_path):
     theirs = saved("gpt-neox", tmp_path / "model")
     edited(tmp_path / "model", rope_parameters=None, rotary_pct=1 / 3, rotary_emb_base=10000)
     torch.testing.assert_close(logits(tmp_path / "model"), tiny_transformers.answer(theirs), rtol=0, atol=TOLERANCE)
+
+
+def test_a_family_is_found_past_those_that_cannot_join_its_heads(tmp_path):
+    """GPT-NeoX keeps all heads in one matrix, which grouped keys do not fit."""
+    saved("phi", tmp_path / "model")
+    assert write_hugging_face(tmp_path / "ours", read_model(tmp_path / "model").model) == "phi"
 
 
 @pytest.mark.parametrize("kind", ["su", "yarn"])

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from eigenlm.checkpoint.families import Dialect, differences
-from eigenlm.checkpoint.families.rope import gguf_rope_tables
+from eigenlm.checkpoint.dialects import Dialect, differences
 from eigenlm.checkpoint.renaming import TheirTensors, first_of
 from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.linear import DenseLinear, linear_maps
@@ -32,8 +31,7 @@ def choose_family(
     refused: dict[str, str] = {}
     for dialect in order:
         try:
-            tables = {name: torch.tensor(table) for name, table in gguf_rope_tables(config, dialect.names).items()}
-            theirs = TheirTensors(dialect.of(config), {**tensors, **tables}, config)
+            theirs = TheirTensors(dialect.of(config), {**tensors, **dialect.tensors(config)}, config)
             lost[dialect.family] = differences(config, dialect.config(dialect.values(config), theirs))
         except EigenError as error:
             refused[dialect.family] = str(error)

@@ -77,13 +77,13 @@ def write_gguf(
         raise ConfigError(explain("GGUF storage", expected=f"one of {', '.join(_FILE_TYPES)}", got=repr(storage)))
     tensors = dense_tensors(model, multiply_out=multiply_out)
     dialect, theirs = choose_family(GGUF, model.config, tensors, family)
-    start = {} if generation is None or generation.start is None else {"decoder_start_token_id": generation.start}
-    said = {**dialect.values(model.config), **start}
+    start = None if generation is None else generation.start
+    said = {**dialect.values(model.config), "decoder_start_token_id": start}
     metadata = {
         "general.type": "model",
         "general.file_type": int(_FILE_TYPES[storage]),
         "general.quantization_version": GGML_QUANT_VERSION,
-        **{f"{dialect.family}.{key}": value for key, value in said.items()},
+        **{f"{dialect.family}.{key}": value for key, value in said.items() if value is not None},
         **_tokenizer_metadata(tokenizer, model.config),
         **({} if chat_template is None else {"tokenizer.chat_template": chat_template}),
     }

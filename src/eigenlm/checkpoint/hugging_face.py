@@ -88,7 +88,7 @@ def write_hugging_face(
     dialect, theirs = choose_family(HUGGING_FACE, model.config, tensors, family)
     tokens = {f"{role}_token_id": getattr(tokenizer, role, None) for role in ("bos", "eos", "pad")}
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
-    values = {"torch_dtype": dtype, **tokens, **dialect.values(model.config)}
+    values = {"model_type": dialect.family, "torch_dtype": dtype, **tokens, **dialect.values(model.config)}
     generation = Generation() if generation is None else generation
     if generation.start is not None:
         values["decoder_start_token_id"] = generation.start

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from eigenlm.checkpoint.assemble import check_shapes, skeleton, tensor_shapes
-from eigenlm.checkpoint.families import Dialect
+from eigenlm.checkpoint.dialects import Dialect
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.renaming import OurTensors, find_places
 from eigenlm.checkpoint.tensors import TensorSource

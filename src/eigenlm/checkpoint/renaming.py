@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from eigenlm.checkpoint.families import Dialect, Location
-from eigenlm.checkpoint.families.layout import Stacked, Widths, to_ours, to_theirs
+from eigenlm.checkpoint.dialects import Dialect, Location
+from eigenlm.checkpoint.dialects.layout import STACKED, Select, Widths, to_ours, to_theirs
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.model import TransformerConfig
@@ -35,7 +35,7 @@ class OurTensors(TensorSource):
         place = self._entries[name]
         widths = _widths(self._config, name)
         match place.layout:
-            case (Stacked(part=int(number)), *rest):
+            case (Select(part=int(number), take=STACKED.take), *rest):
                 return to_ours(self._source.part(place.name, number), tuple(rest), widths).contiguous()
             case layout:
                 return to_ours(self._source[place.name], layout, widths).contiguous()

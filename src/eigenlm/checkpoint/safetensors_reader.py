@@ -1,6 +1,7 @@
 """Tensors of a safetensors file, or of several under one index."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,8 @@ class SafetensorsFiles(TensorSource):
 
     def num_bytes(self, name: str) -> int:
         """Bytes it takes in the file."""
-        count = 1
-        for size in self.shape(name):
-            count *= size
         bits = int("".join(filter(str.isdigit, self.storage(name).split("_")[0])) or 8)
-        return count * bits // 8
+        return math.prod(self.shape(name)) * bits // 8
 
 
 def open_safetensors(folder: Path) -> SafetensorsFiles:

@@ -63,8 +63,7 @@ def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
     print(f"{facts['path']}  ({facts['format']}, {facts['family']} {c['kind']})")
     encoder = f"{c['num_encoder_layers']} layers that read and " if c["num_encoder_layers"] else ""
     print(f"{encoder}{c['num_layers']} layers of width {c['d_model']}, context {c['context_length']:,} tokens")
-    for layer in c["pattern"]:
-        print(_layer(layer, c["positions"]["kind"], alone=len(c["pattern"]) == 1))
+    print("\n".join(_layers(c)))
     tokenizer = f"{facts['tokenizer']} of {facts['tokenizer_vocab_size']:,} tokens" if facts["tokenizer"] else "none"
     print(f"tokenizer: {tokenizer}; chat template: {'yes' if facts['chat_template'] else 'no'}\n")
     _print_parts(facts, parts, "embedding" if tied else "")
@@ -87,14 +86,30 @@ def _print_parts(facts: dict[str, Any], parts: "tuple[Part, ...]", head: str) ->
     print_table("Where the numbers sit", ["part", "tensors", "parameters", "share", "bytes", "stored as"], rows)
 
 
-def _layer(layer: dict[str, Any], positions: str, *, alone: bool) -> str:
-    """One line on a layer of the pattern."""
+def _layers(config: dict[str, Any]) -> list[str]:
+    """One line on each form of layer, and which blocks have it."""
+    numbers: dict[str, list[int]] = {}
+    for i in range(config["num_layers"]):
+        layer = config["pattern"][i % len(config["pattern"])]
+        numbers.setdefault(_layer(layer, config["positions"]["kind"]), []).append(i)
+    if len(numbers) == 1:
+        return [f"each layer: {form}" for form in numbers]
+    return [f"blocks {_listed(which)} ({len(which)}): {form}" for form, which in numbers.items()]
+
+
+def _listed(numbers: list[int]) -> str:
+    """Numbers of blocks, neighbours as a range: `2-3, 5-6, ..., 20-21`."""
+    starts = [n for n in numbers if n - 1 not in numbers]
+    ends = [n for n in numbers if n + 1 not in numbers]
+    runs = [str(start) if start == end else f"{start}-{end}" for start, end in zip(starts, ends)]
+    return ", ".join(runs if len(runs) < 5 else [*runs[:2], "...", runs[-1]])
+
+
+def _layer(layer: dict[str, Any], positions: str) -> str:
+    """The form of a layer."""
     attention, inner = layer["attention"], layer["feed_forward"]
     turned = next((name for name in ("rotary", "relative_bias") if attention.get(name)), positions).replace("_bias", "")
     window = f", window {attention['window']:,}" if "window" in attention else ""
+    heads = f"{attention['num_heads']} query heads and {attention['num_kv_heads']} key/value heads"
     experts = f"{inner['num_experts']} experts of width" if "num_experts" in inner else "feed-forward width"
-    return (
-        f"{'each layer' if alone else 'in turn'}: {attention['num_heads']} query heads and"
-        f" {attention['num_kv_heads']} key/value heads of width {attention['head_dim']}{window}, {turned} positions;"
-        f" {experts} {inner['d_ff']:,}"
-    )
+    return f"{heads} of width {attention['head_dim']}{window}, {turned} positions; {experts} {inner['d_ff']:,}"

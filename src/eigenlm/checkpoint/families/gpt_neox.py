@@ -1,86 +1,66 @@
 """GPT-NeoX (Pythia): attention and feed-forward beside each other, a part of each head turned, one matrix for all."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Location, dense_of, equal_heads, softmax_of
-from eigenlm.checkpoint.families.layout import HeadRows, Rows
-from eigenlm.checkpoint.families.llama import gguf_dialect, hugging_face_dialect
-from eigenlm.checkpoint.families.rope import rotary_of
-from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import FamilyPart
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
+from eigenlm.checkpoint.dialects.keys import activation, biases, choice
+from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM, softmax_of
+from eigenlm.checkpoint.dialects.layout import head_rows
+from eigenlm.checkpoint.dialects.names import QUERY_KEY_VALUE, Location, fused, in_blocks
+from eigenlm.checkpoint.dialects.rope import rope, rotary_of
+from eigenlm.checkpoint.families.llama import LLAMA
 from eigenlm.model import TransformerConfig
 
-_FUSED = ("query", "key", "value")
-_LAYER = "gpt_neox.layers.{i}"
 _CONSTANTS = {"norm.kind": "layer", "layer.feed_forward.gated": False, "layer.feed_forward.bias": True}
+_PARALLEL = {"layer.parallel": choice("use_parallel_residual", {True: "two_norms", False: None, None: None})}
 
 
-def _parallel(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {"layer.parallel": "two_norms" if values.get("use_parallel_residual", True) else None}
+def _old_rope(config: TransformerConfig) -> dict[str, Any]:
+    """As transformers 4 spells the rotation."""
+    rotary, head_dim = rotary_of(config), softmax_of(config).head_dim
+    return {"rotary_pct": (rotary.width or head_dim) / head_dim, "rotary_emb_base": rotary.base}
 
 
-def _read(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **equal_heads("gpt_neox", values["num_attention_heads"], values["hidden_size"]),
-        **_parallel(values),
-        "layer.attention.bias": values["attention_bias"],
-        "layer.attention.output_bias": values["attention_bias"],
-        "layer.feed_forward.activation": ours("gpt_neox", values["hidden_act"]),
-    }
-
-
-def _write(config: TransformerConfig) -> dict[str, Any]:
-    attention, rotary = softmax_of(config), rotary_of(config)
-    return {
-        "num_attention_heads": attention.num_heads,
-        "attention_bias": attention.bias,
-        "use_parallel_residual": config.layers[0].parallel is not None,
-        "hidden_act": theirs(dense_of(config).activation),
-        "rotary_pct": (rotary.width or attention.head_dim) / attention.head_dim,
-        "rotary_emb_base": rotary.base,
-    }
-
-
-_BASE = hugging_face_dialect("gpt_neox", "GPTNeoX", constants=_CONSTANTS, read=_read, write=_write, turned=0.25)
-
-
-def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Files of transformers 4 spell the rotation in their own way."""
-    return {
-        **_BASE.defaults(values),
-        "attention_bias": True,
-        "hidden_act": "gelu",
-        "hidden_dropout": 0.0,
-        "partial_rotary_factor": values.get("rotary_pct", 0.25),
-        "rope_theta": values.get("rotary_emb_base"),
-    }
-
-
-GPT_NEOX = replace(
-    _BASE,
+GPT_NEOX = LLAMA.but(
+    "gpt_neox",
+    constants=_CONSTANTS,
     fields={
-        "vocab_size": "vocab_size",
-        "context_length": "max_position_embeddings",
-        "d_model": "hidden_size",
-        "num_layers": "num_hidden_layers",
-        "layer.feed_forward.d_ff": "intermediate_size",
+        **_PARALLEL,
+        "layer.attention.num_kv_heads": ...,
+        "layer.attention.head_dim": ...,
+        "layer.feed_forward.activation": activation("hidden_act"),
         "norm.eps": "layer_norm_eps",
         "dropout": "hidden_dropout",
     },
-    fixed={},
-    defaults=_defaults,
+    absent={"use_parallel_residual": True},
+    defaults={
+        "attention_bias": True,
+        "hidden_act": "gelu",
+        "hidden_dropout": 0.0,
+        "partial_rotary_factor": lambda values: values.get("rotary_pct", 0.25),
+        "rope_theta": lambda values: values.get("rotary_emb_base"),
+    },
+    parts={"head": language_head("GPTNeoX"), "rope": rope(partial=True), "old_rope": FamilyPart(write=_old_rope)},
     names={
         "embedding.token": "gpt_neox.embed_in",
-        "blocks.{i}.attention_norm": f"{_LAYER}.input_layernorm",
-        "blocks.{i}.attention.query": Location(f"{_LAYER}.attention.query_key_value", (HeadRows(0),)),
-        "blocks.{i}.attention.key": Location(f"{_LAYER}.attention.query_key_value", (HeadRows(1),)),
-        "blocks.{i}.attention.value": Location(f"{_LAYER}.attention.query_key_value", (HeadRows(2),)),
-        "blocks.{i}.attention.output": f"{_LAYER}.attention.dense",
-        "blocks.{i}.feed_forward_norm": f"{_LAYER}.post_attention_layernorm",
-        "blocks.{i}.feed_forward.up": f"{_LAYER}.mlp.dense_h_to_4h",
-        "blocks.{i}.feed_forward.down": f"{_LAYER}.mlp.dense_4h_to_h",
+        **{
+            f"blocks.{{i}}.attention.{name}": Location(
+                "gpt_neox.layers.{i}.attention.query_key_value", (head_rows(part),)
+            )
+            for part, name in enumerate(QUERY_KEY_VALUE)
+        },
+        **in_blocks(
+            "gpt_neox.layers.{i}.",
+            {
+                "attention_norm": "input_layernorm",
+                "attention.output": "attention.dense",
+                "feed_forward_norm": "post_attention_layernorm",
+                "feed_forward.up": "mlp.dense_h_to_4h",
+                "feed_forward.down": "mlp.dense_4h_to_h",
+            },
+        ),
         "norm": "gpt_neox.final_layer_norm",
         "head": "embed_out",
     },
@@ -89,37 +69,19 @@ GPT_NEOX = replace(
     twins=dict.fromkeys(("lm_head.weight", "embed_out.weight"), "gpt_neox.embed_in.weight"),
     leftovers=r"(gpt_neox\.)?layers\.\d+\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)",
 )
-
-
-_GGUF = gguf_dialect(
+GGUF_GPT_NEOX = GGUF_DECODER.but(
     "gptneox",
-    names={f"blocks.{{i}}.attention.{name}": Location("blk.{i}.attn_qkv", (Rows(name, _FUSED),)) for name in _FUSED},
-    norms=False,
+    # Biases and a head of its own are what llama.cpp requires; it approximates GELU, as it does BERT's.
+    constants={
+        **_CONSTANTS,
+        **biases(True, True, True),
+        "layer.feed_forward.activation": "gelu",
+        "head.tied": False,
+    },
+    fields={**_PARALLEL, "norm.eps": LAYER_NORM_EPS},
+    absent={"use_parallel_residual": True},
+    parts={"heads": HEADS_OF_THE_STREAM},
+    names=fused("blocks.{i}.attention.", "blk.{i}.attn_qkv", QUERY_KEY_VALUE),
 )
-
-
-def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-    """Biases and a head of its own are what llama.cpp requires of the architecture."""
-    return {
-        **_GGUF.read(values, tensors),
-        **equal_heads("gptneox", values["attention.head_count"], values["embedding_length"]),
-        **_parallel(values),
-        "head": {"tied": False},
-        "layer.attention.bias": True,
-        "layer.attention.output_bias": True,
-        "layer.feed_forward.bias": True,
-    }
-
-
-def _write_gguf(config: TransformerConfig) -> dict[str, Any]:
-    return {**_GGUF.write(config), "use_parallel_residual": config.layers[0].parallel is not None}
-
-
-GGUF_GPT_NEOX = replace(
-    _GGUF,
-    # llama.cpp approximates it, as it does BERT's.
-    constants={**_GGUF.constants, **_CONSTANTS, "layer.feed_forward.activation": "gelu"},
-    fields={**_GGUF.fields, "norm.eps": "attention.layer_norm_epsilon"},
-    read=_read_gguf,
-    write=_write_gguf,
-)
+HUGGING_FACE = (GPT_NEOX,)
+GGUF = (GGUF_GPT_NEOX,)

@@ -1,76 +1,52 @@
 """Granite: a Llama with four numbers by which embedding, scores, residual branches and logits are scaled."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Dialect, dense_of, softmax_of, vocabulary_of
-from eigenlm.checkpoint.families.llama import GGUF_LLAMA, gguf_dialect, hugging_face_dialect, read_bias, read_head
-from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
+from eigenlm.checkpoint.dialects.keys import Key
+from eigenlm.checkpoint.dialects.layers import HEAD_DIM, softmax_of
+from eigenlm.checkpoint.families.llama import GGUF_LLAMA, LLAMA
 from eigenlm.model import TransformerConfig
 
 
-def _read_scale(scale: float, head_dim: int) -> float | None:
-    return None if math.isclose(scale, head_dim**-0.5, rel_tol=1e-6) else float(scale)
+def _scale_of_scores(key: str) -> FamilyPart:
+    """What scores are multiplied by; usually the root of the width of heads divides them."""
 
-
-def _logits_scaling(config: TransformerConfig) -> float:
-    """What logits are divided by."""
-    head = vocabulary_of(config)
-    return 1.0 if head is None else 1.0 / head.scale
-
-
-def _read(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **read_bias(values),
-        **read_head(values, scale=1.0 / values.get("logits_scaling", 1.0)),
-        "layer.feed_forward.bias": values["mlp_bias"],
-        "layer.attention.scale": _read_scale(values.get("attention_multiplier", 1.0), values["head_dim"]),
-        "layer.residual_scale": float(values.get("residual_multiplier", 1.0)),
-        "embedding.scale": float(values.get("embedding_multiplier", 1.0)),
-    }
-
-
-def _write(config: TransformerConfig) -> dict[str, Any]:
-    attention = softmax_of(config)
-    return {
-        "attention_bias": attention.bias,
-        "mlp_bias": dense_of(config).bias,
-        "attention_multiplier": attention.scale or attention.head_dim**-0.5,
-        "residual_multiplier": config.layers[0].residual_scale,
-        "embedding_multiplier": config.embedding.scale,
-        "logits_scaling": _logits_scaling(config),
-    }
-
-
-GRANITE = hugging_face_dialect("granite", "Granite", constants={}, read=_read, write=_write)
-
-
-def _gguf_granite() -> Dialect:
-    dialect = gguf_dialect("granite", names=GGUF_LLAMA.names, norms=False)
-
-    def read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-        ours, head_dim = dialect.read(values, tensors), values["attention.key_length"]
-        return {
-            **ours,
-            "head": {**ours["head"], "scale": 1.0 / values["logit_scale"]},
-            "layer.attention.scale": _read_scale(values.get("attention.scale") or head_dim**-0.5, head_dim),
-            "layer.residual_scale": values.get("residual_scale") or 1.0,
-            "embedding.scale": values.get("embedding_scale") or 1.0,
-        }
+    def read(file: FileReading) -> dict[str, Any]:
+        usual = file.ours[HEAD_DIM] ** -0.5
+        scale = file.values.get(key) or usual
+        return {"layer.attention.scale": None if math.isclose(scale, usual, rel_tol=1e-6) else float(scale)}
 
     def write(config: TransformerConfig) -> dict[str, Any]:
         attention = softmax_of(config)
-        return {
-            **dialect.write(config),
-            "attention.scale": attention.scale or attention.head_dim**-0.5,
-            "residual_scale": config.layers[0].residual_scale,
-            "embedding_scale": config.embedding.scale,
-            "logit_scale": _logits_scaling(config),
-        }
+        return {key: attention.scale or attention.head_dim**-0.5}
 
-    return replace(dialect, read=read, write=write)
+    return FamilyPart(read, write)
 
 
-GGUF_GRANITE = _gguf_granite()
+def _scales(embedding: str, residual: str, logits: str) -> dict[str, Key]:
+    """The other three; logits are divided by theirs."""
+    inverse = Key(logits, lambda divisor: 1.0 / divisor, lambda scale: 1.0 if scale is None else 1.0 / scale)
+    scales = {"embedding.scale": Key(embedding, float), "layer.residual_scale": Key(residual, float)}
+    return {**scales, "head.scale": inverse}
+
+
+GRANITE = LLAMA.but(
+    "granite",
+    fields=_scales("embedding_multiplier", "residual_multiplier", "logits_scaling"),
+    defaults=dict.fromkeys(
+        ("embedding_multiplier", "residual_multiplier", "attention_multiplier", "logits_scaling"), 1.0
+    ),
+    parts={"head": language_head("Granite"), "scores": _scale_of_scores("attention_multiplier")},
+)
+GGUF_GRANITE = GGUF_LLAMA.but(
+    "granite",
+    fields=_scales("embedding_scale", "residual_scale", "logit_scale"),
+    fixed={"expert_count": 0},
+    defaults={"embedding_scale": 1.0, "residual_scale": 1.0},
+    parts={"scores": _scale_of_scores("attention.scale"), "experts": ...},
+)
+HUGGING_FACE = (GRANITE,)
+GGUF = (GGUF_GRANITE,)

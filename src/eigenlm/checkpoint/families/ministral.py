@@ -1,17 +1,14 @@
 """Ministral: a Mistral whose layers have the window or not, by their type."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from eigenlm.checkpoint.families.layer_types import FULL, LOCAL, read_types, read_windows, write_windows
-from eigenlm.checkpoint.families.llama import hugging_face_dialect
-
-
-def _read(values: Mapping[str, Any]) -> dict[str, Any]:
-    kind = FULL if values.get("sliding_window", 4096) is None else LOCAL
-    return {"layers": read_windows(values, read_types(values, [kind] * values["num_hidden_layers"]))}
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import FileReading
+from eigenlm.checkpoint.dialects.windows import FULL, LOCAL, by_type
+from eigenlm.checkpoint.families.llama import MISTRAL
 
 
-MINISTRAL = hugging_face_dialect(
-    "ministral", "Ministral", constants={"layer.feed_forward.bias": False}, read=_read, write=write_windows
-)
+def _all_alike(file: FileReading) -> list[str]:
+    return [FULL if file.values["sliding_window"] is None else LOCAL] * file.ours["num_layers"]
+
+
+MINISTRAL = MISTRAL.but("ministral", parts={"head": language_head("Ministral"), "layers": by_type(_all_alike)})
+HUGGING_FACE = (MINISTRAL,)

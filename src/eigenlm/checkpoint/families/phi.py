@@ -1,132 +1,92 @@
 """Phi: parts of a layer beside each other under one norm (Phi 1 and 2); fused matrices and LongRoPE (Phi 3 and 4)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from eigenlm.checkpoint.families.activations import ours, theirs
-from eigenlm.checkpoint.families.dialect import Location, dense_of, equal_heads, refuse, windowed, windows_of
-from eigenlm.checkpoint.families.layout import Rows
-from eigenlm.checkpoint.families.llama import gguf_dialect, hugging_face_dialect
-from eigenlm.checkpoint.families.rope import FACTORS, LONG_FACTORS, LONG_ROPE_TENSOR, SHORT_ROPE_TENSOR, rotary_of
-from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.checkpoint.dialects.decoder_heads import language_head
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
+from eigenlm.checkpoint.dialects.gguf_rope import SHORT_AND_LONG, gguf_rope
+from eigenlm.checkpoint.dialects.keys import NO_BIAS, activation, biases
+from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM
+from eigenlm.checkpoint.dialects.names import GATE_UP, QUERY_KEY_VALUE, fused, in_blocks
+from eigenlm.checkpoint.dialects.rope import rope, rotary_of
+from eigenlm.checkpoint.dialects.windows import one_window
+from eigenlm.checkpoint.families.llama import LLAMA
 
-_HEADS = ("query", "key", "value")
-_BRANCHES = ("gate", "up")
-
-
-def _fused(attention: str, feed_forward: str) -> dict[str, str | Location]:
-    """Where query, key and value are one matrix, and gate and up another."""
-    heads = {f"blocks.{{i}}.attention.{name}": Location(attention, (Rows(name, _HEADS),)) for name in _HEADS}
-    branches = {
-        f"blocks.{{i}}.feed_forward.{name}": Location(feed_forward, (Rows(name, _BRANCHES),)) for name in _BRANCHES
-    }
-    return {**heads, **branches}
+_ROPE = rope(partial=True)
 
 
-def heads_of_the_stream(family: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The width of heads that share the width of the stream among them, in a family of grouped heads.
-
-    Raises:
-        CheckpointError: they have another.
-    """
-    width = equal_heads(family, values["num_attention_heads"], values["hidden_size"])["layer.attention.head_dim"]
-    if values["head_dim"] != width:
-        raise refuse(family, f"heads of width {width}", values["head_dim"])
-    return {"layer.attention.head_dim": width}
-
-
-_PHI3 = hugging_face_dialect(
-    "phi3",
-    "Phi3",
-    constants={"layer.feed_forward.bias": False},
-    read=lambda values: {
-        **heads_of_the_stream("phi3", values),
-        "layers": windowed([values.get("sliding_window")]),
-    },
-    write=lambda config: {
-        "sliding_window": windows_of(config)[0],
-        "original_max_position_embeddings": rotary_of(config).original_length or config.context_length,
-    },
-    turned=1.0,
-)
-
-
-def _read_phi3(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
+def _rope_of_phi3(file: FileReading) -> Any:
     """Early files call LongRoPE `su` or `yarn`."""
     names = {"su": "longrope", "yarn": "longrope"}
     renamed = {
         key: {**scaling, "rope_type": names.get(kind, kind)}
         for key in ("rope_scaling", "rope_parameters")
-        if (scaling := values.get(key)) and (kind := scaling.get("rope_type") or scaling.get("type"))
+        if (scaling := file.values.get(key)) and (kind := scaling.get("rope_type") or scaling.get("type"))
     }
-    return _PHI3.read({**values, **renamed}, tensors)
+    return _ROPE.read(replace(file, values={**file.values, **renamed}))
 
 
-PHI3 = replace(
-    _PHI3,
-    defaults=lambda values: {**_PHI3.defaults(values), "original_max_position_embeddings": 4096},
-    read=_read_phi3,
-    names={**_PHI3.names, **_fused("model.layers.{i}.self_attn.qkv_proj", "model.layers.{i}.mlp.gate_up_proj")},
-)
-_GGUF_PHI3 = gguf_dialect(
+PHI3 = LLAMA.but(
     "phi3",
-    names={
-        **_fused("blk.{i}.attn_qkv", "blk.{i}.ffn_up"),
-        FACTORS: Location(SHORT_ROPE_TENSOR),
-        LONG_FACTORS: Location(LONG_ROPE_TENSOR),
+    constants=NO_BIAS,
+    defaults={"partial_rotary_factor": 1.0, "original_max_position_embeddings": 4096},
+    parts={
+        "head": language_head("Phi3"),
+        "rope": replace(_ROPE, read=_rope_of_phi3),
+        "original_length": FamilyPart(
+            write=lambda config: {
+                "original_max_position_embeddings": rotary_of(config).original_length or config.context_length
+            }
+        ),
+        "heads": HEADS_OF_THE_STREAM,
+        "layers": one_window(),
     },
-    norms=False,
+    names={
+        **fused("blocks.{i}.attention.", "model.layers.{i}.self_attn.qkv_proj", QUERY_KEY_VALUE),
+        **fused("blocks.{i}.feed_forward.", "model.layers.{i}.mlp.gate_up_proj", GATE_UP),
+    },
 )
-GGUF_PHI3 = replace(_GGUF_PHI3, leftovers=r"rope_factors_(short|long)\.weight")
+GGUF_PHI3 = GGUF_DECODER.but(
+    "phi3",
+    parts={"rope": gguf_rope(SHORT_AND_LONG)},
+    names={
+        **fused("blocks.{i}.attention.", "blk.{i}.attn_qkv", QUERY_KEY_VALUE),
+        **fused("blocks.{i}.feed_forward.", "blk.{i}.ffn_up", GATE_UP),
+    },
+)
 
-
-_PHI_CONSTANTS = {
+_CONSTANTS = {
+    **biases(True, True, True),
     "norm.kind": "layer",
     "layer.parallel": "one_norm",
-    "layer.attention.bias": True,
-    "layer.attention.output_bias": True,
-    "layer.feed_forward.bias": True,
     "layer.feed_forward.gated": False,
+    "head.bias": True,
 }
-_PHI = hugging_face_dialect(
+PHI = LLAMA.but(
     "phi",
-    "Phi",
-    constants=_PHI_CONSTANTS,
-    read=lambda values: {"layer.feed_forward.activation": ours("phi", values["hidden_act"])},
-    write=lambda config: {"hidden_act": theirs(dense_of(config).activation)},
-    turned=0.5,
-)
-
-
-def _read_phi(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-    """The head, if there is one, has a bias."""
-    fields = _PHI.read(values, tensors)
-    return fields if fields["head"] is None else {**fields, "head": {**fields["head"], "bias": True}}
-
-
-PHI = replace(
-    _PHI,
-    fields={**_PHI.fields, "norm.eps": "layer_norm_eps", "dropout": "resid_pdrop"},
+    constants=_CONSTANTS,
+    fields={
+        "norm.eps": "layer_norm_eps",
+        "dropout": "resid_pdrop",
+        "layer.feed_forward.activation": activation("hidden_act"),
+    },
     fixed={"qk_layernorm": False},
-    defaults=lambda values: {**_PHI.defaults(values), "hidden_act": "gelu_new", "resid_pdrop": 0.0},
-    read=_read_phi,
+    defaults={"hidden_act": "gelu_new", "resid_pdrop": 0.0, "partial_rotary_factor": 0.5},
+    parts={"head": language_head("Phi"), "rope": _ROPE},
     names={
-        **_PHI.names,
-        "blocks.{i}.attention.output": "model.layers.{i}.self_attn.dense",
-        "blocks.{i}.feed_forward.up": "model.layers.{i}.mlp.fc1",
-        "blocks.{i}.feed_forward.down": "model.layers.{i}.mlp.fc2",
+        **in_blocks(
+            "model.layers.{i}.",
+            {"attention.output": "self_attn.dense", "feed_forward.up": "mlp.fc1", "feed_forward.down": "mlp.fc2"},
+        ),
         "norm": "model.final_layernorm",
     },
 )
-_GGUF_PHI2 = gguf_dialect("phi2", names={}, norms=False)
-GGUF_PHI2 = replace(
-    _GGUF_PHI2,
-    constants={**_GGUF_PHI2.constants, **_PHI_CONSTANTS, "layer.feed_forward.activation": "gelu_tanh"},
-    fields={**_GGUF_PHI2.fields, "norm.eps": "attention.layer_norm_epsilon"},
-    read=lambda values, tensors: {
-        **_GGUF_PHI2.read(values, tensors),
-        "head": {"tied": False, "bias": True},
-        "layer.feed_forward.bias": True,
-    },
+GGUF_PHI2 = GGUF_DECODER.but(
+    "phi2",
+    constants={**_CONSTANTS, "layer.feed_forward.activation": "gelu_tanh", "head.tied": False},
+    fields={"norm.eps": LAYER_NORM_EPS},
 )
+HUGGING_FACE = (PHI, PHI3)
+GGUF = (GGUF_PHI2, GGUF_PHI3)

@@ -1,11 +1,13 @@
 """Heads of encoders: which one a Hugging Face class has, its labels, and the names of its parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Location, refuse
-from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
+from eigenlm.checkpoint.dialects.keys import Refusal
+from eigenlm.checkpoint.dialects.names import Location, Names
+from eigenlm.config import to_dict
 from eigenlm.errors import ConfigError, explain
 from eigenlm.model import ClassifierHead, TransformerConfig, VocabularyHead
 
@@ -35,14 +37,16 @@ class Task:
         return own == head
 
 
-def answers(name: str = "qa_outputs") -> Task:
-    """Question answering: how likely each token is the start and the end of the answer."""
-    return Task(head=ClassifierHead(num_labels=2, labels=SPAN), names={"logits": name})
+# Of question answering, how likely each token is the start and the end of the answer; and a label for every token.
+EACH_TOKEN = {
+    "ForQuestionAnswering": Task(head=ClassifierHead(num_labels=2, labels=SPAN), names={"logits": "qa_outputs"}),
+    "ForTokenClassification": Task(head=ClassifierHead(num_labels=1), names={"logits": "classifier"}),
+}
 
 
-def tags(name: str = "classifier") -> Task:
-    """A label for every token."""
-    return Task(head=ClassifierHead(num_labels=1), names={"logits": name})
+def classifier(head: ClassifierHead, **names: str) -> dict[str, Task]:
+    """The tasks of a family that classifies texts with this head, and tokens as most do."""
+    return {"ForSequenceClassification": Task(head=head, names=names), **EACH_TOKEN}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,47 +57,54 @@ class Heads:
         class_name: what its classes begin with, such as `Bert`.
         masked: parts of the head for masked tokens, without `head.`, and where they are.
         tasks: what ends the name of the class of each classifier; of two that fit a head, the first is written.
+        transform: the activation in the head for masked tokens; None for that of the layers.
     """
 
     class_name: str
-    masked: Mapping[str, str | Location]
+    masked: Names
     tasks: Mapping[str, Task]
+    transform: str | None = None
 
-    def read(self, values: Mapping[str, Any], tensors: TensorSource, masked: Mapping[str, Any]) -> dict[str, Any]:
-        """Our field `head`; `masked` has those of the head for masked tokens.
+    @property
+    def part(self) -> FamilyPart:
+        """The heads as a part of a family."""
+        return FamilyPart(self.read, self.write, self.names)
+
+    def read(self, file: FileReading) -> dict[str, Any]:
+        """Our field `head`.
 
         Raises:
-            CheckpointError: a class that is not computed.
+            Refusal: a class that is not computed.
             ConfigError: labels that are none.
         """
-        architecture = (values.get("architectures") or [f"{self.class_name}Model"])[0]
+        architecture = (file.values.get("architectures") or [f"{self.class_name}Model"])[0]
         ending = architecture.removeprefix(self.class_name)
         if ending in self.tasks:
             task = self.tasks[ending]
-            labels = {} if task.has_own_labels else _labels(values)
-            return {"head": _fields(replace(task.head, **labels))}
+            labels = {} if task.has_own_labels else _labels(file.values)
+            return {"head": to_dict(replace(task.head, **labels))}
         if ending not in ("ForMaskedLM", "ForPreTraining", "Model"):
             known = ", ".join(f"{self.class_name}{one}" for one in ("ForMaskedLM", "Model", *self.tasks))
-            raise refuse(values["model_type"], f"one of {known}", repr(architecture))
-        if f"{self.masked['transform']}.weight" not in tensors:
+            raise Refusal(f"one of {known}", repr(architecture))
+        if f"{self.masked['transform']}.weight" not in file.tensors:
             return {"head": None}
-        return {"head": {"tied": values["tie_word_embeddings"], "bias": True, **masked}}
+        transform = self.transform or file.ours["layer.feed_forward.activation"]
+        return {"head": {"tied": file.values["tie_word_embeddings"], "bias": True, "transform": transform}}
 
     def write(self, config: TransformerConfig) -> dict[str, Any]:
         """The class, the labels, and whether the embedding serves as a head."""
         head = config.head
-        if not isinstance(head, ClassifierHead):
+        labels: dict[str, Any] = {}
+        if isinstance(head, ClassifierHead):
+            ending, task = self._task(head)
+            names = () if task.has_own_labels else head.labels or [f"LABEL_{i}" for i in range(head.num_labels)]
+            if names:
+                labels["id2label"] = {str(i): label for i, label in enumerate(names)}
+                labels["label2id"] = {label: i for i, label in enumerate(names)}
+        else:
             ending = "Model" if head is None else "ForMaskedLM"
-            tied = not isinstance(head, VocabularyHead) or head.tied
-            return {"architectures": [f"{self.class_name}{ending}"], "tie_word_embeddings": tied}
-        ending, task = self._task(head)
-        labels = head.labels or [f"LABEL_{i}" for i in range(head.num_labels)]
-        told = {
-            "id2label": {str(i): label for i, label in enumerate(labels)},
-            "label2id": {label: i for i, label in enumerate(labels)},
-        }
-        said = {"architectures": [f"{self.class_name}{ending}"], "tie_word_embeddings": True}
-        return said if task.has_own_labels else {**said, **told}
+        tied = not isinstance(head, VocabularyHead) or head.tied
+        return {"architectures": [f"{self.class_name}{ending}"], "tie_word_embeddings": tied, **labels}
 
     def names(self, config: TransformerConfig) -> dict[str, str | Location]:
         """Our names of the parts of a model's head, and where they are."""
@@ -109,10 +120,6 @@ class Heads:
         raise ConfigError(explain("naming a head", expected=expected, got=f"one that reads {head.reads} tokens"))
 
 
-def _fields(head: ClassifierHead) -> dict[str, Any]:
-    return {"kind": head.kind, **vars(head)}
-
-
 def _labels(values: Mapping[str, Any]) -> dict[str, Any]:
     """How many labels, and their names unless they are LABEL_0, LABEL_1, ..."""
     names: Mapping[str, str] | None = values.get("id2label")
@@ -120,11 +127,7 @@ def _labels(values: Mapping[str, Any]) -> dict[str, Any]:
         return {"num_labels": values.get("num_labels", 2), "labels": None}
     by_number = {int(number): name for number, name in names.items()}
     if sorted(by_number) != list(range(len(by_number))):
-        raise ConfigError(explain("id2label", expected="labels 0, 1, 2, ...", got=_few(list(names))))
+        raise Refusal("id2label with labels 0, 1, 2, ...", ", ".join(map(str, list(names)[:3])))
     labels = tuple(by_number[i] for i in range(len(by_number)))
     plain = tuple(f"LABEL_{i}" for i in range(len(labels)))
     return {"num_labels": len(labels), "labels": None if labels == plain else labels}
-
-
-def _few(names: Sequence[object]) -> str:
-    return ", ".join(map(str, names[:3]))

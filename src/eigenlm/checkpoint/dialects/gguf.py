@@ -1,0 +1,97 @@
+"""What all architectures of GGUF share; keys come without the architecture's name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
+from eigenlm.checkpoint.dialects.gguf_rope import gguf_rope
+from eigenlm.checkpoint.dialects.keys import Refusal
+from eigenlm.checkpoint.dialects.layers import softmax_of
+from eigenlm.checkpoint.dialects.names import in_blocks
+from eigenlm.checkpoint.dialects.windows import one_window
+
+LAYER_NORM_EPS = "attention.layer_norm_epsilon"
+
+
+def present(tensors: Mapping[str, str]) -> FamilyPart:
+    """Fields of ours that are true where the file has a tensor."""
+    return FamilyPart(read=lambda file: {field: tensor in file.tensors for field, tensor in tensors.items()})
+
+
+def _one_width(file: FileReading) -> dict[str, Any]:
+    keys, values = file.ours["layer.attention.head_dim"], file.values.get("attention.value_length")
+    if values not in (None, keys):
+        raise Refusal("keys and values of one width", values)
+    return {}
+
+
+# A transformer with equal heads, as GPT-2 and BERT are.
+GGUF_BASE = Dialect(
+    family="",
+    constants={},
+    fields={
+        "context_length": "context_length",
+        "d_model": "embedding_length",
+        "num_layers": "block_count",
+        "layer.attention.num_heads": "attention.head_count",
+        "layer.feed_forward.d_ff": "feed_forward_length",
+        "norm.eps": LAYER_NORM_EPS,
+    },
+    parts={
+        "vocabulary": FamilyPart(
+            lambda file: {"vocab_size": file.tensors.shape("token_embd.weight")[0]},
+            lambda config: {"vocab_size": config.vocab_size},
+        ),
+        "head": FamilyPart(read=lambda file: {"head.tied": "output.weight" not in file.tensors}),
+    },
+    names={
+        "embedding.token": "token_embd",
+        "embedding.position": "position_embd",
+        **in_blocks(
+            "blk.{i}.",
+            {
+                "attention_norm": "attn_norm",
+                "attention.query": "attn_q",
+                "attention.key": "attn_k",
+                "attention.value": "attn_v",
+                "attention.output": "attn_output",
+                "attention.query_norm": "attn_q_norm",
+                "attention.key_norm": "attn_k_norm",
+                "attention_output_norm": "post_attention_norm",
+                "feed_forward_norm": "ffn_norm",
+                "feed_forward.gate": "ffn_gate",
+                "feed_forward.up": "ffn_up",
+                "feed_forward.down": "ffn_down",
+                "feed_forward_output_norm": "post_ffw_norm",
+            },
+        ),
+        "norm": "output_norm",
+        "head": "output",
+    },
+)
+# A decoder of Llama's kin.
+GGUF_DECODER = GGUF_BASE.but(
+    "",
+    constants={
+        "kind": "decoder",
+        "norm.kind": "rms",
+        "layer.feed_forward.activation": "silu",
+        "layer.feed_forward.gated": True,
+    },
+    fields={
+        "layer.attention.num_kv_heads": "attention.head_count_kv",
+        "layer.attention.head_dim": "attention.key_length",
+        "norm.eps": "attention.layer_norm_rms_epsilon",
+    },
+    fixed={"expert_count": 0},
+    parts={
+        "width": FamilyPart(_one_width, lambda config: {"attention.value_length": softmax_of(config).head_dim}),
+        "rope": gguf_rope(),
+        "layers": one_window("attention.sliding_window"),
+        "attention_bias": present(
+            {"layer.attention.bias": "blk.0.attn_q.bias", "layer.attention.output_bias": "blk.0.attn_output.bias"}
+        ),
+        "feed_forward_bias": present({"layer.feed_forward.bias": "blk.0.ffn_gate.bias"}),
+    },
+    leftovers=r"rope_(freqs|factors_short|factors_long)\.weight",
+)
