@@ -73,7 +73,10 @@ def load_state(folder: Path, into: Mapping[str, Tensor], ranks: Ranks) -> None:
             warnings.filterwarnings("ignore", "torch.distributed is disabled")
             load(dict(into), storage_reader=reader, no_dist=ranks.mesh is None)
     except CheckpointException as error:
-        raise CheckpointError(_damaged(folder, _cause(error))) from error
+        cause = _cause(error)
+        if not isinstance(cause, (SafetensorError, OSError)):
+            raise cause from error
+        raise CheckpointError(_damaged(folder, cause)) from error
 
 
 def saved_tensors(folder: Path) -> dict[str, TensorStorageMetadata]:
