@@ -123,8 +123,8 @@ def join_ranks(*, tensor: int = 1) -> Iterator[Ranks]:
     Without torchrun this is rank 0 of 1. A restart after a failure joins a fresh group: torchrun's store outlives its
     attempts, and torch would find in it the addresses of the dead (pytorch issue 135712).
 
-    What ends one rank ends all: an error in the block leaves it on that rank, and as a `RankToldError` on the others as
-    soon as they call for it.
+    What ends one rank ends all: an error leaves the block on its rank, and when that process is gone it leaves it on the
+    others as a `RankToldError`.
 
     Args:
         tensor: ranks that share each matrix; divides the number of ranks.
@@ -141,29 +141,36 @@ def join_ranks(*, tensor: int = 1) -> Iterator[Ranks]:
     if size == 1:
         yield Ranks(device=_device(0))
         return
-    device = _device(int(os.environ.get("LOCAL_RANK", "0")))
-    store, rank, _ = next(iter(rendezvous("env://", timeout=_TO_MEET)))
-    store = PrefixStore(_attempt(store, rank, size), store)
-    dist.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo",
-        store=store,
-        rank=rank,
-        world_size=size,
-        timeout=_TO_ANSWER,
-        device_id=device if device.type == "cuda" else None,
-    )
-    mesh = init_device_mesh(device.type, (size // tensor, tensor), mesh_dim_names=("data", "tensor"))
-    ranks = Ranks(rank, size, device, mesh, dist.new_group(backend="gloo", timeout=_TO_WORK_ALONE))
+    store, ranks = _meet(size, tensor)
     with _ending_together(store, ranks):
         yield ranks
         ranks.barrier()
-        for dim in mesh.mesh_dim_names or ():
-            dist.barrier(mesh.get_group(dim))
+        for group in (None, *(ranks.mesh.get_all_groups() if ranks.mesh else ())):
+            dist.barrier(group)
+
+
+def _meet(size: int, tensor: int) -> tuple[Store, Ranks]:
+    device = _device(int(os.environ.get("LOCAL_RANK", "0")))
+    try:
+        store, rank, _ = next(iter(rendezvous("env://", timeout=_TO_MEET)))
+        store = PrefixStore(_attempt(store, rank, size), store)
+        dist.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo",
+            store=store,
+            rank=rank,
+            world_size=size,
+            timeout=_TO_ANSWER,
+            device_id=device if device.type == "cuda" else None,
+        )
+    except (dist.DistError, TimeoutError) as error:
+        raise RankError(explain(f"joining {size} ranks", expected="all of them", got=error)) from error
+    mesh = init_device_mesh(device.type, (size // tensor, tensor), mesh_dim_names=("data", "tensor"))
+    return store, Ranks(rank, size, device, mesh, dist.new_group(backend="gloo", timeout=_TO_WORK_ALONE))
 
 
 @contextmanager
 def _ending_together(store: Store, ranks: Ranks) -> Iterator[None]:
-    """The first rank to fail leaves word in the store, then closes its connections; the others find both."""
+    """The first rank to fail leaves word in the store; the others look there when its connections break."""
     try:
         yield
     except BaseException as error:
