@@ -123,8 +123,8 @@ def join_ranks(*, tensor: int = 1) -> Iterator[Ranks]:
     Without torchrun this is rank 0 of 1. A restart after a failure joins a fresh group: torchrun's store outlives its
     attempts, and torch would find in it the addresses of the dead (pytorch issue 135712).
 
-    What ends one rank ends all: an error leaves the block on its rank, and when that process is gone it leaves it on the
-    others as a `RankToldError`.
+    What ends one rank ends all: an error leaves the block on its rank, and when that process is gone it leaves it on
+    the others as a `RankToldError`.
 
     Args:
         tensor: ranks that share each matrix; divides the number of ranks.
@@ -184,9 +184,9 @@ def _ending_together(store: Store, ranks: Ranks) -> Iterator[None]:
         if first != own:
             raise RankToldError(f"ended by {first}") from error
         if _is_of_a_lost_rank(error):
-            do = "the same command goes on from the last snapshot"
-            expected = f"all {ranks.size} ranks at work"
-            raise RankError(explain(f"rank {ranks.rank}", expected=expected, got="one that was killed", do=do)) from error
+            expected, do = f"all {ranks.size} ranks at work", "the same command goes on from the last snapshot"
+            told = explain(f"rank {ranks.rank}", expected=expected, got="one that was killed", do=do)
+            raise RankError(told) from error
         raise
     _close()
 
