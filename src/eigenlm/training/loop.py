@@ -185,6 +185,7 @@ class _Run:
             text = sample(lm, self.training)
             self.journal.sample(self.training.position.step, text)
             self.watcher.sampled(self.training.position.step, text)
+        self.ranks.barrier()
 
     def _save(self, *, stopped: bool = False) -> None:
         beside: dict[str, Any] = {"best": self.best, "log_bytes": 0 if self.journal is None else self.journal.settled()}
@@ -192,6 +193,7 @@ class _Run:
         if self.journal is not None:
             prune_snapshots(self.snapshots, self.training.recipe.train.keep_last, path, self.best)
             self.watcher.saved(path)
+        self.ranks.barrier()
 
     def _go_back(self, step: Step) -> None:
         """Begin again before the spike, without the batches that saw it and the one whose step may have caused it."""
