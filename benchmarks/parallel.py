@@ -137,7 +137,7 @@ def killed_run(place: Path, layout: str) -> dict[str, Any]:
     """One rank is killed: how long the other lives on, what it says, and whether the run goes on afterwards."""
     out = place / f"{layout}-killed"
     job = start_command(place, out, layout)
-    wait_for(lambda: len(snapshots(out)) > 1, job)
+    wait_for(lambda: any(map(step_of, snapshots(out))), job)
     first, last = workers(job)
     start = time.perf_counter()
     last.kill()
@@ -168,12 +168,19 @@ def kills(place: Path, count: int) -> dict[str, Any]:
 
 
 def stop_after_a_snapshot(job: subprocess.Popen[str], out: Path) -> int:
-    """Send SIGTERM to the last rank alone when the run has saved once more; the step that all stopped at."""
+    """Send SIGTERM to the last rank alone when the run has learned and saved; the step that all stopped at."""
     before = snapshots(out)
-    wait_for(lambda: bool(snapshots(out) - before), job)
+    wait_for(lambda: any(step_of(name) for name in snapshots(out) - before), job)
     workers(job)[-1].send_signal(signal.SIGTERM)
-    job.communicate(timeout=120)
-    return max(int(name.split("-")[1]) for name in snapshots(out) if name.endswith("-stopped"))
+    errors = job.communicate(timeout=120)[1]
+    if (out / "model").exists() or "143" not in errors:
+        raise SystemExit(f"not stopped by the signal: {errors}")
+    return max(map(step_of, snapshots(out)))
+
+
+def step_of(snapshot: str) -> int:
+    """Of its name."""
+    return int(snapshot.split("-")[1])
 
 
 def difference(one: Path, other: Path) -> dict[str, Any]:

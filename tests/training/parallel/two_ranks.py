@@ -17,6 +17,7 @@ from torch.distributed.tensor import DTensor
 
 from eigenlm.errors import ConfigError
 from eigenlm.machine.processes import Ranks, join_ranks
+from eigenlm.training.optimizers.catalog import OPTIMIZERS
 from eigenlm.training.recipe import LayoutRecipe
 from eigenlm.training.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
 from tests.training.parallel.command_of_two import train_in_every_layout, train_until_killed
@@ -25,7 +26,6 @@ from tests.training.tiny_run import write_documents
 
 # Of the plainer model, fewer: tensor parallel spends tens of milliseconds a step on a model this small.
 STEPS = {"gpt": 15, "qwen": 50}
-OPTIMIZERS: tuple[str, ...] = ("adamw", "muon", "soap", "shampoo")
 FSDP, COPIES, TENSOR = LayoutRecipe(data="fsdp"), LayoutRecipe(data="ddp"), LayoutRecipe(tensor=2)
 
 
