@@ -162,10 +162,11 @@ def _meet(size: int, tensor: int) -> tuple[Store, Ranks]:
             timeout=_TO_ANSWER,
             device_id=device if device.type == "cuda" else None,
         )
-    except (dist.DistError, TimeoutError) as error:
+        mesh = init_device_mesh(device.type, (size // tensor, tensor), mesh_dim_names=("data", "tensor"))
+        words = dist.new_group(backend="gloo", timeout=_TO_WORK_ALONE)
+    except (RuntimeError, TimeoutError) as error:
         raise RankError(explain(f"joining {size} ranks", expected="all of them", got=error)) from error
-    mesh = init_device_mesh(device.type, (size // tensor, tensor), mesh_dim_names=("data", "tensor"))
-    return store, Ranks(rank, size, device, mesh, dist.new_group(backend="gloo", timeout=_TO_WORK_ALONE))
+    return store, Ranks(rank, size, device, mesh, words)
 
 
 @contextmanager

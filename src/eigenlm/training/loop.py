@@ -76,6 +76,7 @@ def train(
         ConfigError: a recipe that makes no run, the folder of another recipe, or a run that diverges.
         DataError: text or shards that cannot be used, or a full disk.
         CheckpointError: no whole snapshot among those there.
+        RankError: another rank was killed, or failed.
     """
     folder = Path(folder)
     keep_freed_memory()

@@ -41,5 +41,5 @@ def _start(folder: Path) -> None:
         )
         for rank in range(2)
     ]
-    errors = [process.communicate(timeout=240)[1] for process in processes]
+    errors = [process.communicate(timeout=600)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, -9], errors  # at last one is killed

@@ -65,7 +65,7 @@ def test_a_killed_rank_ends_the_other_with_a_line_and_the_run_goes_on(
         "eigenlm: rank 0: expected all 2 ranks at work, got one that was killed; the same command goes on from the last"
         " snapshot"
     )
-    assert end["seconds"] < 10
+    assert end["seconds"] < 20  # a collective alone would wait for 10 minutes
     # One process takes over; the log of the shards is its own up to there.
     assert main(words(two_ranks[0] / "documents.jsonl", folder)) == 0
     assert_alike(alone, log_of(folder))
