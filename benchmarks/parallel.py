@@ -141,7 +141,8 @@ def killed_run(place: Path, layout: str) -> dict[str, Any]:
     first, last = workers(job)
     start = time.perf_counter()
     last.kill()
-    first.wait(timeout=60)
+    while not has_ended(first):
+        time.sleep(0.005)
     seconds, errors = time.perf_counter() - start, job.communicate(timeout=60)[1]
     told = [line for line in errors.splitlines() if line.startswith("eigenlm: ")]
     finish(start_command(place, out, layout))
@@ -234,6 +235,14 @@ def workers(job: subprocess.Popen[str]) -> list[psutil.Process]:
     """The ranks' processes, in the order they were started; none while they are dead."""
     children = psutil.Process(job.pid).children()
     return sorted((c for c in children if c.status() != psutil.STATUS_ZOMBIE), key=lambda c: c.create_time())
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it has, waited for by its parent or not yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def stepped_since(out: Path, moment: float) -> bool:
