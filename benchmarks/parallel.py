@@ -1,264 +1,264 @@
-"""Layouts against one process, snapshots from layout to layout, and ranks killed under torchrun.
+"""`torchrun --nproc-per-node=2 -m eigenlm train` in every layout: against one process, stopped, changed, killed.
 
-`python benchmarks/parallel.py` starts itself again, under torchrun, for each part.
+python benchmarks/parallel.py --kills 10
 """
 
+import argparse
 import hashlib
 import json
 import os
+import shutil
+import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
-import torch.nn.functional as F
 from record import record, spread
-from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
-from eigenlm.machine.processes import Ranks, join_ranks
-from eigenlm.model import (
-    DenseFeedForward,
-    NormConfig,
-    RotaryConfig,
-    SoftmaxConfig,
-    Transformer,
-    TransformerConfig,
-)
-from eigenlm.training.parallel import clip_gradients_, one_mesh_a_group, parallelize_
-from eigenlm.training.recipe import LayoutRecipe
-from eigenlm.training.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
+from eigenlm.text.python_documentation import python_documentation
 
-STEPS, BATCH, LENGTH, VOCABULARY, KILLS = 50, 8, 64, 512, 10
-ROOT = Path(__file__).parent.parent
-KILLED = {
-    "model.num_layers": 2,
+RECIPE = Path(__file__).parent.parent / "recipes" / "gpt_small.py"
+DOCUMENTS = 400
+# Of what a recipe leaves open, all is as it is: telemetry, alarms, rollback. Sizes are those of a small machine.
+SETTINGS = {
     "model.context_length": 64,
-    "tokenizer.vocab_size": 300,
-    "layout.data": "fsdp",
-    "train.steps": 100000,
-    "train.batch_size": 4,
+    "tokenizer.vocab_size": 512,
+    "schedule.warmup": 20,
+    "train.steps": 60,
+    "train.batch_size": 8,
     "train.precision": "float32",
-    "train.save_every": 20,
-    "train.eval_every": 100000,
-    "train.sample_every": 0,
+    "train.eval_every": 20,
+    "train.eval_tokens": 4096,
+    "train.sample_every": 20,
+    "train.save_every": 15,
 }
-LAYOUTS = {
-    "ddp": LayoutRecipe(data="ddp"),
-    "fsdp": LayoutRecipe(data="fsdp"),
-    "tensor": LayoutRecipe(tensor=2),
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "one": {},
+    "ddp": {"layout.data": "ddp"},
+    "fsdp": {"layout.data": "fsdp"},
+    "tensor": {"layout.tensor": 2},
 }
-LLAMA = TransformerConfig.uniform(
-    vocab_size=VOCABULARY,
-    context_length=LENGTH,
-    d_model=128,
-    num_layers=4,
-    attention=SoftmaxConfig(num_heads=4, num_kv_heads=2, head_dim=32, query_key_norm="head"),
-    feed_forward=DenseFeedForward(d_ff=344, activation="silu", gated=True, bias=False),
-    norm=NormConfig(kind="rms"),
-    rotary=RotaryConfig(),
-)
+ON_TWO = ("ddp", "fsdp", "tensor")
 
 
-class SummedLoss(nn.Module):
-    """The sum of the losses over the targets of a batch; -100 marks none."""
-
-    def __init__(self, model: Transformer) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """One number."""
-        logits = self.model.logits(self.model.hidden(ids))
-        losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-        return losses.double().sum()  # a float32 sum of 500 would add a rounding of its own: 5e-7 of the mean
-
-
-class Training:
-    """A model, its optimizer, and steps on texts that are a function of the step alone."""
-
-    def __init__(self, layout: LayoutRecipe, ranks: Ranks, dtype: torch.dtype = torch.float32) -> None:
-        torch.manual_seed(0)
-        self.ranks = ranks
-        self.model = Transformer(LLAMA).to(dtype)
-        self.module = parallelize_(SummedLoss(self.model), layout, ranks)
-        groups = one_mesh_a_group([{"params": list(self.model.parameters())}])
-        self.optimizer = torch.optim.AdamW(groups, lr=1e-3, fused=True)
-
-    def step(self, number: int) -> float:
-        """Train on the batch of this number; the mean loss over all its targets, before."""
-        ids, targets = batch(number)
-        count = int((targets >= 0).sum())
-        share = BATCH // self.ranks.data_size
-        mine = slice(self.ranks.data_rank * share, (self.ranks.data_rank + 1) * share)
-        loss = self.module(ids[mine], targets[mine])
-        (loss * self.ranks.data_size / count).backward()
-        clip_gradients_(self.model.parameters(), 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = 1e-3 * min(1.0, (number + 1) / 20)  # the warm-up of a recipe
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return float(self.ranks.sum(loss.detach())) / count
-
-    def digest(self) -> str:
-        """sha256 of all parameters and moments, however they lie on the ranks."""
-        tensors = model_and_optimizer_tensors(self.model, self.optimizer)
-        total = hashlib.sha256()
-        for name in sorted(tensors):
-            tensor = tensors[name]
-            whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-            total.update(name.encode() + whole.detach().contiguous().numpy().tobytes())
-        return total.hexdigest()
-
-
-def batch(number: int) -> tuple[Tensor, Tensor]:
-    """Texts that can be learned (each token follows from the one before, or is noise), with uneven targets."""
-    generator = torch.Generator().manual_seed(number)
-    ids = torch.randint(0, VOCABULARY, (BATCH, 1), generator=generator)
-    rows = [ids]
-    for _ in range(LENGTH):
-        noise = torch.randint(0, 4, (BATCH, 1), generator=generator)
-        rows.append((rows[-1] * 5 + noise) % VOCABULARY)
-    text = torch.cat(rows, dim=1)
-    targets = text[:, 1:].clone()
-    targets[0, : LENGTH // 2] = -100
-    return text[:, :-1], targets
-
-
-def train(name: str, dtype: str, out: Path) -> None:
-    """Worker: the losses of a layout."""
-    layout = LAYOUTS.get(name, LayoutRecipe())
-    with join_ranks(tensor=layout.tensor) as ranks:
-        training = Training(layout, ranks, getattr(torch, dtype))
-        losses = [training.step(number) for number in range(STEPS)]
-        if ranks.is_first:
-            out.write_text(json.dumps(losses))
-
-
-def reshard(name: str, source: str, target: str) -> None:
-    """Worker: read a snapshot (or train five steps), write it again, say the digest of what was in memory."""
-    layout = LAYOUTS.get(name, LayoutRecipe())
-    with join_ranks(tensor=layout.tensor) as ranks:
-        training = Training(layout, ranks)
-        if source == "new":
-            for number in range(5):
-                training.step(number)
-        else:
-            load_model_and_optimizer_(Path(source), training.model, training.optimizer, ranks)
-        start = time.perf_counter()
-        save_state(Path(target), model_and_optimizer_tensors(training.model, training.optimizer), ranks)
-        seconds, digest = time.perf_counter() - start, training.digest()
-        if ranks.is_first:
-            Path(target, "digest.json").write_text(json.dumps({"sha256": digest, "save_seconds": seconds}))
-
-
-def kills() -> dict[str, Any]:
-    """Kill one rank of `eigenlm train` after the other, and wait for the next step."""
-    seconds: list[float] = []
+def main() -> None:
+    """Measure all of it and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=10, help="ranks killed under torchrun, one after the other")
+    options = parser.parse_args()
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
-        text, run = Path(name) / "text.txt", Path(name) / "run"
-        text.write_text("\n".join(f"{i} times {i % 97} is {i * (i % 97)}" for i in range(20000)))
-        command = ["-m", "eigenlm", "train", str(ROOT / "recipes" / "gpt_small.py"), "--text", str(text)]
-        settings = [f"{field}={value}" for field, value in KILLED.items()]
-        job = under_torchrun(2, *command, "--out", str(run), "--set", *settings, restarts=2 * KILLS)
-        wait_for(lambda: stepped_since(run, 0.0), job)
-        for kill in range(KILLS):
-            time.sleep(1 + 0.2 * kill)
-            before = workers(job)
-            killed = time.time()
-            before[kill % 2].kill()
-            wait_for(lambda before=before: not {w.pid for w in workers(job)} & {w.pid for w in before}, job)
-            reborn = time.time()
-            wait_for(lambda reborn=reborn: stepped_since(run, reborn), job)
-            seconds.append(time.time() - killed)
-        job.terminate()
-        job.wait(timeout=60)
-    return {"kills": KILLS, "recovered": len(seconds), "seconds_to_next_step": spread(seconds)}
+        place = Path(name)
+        texts = (document.text for document in islice(python_documentation(), DOCUMENTS))
+        (place / "text.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+        whole = note("whole", {layout: whole_run(place, layout) for layout in LAYOUTS})
+        figures = {
+            "recipe": RECIPE.name,
+            "settings": SETTINGS,
+            "seconds_a_step": {layout: seconds_a_step(place / layout) for layout in LAYOUTS},
+            "against_one_process": note("against", {x: difference(place / "one", place / x) for x in ON_TWO}),
+            "stopped_and_resumed": note("stopped", {layout: stopped_run(place, layout) for layout in ON_TWO}),
+            "layout_changed": note("changed", changed_run(place)),
+            "written_by_one_layout_read_by_another": note("read", read_elsewhere(place, whole)),
+            "killed": note("ended", {layout: killed_run(place, layout) for layout in ON_TWO}),
+            "killed_and_restarted": note("restarted", kills(place, options.kills)),
+        }
+    record("parallel", {**figures, "seconds": round(time.perf_counter() - start)})
 
 
-def workers(job: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def note(name: str, figures: Any) -> Any:
+    """Say what was measured as soon as it is."""
+    print(name, json.dumps(figures), file=sys.stderr, flush=True)
+    return figures
+
+
+def start_command(place: Path, out: Path, layout: str, *, restarts: int = 0, **changes: Any) -> subprocess.Popen[str]:
+    """The command of README, begun; one thread a process, as torchrun has it."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", f"--max-restarts={restarts}"]
+    settings = [f"{name}={value}" for name, value in (SETTINGS | changes | LAYOUTS[layout]).items()]
+    words = ["train", str(RECIPE), "--depth", "2", "--text", str(place / "text.jsonl"), "--out", str(out), "--set"]
+    return subprocess.Popen(
+        [sys.executable, *(torchrun if LAYOUTS[layout] else []), "-m", "eigenlm", *words, *settings],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(job: subprocess.Popen[str]) -> None:
+    """Wait for a command, which has to end well."""
+    errors = job.communicate(timeout=600)[1]
+    if job.returncode != 0:
+        raise SystemExit(errors)
+
+
+def whole_run(place: Path, layout: str) -> dict[str, str]:
+    """A run from its beginning to its end; digests of what it left."""
+    finish(start_command(place, place / layout, layout))
+    return digests(place / layout)
+
+
+def stopped_run(place: Path, layout: str) -> dict[str, Any]:
+    """A run whose last rank hears a signal, and that goes on; whether it comes to the bits of the whole one."""
+    out = place / f"{layout}-stopped"
+    at = stop_after_a_snapshot(start_command(place, out, layout), out)
+    finish(start_command(place, out, layout))
+    return {"stopped_at_step": at, "equal_to_the_bit": digests(out) == digests(place / layout)}
+
+
+def changed_run(place: Path) -> dict[str, Any]:
+    """A run that stops in each layout and goes on in the next."""
+    out, stops = place / "changed", {}
+    for layout in ON_TWO:
+        stops[layout] = stop_after_a_snapshot(start_command(place, out, layout), out)
+    finish(start_command(place, out, "one"))
+    return {"stopped_at_step": stops, "went_on_with": "one", **difference(place / "one", out)}
+
+
+def read_elsewhere(place: Path, whole: dict[str, dict[str, str]]) -> dict[str, bool]:
+    """Whether each layout makes the same model, to the bit, of the last snapshot that another wrote."""
+    equal = {}
+    for writer, reader in zip(LAYOUTS, (*list(LAYOUTS)[1:], "one")):
+        shutil.rmtree(place / writer / "model")
+        finish(start_command(place, place / writer, reader))
+        equal[f"{writer} by {reader}"] = digests(place / writer)["model"] == whole[writer]["model"]
+    return equal
+
+
+def killed_run(place: Path, layout: str) -> dict[str, Any]:
+    """One rank is killed: how long the other lives on, what it says, and whether the run goes on afterwards."""
+    out = place / f"{layout}-killed"
+    job = start_command(place, out, layout)
+    wait_for(lambda: any(map(step_of, snapshots(out))), job)
+    first, last = workers(job)
+    start = time.perf_counter()
+    last.kill()
+    while not has_ended(first):
+        time.sleep(0.005)
+    seconds, errors = time.perf_counter() - start, job.communicate(timeout=60)[1]
+    told = [line for line in errors.splitlines() if line.startswith("eigenlm: ")]
+    finish(start_command(place, out, layout))
+    return {"seconds": seconds, "told": told, "equal_to_the_bit": digests(out) == digests(place / layout)}
+
+
+def kills(place: Path, count: int) -> dict[str, Any]:
+    """Under `--max-restarts` one rank after the other is killed; the time until the run has saved again."""
+    out, seconds = place / "restarted", []
+    job = start_command(place, out, "fsdp", restarts=2 * count, **{"train.steps": 100000})
+    wait_for(lambda: stepped_since(out, 0.0), job)
+    for kill in range(count):
+        time.sleep(1 + 0.2 * kill)
+        before = workers(job)
+        killed = time.time()
+        before[kill % 2].kill()
+        wait_for(lambda before=before: not {w.pid for w in workers(job)} & {w.pid for w in before}, job)
+        reborn = time.time()
+        wait_for(lambda reborn=reborn: stepped_since(out, reborn), job)
+        seconds.append(time.time() - killed)
+    job.terminate()
+    job.communicate(timeout=60)
+    return {"kills": count, "recovered": len(seconds), "seconds_to_next_save": spread(seconds)}
+
+
+def stop_after_a_snapshot(job: subprocess.Popen[str], out: Path) -> int:
+    """Send SIGTERM to the last rank alone when the run has learned and saved; the step that all stopped at."""
+    before = snapshots(out)
+    wait_for(lambda: any(step_of(name) for name in snapshots(out) - before), job)
+    workers(job)[-1].send_signal(signal.SIGTERM)
+    errors = job.communicate(timeout=120)[1]
+    if (out / "model").exists() or "143" not in errors:
+        raise SystemExit(f"not stopped by the signal: {errors}")
+    return max(map(step_of, snapshots(out)))
+
+
+def step_of(snapshot: str) -> int:
+    """Of its name."""
+    return int(snapshot.split("-")[1])
+
+
+def difference(one: Path, other: Path) -> dict[str, Any]:
+    """The largest differences between the numbers of two logs whose lines say the same things."""
+    mine, theirs = log_of(one), log_of(other)
+    pairs = [(a, b) for x, y in zip(mine, theirs) for a, b in zip(leaves(x), leaves(y))]
+    numbers = [(path, a, b) for (path, a), (_, b) in pairs if isinstance(a, float)]
+    losses = [abs(a - b) for path, a, b in numbers if path in ("/loss", "/validation/nll")]
+    readings = [abs(a - b) / abs(a) for path, a, b in numbers if path.startswith("/telemetry") and a]
+    same = [a == b for a, b in pairs if not isinstance(a[1], float)]
+    names = [a[0] == b[0] for a, b in pairs]
+    return {
+        "lines": len(theirs),
+        "same_lines": len(mine) == len(theirs) and all(same) and all(names),
+        "max_loss_difference": max(losses),
+        "max_relative_difference_of_a_reading": max(readings),
+    }
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every plain value of a line under its path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}/{key}")
+    else:
+        yield path, value
+
+
+def log_of(out: Path) -> list[dict[str, Any]]:
+    """The lines of a run's log."""
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def seconds_a_step(out: Path) -> float:
+    """The median over the steps."""
+    return statistics.median(json.loads(line)["seconds"] for line in (out / "timing.jsonl").read_text().splitlines())
+
+
+def digests(out: Path) -> dict[str, str]:
+    """SHA-256 of the log and the model."""
+    files = {"log": out / "log.jsonl", "model": out / "model" / "model.safetensors"}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+
+
+def snapshots(out: Path) -> set[str]:
+    """Their names."""
+    return {path.name for path in out.glob("snapshots/step-*")}
+
+
+def workers(job: subprocess.Popen[str]) -> list[psutil.Process]:
     """The ranks' processes, in the order they were started; none while they are dead."""
     children = psutil.Process(job.pid).children()
     return sorted((c for c in children if c.status() != psutil.STATUS_ZOMBIE), key=lambda c: c.create_time())
 
 
-def stepped_since(run: Path, moment: float) -> bool:
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it has, waited for by its parent or not yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def stepped_since(out: Path, moment: float) -> bool:
     """Whether a line came to the log."""
-    log = run / "log.jsonl"
+    log = out / "log.jsonl"
     return log.exists() and log.stat().st_size > 0 and log.stat().st_mtime > moment
 
 
-def wait_for(condition: Any, job: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], job: subprocess.Popen[str], seconds: float = 120.0) -> None:
     """Poll until it holds."""
     deadline = time.time() + seconds
     while not condition():
         if job.poll() is not None or time.time() > deadline:
             job.kill()
-            raise SystemExit("the job ended, or hung")
-        time.sleep(0.01)
-
-
-def under_torchrun(ranks: int, *arguments: str, restarts: int = 0) -> subprocess.Popen[bytes]:
-    """Start a program on many ranks."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([*torchrun, f"--max-restarts={restarts}", *arguments], env=environment)
-
-
-def losses_of(name: str, ranks: int, dtype: str) -> list[float]:
-    """Of 50 steps."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "losses.json"
-        if under_torchrun(ranks, __file__, "train", name, dtype, str(out)).wait() != 0:
-            raise SystemExit(f"{name} failed")
-        return json.loads(out.read_text())
-
-
-def layouts() -> dict[str, Any]:
-    """Each layout on 2 ranks against one process; in float64 too, where rounding cannot hide a mistake."""
-    figures: dict[str, Any] = {"steps": STEPS}
-    for dtype in ("float32", "float64"):
-        truth = losses_of("one", 1, dtype)
-        figures[dtype] = {"first_loss": truth[0], "last_loss": truth[-1]}
-        for name in LAYOUTS:
-            differences = [abs(a - b) for a, b in zip(losses_of(name, 2, dtype), truth, strict=True)]
-            figures[dtype][name] = {"max_loss_difference": max(differences)}
-    return figures
-
-
-def resharded() -> dict[str, Any]:
-    """2 ranks -> 1 -> 2 -> tensor parallel -> copies."""
-    chain = [("fsdp", 2), ("one", 1), ("fsdp", 2), ("tensor", 2), ("ddp", 2), ("one", 1)]
-    digests, source = [], "new"
-    with tempfile.TemporaryDirectory() as folder:
-        for i, (name, ranks) in enumerate(chain):
-            target = Path(folder) / str(i)
-            target.mkdir()
-            if under_torchrun(ranks, __file__, "reshard", name, source, str(target)).wait() != 0:
-                raise SystemExit(f"{name} failed")
-            digests.append(json.loads((target / "digest.json").read_text()))
-            source = str(target)
-    equal = len({digest["sha256"] for digest in digests}) == 1
-    return {
-        "chain": [f"{name} on {ranks}" for name, ranks in chain],
-        "bit_equal": equal,
-        "save_seconds": spread([digest["save_seconds"] for digest in digests]),
-    }
-
-
-def main() -> None:
-    """All parts, or one as a worker."""
-    match sys.argv[1:]:
-        case ["train", name, dtype, out]:
-            train(name, dtype, Path(out))
-        case ["reshard", name, source, target]:
-            reshard(name, source, target)
-        case _:
-            record("parallel", {"layouts": layouts(), "reshard": resharded(), "killed_ranks": kills()})
+            raise SystemExit(f"the job ended, or hung: {job.communicate()[1]}")
+        time.sleep(0.005)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,14 @@ class DataError(EigenError):
     """Text or another input or output file cannot be used."""
 
 
+class RankError(EigenError):
+    """Another process of the run has ended before its time, and so ends this one."""
+
+
+class RankToldError(RankError):
+    """Another process of the run has ended, and has told or will tell the user why."""
+
+
 def explain(operation: str, *, expected: object, got: object, do: str = "") -> str:
     """One line for a user: the operation, what it expected, what came, and what to do about it.
 

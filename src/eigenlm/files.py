@@ -59,7 +59,7 @@ def published_folder(target: Path, *, is_first: bool, share: Callable[[Any], Any
     Raises:
         DataError: as of `whole_folder`.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if is_first and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(
             explain(f"writing {target}", expected="a new or empty folder", got="one in use", do="choose another")
         )

@@ -1,5 +1,7 @@
 """Operations, against torch's counter, PaLM's formula and a published total."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -9,6 +11,7 @@ from eigenlm.model import DenseFeedForward, SlidingWindowConfig, SoftmaxConfig, 
 from eigenlm.planner import batch_flops
 from eigenlm.training.batch_sizes import BatchSizes
 from eigenlm.training.flops import count_flops
+from eigenlm.training.recipe import LayoutRecipe
 from tests.planner.configs import FAMILIES, recipe, transformer
 
 UNMASKED = {name: config for name, config in FAMILIES.items() if name != "windowed"}
@@ -84,3 +87,8 @@ def test_a_step_counts_all_micro_batches() -> None:
     whole, cut = recipe(batch_size=8), recipe(batch_size=8, micro_batch_size=3)
     assert batch_flops(whole) == batch_flops(cut)
     assert batch_flops(whole).tokens == 8 * 160
+
+
+def test_a_step_counts_all_ranks_that_share_matrices() -> None:
+    whole = recipe(batch_size=8)
+    assert batch_flops(replace(whole, layout=LayoutRecipe(tensor=2))) == batch_flops(whole)

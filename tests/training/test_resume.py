@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from eigenlm.checkpoint.tokenizer_folder import write_tokenizer
+from eigenlm.machine.processes import Ranks
 from eigenlm.text.tokenizer_training import train_tokenizer
 from eigenlm.training import Recipe, Watcher, train
+from eigenlm.training.data import prepare_data
+from eigenlm.training.snapshots import load_snapshot
 from eigenlm.training.training import Training
 from tests.training.tiny_run import WORDS, bits_of, names_of, stop_after, tiny_recipe
 
@@ -62,6 +65,20 @@ def test_stopped_twice_inside_steps(documents: Path, wordpiece: Path, tmp_path: 
         assert names_of(parts)[-1].endswith("-stopped")
     assert train(recipe, parts).finished
     assert bits_of(parts) == bits_of(whole)
+
+
+def test_a_step_begun_by_one_process_is_begun_anew_by_several(documents: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(documents)
+    assert not train(recipe, tmp_path, stop=stop_after(5)).finished
+    snapshot = tmp_path / "snapshots" / names_of(tmp_path)[-1]
+    data = prepare_data(recipe, tmp_path)
+    alone, several = (Training(recipe, *data, ranks) for ranks in (Ranks(), Ranks(size=2)))
+    for training in (alone, several):
+        load_snapshot(snapshot, training)
+    assert (alone.position.step, alone.position.micro) == (1, 1)
+    assert (several.position.step, several.position.micro, several.position.loss_sum) == (1, 0, 0.0)
+    assert all(parameter.grad is not None for parameter in alone.model.parameters())
+    assert all(parameter.grad is None for parameter in several.model.parameters())
 
 
 def test_stopped_between_steps_and_at_once(documents: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from eigenlm.errors import EigenError, did_you_mean
+from eigenlm.errors import EigenError, RankToldError, did_you_mean
 
 # Module and class of each command; imported only when asked for, and importing torch only when run.
 COMMANDS = {
@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(words)
+    except RankToldError:
+        return USER_ERROR
     except EigenError as error:
         return _fail(str(error), USER_ERROR)
     except KeyboardInterrupt:

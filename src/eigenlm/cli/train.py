@@ -1,5 +1,6 @@
 """`eigenlm train`."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -39,20 +40,21 @@ class TrainCommand:
     def run(self) -> None:
         """Train, showing how it goes; exits with 130 or 143 when a signal stopped it."""
         from eigenlm.cli.train_display import Display
+        from eigenlm.machine.processes import is_first_rank
         from eigenlm.training import train
 
         recipe = read_recipe_for(self.recipe, self.text, self.depth, self.set)
         if self.dry_run:
-            self._forecast(recipe)
+            if is_first_rank():
+                self._forecast(recipe)
             return
         out = self.out or Path("runs") / recipe.name
         with _signals() as heard, Display(recipe) as display:
             outcome = train(recipe, out, watcher=display, stop=lambda: bool(heard))
-        if not display.speaks:
-            return
-        self._print(outcome, recipe)
-        if heard and not outcome.finished:
-            raise SystemExit(128 + heard[0])
+        if is_first_rank():
+            self._print(outcome, recipe)
+        if not outcome.finished:  # of several ranks perhaps another heard the signal
+            raise SystemExit(128 + next(iter(heard), signal.SIGTERM))
 
     def _forecast(self, recipe: "Recipe") -> None:
         from eigenlm.planner import cluster, forecast, lines
@@ -71,7 +73,9 @@ class TrainCommand:
             speak = f"eigenlm chat {model} or " if recipe.model.kind == "decoder" else ""
             print(f"{model}: next, {speak}eigenlm analyze {model} --html report.html")
         else:
-            again = " ".join(["eigenlm", *sys.argv[1:]])
+            ranks = os.environ.get("LOCAL_WORLD_SIZE")
+            program = "eigenlm" if ranks is None else f"torchrun --nproc-per-node={ranks} -m eigenlm"
+            again = " ".join([program, *sys.argv[1:]])
             print(f"stopped at step {outcome.step:,} and saved in {outcome.folder}; to go on: {again}")
 
 

@@ -72,7 +72,8 @@ class Mixture(nn.Module):
         out_CD = torch.zeros_like(x_CD)
         for number, expert in enumerate(self.experts):
             token, rank = (chosen_CE == number).nonzero(as_tuple=True)
-            if len(token):
+            # In training all of them, so that ranks whose tokens choose otherwise have gradients of the same matrices.
+            if len(token) or torch.is_grad_enabled():
                 out_CD = out_CD.index_add(0, token, expert(x_CD[token]) * weights_CE[token, rank, None])
         return out_CD.view_as(x)
 

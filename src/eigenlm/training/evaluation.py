@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 
@@ -34,18 +35,19 @@ def evaluate(training: Training) -> Evaluation:
     What an objective hides is drawn as in training, from another seed.
     """
     recipe, ranks = training.recipe, training.ranks
-    size = max(1, (recipe.train.micro_batch_size or recipe.train.batch_size) // ranks.data_size)
+    size = recipe.train.micro_batch_size or recipe.train.batch_size // ranks.data_size
     rows = validation_rows(training.shards.validation, recipe.model.context_length, size, recipe.train.eval_tokens)
     lengths_V = torch.tensor([len(training.tokenizer.token_bytes(i)) for i in range(training.tokenizer.vocab_size)])
     sums = torch.zeros(3, dtype=torch.float64)
     training.learner.eval()
-    for i, batch in enumerate(rows):
-        question = ask(batch, training.tokenizer, recipe.data, recipe.train.seed + 1)
-        mine = i % ranks.data_size == ranks.data_rank
-        # Shards are gathered by all ranks together, so that every rank passes every batch through.
+    for batches in zip_longest(*[rows] * ranks.data_size):
+        batch = batches[ranks.data_rank]
+        # Shards are gathered by all ranks together: one that has no batch left passes another's through.
+        question = ask(batch or batches[0], training.tokenizer, recipe.data, recipe.train.seed + 1)
         loss = float(training.plain_loss(question.to(ranks.device)))
         targets = question.targets[question.targets != IGNORED]
-        sums += mine * torch.tensor([loss, len(targets), float(lengths_V[targets].sum())], dtype=torch.float64)
+        if batch is not None:
+            sums += torch.tensor([loss, len(targets), float(lengths_V[targets].sum())], dtype=torch.float64)
     training.learner.train()
     nll_sum, count, num_bytes = ranks.sum(sums).tolist()
     whole = recipe.data.objective == "next_token"

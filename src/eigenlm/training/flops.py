@@ -62,5 +62,5 @@ def count_flops(config: TransformerConfig, batch: BatchSizes) -> Flops:
 
 def batch_flops(recipe: Recipe) -> Flops:
     """Operations of one optimizer step of a recipe, all micro-batches and ranks together: the numerator of MFU."""
-    batch = batch_of(recipe)
+    batch = batch_of(recipe, recipe.layout.tensor)  # the fewest devices that the layout takes
     return count_flops(recipe.model, replace(batch, texts=recipe.train.batch_size, accumulation=1))

@@ -76,11 +76,12 @@ def train(
         ConfigError: a recipe that makes no run, the folder of another recipe, or a run that diverges.
         DataError: text or shards that cannot be used, or a full disk.
         CheckpointError: no whole snapshot among those there.
+        RankError: another rank was killed, or failed.
     """
     folder = Path(folder)
     keep_freed_memory()
-    check_schedule(recipe.train.steps, recipe.schedule)
     with disk_errors_told(folder), join_ranks(tensor=recipe.layout.tensor) as ranks, ExitStack() as stack:
+        check_schedule(recipe.train.steps, recipe.schedule)
         if ranks.is_first:
             stack.enter_context(held(folder))
             forget_other_recipe(recipe, folder)
@@ -136,14 +137,13 @@ class _Run:
     def _steps(self, stop: Callable[[], bool]) -> bool:
         training, steps = self.training, self.training.recipe.train.steps
         while training.position.step < steps:
-            stopping = bool(self.ranks.sum(torch.tensor(float(stop()))) > 0)
             start = time.perf_counter()
-            step = None if stopping else training.step(stop)
+            step = None if self.ranks.any(stop()) else training.step(stop)
             if step is None:
                 self._save(stopped=True)
                 return False
             self._note(step, time.perf_counter() - start)
-            if training.recipe.telemetry.rollback and step.taken and any(alarm.severe for alarm in step.alarms):
+            if training.recipe.telemetry.rollback and step.taken and self.ranks.any(step.is_severe):
                 self._go_back(step)
             elif step.taken:
                 self._score_and_save()
@@ -172,7 +172,7 @@ class _Run:
     def _evaluate(self) -> bool:
         position = self.training.position
         self.evaluation = evaluate(self.training)
-        improved = position.best_nll is None or self.evaluation.nll < position.best_nll
+        improved = self.ranks.any(position.best_nll is None or self.evaluation.nll < position.best_nll)
         if improved:
             position.best_nll, self.best = self.evaluation.nll, snapshot_name(position)
         if self.journal is not None:
@@ -182,10 +182,11 @@ class _Run:
 
     def _sample(self) -> None:
         lm = trained_model(self.training)
-        if self.journal is not None:
+        if self.journal is not None and lm is not None:
             text = sample(lm, self.training)
             self.journal.sample(self.training.position.step, text)
             self.watcher.sampled(self.training.position.step, text)
+        self.ranks.barrier()
 
     def _save(self, *, stopped: bool = False) -> None:
         beside: dict[str, Any] = {"best": self.best, "log_bytes": 0 if self.journal is None else self.journal.settled()}
@@ -193,6 +194,7 @@ class _Run:
         if self.journal is not None:
             prune_snapshots(self.snapshots, self.training.recipe.train.keep_last, path, self.best)
             self.watcher.saved(path)
+        self.ranks.barrier()
 
     def _go_back(self, step: Step) -> None:
         """Begin again before the spike, without the batches that saw it and the one whose step may have caused it."""
@@ -224,6 +226,6 @@ class _Run:
 
     def _finish(self) -> Path:
         target, lm = self.folder / "model", trained_model(self.training)
-        if self.ranks.is_first and not target.exists():
+        if lm is not None and not target.exists():
             lm.save(target)
         return target

@@ -20,10 +20,17 @@ _CONTINUE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}
 _PROMPT_TOKENS, _SAMPLE_TOKENS = 16, 64
 
 
-def trained_model(training: Training) -> LanguageModel:
-    """A copy of the model as it is now, whole and on the CPU; every rank calls it."""
+def trained_model(training: Training) -> LanguageModel | None:
+    """A copy of the model as it is now, whole and on the CPU; every rank calls it, and the first alone gets one."""
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in training.model.state_dict().items():
+        whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+        if training.ranks.is_first:
+            tensors[name] = whole.detach().cpu()
+    if not training.ranks.is_first:
+        return None
     model = Transformer(training.recipe.model)
-    model.load_state_dict({name: _whole(tensor) for name, tensor in training.model.state_dict().items()})
+    model.load_state_dict(tensors)
     tokenizer, name, kind = training.tokenizer, training.recipe.name, training.recipe.model.kind
     template = ChatTemplate(_CONTINUE) if kind == "decoder" else None
     generation = Generation(start=start_token(tokenizer)) if kind == "encoder_decoder" else Generation()
@@ -39,7 +46,3 @@ def sample(lm: LanguageModel, training: Training) -> str:
     sampling = Sampling(temperature=0.8, top_k=50, seed=training.recipe.train.seed)
     room = training.recipe.model.context_length - len(start)
     return prompt + lm.generate(prompt, max_tokens=max(1, min(_SAMPLE_TOKENS, room)), sampling=sampling)
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    return (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).detach().cpu()

@@ -16,7 +16,7 @@ from eigenlm.config import differing_fields, from_dict, to_dict
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.files import write_text
 from eigenlm.training.precision import choose_precision
-from eigenlm.training.recipe import Recipe
+from eigenlm.training.recipe import LayoutRecipe, Recipe
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
 
@@ -71,7 +71,7 @@ def sweep(folder: Path) -> None:
 def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
     """The recipe that a run goes by: the one in its folder, or this one, with what it left open decided, written there.
 
-    What `auto` decided stays as it is when a run goes on, on whatever machine.
+    What `auto` decided stays as it is when a run goes on, on whatever machine; the layout is that of today.
 
     Raises:
         ConfigError: the folder is of another recipe; the message names the first field that differs.
@@ -87,7 +87,8 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
         do = "give the same recipe to go on, or another --out to begin anew"
         expected = f"{name} = {before!r}, as it began"
         raise ConfigError(explain(f"going on in {folder}", expected=expected, got=repr(now), do=do))
-    return from_dict(Recipe, read_json_object(path).get("settled", {}), f"{path} settled")
+    settled = from_dict(Recipe, read_json_object(path).get("settled", {}), f"{path} settled")
+    return replace(settled, layout=recipe.layout)
 
 
 def _asked(path: Path) -> Recipe:
@@ -95,8 +96,9 @@ def _asked(path: Path) -> Recipe:
 
 
 def _differing(before: Recipe, now: Recipe) -> dict[str, tuple[object, object]]:
-    """Fields that differ, an optimizer's own setting being the same whether it is given or left open."""
-    return differing_fields(*(replace(r, optimizer=r.optimizer.settled()) for r in (before, now)))
+    """Fields that make another run: not the layout, and not an optimizer's own setting, whether given or left open."""
+    both = (replace(r, optimizer=r.optimizer.settled(), layout=LayoutRecipe()) for r in (before, now))
+    return differing_fields(*both)
 
 
 def forget_other_recipe(recipe: Recipe, folder: Path) -> None:

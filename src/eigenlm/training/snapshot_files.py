@@ -42,7 +42,8 @@ def save_state(folder: Path, tensors: Mapping[str, Tensor], ranks: Ranks) -> Non
         return
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     try:
-        save(whole, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+        writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
+        save(whole, storage_writer=writer, process_group=ranks.words)
     except CheckpointException as error:
         raise _cause(error) from error
 
@@ -71,9 +72,12 @@ def load_state(folder: Path, into: Mapping[str, Tensor], ranks: Ranks) -> None:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.distributed is disabled")
-            load(dict(into), storage_reader=reader, no_dist=ranks.mesh is None)
+            load(dict(into), storage_reader=reader, process_group=ranks.words, no_dist=ranks.mesh is None)
     except CheckpointException as error:
-        raise CheckpointError(_damaged(folder, _cause(error))) from error
+        cause = _cause(error)
+        if not isinstance(cause, (SafetensorError, OSError)):
+            raise cause from error
+        raise CheckpointError(_damaged(folder, cause)) from error
 
 
 def saved_tensors(folder: Path) -> dict[str, TensorStorageMetadata]:

@@ -73,6 +73,11 @@ class Step:
     reading: Reading | None
     alarms: list[Alarm]
 
+    @property
+    def is_severe(self) -> bool:
+        """Whether the weights are spoilt."""
+        return any(alarm.severe for alarm in self.alarms)
+
 
 class Training:
     """A recipe's model, optimizer and data on the ranks of this run.
@@ -114,15 +119,15 @@ class Training:
         """Make one optimizer step; None if `stop` said so between two micro-batches, whose gradients then stay."""
         position = self.position
         questions = self._questions(position.batch)
-        num_targets = int(self.ranks.sum(torch.tensor(float(sum(q.num_targets for q in questions)))))
+        num_targets = int(self.ranks.sum(torch.tensor(sum(q.num_targets for q in questions))))
         seen = sum(q.num_targets for q in questions[: position.micro])
         for micro in range(position.micro, len(questions)):
             if micro > 0 and self.ranks.size == 1 and stop():
                 return None
             self._accumulate(questions[micro], micro, num_targets, is_last=micro == len(questions) - 1)
             position.micro, seen = micro + 1, seen + questions[micro].num_targets
-            share = seen * self.ranks.data_size / max(num_targets, 1)
-            self.telemetry.micro_batch(position.step, share, ranks=self.ranks.data_size)
+            if self.ranks.data_size == 1:  # else the gradient of each is another's, and sharded ones are not there yet
+                self.telemetry.micro_batch(position.step, seen / max(num_targets, 1))
         loss = float(self.ranks.sum(torch.tensor(position.loss_sum, dtype=torch.float64))) / max(num_targets, 1)
         return self._update(loss, sum(q.ids.numel() for q in questions) * self.ranks.data_size)
 
@@ -150,12 +155,14 @@ class Training:
     def load(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Go on from what `tensors` and `numbers` gave; parameters and moments are loaded beside."""
         self.position = Position(**numbers["position"])
+        if self.ranks.size > 1:  # a single process stopped within a step; its micro-batches were cut otherwise
+            self.position.micro, self.position.loss_sum = 0, 0.0
         self.alarms.load_state_dict(numbers["alarms"])
         prefix = "telemetry."
         watched = {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
         self.telemetry.load_state_dict({**numbers["telemetry"], **watched})
         for name, parameter in self._parameters():
-            parameter.grad = tensors.get(f"gradient.{name}")
+            parameter.grad = tensors.get(f"gradient.{name}") if self.position.micro else None
 
     def empty_tensors(self, position: Position) -> dict[str, Tensor]:
         """Room for what `tensors` gave when the run stood at `position`."""
@@ -190,7 +197,7 @@ class Training:
         self.telemetry.before_step(position.step)
         parameters = [p for _, p in self._parameters()]
         norm = float(clip_gradients_(parameters, recipe.optimizer.clip or math.inf))
-        taken = math.isfinite(norm) and math.isfinite(loss)
+        taken = not self.ranks.any(not (math.isfinite(norm) and math.isfinite(loss)))
         reading = None
         if taken:
             for group in self.optimizer.param_groups:

@@ -1,4 +1,4 @@
-"""A rank is killed under torchrun."""
+"""A rank is killed under torchrun, or fails."""
 
 import os
 import subprocess
@@ -11,14 +11,18 @@ from eigenlm.errors import ConfigError
 from eigenlm.machine.processes import join_ranks
 
 
-def test_a_killed_rank_comes_back(tmp_path: Path) -> None:
+def test_a_rank_that_was_killed_or_failed_comes_back(tmp_path: Path) -> None:
     said = tmp_path / "said.txt"
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=2"]
     script = str(Path(__file__).with_name("dying_rank.py"))
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run([*torchrun, script, str(said)], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert said.read_text() == "attempt 1: a sum of 2"
+    assert said.read_text() == "attempt 2: a sum of 2"
+    told = [line for line in done.stderr.splitlines() if "errors.Rank" in line]
+    assert len(told) == 2
+    assert "rank 0: expected all 2 ranks at work, got one that was killed" in told[0]
+    assert "errors.RankToldError: ended by rank 1 of 2: DataError: no more room" in told[1]
 
 
 def test_one_process_needs_no_group(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from safetensors import safe_open
 
 from eigenlm.errors import CheckpointError
 from eigenlm.machine.processes import Ranks
+from eigenlm.training.optimizers.catalog import OPTIMIZERS
 from eigenlm.training.recipe import LayoutRecipe
 from eigenlm.training.snapshot_files import (
     load_model_and_optimizer_,
@@ -19,7 +20,7 @@ from eigenlm.training.snapshot_files import (
     saved_tensors,
 )
 from tests.training.parallel.tiny_training import QWEN, start, train
-from tests.training.parallel.two_ranks import OPTIMIZERS, digest
+from tests.training.parallel.two_ranks import digest
 
 Seen = tuple[Path, dict[str, Any]]
 ALONE = Ranks()

@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from torch.distributed.tensor import DTensor
 
 from eigenlm.errors import ConfigError
 from eigenlm.machine.processes import Ranks, join_ranks
+from eigenlm.training.optimizers.catalog import OPTIMIZERS
 from eigenlm.training.recipe import LayoutRecipe
 from eigenlm.training.snapshot_files import load_model_and_optimizer_, model_and_optimizer_tensors, save_state
+from tests.training.parallel.command_of_two import train_in_every_layout, train_until_killed
 from tests.training.parallel.tiny_training import MODELS, Run, go_on, start, train
+from tests.training.tiny_run import write_documents
 
 # Of the plainer model, fewer: tensor parallel spends tens of milliseconds a step on a model this small.
 STEPS = {"gpt": 15, "qwen": 50}
-OPTIMIZERS: tuple[str, ...] = ("adamw", "muon", "soap", "shampoo")
 FSDP, COPIES, TENSOR = LayoutRecipe(data="fsdp"), LayoutRecipe(data="ddp"), LayoutRecipe(tensor=2)
 
 
@@ -126,10 +129,13 @@ def work(folder: Path) -> dict[str, Any]:
             note(f"{name} matrices", train(config, TENSOR, ranks, STEPS[name]))
         note("qwen matrices accumulated", train(MODELS["qwen"], TENSOR, ranks, 5, micro_batches=2))
         digests["tensor"] = save(folder / "tensor", loaded(folder / "copies", TENSOR, ranks), ranks)
-        if ranks.is_first:
-            (folder / "seen.json").write_text(json.dumps(seen))
     return seen
 
 
 if __name__ == "__main__":
-    work(Path(sys.argv[1]))
+    out = Path(sys.argv[1])
+    everything = work(out)
+    everything["commands"] = train_in_every_layout(write_documents(out), out / "commands")
+    if os.environ["RANK"] == "0":
+        (out / "seen.json").write_text(json.dumps(everything))
+    train_until_killed(out / "documents.jsonl", out / "killed")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from torch.distributed.tensor import DTensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from eigenlm.errors import ConfigError, nearest
@@ -44,7 +45,9 @@ class OptimizerEntry:
 
 
 def _sgd(params: Any, momentum: float) -> Optimizer:
-    return SGD(params, momentum=momentum, nesterov=momentum > 0, fused=True)
+    # torch 2.13 has no fused SGD for parameters that lie on several ranks
+    spread = any(isinstance(parameter, DTensor) for group in params for parameter in group["params"])
+    return SGD(params, momentum=momentum, nesterov=momentum > 0, fused=None if spread else True)
 
 
 # SOAP is Adam in another basis, Shampoo has the length of Adam's step and Muon is scaled to it (arXiv:2502.16982), so

@@ -33,6 +33,7 @@ class Telemetry:
     The loop calls, at every step: `micro_batch` after each backward pass but for a single one, `before_step` when the
     gradient is complete and not yet clipped, `after_step` when the optimizer has stepped. On steps that are not due,
     they return at once. What later readings depend on is in `state_dict`, so a resumed run reads the same bits.
+    Matrices may lie on several ranks: each then calls the same, and gets the same.
     """
 
     def __init__(self, model: nn.Module, recipe: TelemetryRecipe, probe: Loss | None = None) -> None:
@@ -65,20 +66,18 @@ class Telemetry:
         self._before: dict[str, Tensor] = {}
         self._gradient_norms: list[float] = []
 
-    def micro_batch(self, step: int, share: float, ranks: int = 1) -> None:
+    def micro_batch(self, step: int, share: float) -> None:
         """Note a gradient that is not yet complete, after a backward pass; only a step's first matters.
+
+        Where ranks see different texts, none of them has this gradient, and nobody calls.
 
         Args:
             step: the step it is part of.
-            share: what the gradient so far counts in that of the step's mean loss on this rank: the tokens seen over
-                those of the step, times `ranks`. A first micro-batch has left `share` times its own mean gradient.
-            ranks: those that have still to average their gradients with this one's.
+            share: the tokens seen over those of the step. A first micro-batch has left `share` times its own mean
+                gradient.
         """
-        if not _due(step, self._recipe.every) or self._first[0] == step or not 0 < share < 1:
-            return
-        if any(W.grad is not None for W in self._matrices.values()):  # FSDP shows none before ranks have averaged
-            squared = sum(value**2 for value in self._norms_of_gradients()) / share**2
-            self._first = (step, share / ranks, squared)
+        if _due(step, self._recipe.every) and self._first[0] != step and 0 < share < 1:
+            self._first = (step, share, sum(value**2 for value in self._norms_of_gradients()) / share**2)
 
     def before_step(self, step: int) -> None:
         """Note the complete gradient and the weights, before clipping and before the optimizer's step."""
