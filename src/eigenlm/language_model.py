@@ -198,12 +198,19 @@ class LanguageModel:
         return (piece for _, piece in session)
 
 
-def load(where: str | Path, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> LanguageModel:
+def load(
+    where: str | Path,
+    *,
+    adapter: str | Path | None = None,
+    dtype: str | torch.dtype = "float32",
+    device: str = "auto",
+) -> LanguageModel:
     """Read a model by name, folder or file.
 
     Args:
         where: a model folder (eigenlm's or Hugging Face's), a `.gguf`, the name of an installed model package
-            (`smollm2-135m-instruct`, `minilm-l6-v2`), or a Hub name.
+            (`smollm2-135m-instruct`, `minilm-l6-v2`), a Hub name, or a LoRA adapter of PEFT whose base is one.
+        adapter: a LoRA adapter that is merged into the model.
         dtype: `float32` or `bfloat16`.
         device: `cpu`, `cuda`, or `auto` for the accelerator if there is one.
 
@@ -211,7 +218,7 @@ def load(where: str | Path, *, dtype: str | torch.dtype = "float32", device: str
         CheckpointError: nothing there, or it is damaged or of a kind that is not read.
         ConfigError: a dtype or device that does not serve.
     """
-    read = checkpoint.read_model(where, dtype=_dtype(dtype), device=_device(device))
+    read = checkpoint.read_model(where, adapter=adapter, dtype=_dtype(dtype), device=_device(device))
     if read.tokenizer is None:
         expected, do = "a tokenizer beside the weights", "save one there as tokenizer.json"
         raise ConfigError(explain(f"loading {where}", expected=expected, got="none", do=do))

@@ -10,14 +10,14 @@ from torch import Tensor
 _STACK = re.compile(r"(_exps|\bexperts)\b")
 
 
-class ExpertsApart(Mapping[str, Tensor]):
+class ExpertsApart(Mapping):
     """Tensors by name, with slice e of a stack of experts `STACK` or `STACK.weight` as `STACK.e.weight`.
 
     Args:
         tensors: what they come from; read when asked for.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(self, tensors: Mapping[str, Any]) -> None:
         self._tensors = tensors
         self._places: dict[str, tuple[str, int | None]] = {}
         for name in tensors:
@@ -58,7 +58,7 @@ def is_stack(name: str, sizes: tuple[int, ...]) -> bool:
     return len(sizes) == 3 and _STACK.search(name) is not None
 
 
-def sizes_of(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
+def sizes_of(tensors: Mapping[str, Any], name: str) -> tuple[int, ...]:
     """Sizes of a tensor, without reading it where the source knows them."""
     known: Any = getattr(tensors, "shape", None)
     return tuple(known(name)) if callable(known) else tuple(tensors[name].shape)

@@ -15,7 +15,7 @@ from eigenlm.linear import LinearMap
 _FACTORS = ("A", "B", "K", "place")
 
 
-class Weights(Mapping[str, Tensor]):
+class Weights(Mapping):
     """Tensors by name, read when asked for; a low-rank layer's factors stand as the one matrix they make.
 
     Args:
@@ -23,7 +23,7 @@ class Weights(Mapping[str, Tensor]):
             `LAYER.place` where some rows tell the others.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(self, tensors: Mapping[str, Any]) -> None:
         tensors = self._tensors = ExpertsApart(tensors)
         self._thin = {name.removesuffix(".A") for name in tensors if name.endswith(".A")}
         self._names = list(dict.fromkeys(self._whole(name) for name in tensors))

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eigenlm.checkpoint.adapter import Adapter
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import HUGGING_FACE
 from eigenlm.checkpoint.generation import Generation, read_generation, write_generation
 from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.checkpoint.merged import Merged
 from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
@@ -19,8 +21,8 @@ from eigenlm.model import Transformer
 from eigenlm.text.tokenizer import Tokenizer
 
 
-def open_hugging_face(folder: Path) -> Opened:
-    """Understand a Hugging Face folder.
+def open_hugging_face(folder: Path, adapter: Adapter | None = None) -> Opened:
+    """Understand a Hugging Face folder, with an adapter merged into it where one is given.
 
     Raises:
         CheckpointError: an unknown model type, a quantized or pickled checkpoint, or tensors that do not fit.
@@ -36,7 +38,8 @@ def open_hugging_face(folder: Path) -> Opened:
         got = f"quantization_config of the method {_method(values['quantization_config'])!r}"
         do = "read the unquantized model, or its GGUF file"
         raise CheckpointError(explain(f"reading {folder}", expected="plain weights", got=got, do=do))
-    source = open_safetensors(folder)
+    files = open_safetensors(folder)
+    source = files if adapter is None else Merged(files, adapter, dialect, folder)
     config = dialect.config(values, source)
     model, tensors = understand(dialect, config, source, folder)
     return Opened(

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import torch
 
-from eigenlm.checkpoint import adapter
-from eigenlm.checkpoint.adapter import AdapterChanges
+from eigenlm.checkpoint.adapter import CONFIG, Adapter, AdapterChanges
 from eigenlm.checkpoint.assemble import fill
 from eigenlm.checkpoint.folder import FORMAT, open_folder
 from eigenlm.checkpoint.generation import Generation
@@ -19,7 +18,7 @@ from eigenlm.checkpoint.opened import Matrices, Opened
 from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary
 from eigenlm.checkpoint.whole_matrices import WholeMatrices
-from eigenlm.errors import EigenError
+from eigenlm.errors import CheckpointError, EigenError, explain
 from eigenlm.linear import DenseLinear, linear_maps
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
@@ -51,12 +50,17 @@ class Checkpoint:
 
 
 def read_model(
-    where: str | Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    where: str | Path,
+    *,
+    adapter: str | Path | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
 ) -> Checkpoint:
     """Read a model folder (ours or Hugging Face's), a GGUF file, an installed model package or a Hub name.
 
     Args:
-        where: a path or a name.
+        where: a path or a name; of a LoRA adapter, its base model is read as well.
+        adapter: a LoRA adapter that is merged into it.
         dtype: of the parameters.
         device: where they go.
 
@@ -64,7 +68,7 @@ def read_model(
         CheckpointError: nothing is there, or it is damaged, unknown, or holds NaN or infinite weights.
         ConfigError: its config makes no model.
     """
-    opened = open_model(where)
+    opened = open_model(where, adapter)
     return Checkpoint(
         path=opened.path,
         family=opened.family,
@@ -77,13 +81,27 @@ def read_model(
     )
 
 
-def open_model(where: str | Path) -> Opened:
-    """Find and check a model without reading a tensor; errors as in `read_model`."""
+def open_model(where: str | Path, adapter: str | Path | None = None) -> Opened:
+    """Find and check a model, or a LoRA adapter and its base, without reading a tensor; errors as in `read_model`."""
     path = locate(where)
+    if adapter is None and (path / CONFIG).is_file():
+        return open_model(_base_of(Adapter(path), path), path)
+    is_foreign = path.is_dir() and read_json_object(path / "config.json").get("format") != FORMAT
+    if adapter is not None:
+        if not is_foreign:
+            do = "give the folder that it was trained on"
+            raise CheckpointError(explain("merging an adapter", expected="a Hugging Face folder", got=path, do=do))
+        return open_hugging_face(path, Adapter(locate(adapter)))
     if path.is_file():
         return open_gguf(path)
-    values = read_json_object(path / "config.json")
-    return open_folder(path) if values.get("format") == FORMAT else open_hugging_face(path)
+    return open_hugging_face(path) if is_foreign else open_folder(path)
+
+
+def _base_of(adapter: Adapter, path: Path) -> str:
+    if not adapter.base:
+        do = "name the base model, and the adapter beside it"
+        raise CheckpointError(explain(f"reading {path}", expected="the name of its base model", got="none", do=do))
+    return adapter.base
 
 
 def open_tensors(where: str | Path) -> TensorSource:
@@ -110,8 +128,8 @@ def open_any(where: str | Path) -> Opened | Matrices:
     if path.suffix == ".safetensors" and path.is_file() and not (path.parent / "config.json").is_file():
         return Matrices(path=path, tensors=SafetensorsFiles([path]))
     path = locate(where)
-    if (path / adapter.CONFIG).is_file():
-        return Matrices(path=path, tensors=AdapterChanges(path))
+    if (path / CONFIG).is_file():
+        return Matrices(path=path, tensors=_changes(Adapter(path)))
     if path.is_dir() and not (path / "config.json").is_file():
         return Matrices(path=path, tensors=open_safetensors(path))
     if path.is_dir() and read_json_object(path / "config.json").get("format") == FORMAT:
@@ -121,6 +139,13 @@ def open_any(where: str | Path) -> Opened | Matrices:
     except EigenError as error:
         tensors = GGUFFile(path) if path.is_file() else open_safetensors(path)
         return Matrices(path=path, tensors=tensors, reason=str(error))
+
+
+def _changes(adapter: Adapter) -> AdapterChanges:
+    """What an adapter changes, beside its base where that lies on this machine."""
+    base = Path(adapter.base)
+    at_hand = bool(adapter.base) and (base / "config.json").is_file()
+    return AdapterChanges(adapter, open_safetensors(base) if at_hand else None)
 
 
 def open_matrices(where: str | Path) -> TensorSource:

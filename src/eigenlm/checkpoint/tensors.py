@@ -7,8 +7,10 @@ from typing import Any
 from torch import Tensor
 
 
-class TensorSource(Mapping[str, Tensor]):
+class TensorSource(Mapping):
     """A mapping from name to tensor that knows sizes and storage without reading any number.
+
+    It is no `Mapping[str, Tensor]` by name, because a check of types would then read tensors.
 
     Args:
         entries: the names, and what the kind of file needs to find a tensor.
@@ -16,6 +18,14 @@ class TensorSource(Mapping[str, Tensor]):
 
     def __init__(self, entries: Mapping[str, Any]) -> None:
         self._entries = entries
+
+    @abstractmethod
+    def __getitem__(self, name: str) -> Tensor:
+        """The tensor, read and decoded.
+
+        Raises:
+            DataError: it cannot be had.
+        """
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eigenlm.cli.options import Json, Model, Out
+from eigenlm.cli.options import Adapter, Json, Model, Out
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
 
@@ -22,6 +22,7 @@ class ExportCommand:
     """How matrices are stored; F32 in hf and Q8_0 in gguf by default, and the Q types in gguf only."""
     multiply_out: bool = False
     """Write low-rank matrices as dense ones, larger than they are; without it they are refused."""
+    merge: Adapter = None
     json: Json = False
 
     def run(self) -> None:
@@ -37,7 +38,7 @@ class ExportCommand:
                 explain("storage of a Hugging Face folder", expected=", ".join(_PLAIN), got=storage, do=do)
             )
         dtype = getattr(torch, _PLAIN[storage]) if self.to == "hf" else torch.float32
-        read = read_model(self.model, dtype=dtype)
+        read = read_model(self.model, adapter=self.merge, dtype=dtype)
         parts: dict[str, Any] = {
             "tokenizer": read.tokenizer,
             "chat_template": read.chat_template,

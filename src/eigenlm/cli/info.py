@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal
 
-from eigenlm.cli.options import Json, Model
+from eigenlm.cli.options import Adapter, Json, Model
 from eigenlm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -18,14 +18,15 @@ class InfoCommand:
     """What a model is: sizes, parameters and bytes and where they sit; reads no tensor."""
 
     model: Model
+    adapter: Adapter = None
     json: Json = False
 
     def run(self) -> None:
         """Open the model and tell."""
         from eigenlm.analysis.anatomy import anatomy, module_kind, part_of
-        from eigenlm.checkpoint import Opened, open_any
+        from eigenlm.checkpoint import Opened, open_any, open_model
 
-        found = open_any(self.model)
+        found = open_any(self.model) if self.adapter is None else open_model(self.model, self.adapter)
         parts = anatomy(found.tensors, part_of if isinstance(found, Opened) else module_kind)
         facts = {
             "path": str(found.path),

@@ -20,6 +20,9 @@ Model = Annotated[
 Text = Annotated[
     Path, tyro.conf.arg(metavar="PATH", help="A text, jsonl or parquet file (also .gz), or a folder of them.")
 ]
+Adapter = Annotated[
+    Path | None, tyro.conf.arg(metavar="PATH", help="A LoRA adapter of PEFT, merged into the model as it is read.")
+]
 Out = Annotated[Path, tyro.conf.arg(metavar="PATH", help="Where to write; it appears whole or not at all.")]
 Json = Annotated[
     bool, tyro.conf.arg(help="Print one JSON object on standard output, and everything else on standard error.")
@@ -64,18 +67,19 @@ def read_text(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Compute:
-    """Where a model runs and with which numbers."""
+    """Where a model runs, with which numbers, and what is merged into it."""
 
     device: str = "auto"
     """`auto` (an accelerator if there is one), `cpu`, or another of torch's names."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Numbers of weights and activations."""
+    adapter: Adapter = None
 
     def load(self, model: str) -> "LanguageModel":
         """Read a model to run there."""
         from eigenlm.language_model import load
 
-        return load(model, dtype=self.dtype, device=self.device)
+        return load(model, adapter=self.adapter, dtype=self.dtype, device=self.device)
 
 
 @dataclass(frozen=True)
