@@ -6,9 +6,9 @@ from pathlib import Path
 from torch import Tensor
 
 from eigenlm.checkpoint.adapter import Adapter
-from eigenlm.checkpoint.families import Dialect
-from eigenlm.checkpoint.families.dialect import Location
-from eigenlm.checkpoint.families.layout import Transposed
+from eigenlm.checkpoint.dialects import Dialect
+from eigenlm.checkpoint.dialects.layout import TRANSPOSED
+from eigenlm.checkpoint.dialects.names import Location
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 
@@ -31,7 +31,7 @@ class Merged(TensorSource):
         super().__init__(dict.fromkeys(base))
         self._base, self._adapter, self._prefix = base, adapter, dialect.prefix
         places = [place for place in dialect.names.values() if isinstance(place, Location)]
-        turned = [re.escape(place.name) for place in places if Transposed() in place.layout]
+        turned = [re.escape(place.name) for place in places if TRANSPOSED in place.layout]
         self._turned = re.compile("|".join(turned).replace(re.escape("{i}"), r"\d+"))
         self._layers: dict[str, str] = {}
         self._biases: dict[str, str] = {}
