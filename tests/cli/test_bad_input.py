@@ -100,7 +100,7 @@ SPOILS: dict[Callable[[Path], None], str] = {
     wrong_shape: "up",
     odd_setting: "'mish'",
     reward_head: "LlamaForSequenceClassification",
-    packed_weights: "'gptq'",
+    packed_weights: "codes of gptq",
     pickle_instead: "pickle",
     broken_json: "config.json",
     no_such_family: "no_such",

@@ -1,9 +1,7 @@
 """Hugging Face model folders: config.json, safetensors, tokenizer files."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from eigenlm.checkpoint.adapter import Adapter
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
@@ -12,6 +10,7 @@ from eigenlm.checkpoint.generation import Generation, read_generation, write_gen
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.merged import Merged
 from eigenlm.checkpoint.opened import Opened, understand
+from eigenlm.checkpoint.quantized import dequantized
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer, write_tokenizer
@@ -34,11 +33,7 @@ def open_hugging_face(folder: Path, adapter: Adapter | None = None) -> Opened:
     if dialect is None:
         expected = f"a model_type of {', '.join(HUGGING_FACE)}"
         raise CheckpointError(explain(f"reading {folder}", expected=expected, got=repr(family)))
-    if values.get("quantization_config"):
-        got = f"quantization_config of the method {_method(values['quantization_config'])!r}"
-        do = "read the unquantized model, or its GGUF file"
-        raise CheckpointError(explain(f"reading {folder}", expected="plain weights", got=got, do=do))
-    files = open_safetensors(folder)
+    files = dequantized(open_safetensors(folder), values, folder)
     source = files if adapter is None else Merged(files, adapter, dialect, folder)
     config = dialect.config(values, source)
     model, tensors = understand(dialect, config, source, folder)
@@ -53,10 +48,6 @@ def open_hugging_face(folder: Path, adapter: Adapter | None = None) -> Opened:
         chat_template=read_chat_template(folder),
         generation=read_generation(folder, values),
     )
-
-
-def _method(quantization: Any) -> object:
-    return quantization.get("quant_method") if isinstance(quantization, Mapping) else quantization
 
 
 def write_hugging_face(

@@ -15,6 +15,7 @@ from eigenlm.checkpoint.hugging_face import open_hugging_face
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.locate import locate
 from eigenlm.checkpoint.opened import Matrices, Opened
+from eigenlm.checkpoint.quantized import dequantized
 from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary
 from eigenlm.checkpoint.whole_matrices import WholeMatrices
@@ -137,8 +138,16 @@ def open_any(where: str | Path) -> Opened | Matrices:
     try:
         return open_model(path)
     except EigenError as error:
-        tensors = GGUFFile(path) if path.is_file() else open_safetensors(path)
-        return Matrices(path=path, tensors=tensors, reason=str(error))
+        return Matrices(path=path, tensors=GGUFFile(path) if path.is_file() else _plain(path), reason=str(error))
+
+
+def _plain(folder: Path) -> TensorSource:
+    """The tensors of a folder, as numbers where it is known how they are stored."""
+    files = open_safetensors(folder)
+    try:
+        return dequantized(files, read_json_object(folder / "config.json"), folder)
+    except EigenError:
+        return files
 
 
 def _changes(adapter: Adapter) -> AdapterChanges:
