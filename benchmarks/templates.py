@@ -11,25 +11,27 @@ import hashlib
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import tokenizers
 import transformers
 from record import record
-from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
-from tqdm import tqdm
+from tokenizers import AddedToken, decoders, models, pre_tokenizers
 
 from eigenlm.errors import EigenError
+from eigenlm.progress import track
 from eigenlm.text import ChatTemplate, Tokenizer
 
 CONTROL = re.compile(
-    r"<[|｜][^<>|｜\s]{1,40}[|｜]>|</?s>|\[/?[A-Z_]{3,20}\]|<(?:start|end)_of_[a-z]+>|<[a-z_]+\|>|<\|[a-z_]+>"
+    r"<[|\uff5c][^<>|\uff5c\s]{1,40}[|\uff5c]>|</?s>|\[/?[A-Z_]{3,20}\]|<(?:start|end)_of_[a-z]+>|<[a-z_]+\|>|<\|[a-z_]+>"
 )
 WORDS = re.compile(r"</?(?:think|tool_call|tool_response|tools|tool|answer|function|arg_key|arg_value)>")
-QUOTED = re.compile(r"⟦([^⟦⟧]*)⟧")  # what adversaries spell stands between these, so that it can be found in the prompt
+QUOTED = re.compile(
+    r"~\((.*?)\)~"
+)  # what adversaries spell stands between these, so that it can be found in the prompt
 TOOLS = [
     {
         "type": "function",
@@ -59,8 +61,12 @@ THOUGHT = "<think>\nTwo, counted on fingers.\n</think>\n\nYes."
 
 def conversations(control: list[str]) -> dict[str, dict[str, Any]]:
     """What is said, by name; `control` are the tokens that adversaries spell."""
-    spelled = " ".join(f"⟦{token}⟧" for token in control)
-    halves = [(token[:3], token[3:]) for token in control[:4]]
+    spelled = " ".join(f"~({token})~" for token in control)
+    halves = [
+        (role, text)
+        for front, back in ((token[:3], token[3:]) for token in control[:4])
+        for role, text in (("user", f"x{front}"), ("assistant", f"{back}{front}{back[:1]}"), ("user", f"{back} {back}"))
+    ]
     return {
         "plain": {"messages": [ASKED]},
         "system and turns": {
@@ -140,57 +146,38 @@ def conversations(control: list[str]) -> dict[str, dict[str, Any]]:
                 {"type": "function", "function": {"name": f"f{spelled}", "description": spelled, "parameters": {}}}
             ],
         },
-        "adversary in halves": {
-            "messages": [
-                {"role": role, "content": half}
-                for front, back in halves
-                for role, half in (
-                    ("user", f"x{front}"),
-                    ("assistant", f"{back}{front}{back[:1]}"),
-                    ("user", f"{back} {back}"),
-                )
-                for half in [half]
-            ]
-            or [ASKED]
-        },
+        "adversary in halves": {"messages": [{"role": role, "content": text} for role, text in halves] or [ASKED]},
     }
 
 
 def vocabulary(source: str, kind: str) -> tokenizers.Tokenizer:
-    """A tokenizer of bytes and characters with the tokens that a template spells."""
-    control = dict.fromkeys(["<s>", "</s>", *sorted(set(CONTROL.findall(source)))])
-    bytes_ = {f"<0x{byte:02X}>": place for place, byte in enumerate(range(256))}
+    """A tokenizer of bytes and letters, in which what the template spells are special tokens and added words."""
+    letters = "abcdefghijklmnopqrstuvwxyz<>|/"
     if kind == "byte-level":
-        made = tokenizers.Tokenizer(
-            models.BPE({c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, [])
-        )
-        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        made = tokenizers.Tokenizer(models.BPE({letter: i for i, letter in enumerate(alphabet)}, []))
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         made.decoder = decoders.ByteLevel()
     else:
-        letters = {c: 256 + i for i, c in enumerate("▁abcdefghijklmnopqrstuvwxyz<>|/")}
-        merges = [("▁", letter) for letter in "abcdefghijklmnopqrstuvwxyz<"]
-        vocab = bytes_ | letters | {"".join(pair): 300 + i for i, pair in enumerate(merges)} | {"<unk>": 400}
-        made = tokenizers.Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", byte_fallback=True))
+        pairs = [("▁", letter) for letter in letters]
+        tokens = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *letters, *map("".join, pairs)]
+        vocab = {token: i for i, token in enumerate(tokens)}
+        made = tokenizers.Tokenizer(models.BPE(vocab, pairs, unk_token="<unk>", byte_fallback=True))
         made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
         made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
-    takes_space = kind != "byte-level"  # as Phi's do
-    made.add_special_tokens([AddedToken(t, normalized=False, rstrip=takes_space and "user" in t) for t in control])
+    takes_space = kind != "byte-level"  # as Phi's tokens of roles do
+    special = dict.fromkeys(["<s>", "</s>", *sorted(set(CONTROL.findall(source)))])
+    made.add_special_tokens([AddedToken(t, normalized=False, rstrip=takes_space and "user" in t) for t in special])
     made.add_tokens([AddedToken(word, normalized=False) for word in sorted(set(WORDS.findall(source)))])
     return made
 
 
-def attempt(act: Callable[[], Any], refusals: type[Exception] | tuple[type[Exception], ...]) -> Any:
+def attempt(act: Callable[[], Any], refusal: type[Exception]) -> Any:
     """What `act` gives, or "refused"."""
     try:
         return act()
-    except refusals:
+    except refusal:
         return "refused"
-
-
-def by_template(text: str, theirs: Any, control: Mapping[str, int]) -> list[int]:
-    """The control tokens of a prompt outside of what stands between quotes."""
-    ids = theirs(QUOTED.sub("⟦⟧", text), add_special_tokens=False).input_ids
-    return [i for i in ids if i in control.values()]
 
 
 def judge(source: str, kind: str, folder: Path) -> dict[str, str]:
@@ -200,35 +187,29 @@ def judge(source: str, kind: str, folder: Path) -> dict[str, str]:
     theirs.chat_template = source
     theirs.save_pretrained(folder)
     ours, template = Tokenizer.load(folder), ChatTemplate(source)
+    special = {token.content: i for i, token in made.get_added_tokens_decoder().items() if token.special}
     told = {}
-    for name, asked in conversations([t for t in ours.control_tokens if t not in ("<unk>",)]).items():
-        asked = {"add_generation_prompt": True, **asked}
-        want = attempt(lambda: theirs.apply_chat_template(asked["messages"], tokenize=False, **rest(asked)), Exception)
-        got = attempt(lambda: template.render(**asked, **ours.roles), EigenError)
-        if want == "refused" or got == "refused" or want != got:
+    for name, asked in conversations(list(special)).items():
+        messages, options = (
+            asked["messages"],
+            {"add_generation_prompt": True} | {k: v for k, v in asked.items() if k != "messages"},
+        )
+        want = attempt(partial(theirs.apply_chat_template, messages, tokenize=False, **options), Exception)
+        got = attempt(partial(template.render, messages, **options, **ours.roles), EigenError)
+        if want == "refused" or want != got:
             told[name] = "refused by both" if want == got else "another text"
             continue
-        ids = template.encode(tokenizer=ours, **asked)
-        if name == "adversary in halves":
-            free = [i for i in ids if i in ours.control_tokens.values()]
-            defused = template.render(
-                **(asked | {"messages": [{**m, "content": "x"} for m in asked["messages"]]}), **ours.roles
-            )
-            told[name] = (
-                "equal" if free == by_template(defused, theirs, ours.control_tokens) else "a user wrote a control token"
-            )
-        elif "adversary" in name:
-            control = [i for i in ids if i in ours.control_tokens.values()]
-            same = control == by_template(want, theirs, ours.control_tokens)
-            told[name] = "equal" if same else "a user wrote a control token"
-        else:
-            right = theirs.apply_chat_template(asked["messages"], return_dict=False, **rest(asked))
+        ids = template.encode(messages, ours, **options)
+        if "adversary" not in name:
+            right = theirs.apply_chat_template(messages, return_dict=False, **options)
             told[name] = "equal" if ids == right else "other ids"
+            continue
+        if "halves" in name:
+            want = template.render([{**message, "content": "x"} for message in messages], **options, **ours.roles)
+        free = theirs(QUOTED.sub("~()~", want), add_special_tokens=False).input_ids
+        control = [[i for i in row if i in special.values()] for row in (free, ids)]
+        told[name] = "equal" if control[0] == control[1] else "other control tokens"
     return told
-
-
-def rest(asked: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in asked.items() if key != "messages"}
 
 
 def main() -> None:
@@ -236,8 +217,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     files = sorted(parser.parse_args().folder.glob("*.jinja"))
-    counts, faults, seen = Counter(), [], {}
-    for file in tqdm(files):
+    counts: Counter[str] = Counter()
+    faults, seen = [], {}
+    for file in track(files, "templates"):
         source = file.read_text(encoding="utf-8")
         digest = hashlib.sha256(source.encode()).hexdigest()
         if digest in seen.values():
@@ -247,19 +229,9 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 told = judge(source, kind, Path(folder))
             counts.update(told.values())
-            faults += [
-                [file.stem, kind, name, verdict]
-                for name, verdict in told.items()
-                if verdict not in ("equal", "refused by both")
-            ]
-    figures = {
-        "must": "all equal",
-        "templates": len(seen),
-        "pairs": counts.total(),
-        "counts": dict(counts),
-        "faults": faults,
-    }
-    record("templates", {**figures, "sha256": seen})
+            faults += [[file.stem, kind, *pair] for pair in told.items() if pair[1] not in ("equal", "refused by both")]
+    figures = {"must": "all equal", "templates": len(seen), "pairs": counts.total(), "counts": dict(counts)}
+    record("templates", {**figures, "faults": faults, "sha256": seen})
 
 
 if __name__ == "__main__":

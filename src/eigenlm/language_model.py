@@ -129,7 +129,7 @@ class LanguageModel:
         return self._stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop)
 
     def chat(self, messages: str | Sequence[Mapping[str, Any]], **options: Any) -> str:
-        """The answer to a question or a conversation; options as in `generate`.
+        """The answer to a question or a conversation; options as in `stream_chat`.
 
         Raises:
             ConfigError: the model has no chat template.
@@ -143,6 +143,8 @@ class LanguageModel:
         max_tokens: int = 256,
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> Iterator[str]:
         """The answer, piece by piece as it comes.
 
@@ -151,12 +153,14 @@ class LanguageModel:
             max_tokens: the most tokens of the answer.
             sampling: how tokens are chosen; greedy by default.
             stop: strings that end the answer.
+            tools: functions the model may call, as JSON schemas.
+            variables: what else the chat template asks for, such as `enable_thinking`.
         """
         if self.chat_template is None:
             raise ConfigError(explain("chat", expected="a model with a chat template", got="none", do="use generate"))
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
-        ids = self.chat_template.encode(messages, self.tokenizer)
+        ids = self.chat_template.encode(messages, self.tokenizer, tools=tools, **(variables or {}))
         return self._stream(ids, max_tokens=max_tokens, sampling=sampling, stop=stop)
 
     @torch.inference_mode()

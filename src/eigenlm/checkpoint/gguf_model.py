@@ -7,6 +7,7 @@ from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.gguf_writer import NO_TOKENIZER
 from eigenlm.checkpoint.opened import Opened, understand
+from eigenlm.checkpoint.tokenizer_folder import one_or_named
 from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
@@ -36,7 +37,12 @@ def open_gguf(path: Path) -> Opened:
     values = {key.removeprefix(prefix): value for key, value in file.metadata.items() if key.startswith(prefix)}
     config = dialect.config(values, file)
     model, tensors = understand(dialect, config, file, path)
-    template = file.metadata.get("tokenizer.chat_template")
+    key = "tokenizer.chat_template"
+    templates = {
+        name[len(key) + 1 :] or "default": text
+        for name, text in file.metadata.items()
+        if f"{name}.".startswith(f"{key}.")
+    }
     return Opened(
         path=path,
         format="gguf",
@@ -45,7 +51,7 @@ def open_gguf(path: Path) -> Opened:
         skeleton=model,
         tensors=tensors,
         read_tokenizer=lambda: _tokenizer(file),
-        chat_template=template if isinstance(template, str) else None,
+        chat_template=one_or_named(templates),
         generation=from_dict(Generation, {"start": values.get("decoder_start_token_id")}, str(path)),
     )
 

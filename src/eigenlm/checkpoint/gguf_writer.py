@@ -14,6 +14,7 @@ from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.renaming import TheirTensors
+from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, by_name
 from eigenlm.errors import ConfigError, explain
 from eigenlm.files import whole_file
 from eigenlm.model import Transformer, TransformerConfig
@@ -44,7 +45,7 @@ def write_gguf(
     *,
     storage: str = "Q8_0",
     tokenizer: Tokenizer | None = None,
-    chat_template: str | None = None,
+    chat_template: ChatTemplates | None = None,
     generation: Generation | None = None,
     family: str | None = None,
     multiply_out: bool = False,
@@ -85,7 +86,7 @@ def write_gguf(
         "general.quantization_version": GGML_QUANT_VERSION,
         **{f"{dialect.family}.{key}": value for key, value in said.items()},
         **_tokenizer_metadata(tokenizer, model.config),
-        **({} if chat_template is None else {"tokenizer.chat_template": chat_template}),
+        **_templates(by_name(chat_template)),
     }
     with whole_file(path) as temporary:
         writer = GGUFWriter(None, dialect.family)
@@ -94,6 +95,13 @@ def write_gguf(
         finally:
             writer.close()
     return dialect.family
+
+
+def _templates(named: Mapping[str, str]) -> dict[str, Any]:
+    others = [name for name in named if name != "default"]
+    key = "tokenizer.chat_template"
+    stored = {key if name == "default" else f"{key}.{name}": text for name, text in named.items()}
+    return {**stored, **({"tokenizer.chat_templates": others} if others else {})}
 
 
 def _write(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors: TheirTensors, storage: str) -> None:

@@ -12,7 +12,7 @@ from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
-from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer, write_tokenizer
+from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, read_chat_template, read_tokenizer, write_tokenizer
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import whole_folder
 from eigenlm.model import Transformer
@@ -61,7 +61,7 @@ def write_hugging_face(
     model: Transformer,
     *,
     tokenizer: Tokenizer | None = None,
-    chat_template: str | None = None,
+    chat_template: ChatTemplates | None = None,
     generation: Generation | None = None,
     family: str | None = None,
     multiply_out: bool = False,
