@@ -65,9 +65,9 @@ class LanguageModel:
 
     @property
     def stop_tokens(self) -> set[int]:
-        """Tokens that end a text or a turn."""
-        ends = {self.tokenizer.control_tokens.get(name) for name in _ENDS_OF_TURN} | {self.tokenizer.eos}
-        return {token for token in ends if token is not None}
+        """Tokens that end a text or a turn: the tokenizer's, and those of the model's files or else well-known ones."""
+        known = {self.tokenizer.control_tokens.get(name) for name in _ENDS_OF_TURN}
+        return {*(self.generation.ends or known), self.tokenizer.eos} - {None}
 
     @property
     def runner(self) -> Runner:

@@ -5,7 +5,7 @@ from pathlib import Path
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_reader import GGUFFile
-from eigenlm.checkpoint.gguf_writer import NO_TOKENIZER
+from eigenlm.checkpoint.gguf_writer import END_KEYS, NO_TOKENIZER
 from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.checkpoint.tokenizer_folder import one_or_named
 from eigenlm.config import from_dict
@@ -37,6 +37,7 @@ def open_gguf(path: Path) -> Opened:
     values = {key.removeprefix(prefix): value for key, value in file.metadata.items() if key.startswith(prefix)}
     config = dialect.config(values, file)
     model, tensors = understand(dialect, config, file, path)
+    ends = [file.metadata[key] for key in END_KEYS if key in file.metadata]
     key = "tokenizer.chat_template"
     templates = {
         name[len(key) + 1 :] or "default": text
@@ -52,7 +53,7 @@ def open_gguf(path: Path) -> Opened:
         tensors=tensors,
         read_tokenizer=lambda: _tokenizer(file),
         chat_template=one_or_named(templates),
-        generation=from_dict(Generation, {"start": values.get("decoder_start_token_id")}, str(path)),
+        generation=from_dict(Generation, {"start": values.get("decoder_start_token_id"), "ends": ends}, str(path)),
     )
 
 

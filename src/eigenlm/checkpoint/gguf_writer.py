@@ -23,6 +23,7 @@ from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_gguf import gguf_metadata
 
 NO_TOKENIZER = "none"
+END_KEYS = ("tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")  # beside the tokenizer's eos
 
 _FILE_TYPES = {
     "F32": LlamaFileType.ALL_F32,
@@ -62,7 +63,7 @@ def write_gguf(
         storage: of the matrices.
         tokenizer: written into the metadata.
         chat_template: written into the metadata.
-        generation: its `start` is written into the metadata.
+        generation: its `start` and its `ends` are written into the metadata.
         family: which architecture to prefer where several fit, such as the one the model was read from.
         multiply_out: write low-rank layers as dense ones, B @ A; without it they are refused.
 
@@ -87,6 +88,7 @@ def write_gguf(
         **{f"{dialect.family}.{key}": value for key, value in said.items()},
         **_tokenizer_metadata(tokenizer, model.config),
         **_templates(by_name(chat_template)),
+        **_ends(generation, tokenizer),
     }
     with whole_file(path) as temporary:
         writer = GGUFWriter(None, dialect.family)
@@ -95,6 +97,16 @@ def write_gguf(
         finally:
             writer.close()
     return dialect.family
+
+
+def _ends(generation: Generation | None, tokenizer: Tokenizer | None) -> dict[str, int]:
+    if generation is None or tokenizer is None:
+        return {}
+    others = [end for end in generation.ends if end != tokenizer.eos]
+    if len(others) > len(END_KEYS):
+        do = "write a Hugging Face folder instead"
+        raise ConfigError(explain("writing GGUF", expected="at most three end tokens", got=generation.ends, do=do))
+    return dict(zip(END_KEYS, others))
 
 
 def _templates(named: Mapping[str, str]) -> dict[str, Any]:
