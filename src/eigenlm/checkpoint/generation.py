@@ -1,12 +1,13 @@
-"""What a model's files say about generation: how an answer begins and ends, and what it never holds."""
+"""What a model's files say of its use: how an answer begins and ends, what it never holds, how texts become vectors."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.checkpoint.sentence_vectors import SentenceVectors, read_sentence_vectors
 from eigenlm.config import from_dict
 from eigenlm.errors import ConfigError, explain
 
@@ -15,7 +16,7 @@ _FILE = "generation_config.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """Facts about the answers of a model that neither its weights nor its tokenizer hold.
+    """Facts about the use of a model that neither its weights nor its tokenizer hold.
 
     Attributes:
         start: what the decoder of an encoder-decoder reads before an answer (`decoder_start_token_id`).
@@ -23,6 +24,7 @@ class Generation:
         last: the token every answer ends with, even one that is cut off (`forced_eos_token_id`), None for any.
         never: tokens that no answer holds (`suppress_tokens`, and `bad_words_ids` of one token, as Marian's padding).
         ends: tokens that end an answer, besides the tokenizer's own (`eos_token_id`, one or several).
+        vectors: how texts become vectors, None where nothing is said.
     """
 
     start: int | None = None
@@ -30,6 +32,7 @@ class Generation:
     last: int | None = None
     never: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
+    vectors: SentenceVectors | None = None
 
 
 def read_generation(folder: Path, values: Mapping[str, Any]) -> Generation:
@@ -53,7 +56,8 @@ def read_generation(folder: Path, values: Mapping[str, Any]) -> Generation:
         "never": [*never, *alone],
         "ends": [end for end in dict.fromkeys(ends) if end != -1],  # some write -1 for none
     }
-    return from_dict(Generation, {name: _only(value, name) for name, value in facts.items()}, str(folder))
+    generation = from_dict(Generation, {name: _only(value, name) for name, value in facts.items()}, str(folder))
+    return replace(generation, vectors=read_sentence_vectors(folder, values))
 
 
 def write_generation(folder: Path, generation: Generation, tokens: Mapping[str, int | None]) -> None:
@@ -64,7 +68,7 @@ def write_generation(folder: Path, generation: Generation, tokens: Mapping[str, 
         generation: what to say.
         tokens: `bos_token_id` and the like, which transformers then looks for in the same file.
     """
-    if generation == Generation():
+    if replace(generation, vectors=None) == Generation():
         return
     facts = {
         **tokens,

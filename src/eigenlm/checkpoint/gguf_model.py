@@ -1,5 +1,6 @@
 """A model in one GGUF file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from eigenlm.checkpoint.families import GGUF
@@ -7,6 +8,7 @@ from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.gguf_writer import END_KEYS, NO_TOKENIZER
 from eigenlm.checkpoint.opened import Opened, understand
+from eigenlm.checkpoint.sentence_vectors import from_pooling_type
 from eigenlm.checkpoint.tokenizer_folder import one_or_named
 from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, explain
@@ -53,7 +55,10 @@ def open_gguf(path: Path) -> Opened:
         tensors=tensors,
         read_tokenizer=lambda: _tokenizer(file),
         chat_template=one_or_named(templates),
-        generation=from_dict(Generation, {"start": values.get("decoder_start_token_id"), "ends": ends}, str(path)),
+        generation=replace(
+            from_dict(Generation, {"start": values.get("decoder_start_token_id"), "ends": ends}, str(path)),
+            vectors=from_pooling_type(values.get("pooling_type")),
+        ),
     )
 
 

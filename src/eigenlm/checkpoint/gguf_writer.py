@@ -14,6 +14,7 @@ from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.renaming import TheirTensors
+from eigenlm.checkpoint.sentence_vectors import to_pooling_type
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, by_name
 from eigenlm.errors import ConfigError, explain
 from eigenlm.files import whole_file
@@ -63,7 +64,7 @@ def write_gguf(
         storage: of the matrices.
         tokenizer: written into the metadata.
         chat_template: written into the metadata.
-        generation: its `start` and its `ends` are written into the metadata.
+        generation: its `start`, its `ends` and the pooling of its `vectors` are written into the metadata.
         family: which architecture to prefer where several fit, such as the one the model was read from.
         multiply_out: write low-rank layers as dense ones, B @ A; without it they are refused.
 
@@ -79,8 +80,10 @@ def write_gguf(
         raise ConfigError(explain("GGUF storage", expected=f"one of {', '.join(_FILE_TYPES)}", got=repr(storage)))
     tensors = dense_tensors(model, multiply_out=multiply_out)
     dialect, theirs = choose_family(GGUF, model.config, tensors, family)
-    start = {} if generation is None or generation.start is None else {"decoder_start_token_id": generation.start}
-    said = {**dialect.values(model.config), **start}
+    use = generation or Generation()
+    start = {} if use.start is None else {"decoder_start_token_id": use.start}
+    pooling = {} if use.vectors is None else {"pooling_type": to_pooling_type(use.vectors)}
+    said = {**dialect.values(model.config), **start, **pooling}
     metadata = {
         "general.type": "model",
         "general.file_type": int(_FILE_TYPES[storage]),
@@ -88,7 +91,7 @@ def write_gguf(
         **{f"{dialect.family}.{key}": value for key, value in said.items()},
         **_tokenizer_metadata(tokenizer, model.config),
         **_templates(by_name(chat_template)),
-        **_ends(generation, tokenizer),
+        **_ends(use, tokenizer),
     }
     with whole_file(path) as temporary:
         writer = GGUFWriter(None, dialect.family)
@@ -99,8 +102,8 @@ def write_gguf(
     return dialect.family
 
 
-def _ends(generation: Generation | None, tokenizer: Tokenizer | None) -> dict[str, int]:
-    if generation is None or tokenizer is None:
+def _ends(generation: Generation, tokenizer: Tokenizer | None) -> dict[str, int]:
+    if tokenizer is None:
         return {}
     others = [end for end in generation.ends if end != tokenizer.eos]
     if len(others) > len(END_KEYS):

@@ -12,6 +12,7 @@ from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
+from eigenlm.checkpoint.sentence_vectors import write_sentence_vectors
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, read_chat_template, read_tokenizer, write_tokenizer
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import whole_folder
@@ -96,5 +97,7 @@ def write_hugging_face(
         save_tensors(theirs, folder / "model.safetensors")
         write_tokenizer(folder, tokenizer, chat_template)
         write_generation(folder, generation, tokens)
+        if generation.vectors is not None:
+            write_sentence_vectors(folder, generation.vectors, model.config.d_model)
         (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return dialect.family
