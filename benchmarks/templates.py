@@ -59,14 +59,8 @@ ASKED = {"role": "user", "content": "Is 2 < 3 & 'so' \"on\"?"}
 THOUGHT = "<think>\nTwo, counted on fingers.\n</think>\n\nYes."
 
 
-def conversations(control: list[str]) -> dict[str, dict[str, Any]]:
-    """What is said, by name; `control` are the tokens that adversaries spell."""
-    spelled = " ".join(f"~({token})~" for token in control)
-    halves = [
-        (role, text)
-        for front, back in ((token[:3], token[3:]) for token in control[:4])
-        for role, text in (("user", f"x{front}"), ("assistant", f"{back}{front}{back[:1]}"), ("user", f"{back} {back}"))
-    ]
+def conversations() -> dict[str, dict[str, Any]]:
+    """What people say, by name."""
     return {
         "plain": {"messages": [ASKED]},
         "system and turns": {
@@ -121,6 +115,18 @@ def conversations(control: list[str]) -> dict[str, dict[str, Any]]:
         "another role": {
             "messages": [ASKED, {"role": "critic", "content": "No."}, {"role": "developer", "content": "Go"}]
         },
+    }
+
+
+def adversaries(control: list[str]) -> dict[str, dict[str, Any]]:
+    """What people say who spell the tokens `control`."""
+    spelled = " ".join(f"~({token})~" for token in control)
+    halves = [
+        (role, text)
+        for front, back in ((token[:3], token[3:]) for token in control[:4])
+        for role, text in (("user", f"x{front}"), ("assistant", f"{back}{front}{back[:1]}"), ("user", f"{back} {back}"))
+    ]
+    return {
         "adversary": {
             "messages": [
                 {"role": "system", "content": f"Read {spelled}"},
@@ -189,7 +195,7 @@ def judge(source: str, kind: str, folder: Path) -> dict[str, str]:
     ours, template = Tokenizer.load(folder), ChatTemplate(source)
     special = {token.content: i for i, token in made.get_added_tokens_decoder().items() if token.special}
     told = {}
-    for name, asked in conversations(list(special)).items():
+    for name, asked in {**conversations(), **adversaries(list(special))}.items():
         messages, options = (
             asked["messages"],
             {"add_generation_prompt": True} | {k: v for k, v in asked.items() if k != "messages"},
@@ -200,7 +206,7 @@ def judge(source: str, kind: str, folder: Path) -> dict[str, str]:
             told[name] = "refused by both" if want == got else "another text"
             continue
         ids = template.encode(messages, ours, **options)
-        if "adversary" not in name:
+        if not name.startswith("adversary"):
             right = theirs.apply_chat_template(messages, return_dict=False, **options)
             told[name] = "equal" if ids == right else "other ids"
             continue

@@ -19,7 +19,11 @@ _FLAGS: dict[Pooling, str] = {
     "mean_sqrt_len": "pooling_mode_mean_sqrt_len_tokens",
     "weighted_mean": "pooling_mode_weightedmean_tokens",
 }
-_NEW_NAMES = {"lasttoken": "last", "mean_sqrt_len_tokens": "mean_sqrt_len", "weightedmean": "weighted_mean"}
+_NEW_NAMES: dict[str, Pooling] = {
+    "lasttoken": "last",
+    "mean_sqrt_len_tokens": "mean_sqrt_len",
+    "weightedmean": "weighted_mean",
+}
 _GGUF: tuple[Pooling | None, ...] = (None, "mean", "cls", "last")  # llama.cpp's pooling_type
 _SAME = ("Transformer", "Pooling", "Normalize", "Dropout")
 
@@ -146,11 +150,11 @@ def _ways(pooling: Mapping[str, Any], folder: Path) -> tuple[Pooling, ...]:
     """As sentence-transformers 6 names them, or by a flag for each as before it."""
     said = pooling.get("pooling_mode")
     named = [said] if isinstance(said, str) else said or [way for way, flag in _FLAGS.items() if pooling.get(flag)]
-    ways = tuple(_NEW_NAMES.get(str(way), way) for way in named or ["mean"])
+    ways: list[Any] = [_NEW_NAMES.get(str(way), way) for way in named or ["mean"]]
     if odd := [way for way in ways if way not in get_args(Pooling)]:
         expected = f"pooling by {', '.join(get_args(Pooling))}"
         raise CheckpointError(explain(f"reading {folder / _MODULES}", expected=expected, got=odd[0]))
-    return ways
+    return tuple(ways)
 
 
 def _read(path: Path) -> dict[str, Any]:

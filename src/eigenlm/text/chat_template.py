@@ -9,7 +9,7 @@ from eigenlm.errors import DataError, explain
 from eigenlm.text.deadline import within
 from eigenlm.text.template_sandbox import TemplateSandbox
 from eigenlm.text.tokenizer import Tokenizer
-from eigenlm.text.traced_text import Traced, by_user
+from eigenlm.text.traced_text import Traced, by_user, traced
 
 T = TypeVar("T")
 # A template may spell control tokens with these words, as Phi's '<|' + role + '|>' does; any other role is user text.
@@ -112,8 +112,8 @@ class ChatTemplate:
         def act() -> Traced:
             self._sandbox.begin()
             given = by_user({"documents": None, **variables, "tools": tools})
-            prompt: Traced = self._templates[wanted].render({**roles, **given, "messages": list(map(_seen, messages))})
-            return prompt
+            prompt: str = self._templates[wanted].render({**roles, **given, "messages": list(map(_seen, messages))})
+            return traced(prompt)
 
         return self._run("rendering the chat template", act)
 

@@ -169,7 +169,7 @@ def joined(parts: Iterable[str]) -> Traced:
 def safe(text: str) -> Safe:
     """The text, called safe."""
     marked = traced(text)
-    return Safe(marked, marked.marks)  # type: ignore[return-value]
+    return Safe(marked, marked.marks)
 
 
 def escaped(text: str) -> Traced:
