@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -82,17 +82,14 @@ class Tokenizer:
         """`encode` of every text, in parallel."""
         for text in texts:
             _check_unicode(text)
-
-        def act(library: tokenizers.Tokenizer) -> list[tokenizers.Encoding]:
-            return library.encode_batch_fast(list(texts), add_special_tokens=add_markers)
-
-        return [row.ids for row in (act(self.library) if control else self._literally(act))]
+        rows = self._rows(self.library, texts, add_markers) if control else self._literal_rows(texts, add_markers)
+        return [row.ids for row in rows]
 
     def encode_with(self, text: str, spans: Sequence[tuple[int, int, int]]) -> list[int]:
         """Token ids of a text with control tokens at `spans`, as `control_spans` gives them, and nowhere else."""
         places = [0, *(place for _, *span in spans for place in span), len(text)]
         between = [text[start:end] for start, end in zip(places[::2], places[1::2], strict=True)]
-        row = self._literally(lambda library: [library.encode(_CUT.join(between), add_special_tokens=False)])[0]
+        (row,) = self._literal_rows([_CUT.join(between)], add_markers=False, offsets=True)
         tokens = (token for token, _, _ in spans)
         return [next(tokens) if piece == _CUT else i for i, piece in zip(row.ids, row.tokens)]
 
@@ -171,9 +168,19 @@ class Tokenizer:
     def _role(self, *names: str) -> int | None:
         return next((self.library.token_to_id(self.roles[name]) for name in names if name in self.roles), None)
 
-    def _literally(self, act: Callable[[tokenizers.Tokenizer], list[tokenizers.Encoding]]) -> list[tokenizers.Encoding]:
-        rows = act(self._literal)
-        return rows if all(self._never.isdisjoint(_spelled(row)) for row in rows) else act(self._hardened)
+    def _rows(
+        self, library: tokenizers.Tokenizer, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
+    ) -> list[tokenizers.Encoding]:
+        encode = library.encode_batch if offsets else library.encode_batch_fast
+        return encode(list(texts), add_special_tokens=add_markers)
+
+    def _literal_rows(
+        self, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
+    ) -> list[tokenizers.Encoding]:
+        rows = self._rows(self._literal, texts, add_markers, offsets=offsets)
+        if all(self._never.isdisjoint(_spelled(row)) for row in rows):
+            return rows
+        return self._rows(self._hardened, texts, add_markers, offsets=offsets)
 
     @cached_property
     def _hardened(self) -> tokenizers.Tokenizer:
