@@ -85,8 +85,8 @@ class ChatTemplate:
         spans = tokenizer.control_spans(text)
         if _by_template(spans, prompt, tokenizer) == spans:
             return tokenizer.encode(text, control=True)
-        known = set(text).union(*tokenizer.control_tokens)
-        stand_in = next(character for character in map(chr, _PRIVATE_USE) if character not in known)
+        known = {c for c, users in zip(text, prompt.marks) if not users}.union(*tokenizer.control_tokens)
+        stand_in = next((c for c in map(chr, _PRIVATE_USE) if c not in known), chr(_PRIVATE_USE[0]))
         hidden = "".join(stand_in if users and not c.isspace() else c for c, users in zip(text, prompt.marks))
         return tokenizer.encode_with(text, _by_template(tokenizer.control_spans(hidden), prompt, tokenizer))
 
