@@ -11,10 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm import checkpoint
-from eigenlm.checkpoint import Generation
+from eigenlm.checkpoint import Generation, SentenceVectors
 from eigenlm.engine import Runner, Sampling, Session, left_padded
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.model import Transformer, TransformerConfig
+from eigenlm.model.pooling import pool
 from eigenlm.text import ChatTemplate, Tokenizer
 from eigenlm.text_session import TextSession
 
@@ -65,9 +66,9 @@ class LanguageModel:
 
     @property
     def stop_tokens(self) -> set[int]:
-        """Tokens that end a text or a turn."""
-        ends = {self.tokenizer.control_tokens.get(name) for name in _ENDS_OF_TURN} | {self.tokenizer.eos}
-        return {token for token in ends if token is not None}
+        """Tokens that end a text or a turn: the tokenizer's, and those of the model's files or else well-known ones."""
+        known = {self.tokenizer.control_tokens.get(name) for name in _ENDS_OF_TURN}
+        return {*(self.generation.ends or known), self.tokenizer.eos} - {None}
 
     @property
     def runner(self) -> Runner:
@@ -129,7 +130,7 @@ class LanguageModel:
         return self._stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop)
 
     def chat(self, messages: str | Sequence[Mapping[str, Any]], **options: Any) -> str:
-        """The answer to a question or a conversation; options as in `generate`.
+        """The answer to a question or a conversation; options as in `stream_chat`.
 
         Raises:
             ConfigError: the model has no chat template.
@@ -143,6 +144,8 @@ class LanguageModel:
         max_tokens: int = 256,
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> Iterator[str]:
         """The answer, piece by piece as it comes.
 
@@ -151,6 +154,8 @@ class LanguageModel:
             max_tokens: the most tokens of the answer.
             sampling: how tokens are chosen; greedy by default.
             stop: strings that end the answer.
+            tools: functions the model may call, as JSON schemas.
+            variables: what else the chat template asks for, such as `enable_thinking`.
 
         Raises:
             ConfigError: the model has no chat template.
@@ -159,28 +164,61 @@ class LanguageModel:
             raise ConfigError(explain("chat", expected="a model with a chat template", got="none", do="use generate"))
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
-        ids = self.chat_template.encode(messages, self.tokenizer)
+        ids = self.chat_template.encode(messages, self.tokenizer, tools=tools, **(variables or {}))
         return self._stream(ids, max_tokens=max_tokens, sampling=sampling, stop=stop)
 
     @torch.inference_mode()
-    def embed(self, texts: Sequence[str]) -> Float[Tensor, "B D"]:
-        """One vector of length 1 a text: the mean of its tokens' last hidden vectors.
+    def embed(self, texts: Sequence[str], *, prompt: str | None = None) -> Float[Tensor, "B _"]:
+        """One vector a text, made as the model's files say; where they do not, the mean of its tokens' at length 1.
 
-        Source: arXiv:1908.10084, section 3 (mean pooling), which the MiniLM sentence encoders use.
+        Args:
+            texts: what to embed; longer ones are cut where the files say so.
+            prompt: the name of the model's prompt to put before each, such as `query`.
 
         Raises:
-            DataError: no text.
-            ShapeError: a text longer than the context.
+            DataError: no text, or an empty one.
+            ShapeError: a text longer than the context, which the files do not say to cut.
+            ConfigError: no prompt of that name, or vectors that pass through what is not computed here.
         """
         if not texts:
             raise DataError(explain("embedding", expected="at least one text", got="none"))
-        rows = [torch.tensor(ids) for ids in self.tokenizer.encode_batch(list(texts), add_markers=True)]
+        vectors = self.generation.vectors or SentenceVectors()
+        if vectors.others:
+            expected, got = "pooling and normalization alone", ", ".join(vectors.others)
+            raise ConfigError(explain("embedding", expected=expected, got=got, do="use sentence-transformers"))
+        name = vectors.default_prompt if prompt is None else prompt
+        if name is not None and name not in vectors.prompts:
+            known = ", ".join(vectors.prompts) or "none"
+            raise ConfigError(explain("the prompt of an embedding", expected=f"one of: {known}", got=repr(name)))
+        before = "" if name is None else vectors.prompts[name]
+        rows = [torch.tensor(ids) for ids in self._read([before + text for text in texts], vectors)]
         if not all(len(row) for row in rows):
             raise DataError(explain("embedding", expected="texts of at least one token", got="an empty one"))
         ids, positions = (part.to(self.device) for part in left_padded(rows))
         hidden_BTD = self.runner.current().hidden(ids, positions=positions).float()
-        real_BT1 = (positions >= 0)[..., None]
-        return F.normalize((hidden_BTD * real_BT1).sum(dim=1) / real_BT1.sum(dim=1), dim=-1)
+        skipped = 0 if vectors.pool_prompt or not before else len(self._read([before], vectors)[0]) - self._ends(before)
+        taken_BT = (positions >= skipped) | (positions == positions[:, -1:])
+        pooled = torch.cat([pool(hidden_BTD, taken_BT, positions, how) for how in vectors.pooling], dim=-1)
+        return F.normalize(pooled, dim=-1) if vectors.normalize else pooled
+
+    def _read(self, texts: Sequence[str], vectors: SentenceVectors) -> list[list[int]]:
+        """The tokens of texts to embed; what is too long loses tokens before the markers at its end."""
+        texts = [text.lower() for text in texts] if vectors.lowercase else list(texts)
+        rows = self.tokenizer.encode_batch(texts, add_markers=True)
+        if vectors.max_length is None:
+            return rows
+        limit = min(vectors.max_length, self.config.context_length)
+        for place, row in enumerate(rows):
+            if len(row) > limit:
+                after = self._ends(texts[place])
+                rows[place] = row[: limit - after] + row[len(row) - after :]
+        return rows
+
+    def _ends(self, text: str) -> int:
+        """How many markers stand after a text."""
+        plain, marked = self.tokenizer.encode(text), self.tokenizer.encode(text, add_markers=True)
+        markers = len(marked) - len(plain)
+        return next(n for n in range(markers + 1) if marked[markers - n : len(marked) - n] == plain)
 
     def save(self, folder: str | Path) -> None:
         """Write an eigenlm model folder, whole or not at all.

@@ -110,7 +110,11 @@ def test_sharded_files_in_half_precision(name, dtype, tmp_path):
         ("opt", {"architectures": ["OPTForQuestionAnswering"]}, "OPTForCausalLM or OPTModel"),
         ("gpt-oss", {"swiglu_limit": 5.0}, "swiglu_limit = 7.0"),
         ("gpt-oss", {"swiglu_alpha": 1.0}, "swiglu_alpha = 1.702"),
-        ("gpt-oss", {"quantization_config": {"quant_method": "mxfp4"}}, "quantization_config: expected matrices in the codes of mxfp4, got none"),
+        (
+            "gpt-oss",
+            {"quantization_config": {"quant_method": "mxfp4"}},
+            "quantization_config: expected matrices in the codes of mxfp4, got none",
+        ),
     ],
 )
 def test_what_is_not_computed_is_refused_in_one_line(name, changes, message, tmp_path):

@@ -134,7 +134,7 @@ def test_a_start_token_in_config_json_alone_is_read(tmp_path):
     (tmp_path / "model" / "generation_config.json").unlink()
     values = json.loads((tmp_path / "model" / "config.json").read_text())
     (tmp_path / "model" / "config.json").write_text(json.dumps(values | {"decoder_start_token_id": 5}))
-    assert open_model(tmp_path / "model").generation == Generation(start=5)
+    assert open_model(tmp_path / "model").generation == Generation(start=5, ends=(1,))
     for odd in ({"decoder_start_token_id": "x"}, {"bad_words_ids": 5}, {"suppress_tokens": {"a": 1}}):
         (tmp_path / "model" / "generation_config.json").write_text(json.dumps(odd))
         with pytest.raises(ConfigError, match=r"generation|start"):

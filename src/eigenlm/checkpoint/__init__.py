@@ -6,6 +6,7 @@ from eigenlm.checkpoint.gguf_writer import write_gguf
 from eigenlm.checkpoint.hugging_face import write_hugging_face
 from eigenlm.checkpoint.opened import Matrices, Opened
 from eigenlm.checkpoint.read import Checkpoint, open_any, open_matrices, open_model, open_tensors, read_model
+from eigenlm.checkpoint.sentence_vectors import SentenceVectors
 from eigenlm.checkpoint.tensors import TensorSource
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Generation",
     "Matrices",
     "Opened",
+    "SentenceVectors",
     "TensorSource",
     "open_any",
     "open_matrices",

@@ -14,7 +14,7 @@ from eigenlm.checkpoint.renaming import first_of
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.checkpoint.tensors import TensorSource
-from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer, write_tokenizer
+from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, read_chat_template, read_tokenizer, write_tokenizer
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import whole_folder
@@ -74,7 +74,7 @@ def write_folder(
     model: Transformer,
     *,
     tokenizer: Tokenizer | None = None,
-    chat_template: str | None = None,
+    chat_template: ChatTemplates | None = None,
     generation: Generation | None = None,
 ) -> None:
     """Write an eigenlm folder, whole or not at all; layers that are not dense stay what they are.

@@ -1,12 +1,15 @@
 """A model in one GGUF file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_reader import GGUFFile
-from eigenlm.checkpoint.gguf_writer import NO_TOKENIZER
+from eigenlm.checkpoint.gguf_writer import END_KEYS, NO_TOKENIZER
 from eigenlm.checkpoint.opened import Opened, understand
+from eigenlm.checkpoint.sentence_vectors import from_pooling_type
+from eigenlm.checkpoint.tokenizer_folder import one_or_named
 from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
@@ -36,7 +39,13 @@ def open_gguf(path: Path) -> Opened:
     values = {key.removeprefix(prefix): value for key, value in file.metadata.items() if key.startswith(prefix)}
     config = dialect.config(values, file)
     model, tensors = understand(dialect, config, file, path)
-    template = file.metadata.get("tokenizer.chat_template")
+    ends = [file.metadata[key] for key in END_KEYS if key in file.metadata]
+    key = "tokenizer.chat_template"
+    templates = {
+        name[len(key) + 1 :] or "default": text
+        for name, text in file.metadata.items()
+        if f"{name}.".startswith(f"{key}.")
+    }
     return Opened(
         path=path,
         format="gguf",
@@ -45,8 +54,11 @@ def open_gguf(path: Path) -> Opened:
         skeleton=model,
         tensors=tensors,
         read_tokenizer=lambda: _tokenizer(file),
-        chat_template=template if isinstance(template, str) else None,
-        generation=from_dict(Generation, {"start": values.get("decoder_start_token_id")}, str(path)),
+        chat_template=one_or_named(templates),
+        generation=replace(
+            from_dict(Generation, {"start": values.get("decoder_start_token_id"), "ends": ends}, str(path)),
+            vectors=from_pooling_type(values.get("pooling_type")),
+        ),
     )
 
 

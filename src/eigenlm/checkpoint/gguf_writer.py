@@ -14,6 +14,8 @@ from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.renaming import TheirTensors
+from eigenlm.checkpoint.sentence_vectors import to_pooling_type
+from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, by_name
 from eigenlm.errors import ConfigError, explain
 from eigenlm.files import whole_file
 from eigenlm.model import Transformer, TransformerConfig
@@ -22,6 +24,7 @@ from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_gguf import gguf_metadata
 
 NO_TOKENIZER = "none"
+END_KEYS = ("tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")  # beside the tokenizer's eos
 
 _FILE_TYPES = {
     "F32": LlamaFileType.ALL_F32,
@@ -44,7 +47,7 @@ def write_gguf(
     *,
     storage: str = "Q8_0",
     tokenizer: Tokenizer | None = None,
-    chat_template: str | None = None,
+    chat_template: ChatTemplates | None = None,
     generation: Generation | None = None,
     family: str | None = None,
     multiply_out: bool = False,
@@ -61,7 +64,7 @@ def write_gguf(
         storage: of the matrices.
         tokenizer: written into the metadata.
         chat_template: written into the metadata.
-        generation: its `start` is written into the metadata.
+        generation: its `start`, its `ends` and the pooling of its `vectors` are written into the metadata.
         family: which architecture to prefer where several fit, such as the one the model was read from.
         multiply_out: write low-rank layers as dense ones, B @ A; without it they are refused.
 
@@ -77,15 +80,17 @@ def write_gguf(
         raise ConfigError(explain("GGUF storage", expected=f"one of {', '.join(_FILE_TYPES)}", got=repr(storage)))
     tensors = dense_tensors(model, multiply_out=multiply_out)
     dialect, theirs = choose_family(GGUF, model.config, tensors, family)
-    start = None if generation is None else generation.start
-    said = {**dialect.values(model.config), "decoder_start_token_id": start}
+    use = generation or Generation()
+    pooling = None if use.vectors is None else to_pooling_type(use.vectors)
+    said = {**dialect.values(model.config), "decoder_start_token_id": use.start, "pooling_type": pooling}
     metadata = {
         "general.type": "model",
         "general.file_type": int(_FILE_TYPES[storage]),
         "general.quantization_version": GGML_QUANT_VERSION,
         **{f"{dialect.family}.{key}": value for key, value in said.items() if value is not None},
         **_tokenizer_metadata(tokenizer, model.config),
-        **({} if chat_template is None else {"tokenizer.chat_template": chat_template}),
+        **_templates(by_name(chat_template)),
+        **_ends(use, tokenizer),
     }
     with whole_file(path) as temporary:
         writer = GGUFWriter(None, dialect.family)
@@ -94,6 +99,23 @@ def write_gguf(
         finally:
             writer.close()
     return dialect.family
+
+
+def _ends(generation: Generation, tokenizer: Tokenizer | None) -> dict[str, int]:
+    if tokenizer is None:
+        return {}
+    others = [end for end in generation.ends if end != tokenizer.eos]
+    if len(others) > len(END_KEYS):
+        do = "write a Hugging Face folder instead"
+        raise ConfigError(explain("writing GGUF", expected="at most three end tokens", got=generation.ends, do=do))
+    return dict(zip(END_KEYS, others))
+
+
+def _templates(named: Mapping[str, str]) -> dict[str, Any]:
+    others = [name for name in named if name != "default"]
+    key = "tokenizer.chat_template"
+    stored = {key if name == "default" else f"{key}.{name}": text for name, text in named.items()}
+    return {**stored, **({"tokenizer.chat_templates": others} if others else {})}
 
 
 def _write(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors: TheirTensors, storage: str) -> None:

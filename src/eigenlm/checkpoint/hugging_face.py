@@ -13,7 +13,8 @@ from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.checkpoint.quantized import dequantized
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
-from eigenlm.checkpoint.tokenizer_folder import read_chat_template, read_tokenizer, write_tokenizer
+from eigenlm.checkpoint.sentence_vectors import write_sentence_vectors
+from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, read_chat_template, read_tokenizer, write_tokenizer
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import whole_folder
 from eigenlm.model import Transformer
@@ -55,7 +56,7 @@ def write_hugging_face(
     model: Transformer,
     *,
     tokenizer: Tokenizer | None = None,
-    chat_template: str | None = None,
+    chat_template: ChatTemplates | None = None,
     generation: Generation | None = None,
     family: str | None = None,
     multiply_out: bool = False,
@@ -90,5 +91,7 @@ def write_hugging_face(
         save_tensors(theirs, folder / "model.safetensors")
         write_tokenizer(folder, tokenizer, chat_template)
         write_generation(folder, generation, tokens)
+        if generation.vectors is not None:
+            write_sentence_vectors(folder, generation.vectors, model.config.d_model)
         (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return dialect.family

@@ -38,6 +38,7 @@ PACKAGES = {
 }
 _HUB_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab.*", "merges.txt"]
 _HUB_FILES += ["adapter_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja"]
+_HUB_FILES += ["additional_chat_templates/*.jinja", "modules.json", "*sentence_*.json", "*_Pooling/config.json"]
 
 
 def locate(where: str | Path) -> Path:

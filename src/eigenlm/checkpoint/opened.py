@@ -10,6 +10,7 @@ from eigenlm.checkpoint.dialects import Dialect
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.renaming import OurTensors, find_places
 from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.checkpoint.tokenizer_folder import ChatTemplates
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
 
@@ -41,7 +42,7 @@ class Opened:
         skeleton: the model without numbers.
         tensors: every parameter under our names, read when asked for.
         read_tokenizer: gives the tokenizer, or None where there is none.
-        chat_template: its Jinja source, or None.
+        chat_template: its Jinja source, several by name, or None.
         generation: how its answers begin and end.
     """
 
@@ -52,7 +53,7 @@ class Opened:
     skeleton: Transformer
     tensors: TensorSource
     read_tokenizer: Callable[[], Tokenizer | None]
-    chat_template: str | None
+    chat_template: ChatTemplates | None
     generation: Generation = field(default_factory=Generation)
 
 

@@ -18,6 +18,7 @@ from eigenlm.checkpoint.opened import Matrices, Opened
 from eigenlm.checkpoint.quantized import dequantized
 from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary
+from eigenlm.checkpoint.tokenizer_folder import ChatTemplates
 from eigenlm.checkpoint.whole_matrices import WholeMatrices
 from eigenlm.errors import CheckpointError, EigenError, explain
 from eigenlm.linear import DenseLinear, linear_maps
@@ -35,7 +36,7 @@ class Checkpoint:
         config: what the model is.
         model: ready for use, in eval mode.
         tokenizer: None where the model came without one.
-        chat_template: its Jinja source, None where the model came without one.
+        chat_template: its Jinja source, several by name, or None where the model came without one.
         generation: how its answers begin and end.
         storage: bytes on disk for each kind of storage (`F32`, `Q4_1`, ...), the largest first.
     """
@@ -45,7 +46,7 @@ class Checkpoint:
     config: TransformerConfig
     model: Transformer
     tokenizer: Tokenizer | None
-    chat_template: str | None
+    chat_template: ChatTemplates | None
     generation: Generation
     storage: dict[str, int]
 

@@ -1,12 +1,18 @@
-"""The tokenizer and chat template that lie beside a model's weights."""
+"""The tokenizer and chat templates that lie beside a model's weights."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
 
 _FILES = ("tokenizer.json", "vocab.json", "vocab.txt")
-_TEMPLATE = "chat_template.jinja"
+_TEMPLATE, _NAMED = "chat_template.jinja", "additional_chat_templates"
+
+ChatTemplates = str | Mapping[str, str]
 
 
 def read_tokenizer(folder: Path) -> Tokenizer | None:
@@ -19,21 +25,44 @@ def read_tokenizer(folder: Path) -> Tokenizer | None:
     return Tokenizer.load(folder) if any((folder / name).exists() for name in known) else None
 
 
-def read_chat_template(folder: Path) -> str | None:
-    """The chat template in its own file or in tokenizer_config.json, None where there is none."""
-    if (folder / _TEMPLATE).is_file():
-        return (folder / _TEMPLATE).read_text(encoding="utf-8")
+def read_chat_template(folder: Path) -> ChatTemplates | None:
+    """The chat template, or several by name: in files of their own, else in tokenizer_config.json; None without one.
+
+    Raises:
+        CheckpointError: tokenizer_config.json is damaged.
+    """
+    files = {"default": folder / _TEMPLATE, **{file.stem: file for file in sorted((folder / _NAMED).glob("*.jinja"))}}
+    named = {name: file.read_text(encoding="utf-8") for name, file in files.items() if file.is_file()}
     config = folder / "tokenizer_config.json"
-    template = read_json_object(config).get("chat_template") if config.is_file() else None
-    if isinstance(template, list):  # several, each with a name
-        named = {entry.get("name"): entry.get("template") for entry in template if isinstance(entry, dict)}
-        template = named.get("default")
-    return template if isinstance(template, str) else None
+    said = read_json_object(config).get("chat_template") if config.is_file() and not named else None
+    listed = said if isinstance(said, list) else [{"name": "default", "template": said}]
+    told = {entry.get("name"): entry.get("template") for entry in listed if isinstance(entry, dict)}
+    return one_or_named(named or told)
 
 
-def write_tokenizer(folder: Path, tokenizer: Tokenizer | None, chat_template: str | None) -> None:
+def one_or_named(templates: Mapping[Any, Any]) -> ChatTemplates | None:
+    """The templates among values by name: the default alone as a text, None where there is none."""
+    named = {name: text for name, text in templates.items() if isinstance(name, str) and isinstance(text, str)}
+    return named if named.keys() - {"default"} else named.get("default")
+
+
+def by_name(templates: ChatTemplates | None) -> dict[str, str]:
+    """Each template with its name; the only one is called `default`.
+
+    Raises:
+        CheckpointError: a name that is no name of a file.
+    """
+    named = {"default": templates} if isinstance(templates, str) else dict(templates or {})
+    if odd := [name for name in named if not re.fullmatch(r"[\w-]+", name)]:
+        raise CheckpointError(explain("the name of a chat template", expected="letters and digits", got=repr(odd[0])))
+    return named
+
+
+def write_tokenizer(folder: Path, tokenizer: Tokenizer | None, chat_template: ChatTemplates | None) -> None:
     """Write what a model has of the two."""
     if tokenizer is not None:
         tokenizer.save(folder)
-    if chat_template is not None:
-        (folder / _TEMPLATE).write_text(chat_template, encoding="utf-8")
+    for name, text in by_name(chat_template).items():
+        path = folder / _TEMPLATE if name == "default" else folder / _NAMED / f"{name}.jinja"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """Messages to one prompt, in which no message can write a control token."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import jinja2
 
@@ -9,8 +9,12 @@ from eigenlm.errors import DataError, explain
 from eigenlm.text.deadline import within
 from eigenlm.text.template_sandbox import TemplateSandbox
 from eigenlm.text.tokenizer import Tokenizer
+from eigenlm.text.traced_text import Traced, by_user, traced
 
+T = TypeVar("T")
+# A template may spell control tokens with these words, as Phi's '<|' + role + '|>' does; any other role is user text.
 ROLES = ("system", "developer", "user", "assistant", "tool", "function", "ipython", "environment", "model")
+_REASONING = ("reasoning_content", "thinking", "reasoning")
 _SOURCE_LIMIT = 1 << 18  # characters
 _SECONDS = 2.0
 _PRIVATE_USE = range(0xE000, 0xF900)
@@ -22,19 +26,17 @@ class ChatTemplate:
     It runs in a sandbox with bounds on time (2 s) and size (2^20 characters); it reads no file and sees no Python.
 
     Args:
-        source: the template.
+        source: the template, or several with a name each: `tool_use` is taken where there are tools, else `default`.
 
     Raises:
         DataError: it is no template, or a huge one.
     """
 
-    def __init__(self, source: str) -> None:
-        if len(source) > _SOURCE_LIMIT:
-            got = f"{len(source)} characters"
-            raise DataError(explain("a chat template", expected=f"at most {_SOURCE_LIMIT} characters", got=got))
+    def __init__(self, source: str | Mapping[str, str]) -> None:
         self.source = source
         self._sandbox = TemplateSandbox()
-        self._template = self._run("compiling the chat template", lambda: self._sandbox.from_string(source))
+        named = {"default": source} if isinstance(source, str) else source
+        self._templates = {name: self._compile(text) for name, text in named.items()}
 
     def render(
         self,
@@ -42,34 +44,24 @@ class ChatTemplate:
         *,
         add_generation_prompt: bool = True,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        name: str | None = None,
         **variables: Any,
     ) -> str:
         """The prompt as one string, in which messages may have written anything.
 
         Args:
-            messages: each has a `role` and a `content`: a string, or a list of `{"type": "text", "text": ...}`.
+            messages: each has a `role` and, in most templates, a `content`; the template sees them as they are, but
+                without keys whose value is None, and with their reasoning under every name that templates have for it.
             add_generation_prompt: end with the words that make the model answer.
             tools: functions the model may call, as JSON schemas.
-            variables: what else the template asks for.
+            name: of one template among several.
+            variables: what else the template asks for, such as `documents` or `enable_thinking`.
 
         Raises:
             DataError: messages of another form, or the template failed or refused.
         """
-        values = {
-            "messages": [_checked(message, place) for place, message in enumerate(messages)],
-            "tools": tools,
-            "documents": None,
-            "add_generation_prompt": add_generation_prompt,
-            **variables,
-        }
-        if not values["messages"]:
-            raise DataError(explain("a chat", expected="at least one message", got="none"))
-
-        def act() -> str:
-            self._sandbox.begin()
-            return self._template.render(values)
-
-        return self._run("rendering the chat template", act)
+        variables["add_generation_prompt"] = add_generation_prompt
+        return str.__str__(self._render(messages, tools, name, {}, variables))
 
     def encode(
         self,
@@ -78,32 +70,60 @@ class ChatTemplate:
         *,
         add_generation_prompt: bool = True,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        name: str | None = None,
         **variables: Any,
     ) -> list[int]:
         """The prompt's token ids; control tokens come from the template alone.
 
-        Characters of the messages that could begin a control token are replaced, before rendering, by private-use
-        characters that occur nowhere; the control tokens found then are the template's own. What lies between them is
-        encoded as literal text with the characters put back. Arguments and errors as in `render`; the template also
-        gets `bos_token`, `eos_token` and the like.
+        A control token is one only where the template wrote each of its characters, whatever it did with those of the
+        messages; what else looks like one is encoded as literal text. Arguments and errors as in `render`; the template
+        also gets `bos_token`, `eos_token` and the like.
         """
-        checked = [_checked(message, place) for place, message in enumerate(messages)]
-        stand_in = _stand_ins(_characters([checked, tools]), tokenizer)
-        roles = [message["role"] for message in checked]
-        hidden = [{**_translate(message, stand_in), "role": role} for message, role in zip(checked, roles)]
-        options = {**tokenizer.roles, **variables, "add_generation_prompt": add_generation_prompt}
-        guarded = self.render(hidden, tools=_translate(tools, stand_in), **options)
-        prompt = guarded.translate({new: old for old, new in stand_in.items()})
-        spans = tokenizer.control_spans(guarded)
-        if spans == tokenizer.control_spans(prompt):
-            return tokenizer.encode(prompt, control=True)
-        ids, place = [], 0
-        for token, start, end in spans:
-            ids += [*tokenizer.encode(prompt[place:start]), token]
-            place = end
-        return ids + tokenizer.encode(prompt[place:])
+        variables["add_generation_prompt"] = add_generation_prompt
+        prompt = self._render(messages, tools, name, tokenizer.roles, variables)
+        text = str.__str__(prompt)
+        spans = tokenizer.control_spans(text)
+        if _by_template(spans, prompt, tokenizer) == spans:
+            return tokenizer.encode(text, control=True)
+        known = {c for c, users in zip(text, prompt.marks) if not users}.union(*tokenizer.control_tokens)
+        stand_in = next((c for c in map(chr, _PRIVATE_USE) if c not in known), chr(_PRIVATE_USE[0]))
+        hidden = "".join(stand_in if users and not c.isspace() else c for c, users in zip(text, prompt.marks))
+        return tokenizer.encode_with(text, _by_template(tokenizer.control_spans(hidden), prompt, tokenizer))
 
-    def _run(self, what: str, act: Any) -> Any:
+    def _render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None,
+        name: str | None,
+        roles: Mapping[str, str],
+        variables: Mapping[str, Any],
+    ) -> Traced:
+        wanted = name or ("tool_use" if tools is not None and "tool_use" in self._templates else "default")
+        if wanted not in self._templates:
+            expected = f"a name among {', '.join(sorted(self._templates))}"
+            raise DataError(explain("a chat template", expected=expected, got=repr(wanted)))
+        if not messages:
+            raise DataError(explain("a chat", expected="at least one message", got="none"))
+        for place, message in enumerate(messages):
+            if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+                where = f"message {place} of a chat"
+                raise DataError(explain(where, expected="a role and a content", got=repr(message)[:100]))
+
+        def act() -> Traced:
+            self._sandbox.begin()
+            given = by_user({"documents": None, **variables, "tools": tools})
+            prompt: str = self._templates[wanted].render({**roles, **given, "messages": list(map(_seen, messages))})
+            return traced(prompt)
+
+        return self._run("rendering the chat template", act)
+
+    def _compile(self, source: str) -> jinja2.Template:
+        if len(source) > _SOURCE_LIMIT:
+            got = f"{len(source)} characters"
+            raise DataError(explain("a chat template", expected=f"at most {_SOURCE_LIMIT} characters", got=got))
+        return self._run("compiling the chat template", lambda: self._sandbox.from_string(source))
+
+    def _run(self, what: str, act: Callable[[], T]) -> T:
         try:
             return within(_SECONDS, what, act, source="<template>")
         except DataError:
@@ -116,49 +136,21 @@ class ChatTemplate:
             raise DataError(explain(what, expected="a prompt", got=got[:300])) from error
 
 
-def _checked(message: Any, place: int) -> dict[str, Any]:
-    where = f"message {place} of a chat"
-    if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
-        raise DataError(explain(where, expected="a role and a content", got=repr(message)[:100]))
-    if message["role"] not in ROLES:
-        raise DataError(explain(where, expected=f"a role among {', '.join(ROLES)}", got=repr(message["role"])[:100]))
-    content = message.get("content")
-    if isinstance(content, list):
-        texts = [part.get("text") if isinstance(part, Mapping) else None for part in content]
-        content = "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else content
-    if not isinstance(content, str) and not (content is None and message.get("tool_calls")):
-        raise DataError(explain(where, expected="content as text or a list of text parts", got=repr(content)[:100]))
-    return {**message, "content": content}
+def _seen(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message as templates see it: without keys that hold nothing, its reasoning under all its names."""
+    seen: dict[str, Any] = by_user({key: value for key, value in message.items() if value is not None})
+    if seen["role"] in ROLES:
+        seen["role"] = ROLES[ROLES.index(seen["role"])]
+    reasoning = next((seen[key] for key in _REASONING if key in seen), None)
+    return seen if reasoning is None else {"thinking": reasoning, **seen, "reasoning_content": reasoning}
 
 
-def _characters(value: Any) -> set[str]:
-    if isinstance(value, str):
-        return set(value)
-    if isinstance(value, Mapping):
-        return _characters([*value.keys(), *value.values()])
-    if isinstance(value, (list, tuple)):
-        return set().union(*map(_characters, value))
-    return set()
+def _by_template(spans: list[tuple[int, int, int]], prompt: Traced, tokenizer: Tokenizer) -> list[tuple[int, int, int]]:
+    """The control tokens that no user wrote a part of; white space around one, which it takes in, may be a user's."""
 
+    def spelled(token: int, start: int, end: int) -> Traced:
+        whole: Traced = prompt[start:end]
+        _, itself, _ = whole.partition(tokenizer.token(token) or whole)
+        return itself or whole.strip()
 
-def _stand_ins(characters: set[str], tokenizer: Tokenizer) -> dict[int, int]:
-    """A private-use character for each of `characters` that, as it is or normalised, could begin a control token."""
-    first = {token[0] for token in tokenizer.control_tokens}
-    normalizer = tokenizer.library.normalizer
-    risky = {
-        character
-        for character in characters
-        if character in first or (normalizer is not None and not first.isdisjoint(normalizer.normalize_str(character)))
-    }
-    free = (code for code in _PRIVATE_USE if chr(code) not in characters)
-    return {ord(character): code for character, code in zip(sorted(risky), free, strict=False)}
-
-
-def _translate(value: Any, table: Mapping[int, int]) -> Any:
-    if isinstance(value, str):
-        return value.translate(table)
-    if isinstance(value, Mapping):
-        return {_translate(key, table): _translate(item, table) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_translate(item, table) for item in value]
-    return value
+    return [span for span in spans if 1 not in spelled(*span).marks]

@@ -2,10 +2,12 @@
 
 Jinja's own sandbox keeps templates from Python's insides. This one also bounds what they build: every string and
 container that an expression makes is measured, before it is made where one operation could make it huge, and the sum
-is limited too. Together with a deadline this bounds time and memory.
+is limited too. Together with a deadline this bounds time and memory. What it renders says of each character whether a
+user wrote it.
 """
 
 import json
+import re
 import threading
 from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, ValuesView
 from datetime import datetime
@@ -13,25 +15,28 @@ from functools import wraps
 from string import Formatter
 from typing import Any
 
-from jinja2 import TemplateError, nodes
+from jinja2 import TemplateError, nodes, pass_environment
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
+from jinja2.filters import make_attrgetter
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
+from eigenlm.text.traced_text import Traced, escaped, joined, safe, traced
+
 SIZE_LIMIT = 1 << 20  # characters and elements of one value
 _WORK_LIMIT = 32 * SIZE_LIMIT  # of all values made in one rendering
 _INTEGER_BITS = 1024
+_FORMAT = re.compile(r"%(\(\w+\))?[-#0 +]*\d{0,2}(\.\d{0,2})?[a-zA-Z%]")
 # fmt: off
-_FILTERS = frozenset((
-    "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby", "indent",
-    "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace",
-    "reverse", "round", "safe", "select", "selectattr", "sort", "string", "title", "tojson", "trim", "truncate",
-    "unique", "upper",
+_OF_VALUES = frozenset((  # what they give is a number, or was in what they are given
+    "abs", "count", "d", "default", "dictsort", "first", "float", "groupby", "int", "items", "last", "length", "list",
+    "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select", "selectattr", "sort", "unique",
 ))
+_OF_TEXT = frozenset(("indent", "title", "truncate"))  # all that they give is the user's as soon as a part of it was
 _STRING_METHODS = frozenset((
     "capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha", "isdigit", "islower",
     "isnumeric", "isspace", "istitle", "isupper", "join", "lower", "lstrip", "partition", "removeprefix",
@@ -81,11 +86,11 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
             optimized=False,
             extensions=[loopcontrols, _Generation],
-            finalize=self.made,
+            finalize=lambda value: self.made(_printed(value)),
         )
         self._rendering = threading.local()
-        allowed = {name: filter for name, filter in self.filters.items() if name in _FILTERS} | {"tojson": _tojson}
-        self.filters = {name: self._guarded(name, filter) for name, filter in allowed.items()}
+        kept = {name: filter for name, filter in self.filters.items() if name in _OF_VALUES | _OF_TEXT}
+        self.filters = {name: self._guarded(name, filter) for name, filter in (kept | _OWN_FILTERS).items()}
         bounded_range = self.globals["range"]
         self.globals = {
             "range": bounded_range,
@@ -113,12 +118,12 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             size += len(piece)
             _bound(size)
             whole.append(piece)
-        return self.made("".join(whole))
+        return self.made(joined(whole))
 
     def joined(self, *values: Any) -> str:
         """The value of `a ~ b`."""
         expanded_size(values)
-        return self.made("".join(map(str, values)))
+        return self.made(joined(map(_printed, values)))
 
     def sliced(self, value: Any, start: Any, stop: Any, step: Any) -> Any:
         """The value of `value[start:stop:step]`."""
@@ -142,7 +147,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             if any(spec for _, _, spec, _ in Formatter().parse(text)):
                 raise SecurityError("format takes fields without a width")
             _bound(len(text) + text.count("{") * expanded_size(args, kwargs))
-            return filled(*args, **kwargs)
+            return traced(filled(*args, **kwargs), text, args, kwargs)
 
         return bounded
 
@@ -152,7 +157,10 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         if operator == "+":
             expanded_size(left, right)
         elif operator == "%" and isinstance(left, str):
-            raise SecurityError("formatting with % is not allowed")
+            if "%" in _FORMAT.sub("", left):
+                raise SecurityError("formatting with % takes widths of at most two digits")
+            _bound(len(left) + left.count("%") * (100 + expanded_size(right)))
+            return self.made(traced(left % right, left, right))
         elif operator == "*" and (isinstance(left, sized) or isinstance(right, sized)):
             value, count = (left, right) if isinstance(left, sized) else (right, left)
             _bound(expanded_size(value) * count)
@@ -170,6 +178,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             return __obj(*args)
         if isinstance(owner, str):
             args = __self._measured(f"str.{__obj.__name__}", owner, *args, **written)[1:]
+            __obj = getattr(traced(owner), __obj.__name__)
         expanded_size(args, written)
         return __self.made(super().call(__context, __obj, *args, **kwargs))
 
@@ -179,7 +188,10 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         @wraps(filter)  # keeps the mark that tells Jinja to pass the environment or context
         def guarded(*args: Any, **kwargs: Any) -> Any:
             values = self._measured(name, *args[passed:], **kwargs)
-            return self.made(filter(*args[:passed], *values, **kwargs))
+            if name not in _OF_TEXT:
+                return self.made(filter(*args[:passed], *values, **kwargs))
+            plain = (str.__str__(value) if isinstance(value, str) else value for value in values)
+            return self.made(traced(str(filter(*args[:passed], *plain, **kwargs)), values, kwargs))
 
         return guarded
 
@@ -241,13 +253,17 @@ def _through(method: str, arguments: list[nodes.Expr], node: nodes.Node) -> node
 
 
 class _Generation(Extension):
-    """`{% generation %}` marks what the assistant wrote; in a prompt it changes nothing."""
+    """`{% generation %}` marks what the assistant wrote; a prompt holds it as it is."""
 
     tags = {"generation"}  # noqa: RUF012
 
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.CallBlock(self.call_method("written"), [], [], body).set_lineno(line)
+
+    def written(self, caller: Callable[[], str]) -> str:
+        return caller()
 
 
 class _Variables(Namespace):
@@ -283,7 +299,7 @@ def _tojson(
     indent: int | None = None,
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
-) -> str:
+) -> Traced:
     if (indent or 0) > 8 or max(map(len, separators or ("",))) > 8:
         raise SecurityError("tojson takes an indent and separators of at most 8 characters")
     encoder = json.JSONEncoder(ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
@@ -292,14 +308,44 @@ def _tojson(
         size += len(piece)
         _bound(size)
         pieces.append(piece)
-    return "".join(pieces)
+    return traced("".join(pieces), value, separators)
+
+
+def _printed(value: Any) -> Traced:
+    """A value as it stands in a text."""
+    return traced(str(value), value)
+
+
+def _replaced(value: Any, old: str, new: str, count: int | None = None) -> Traced:
+    return _printed(value).replace(_printed(old), _printed(new), -1 if count is None else count)
+
+
+@pass_environment
+def _joined(environment: TemplateSandbox, value: Any, d: str = "", attribute: Any = None) -> Traced:
+    parts = value if attribute is None else map(make_attrgetter(environment, attribute), value)
+    return _printed(d).join(map(_printed, parts))
 
 
 def _raise_exception(message: str) -> None:
     raise TemplateError(str(message))
 
 
-def _strftime_now(format: str) -> str:
+def _strftime_now(format: str) -> Traced:
     if len(format) > 100 or any(character.isdigit() for character in format):
         raise SecurityError("strftime_now takes a format of at most 100 characters without widths")
-    return datetime.now().strftime(format)
+    return traced(datetime.now().strftime(format), format)
+
+
+_OWN_FILTERS: dict[str, Callable[..., Any]] = {
+    "capitalize": lambda value: _printed(value).capitalize(),
+    "e": lambda value: safe(escaped(_printed(value))),
+    "escape": lambda value: safe(escaped(_printed(value))),
+    "join": _joined,
+    "lower": lambda value: _printed(value).lower(),
+    "replace": _replaced,
+    "safe": lambda value: safe(_printed(value)),
+    "string": _printed,
+    "tojson": _tojson,
+    "trim": lambda value, chars=None: _printed(value).strip(chars),
+    "upper": lambda value: _printed(value).upper(),
+}

@@ -15,6 +15,7 @@ from eigenlm.text import tokenizer_files
 from eigenlm.text.byte_alphabet import unspell
 from eigenlm.text.text_stream import TextStream
 
+_CUT = secrets.token_hex(16)  # where a control token was told to stand: nobody can guess it
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
 
@@ -81,11 +82,16 @@ class Tokenizer:
         """`encode` of every text, in parallel."""
         for text in texts:
             _check_unicode(text)
-        library = self.library if control else self._literal
-        rows = library.encode_batch_fast(list(texts), add_special_tokens=add_markers)
-        if not control and not all(self._never.isdisjoint(_spelled(row)) for row in rows):
-            rows = self._hardened.encode_batch_fast(list(texts), add_special_tokens=add_markers)
+        rows = self._rows(self.library, texts, add_markers) if control else self._literal_rows(texts, add_markers)
         return [row.ids for row in rows]
+
+    def encode_with(self, text: str, spans: Sequence[tuple[int, int, int]]) -> list[int]:
+        """Token ids of a text with control tokens at `spans`, as `control_spans` gives them, and nowhere else."""
+        places = [0, *(place for _, *span in spans for place in span), len(text)]
+        between = [text[start:end] for start, end in zip(places[::2], places[1::2], strict=True)]
+        (row,) = self._literal_rows([_CUT.join(between)], add_markers=False, offsets=True)
+        tokens = (token for token, _, _ in spans)
+        return [next(tokens) if piece == _CUT else i for i, piece in zip(row.ids, row.tokens)]
 
     def control_spans(self, text: str) -> list[tuple[int, int, int]]:
         """Where `encode(text, control=True)` sees control tokens: (id, first character, one past the last)."""
@@ -162,6 +168,20 @@ class Tokenizer:
     def _role(self, *names: str) -> int | None:
         return next((self.library.token_to_id(self.roles[name]) for name in names if name in self.roles), None)
 
+    def _rows(
+        self, library: tokenizers.Tokenizer, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
+    ) -> list[tokenizers.Encoding]:
+        encode = library.encode_batch if offsets else library.encode_batch_fast
+        return encode(list(texts), add_special_tokens=add_markers)
+
+    def _literal_rows(
+        self, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
+    ) -> list[tokenizers.Encoding]:
+        rows = self._rows(self._literal, texts, add_markers, offsets=offsets)
+        if all(self._never.isdisjoint(_spelled(row)) for row in rows):
+            return rows
+        return self._rows(self._hardened, texts, add_markers, offsets=offsets)
+
     @cached_property
     def _hardened(self) -> tokenizers.Tokenizer:
         """For vocabularies whose model can itself spell a control token: there those have names nobody can guess."""
@@ -192,6 +212,7 @@ def _without_control(
         token.special = bool(token.content.strip())
         token.content = names.get(token.content, token.content)
     literal.add_tokens(added)
+    literal.add_tokens([tokenizers.AddedToken(_CUT, normalized=False)])
     literal.encode_special_tokens = True
     return literal
 
