@@ -21,9 +21,9 @@ _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 class Tokenizer:
     """A vocabulary and the rule that cuts text into it; the work is done by the `tokenizers` library.
 
-    Control tokens are the added tokens of the vocabulary, such as `<|im_end|>`, whether their file calls them special
-    or not; added tokens that are only white space are text. Text becomes a control token only where `control=True`
-    asks for it.
+    Control tokens are those that the vocabulary calls special, such as `<|im_end|>`, and those that play a part; white
+    space is always text. Text becomes a control token only where `control=True` asks for it. Other added words, such
+    as `COVID-19` or `<think>`, are words of the text, each with an id of its own.
 
     Args:
         library: the `tokenizers.Tokenizer`; its truncation and padding are switched off.
@@ -39,11 +39,15 @@ class Tokenizer:
         named = {"unk_token": getattr(library.model, "unk_token", None)} | dict(roles or {})
         self.roles = {role: token for role, token in named.items() if token and library.token_to_id(token) is not None}
         added = sorted(library.get_added_tokens_decoder().items())
-        self.control_tokens: dict[str, int] = {token.content: i for i, token in added if token.content.strip()}
+        control = {token.content for _, token in added if token.special} | set(self.roles.values())
+        self.control_tokens: dict[str, int] = {
+            token.content: i for i, token in added if token.content.strip() and token.content in control
+        }
+        self._words = {token.content for _, token in added}
         self.vocab_size = max(library.get_vocab_size(), 1 + max((i for i, _ in added), default=-1))
         self.unknown = self._role("unk_token")
         self._never = frozenset(self.control_tokens.values()) - {self.unknown}
-        self._literal = _without_control(library, library.model, {})
+        self._literal = _without_control(library, library.model, dict.fromkeys(self.control_tokens))
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":
@@ -131,8 +135,8 @@ class Tokenizer:
         token = self.token(id)
         if token is None:
             raise DataError(explain("bytes of a token", expected=f"an id below {self.vocab_size}", got=id))
-        if token in self.control_tokens:
-            return b""
+        if token in self._words:
+            return b"" if token in self.control_tokens else token.encode()
         if isinstance(self.library.decoder, tokenizers.decoders.ByteLevel):
             return unspell(token) or token.encode()
         if byte := _BYTE_TOKEN.fullmatch(token):
@@ -176,21 +180,21 @@ class Tokenizer:
         if pairs:
             model["merges"] = [pair for pair in pairs if secret.keys().isdisjoint((*pair, "".join(pair)))]
         plain = tokenizers.Tokenizer.from_str(json.dumps(state | {"added_tokens": [], "post_processor": None}))
-        return _without_control(self.library, plain.model, secret)
+        return _without_control(self.library, plain.model, dict.fromkeys(self.control_tokens) | secret)
 
 
 def _without_control(
-    library: tokenizers.Tokenizer, model: tokenizers.models.Model, names: Mapping[str, str]
+    library: tokenizers.Tokenizer, model: tokenizers.models.Model, control: Mapping[str, str | None]
 ) -> tokenizers.Tokenizer:
-    """The same tokenizer on a model (shared, not copied), blind to control tokens in its input."""
+    """The same tokenizer on a model (shared, not copied), blind to control tokens, some of which have other names."""
     literal = tokenizers.Tokenizer(model)
     literal.normalizer = library.normalizer
     literal.pre_tokenizer = library.pre_tokenizer
     literal.post_processor = library.post_processor
     added = [token for _, token in sorted(library.get_added_tokens_decoder().items())]
     for token in added:
-        token.special = bool(token.content.strip())
-        token.content = names.get(token.content, token.content)
+        token.special = token.content in control
+        token.content = control.get(token.content) or token.content
     literal.add_tokens(added)
     literal.encode_special_tokens = True
     return literal

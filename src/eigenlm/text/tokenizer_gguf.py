@@ -8,9 +8,10 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, processors
 
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.text.library_errors import told
 from eigenlm.text.pre_tokenizers import BEGUN, CHARACTERS, COMPOSED, WHOLE_WORDS, byte_level, name_of
 from eigenlm.text.tokenizer import Tokenizer
-from eigenlm.text.tokenizer_files import wordpiece
+from eigenlm.text.tokenizer_classes import CLASSES
 
 # tokenizer.ggml.token_type
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
@@ -53,14 +54,8 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     if kind == "bert":
         tokens = [_from_phantom(token) for token in tokens]
     roles = _roles(fields, tokens, kind)
-    try:
+    with told("the tokenizer of a GGUF file", expected="tokens and merges that fit", error=CheckpointError):
         library = builders[kind](fields, tokens, roles)
-    except CheckpointError:
-        raise
-    except Exception as error:  # the Rust library raises nothing narrower
-        raise CheckpointError(
-            explain("the tokenizer of a GGUF file", expected="tokens and merges that fit", got=str(error)[:200])
-        ) from error
     added = {_CONTROL: True, _USER_DEFINED: False}
     library.add_tokens(
         [
@@ -145,8 +140,12 @@ def _character_decoder(*last: decoders.Decoder) -> decoders.Decoder:
 
 
 def _bert(fields: Mapping[str, Any], tokens: Sequence[str], roles: Mapping[str, str]) -> tokenizers.Tokenizer:
-    vocab = {token: i for i, token in enumerate(tokens)}
-    return wordpiece(vocab, dict(roles), lowercase=fields.get("normalizer.lowercase", True))
+    kind, vocab = CLASSES["BertTokenizer"], {token: i for i, token in enumerate(tokens)}
+    library = tokenizers.Tokenizer(models.WordPiece(vocab=vocab))
+    kind.dress(library, {"do_lower_case": fields.get("normalizer.lowercase", True), "unk_token": roles["unk_token"]})
+    library.add_special_tokens([token for token in dict.fromkeys(roles.values()) if token in vocab])
+    library.post_processor = kind.markers(library, roles, {})
+    return library
 
 
 def _from_phantom(token: str) -> str:

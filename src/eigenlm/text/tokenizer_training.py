@@ -9,7 +9,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.text.tokenizer import Tokenizer
-from eigenlm.text.tokenizer_files import BERT_ROLES
+from eigenlm.text.tokenizer_classes import BERT_ROLES
 
 Kind = Literal["bpe", "wordpiece", "unigram", "character"]
 
