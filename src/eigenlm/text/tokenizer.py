@@ -14,6 +14,7 @@ from eigenlm.errors import DataError, explain
 from eigenlm.text import tokenizer_files
 from eigenlm.text.byte_alphabet import unspell
 from eigenlm.text.text_stream import TextStream
+from eigenlm.text.unicode import check_unicode
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
@@ -84,7 +85,7 @@ class Tokenizer:
     ) -> list[list[int]]:
         """`encode` of every text, in parallel."""
         for text in texts:
-            _check_unicode(text)
+            check_unicode("encoding", text)
         library = self.library if control else self._literal
         rows = library.encode_batch_fast(list(texts), add_special_tokens=add_markers)
         if not control and not all(self._never.isdisjoint(_spelled(row)) for row in rows):
@@ -93,7 +94,7 @@ class Tokenizer:
 
     def control_spans(self, text: str) -> list[tuple[int, int, int]]:
         """Where `encode(text, control=True)` sees control tokens: (id, first character, one past the last)."""
-        _check_unicode(text)
+        check_unicode("encoding", text)
         row = self.library.encode(text, add_special_tokens=False)
         spelled = {i: token for token, i in self.control_tokens.items()}
         spans = ((i, *span) for i, span in zip(row.ids, row.offsets) if i in spelled)
@@ -203,12 +204,3 @@ def _without_control(
 def _spelled(row: tokenizers.Encoding) -> list[int]:
     """The ids that came from the text, without the markers put around it."""
     return [i for i, marker in zip(row.ids, row.special_tokens_mask) if not marker]
-
-
-def _check_unicode(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            explain("encoding", expected="Unicode text", got=f"a lone surrogate at character {error.start}")
-        ) from error
