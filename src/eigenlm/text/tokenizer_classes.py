@@ -135,6 +135,9 @@ def _between(first: str | None, last: str) -> Callable[..., processors.PostProce
     return markers
 
 
+between_cls_and_sep = _between("cls_token", "sep_token")
+
+
 def _template(library: tokenizers.Tokenizer, parts: list[str]) -> processors.PostProcessor:
     ids = [(token, library.token_to_id(token)) for token in dict.fromkeys(parts) if token != "$A"]
     return processors.TemplateProcessing(single=parts, special_tokens=ids)
@@ -176,9 +179,7 @@ CLASSES = {
     "GPTNeoXTokenizer": TokenizerClass(
         roles=_GPT2_ROLES | {"pad_token": "<|padding|>"}, dress=_bytes(GPT2, compose=True), markers=flagged_markers
     ),
-    "RobertaTokenizer": TokenizerClass(
-        roles=_ROBERTA_ROLES, dress=_bytes(GPT2), markers=_between("cls_token", "sep_token")
-    ),
+    "RobertaTokenizer": TokenizerClass(roles=_ROBERTA_ROLES, dress=_bytes(GPT2), markers=between_cls_and_sep),
     "Qwen2Tokenizer": TokenizerClass(roles=_QWEN_ROLES, dress=_bytes(QWEN2, compose=True)),
     "Qwen3_5Tokenizer": TokenizerClass(roles=_QWEN_ROLES, dress=_bytes(QWEN35, compose=True)),
     "CohereTokenizer": TokenizerClass(roles=_COHERE_ROLES, dress=_bytes(DIGIT, GPT2, compose=True)),
@@ -186,9 +187,9 @@ CLASSES = {
         roles={"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}, dress=_llama
     ),
     "GemmaTokenizer": TokenizerClass(roles=_GEMMA_ROLES, dress=_gemma),
-    "BertTokenizer": TokenizerClass(roles=BERT_ROLES, dress=dress_words, markers=_between("cls_token", "sep_token")),
+    "BertTokenizer": TokenizerClass(roles=BERT_ROLES, dress=dress_words, markers=between_cls_and_sep),
     "MPNetTokenizer": TokenizerClass(
-        roles=_ROBERTA_ROLES | {"unk_token": "[UNK]"}, dress=dress_words, markers=_between("cls_token", "sep_token")
+        roles=_ROBERTA_ROLES | {"unk_token": "[UNK]"}, dress=dress_words, markers=between_cls_and_sep
     ),
     "XLMRobertaTokenizer": TokenizerClass(
         roles=_ROBERTA_ROLES, dress=_pieces, markers=_between("bos_token", "eos_token")

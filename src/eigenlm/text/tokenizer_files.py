@@ -1,6 +1,7 @@
 """Tokenizer files on disk: Hugging Face's `tokenizer.json`, and the vocabularies that came before it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import tokenizers
@@ -55,24 +56,24 @@ def _from_json(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str
     file = tokenizers.Tokenizer.from_str(source)
     settings = read_settings(folder)
     kind = class_of(settings, read_json(folder / "config.json"), byte_level='"ByteLevel"' in source)
-    library, roles = file, {}
+    library, first, more = file, _unknown_of_pieces(file, source), []
     if kind is not None:
-        library = tokenizers.Tokenizer(file.model)
+        library, first, more = tokenizers.Tokenizer(file.model), kind.roles, kind.more(settings)
         library.normalizer = file.normalizer
         kind.dress(library, settings)
         library.post_processor = file.post_processor
-    if isinstance(file.model, models.Unigram) and kind is None:
-        unknown = json.loads(source)["model"].get("unk_id")
-        roles = {} if unknown is None else {"unk_token": file.id_to_token(unknown)}
-    own = file.get_added_tokens_decoder()
-    roles = add_tokens(
-        library, folder, settings, own, kind.roles if kind else roles, kind.more(settings) if kind else []
-    )
+    roles = add_tokens(library, folder, settings, file.get_added_tokens_decoder(), first, more)
     if kind is not None and kind.markers is not None:
         library.post_processor = kind.markers(library, roles, {})
     if roles.keys().isdisjoint(("eos_token", "sep_token")) and library.token_to_id(_GPT2_END) is not None:
         roles = {"bos_token": _GPT2_END, "eos_token": _GPT2_END} | roles
     return library, roles
+
+
+def _unknown_of_pieces(file: tokenizers.Tokenizer, source: str) -> Mapping[str, str]:
+    unknown = json.loads(source)["model"].get("unk_id") if isinstance(file.model, models.Unigram) else None
+    token = None if unknown is None else file.id_to_token(unknown)
+    return {} if token is None else {"unk_token": token}
 
 
 def _from_model(model: models.Model, folder: Path, usual: str) -> tuple[tokenizers.Tokenizer, dict[str, str]]:

@@ -11,7 +11,7 @@ from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.library_errors import told
 from eigenlm.text.pre_tokenizers import BEGUN, CHARACTERS, COMPOSED, WHOLE_WORDS, byte_level, name_of
 from eigenlm.text.tokenizer import Tokenizer
-from eigenlm.text.tokenizer_classes import CLASSES
+from eigenlm.text.tokenizer_classes import between_cls_and_sep, dress_words
 
 # tokenizer.ggml.token_type
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
@@ -140,11 +140,11 @@ def _character_decoder(*last: decoders.Decoder) -> decoders.Decoder:
 
 
 def _bert(fields: Mapping[str, Any], tokens: Sequence[str], roles: Mapping[str, str]) -> tokenizers.Tokenizer:
-    kind, vocab = CLASSES["BertTokenizer"], {token: i for i, token in enumerate(tokens)}
+    vocab = {token: i for i, token in enumerate(tokens)}
     library = tokenizers.Tokenizer(models.WordPiece(vocab=vocab))
-    kind.dress(library, {"do_lower_case": fields.get("normalizer.lowercase", True), "unk_token": roles["unk_token"]})
+    dress_words(library, {"do_lower_case": fields.get("normalizer.lowercase", True), "unk_token": roles["unk_token"]})
     library.add_special_tokens([token for token in dict.fromkeys(roles.values()) if token in vocab])
-    library.post_processor = kind.markers(library, roles, {})
+    library.post_processor = between_cls_and_sep(library, roles, {})
     return library
 
 
