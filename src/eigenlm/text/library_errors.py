@@ -11,9 +11,8 @@ def told(operation: str, *, expected: str, error: type[EigenError], do: str = ""
     """Raise `error` in one line for whatever the library raises; errors of ours and interrupts pass."""
     try:
         yield
-    except EigenError:
-        raise
     except BaseException as failure:
-        if not isinstance(failure, Exception) and type(failure).__name__ != "PanicException":
+        own = isinstance(failure, EigenError)
+        if own or not (isinstance(failure, Exception) or type(failure).__name__ == "PanicException"):
             raise
         raise error(explain(operation, expected=expected, got=str(failure)[:200], do=do)) from failure

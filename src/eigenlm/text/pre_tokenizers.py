@@ -114,6 +114,7 @@ _GROUPS: dict[tuple[str, ...], str] = {
     (_LINES,): "gemma4 granite-embed-multi-311m sarvam-moe",
 }
 _STAGES = {name: stages for stages, names in _GROUPS.items() for name in names.split()}
+KNOWN = frozenset(("", r"\s+", *(stage for stages in _GROUPS for stage in stages)))
 _LLAMA3_LIKE = "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano tekken"
 # Under these names a word that is a token as it stands is taken whole, before any merge.
 WHOLE_WORDS = frozenset((*_LLAMA3_LIKE.split(), "glm4", "glm5", "youtu", "minicpm5", "granite-embed-multi-97m"))

@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import tokenizers
@@ -13,7 +13,9 @@ import tokenizers
 from eigenlm.errors import DataError, explain
 from eigenlm.text import tokenizer_files
 from eigenlm.text.byte_alphabet import unspell
+from eigenlm.text.library_errors import told
 from eigenlm.text.text_stream import TextStream
+from eigenlm.text.tokenizer_limits import in_time, is_familiar
 from eigenlm.text.unicode import check_unicode
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
@@ -47,6 +49,7 @@ class Tokenizer:
         self._words = {token.content for _, token in added}
         self.vocab_size = max(library.get_vocab_size(), 1 + max((i for i, _ in added), default=-1))
         self.unknown = self._role("unk_token")
+        self._familiar = is_familiar(library)
         self._never = frozenset(self.control_tokens.values()) - {self.unknown}
         self._literal = _without_control(library, library.model, dict.fromkeys(self.control_tokens))
 
@@ -86,16 +89,15 @@ class Tokenizer:
         """`encode` of every text, in parallel."""
         for text in texts:
             check_unicode("encoding", text)
-        library = self.library if control else self._literal
-        rows = library.encode_batch_fast(list(texts), add_special_tokens=add_markers)
+        rows = self._rows(self.library if control else self._literal, texts, add_markers)
         if not control and not all(self._never.isdisjoint(_spelled(row)) for row in rows):
-            rows = self._hardened.encode_batch_fast(list(texts), add_special_tokens=add_markers)
+            rows = self._rows(self._hardened, texts, add_markers)
         return [row.ids for row in rows]
 
     def control_spans(self, text: str) -> list[tuple[int, int, int]]:
         """Where `encode(text, control=True)` sees control tokens: (id, first character, one past the last)."""
         check_unicode("encoding", text)
-        row = self.library.encode(text, add_special_tokens=False)
+        (row,) = self._rows(self.library, [text], add_markers=False, offsets=True)
         spelled = {i: token for token, i in self.control_tokens.items()}
         spans = ((i, *span) for i, span in zip(row.ids, row.offsets) if i in spelled)
         # An unknown character also gives the unknown token's id; only its name in the text is the token itself.
@@ -113,7 +115,8 @@ class Tokenizer:
         outside = next((i for i in ids if not 0 <= i < self.vocab_size), None)
         if outside is not None:
             raise DataError(explain("decoding", expected=f"token ids from 0 to {self.vocab_size - 1}", got=outside))
-        return self.library.decode(ids, skip_special_tokens=not control)
+        with told("decoding", expected="tokens that the tokenizer can spell", error=DataError):
+            return self.library.decode(ids, skip_special_tokens=not control)
 
     def decode_stream(self, *, control: bool = False) -> TextStream:
         """A decoder that takes one id at a time and gives only whole characters."""
@@ -163,6 +166,14 @@ class Tokenizer:
     def fingerprint(self) -> str:
         """SHA-256 of the serialised tokenizer, in hexadecimal."""
         return hashlib.sha256(self.library.to_str().encode()).hexdigest()
+
+    def _rows(
+        self, library: tokenizers.Tokenizer, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
+    ) -> list[tokenizers.Encoding]:
+        encode = library.encode_batch if offsets else library.encode_batch_fast
+        act = partial(encode, list(texts), add_special_tokens=add_markers)
+        with told("encoding", expected="text that the tokenizer can read", error=DataError):
+            return act() if self._familiar else in_time(sum(map(len, texts)), act)
 
     def _role(self, *names: str) -> int | None:
         return next((self.library.token_to_id(self.roles[name]) for name in names if name in self.roles), None)

@@ -12,6 +12,7 @@ from eigenlm.files import write_text
 from eigenlm.text.added_tokens import add_tokens, read_json, read_settings
 from eigenlm.text.library_errors import told
 from eigenlm.text.tokenizer_classes import CLASSES, TokenizerClass, class_of, flagged_markers
+from eigenlm.text.tokenizer_limits import check, check_source
 
 _GPT2_END = "<|endoftext|>"
 _BERT_NEEDS = ("unk_token", "cls_token", "sep_token")
@@ -26,13 +27,9 @@ def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
     folder = path if path.is_dir() else path.parent
     names = {file.name for file in folder.iterdir()} if path.is_dir() else {path.name} if path.is_file() else set()
     with told(f"reading a tokenizer from {path}", expected="a readable vocabulary", error=CheckpointError):
-        if "tokenizer.json" in names or (path.is_file() and path.suffix == ".json" and path.name != "vocab.json"):
-            return _from_json(folder / "tokenizer.json" if path.is_dir() else path, folder)
-        if "vocab.json" in names and (folder / "merges.txt").is_file():
-            model = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
-            return _from_model(model, folder, "GPT2Tokenizer")
-        if "vocab.txt" in names:
-            return _from_model(models.WordPiece.from_file(str(folder / "vocab.txt")), folder, "BertTokenizer")
+        if (found := _read(path, folder, names)) is not None:
+            check(found[0])
+            return found
     do = "pip install sentencepiece protobuf transformers, and save it with AutoTokenizer.save_pretrained"
     raise CheckpointError(
         explain(
@@ -51,8 +48,20 @@ def write(folder: Path, library: tokenizers.Tokenizer, roles: dict[str, str]) ->
     write_text(folder / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
 
+def _read(path: Path, folder: Path, names: set[str]) -> tuple[tokenizers.Tokenizer, dict[str, str]] | None:
+    if "tokenizer.json" in names or (path.is_file() and path.suffix == ".json" and path.name != "vocab.json"):
+        return _from_json(folder / "tokenizer.json" if path.is_dir() else path, folder)
+    if "vocab.json" in names and (folder / "merges.txt").is_file():
+        model = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+        return _from_model(model, folder, "GPT2Tokenizer")
+    if "vocab.txt" in names:
+        return _from_model(models.WordPiece.from_file(str(folder / "vocab.txt")), folder, "BertTokenizer")
+    return None
+
+
 def _from_json(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
     source = path.read_text(encoding="utf-8")
+    check_source(source)
     file = tokenizers.Tokenizer.from_str(source)
     settings = read_settings(folder)
     kind = class_of(settings, read_json(folder / "config.json"), byte_level='"ByteLevel"' in source)
