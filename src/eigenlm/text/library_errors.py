@@ -12,7 +12,13 @@ def told(operation: str, *, expected: str, error: type[EigenError], do: str = ""
     try:
         yield
     except BaseException as failure:
-        own = isinstance(failure, EigenError)
-        if own or not (isinstance(failure, Exception) or type(failure).__name__ == "PanicException"):
-            raise
-        raise error(explain(operation, expected=expected, got=str(failure)[:200], do=do)) from failure
+        if is_the_librarys(failure):
+            raise error(explain(operation, expected=expected, got=str(failure)[:200], do=do)) from failure
+        raise
+
+
+def is_the_librarys(failure: BaseException) -> bool:
+    """Whether it is neither an error of ours nor an interrupt."""
+    return type(failure).__name__ == "PanicException" or (
+        isinstance(failure, Exception) and not isinstance(failure, EigenError)
+    )

@@ -13,7 +13,7 @@ import tokenizers
 from eigenlm.errors import DataError, explain
 from eigenlm.text import tokenizer_files
 from eigenlm.text.byte_alphabet import unspell
-from eigenlm.text.library_errors import told
+from eigenlm.text.library_errors import is_the_librarys
 from eigenlm.text.text_stream import TextStream
 from eigenlm.text.tokenizer_limits import in_time, is_familiar
 from eigenlm.text.unicode import check_unicode
@@ -115,8 +115,12 @@ class Tokenizer:
         outside = next((i for i in ids if not 0 <= i < self.vocab_size), None)
         if outside is not None:
             raise DataError(explain("decoding", expected=f"token ids from 0 to {self.vocab_size - 1}", got=outside))
-        with told("decoding", expected="tokens that the tokenizer can spell", error=DataError):
+        try:  # no context manager, which takes as long as the decoding of a token
             return self.library.decode(ids, skip_special_tokens=not control)
+        except BaseException as failure:
+            if not is_the_librarys(failure):
+                raise
+            raise DataError(explain("decoding", expected="tokens with a text", got=str(failure)[:200])) from failure
 
     def decode_stream(self, *, control: bool = False) -> TextStream:
         """A decoder that takes one id at a time and gives only whole characters."""
@@ -171,9 +175,16 @@ class Tokenizer:
         self, library: tokenizers.Tokenizer, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
     ) -> list[tokenizers.Encoding]:
         encode = library.encode_batch if offsets else library.encode_batch_fast
-        act = partial(encode, list(texts), add_special_tokens=add_markers)
-        with told("encoding", expected="text that the tokenizer can read", error=DataError):
-            return act() if self._familiar else in_time(sum(map(len, texts)), act)
+        try:
+            if self._familiar:
+                return encode(list(texts), add_special_tokens=add_markers)
+            act = partial(encode, list(texts), add_special_tokens=add_markers)
+            return in_time(sum(map(len, texts)), act)
+        except BaseException as failure:
+            if not is_the_librarys(failure):
+                raise
+            expected, got = "text that the tokenizer can read", str(failure)[:200]
+            raise DataError(explain("encoding", expected=expected, got=got)) from failure
 
     def _role(self, *names: str) -> int | None:
         return next((self.library.token_to_id(self.roles[name]) for name in names if name in self.roles), None)
