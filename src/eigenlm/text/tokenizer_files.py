@@ -67,7 +67,8 @@ def _from_json(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str
     kind = class_of(settings, read_json(folder / "config.json"), byte_level='"ByteLevel"' in source)
     library, first, more = file, _unknown_of_pieces(file, source), []
     if kind is not None:
-        library, first, more = tokenizers.Tokenizer(file.model), kind.roles, kind.more(settings)
+        model = _exact_pieces(source) if isinstance(file.model, models.Unigram) else file.model
+        library, first, more = tokenizers.Tokenizer(model), kind.roles, kind.more(settings)
         library.normalizer = file.normalizer
         kind.dress(library, settings)
         library.post_processor = file.post_processor
@@ -77,6 +78,12 @@ def _from_json(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str
     if roles.keys().isdisjoint(("eos_token", "sep_token")) and library.token_to_id(_GPT2_END) is not None:
         roles = {"bos_token": _GPT2_END, "eos_token": _GPT2_END} | roles
     return library, roles
+
+
+def _exact_pieces(source: str) -> models.Unigram:
+    """The library reads scores from JSON one unit in the last place off, which decides between cuts of equal score."""
+    state = json.loads(source)["model"]
+    return models.Unigram([(token, score) for token, score in state["vocab"]], state.get("unk_id"), False)
 
 
 def _unknown_of_pieces(file: tokenizers.Tokenizer, source: str) -> Mapping[str, str]:
