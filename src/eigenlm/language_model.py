@@ -95,6 +95,7 @@ class LanguageModel:
         max_tokens: int = 128,
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
+        control: bool = False,
     ) -> Any:
         """Continue a text, or each of several side by side; returns the new text, or a list of them.
 
@@ -105,29 +106,34 @@ class LanguageModel:
             max_tokens: the most new tokens.
             sampling: how tokens are chosen; greedy by default.
             stop: strings that end the text; they are not part of it.
+            control: control tokens that the prompt spells, such as `<|im_end|>`, are control tokens.
 
         Raises:
             DataError: an empty prompt.
             ShapeError: a prompt that fills the context.
         """
+        options: dict[str, Any] = {"max_tokens": max_tokens, "stop": stop, "control": control}
         if isinstance(prompt, str):
-            return "".join(self.stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop))
+            return "".join(self.stream(prompt, sampling=sampling, **options))
         sampling = sampling or Sampling()
         with self.session() as session:
-            slots = [
-                session.admit(text, max_tokens=max_tokens, sampling=sampling.of_row(row), stop=stop)
-                for row, text in enumerate(prompt)
-            ]
+            slots = [session.admit(text, sampling=sampling.of_row(row), **options) for row, text in enumerate(prompt)]
             texts = dict.fromkeys(slots, "")
             for slot, piece in session:
                 texts[slot] += piece
         return [texts[slot] for slot in slots]
 
     def stream(
-        self, prompt: str, *, max_tokens: int = 128, sampling: Sampling | None = None, stop: Sequence[str] = ()
+        self,
+        prompt: str,
+        *,
+        max_tokens: int = 128,
+        sampling: Sampling | None = None,
+        stop: Sequence[str] = (),
+        control: bool = False,
     ) -> Iterator[str]:
         """Continue a text, piece by piece as it comes; arguments as in `generate`."""
-        return self._stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop)
+        return self._stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop, control=control)
 
     def chat(self, messages: str | Sequence[Mapping[str, Any]], **options: Any) -> str:
         """The answer to a question or a conversation; options as in `stream_chat`.
@@ -259,6 +265,8 @@ def load(
     read = checkpoint.read_model(where, adapter=adapter, dtype=_dtype(dtype), device=_device(device))
     if read.tokenizer is None:
         expected, do = "a tokenizer beside the weights", "save one there as tokenizer.json"
+        if any(read.path.glob("*.model")):
+            do += ": transformers does (pip install sentencepiece protobuf), AutoTokenizer's save_pretrained"
         raise ConfigError(explain(f"loading {where}", expected=expected, got="none", do=do))
     template = None if read.chat_template is None else ChatTemplate(read.chat_template)
     name = str(read.path.resolve()) if Path(where).exists() else str(where)

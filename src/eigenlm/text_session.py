@@ -43,6 +43,7 @@ class TextSession:
         max_tokens: int = 128,
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
+        control: bool = False,
     ) -> int:
         """Give a prompt a slot; the next steps read and continue it, or answer it if the model has an encoder.
 
@@ -51,6 +52,7 @@ class TextSession:
             max_tokens: the most new tokens.
             sampling: how tokens are chosen; greedy by default.
             stop: strings that end the text; they are not part of it.
+            control: control tokens that the prompt spells are control tokens.
 
         Returns:
             the number of the slot.
@@ -60,16 +62,17 @@ class TextSession:
             ShapeError: a prompt that fills the context.
             ConfigError: a prompt for which there is no memory.
         """
-        ids = self._tokenizer.encode(prompt, add_markers=True) if isinstance(prompt, str) else prompt
-        if not ids:
+        if isinstance(prompt, str):
+            prompt = self._tokenizer.encode(prompt, control=control, add_markers=True)
+        if not prompt:
             raise DataError(explain("prompt", expected="some text", got="an empty one"))
         sampling = sampling or Sampling()
         sampling = replace(sampling, never=(*sampling.never, *self._generation.never))
         writing = _Writing(self._tokenizer.decode_stream(), StopStrings(stop))
         if self._session.has_encoder:
-            slot = self._answer(ids, max_tokens, sampling, writing)
+            slot = self._answer(prompt, max_tokens, sampling, writing)
         else:
-            slot = self._session.admit(ids, sampling=sampling, max_tokens=max_tokens, stop_tokens=self._stop_tokens)
+            slot = self._session.admit(prompt, sampling=sampling, max_tokens=max_tokens, stop_tokens=self._stop_tokens)
         self._writing[slot] = writing
         return slot
 

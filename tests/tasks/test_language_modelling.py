@@ -9,6 +9,7 @@ import torch
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.language_model import load
 from eigenlm.tasks import Perplexity, nll_increase, perplexity
+from eigenlm.text.tokenizer_training import train_tokenizer
 
 TEXT = "The matrix of a language model maps each token to a vector, and — naïvely — the vector to the next token."
 
@@ -41,6 +42,12 @@ def test_equals_scoring_one_token_at_a_time(lm, window, stride):
     assert got.nll == pytest.approx(total / count, rel=1e-5)  # float32 logits, another batch shape
     assert got.perplexity == pytest.approx(math.exp(total / count), rel=1e-4)
     assert got.bits_per_byte == pytest.approx(total / math.log(2) / num_bytes, rel=1e-5)
+
+
+def test_unknown_letters_count_with_their_own_bytes(lm):
+    text = "the rank 中文 of Ω " * 4
+    letters = dataclasses.replace(lm, tokenizer=train_tokenizer("character", [TEXT], 100))
+    assert perplexity(letters, text, window=128).num_bytes == len(text.encode()) - 1
 
 
 def test_documents_are_read_as_one_text(lm):

@@ -34,7 +34,7 @@ def test_a_text_file_is_one_document(tmp_path, name, text):
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_json_lines(tmp_path, name):
-    assert list(read_documents(_write(tmp_path / name, _jsonl([*TEXTS, " "])))) == TEXTS
+    assert list(read_documents(_write(tmp_path / name, _jsonl([*TEXTS, " ", None])))) == TEXTS
 
 
 def test_parquet_by_row_groups(tmp_path):
@@ -45,9 +45,9 @@ def test_parquet_by_row_groups(tmp_path):
 
 def test_a_folder_in_the_order_of_its_names(tmp_path):
     (tmp_path / "sub").mkdir()
-    _write(tmp_path / "b.txt", b"second")
+    _write(tmp_path / "b.TXT", b"second")
     _write(tmp_path / "a.txt.gz", b"first")
-    _write(tmp_path / "sub" / "c.jsonl", _jsonl(["third"]))
+    _write(tmp_path / "sub" / "c.JsonL", _jsonl(["third"]))
     _write(tmp_path / "image.png", b"\x89PNG")
     _write(tmp_path / "empty.txt", b"")
     assert list(read_documents(tmp_path)) == ["first", "second", "third"]
@@ -79,6 +79,8 @@ def test_a_byte_order_mark_is_no_text(tmp_path):
         ("a.jsonl", b'{"text": "a"}\n{', "line 2: expected JSON"),
         ("a.jsonl", b'{"body": "a"}', "line 1: expected a field 'text' with a string, got body"),
         ("a.jsonl", b"[1]", "line 1: expected a field 'text'"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": "half \\ud83d"}', "a.jsonl, line 2: expected Unicode text, got a lone"),
+        ("a.jsonl", b"[" * 100_000, "line 1: expected JSON"),
         ("a.parquet", b"PAR1 not really", "expected a whole file"),
         ("a.csv", b"text\na", "a name that ends in"),
     ],
@@ -109,11 +111,28 @@ def test_nothing_there(tmp_path):
         list(read_documents(tmp_path))
 
 
-@pytest.mark.parametrize("kind", [pyarrow.string(), pyarrow.large_string()])
-def test_strings_of_both_widths(tmp_path, kind):
-    texts = [f"document {i}" for i in range(3000)]
-    pyarrow.parquet.write_table(pyarrow.table({"text": pyarrow.array(texts, kind)}), tmp_path / "a.parquet")
+KINDS = [
+    pyarrow.string(),
+    pyarrow.large_string(),
+    pyarrow.string_view(),
+    pyarrow.binary(),
+    pyarrow.large_binary(),
+    pyarrow.dictionary(pyarrow.int32(), pyarrow.string()),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_strings_of_every_layout(tmp_path, kind):
+    texts = [f"document {i % 1500} é" for i in range(3000)]
+    column = pyarrow.array([*texts, None]).cast(kind)
+    pyarrow.parquet.write_table(pyarrow.table({"text": column}), tmp_path / "a.parquet")
     assert list(read_documents(tmp_path / "a.parquet")) == texts
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    pyarrow.parquet.write_table(pyarrow.table({"text": [b"ok", b"ab\xff"]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="byte 2 is not"):
+        list(read_documents(tmp_path / "a.parquet"))
 
 
 @pytest.fixture

@@ -15,6 +15,11 @@ from eigenlm.text.pre_tokenizers import byte_level, name_of
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 END = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 CONTRACTED = r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|"
+BLOOM = " ?[^(\\s|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)]+"
+DEEPSEEK = (
+    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
+    r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 # As llama.cpp documents them, written independently of the table under test.
 STAGES = {
     "gpt-2": [GPT2],
@@ -22,6 +27,24 @@ STAGES = {
     "llama-bpe": [CONTRACTED + r"\p{N}{1,3}" + END],
     "qwen2": [CONTRACTED + r"\p{N}" + END],
     "falcon": [r"[\p{P}\$\+<=>\^~\|`]+", GPT2, "[0-9][0-9][0-9]"],
+    "qwen35": [CONTRACTED.replace(r"\p{L}+", r"[\p{L}\p{M}]+") + r"\p{N}" + END.replace(r"\p{L}", r"\p{L}\p{M}")],
+    "minicpm5": [r"\p{N}{1,3}", CONTRACTED + r"\p{N}+" + END],
+    "laguna": [r"[^\n]+|[\n]+", CONTRACTED + r"\p{N}" + END],
+    "ufakzeka": [r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}" + END],
+    "seed-coder": [CONTRACTED + r"\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+"],
+    "bailingmoe": [
+        r"'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
+    ],
+    "exaone-moe": [
+        CONTRACTED.replace(r"\p{L}+", r"(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+") + r"\p{N}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+"
+    ],
+    "deepseek-coder": [r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+", r"\p{N}"],
+    "poro-chat": [BLOOM],
+    "viking": [BLOOM, r"\p{N}"],
+    "superbpe": [r"\p{N}+", r"(?=(\d{3})+(?!\d))"],
+    "afmoe": [r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))", "[\u0e40-\u0e7f\u4e00-\u9fff]+", DEEPSEEK],
     "default": [r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"],
 }
 texts = st.text(st.sampled_from("ab Z'stLl\n\r\t 123½.,<|>!é日́  _"), max_size=24)
@@ -54,6 +77,10 @@ def test_words_are_those_of_an_independent_engine(name, text):
         ("llama-bpe", ["In", " ", "202", "4", ",", " it", "'s", " ", "3", ".", "14", "!"]),
         ("gpt-4o", ["In", " ", "202", "4", ",", " it's", " ", "3", ".", "14", "!"]),
         ("tekken", ["In", " ", "2", "0", "2", "4", ",", " it", "'s", " ", "3", ".", "1", "4", "!"]),
+        ("tiny_aya", ["In", " ", "2", "024", ",", " it's", " ", "3", ".", "14", "!"]),
+        ("kimi-k2", ["In", " ", "202", "4", ",", " it's", " ", "3", ".", "14", "!"]),
+        ("deepseek-llm", ["In", " ", "2024", ",", " it", "'", "s", " ", "3", ".", "14", "!"]),
+        ("spark2_5", ["In", " ", "2", "0", "2", "4", ",", " it", "'s", " ", "3", ".", "1", "4", "!"]),
         ("deepseek-v3", ["In", " ", "202", "4", ",", " it", "'s", " ", "3", ".", "14", "!"]),
     ],
 )
@@ -74,6 +101,16 @@ def test_relatives_and_hugging_face_spellings():
     assert name_of(pre_tokenizers.Sequence([removed, pre_tokenizers.ByteLevel(False, use_regex=False)])) == "qwen2"
     assert name_of(pre_tokenizers.Whitespace()) is None
     assert name_of(pre_tokenizers.ByteLevel(add_prefix_space=True)) is None
+
+
+def test_han_letters_stand_alone_under_kimis_name():
+    cut = byte_level("kimi-k2").pre_tokenize_str("我们use中文Ab's")
+    assert [unspell(word).decode() for word, _ in cut] == ["我们", "use", "中文", "Ab's"]
+
+
+def test_lines_are_cut_and_no_bytes_made_under_gemmas_name():
+    assert [word for word, _ in byte_level("gemma4").pre_tokenize_str("é▁b\n\nc")] == ["é▁b", "\n\n", "c"]
+    assert [word for word, _ in byte_level("whitespace").pre_tokenize_str("é b")] == ["é", " ", "b"]
 
 
 def test_an_unknown_name():

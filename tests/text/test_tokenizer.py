@@ -30,15 +30,18 @@ def test_control_tokens_are_recognised_only_on_request(bpe):
     assert bpe.control_spans("a<|im_end|>b") == [(2, 1, 11)]
 
 
-def test_added_tokens_not_called_special_are_control_tokens_too():
-    library = train_tokenizer("bpe", CORPUS, 300, ()).library
-    library.add_tokens(["<tool_call>", AddedToken("    ", normalized=False)])
+def test_added_tokens_not_called_special_are_words_of_one_id():
+    # As in transformers: `<tool_call>` of Qwen 3 is a word of the text, `<|im_end|>` is not.
+    library = train_tokenizer("bpe", CORPUS, 300, ("<|im_end|>",)).library
+    library.add_tokens(["<tool_call>", AddedToken("    ", normalized=False), AddedToken("ab", single_word=True)])
     tokenizer = Tokenizer(library)
-    assert tokenizer.control_tokens == {"<tool_call>": 300}
-    assert tokenizer.decode(tokenizer.encode("<tool_call>")) == "<tool_call>"
-    assert 300 not in tokenizer.encode("<tool_call>")
-    assert tokenizer.encode("<tool_call>", control=True) == [300]
-    assert tokenizer.encode("    ") == [301]  # white space is text
+    assert tokenizer.control_tokens == {"<|im_end|>": 0}
+    text = "a<tool_call>    ab abc<|im_end|>"
+    assert [i for i in tokenizer.encode(text) if i >= 300] == [300, 301, 302]
+    assert 0 not in tokenizer.encode(text)
+    assert tokenizer.encode(text, control=True)[-1] == 0
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert b"".join(map(tokenizer.token_bytes, tokenizer.encode(text))) == text.encode()
 
 
 def _unigram():

@@ -119,6 +119,25 @@ def test_smollm2_takes_digits_one_by_one(smollm2_metadata):
     assert words == ["Hello", "ĠĠ", "1", "2", "3", "4", "Â½"]
 
 
+def test_characters_with_bytes_for_the_rest_as_in_gemma_4():
+    pairs = [("t", "h"), ("th", "e"), ("▁", "the")]
+    vocab = ["<unk>", "<bos>", *BYTES, "▁", "t", "h", "e", "th", "the", "▁the"]
+    metadata = {
+        "tokenizer.ggml.model": "gemma4",
+        "tokenizer.ggml.tokens": vocab,
+        "tokenizer.ggml.token_type": [2, 3] + [6] * 256 + [1] * 7,
+        "tokenizer.ggml.merges": [" ".join(pair) for pair in pairs],
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.unknown_token_id": 0,
+    }
+    made = transformers.GemmaTokenizer({token: i for i, token in enumerate(vocab)}, pairs)
+    tokenizer = tokenizer_from_gguf(metadata)
+    for text in ("the the", " thé\n", "é t he", ""):
+        ids = made(text, add_special_tokens=False).input_ids
+        assert tokenizer.encode(text) == ids
+        assert tokenizer.decode(ids) == made.decode(ids) == text
+
+
 @pytest.mark.parametrize("name", ["llama-bpe", "gpt-2"])
 def test_whole_words_and_the_beginning_token_follow_the_pre_tokenizer(bpe, name):
     metadata = gguf_metadata(bpe) | {"tokenizer.ggml.pre": name, "tokenizer.ggml.merges": []}

@@ -54,6 +54,13 @@ def test_seen_words_come_back(kind):
     assert tokenizer.decode(tokenizer.encode("the lazy dog")) == "the lazy dog"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_text_gives_one_vocabulary(kind):
+    # The library's hashes, and with them its order, differ from training to training.
+    made = [train_tokenizer(kind, [*CORPUS, "żółć ĳ ŋ ß"], 300, CONTROL) for _ in range(3)]
+    assert len({tokenizer.library.to_str() for tokenizer in made}) == 1
+
+
 def test_wordpiece_puts_bert_markers_around_a_text():
     tokenizer = train_tokenizer("wordpiece", CORPUS, 400)
     ids = tokenizer.encode("the dog", add_markers=True)
@@ -72,3 +79,5 @@ def test_a_vocabulary_too_small():
         train_tokenizer("bpe", CORPUS, 256)
     with pytest.raises(ConfigError, match="at most 8 characters"):
         train_tokenizer("character", CORPUS, 10)
+    with pytest.raises(ConfigError, match="not large enough to contain all chars; raise vocab_size"):
+        train_tokenizer("unigram", CORPUS, 20)

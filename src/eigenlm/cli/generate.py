@@ -2,8 +2,9 @@
 
 import sys
 from dataclasses import dataclass, field
+from typing import Any
 
-from eigenlm.cli.options import Compute, Model, SamplingOptions
+from eigenlm.cli.options import Compute, Control, Model, SamplingOptions, tell_of_control_tokens
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,17 @@ class GenerateCommand:
     """The most new tokens."""
     stop: tuple[str, ...] = ()
     """Strings that end the text; they are not printed."""
+    control: Control = False
     choice: SamplingOptions = field(default_factory=SamplingOptions)
     compute: Compute = field(default_factory=Compute)
 
     def run(self) -> None:
         """Stream the continuation to standard output."""
         lm = self.compute.load(self.model)
-        pieces = lm.stream(self.prompt, max_tokens=self.max_tokens, sampling=self.choice.sampling(), stop=self.stop)
+        if not self.control:
+            tell_of_control_tokens(lm, self.prompt)
+        options: dict[str, Any] = {"max_tokens": self.max_tokens, "stop": self.stop, "control": self.control}
+        pieces = lm.stream(self.prompt, sampling=self.choice.sampling(), **options)
         for piece in pieces:
             sys.stdout.write(piece)
             sys.stdout.flush()

@@ -1,5 +1,6 @@
 """Options that several commands share, each said once."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from eigenlm.language_model import LanguageModel
     from eigenlm.training import Recipe
 
+_LOOKED_AT = 1 << 20  # characters
 Model = Annotated[
     str,
     tyro.conf.Positional,
@@ -26,6 +28,9 @@ Adapter = Annotated[
 Out = Annotated[Path, tyro.conf.arg(metavar="PATH", help="Where to write; it appears whole or not at all.")]
 Json = Annotated[
     bool, tyro.conf.arg(help="Print one JSON object on standard output, and everything else on standard error.")
+]
+Control = Annotated[
+    bool, tyro.conf.arg(help="Read control tokens that the text spells, such as <|im_end|>, as control tokens.")
 ]
 RecipeFile = Annotated[
     Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt_small.py.")
@@ -61,8 +66,16 @@ def read_text(path: Path) -> str:
     """
     from eigenlm.text.corpus import read_documents
 
-    is_text = path.is_file() and path.name.endswith((".txt", ".txt.gz", ".md"))
+    is_text = path.is_file() and path.name.lower().endswith((".txt", ".txt.gz", ".md"))
     return ("" if is_text else "\n\n").join(read_documents(path))
+
+
+def tell_of_control_tokens(lm: "LanguageModel", text: str) -> None:
+    """Say on standard error which control tokens the beginning of a text spells, which are read as text."""
+    spelled = [token for token in lm.tokenizer.control_tokens if token in text[:_LOOKED_AT]]
+    if spelled:
+        names = ", ".join(map(repr, spelled[:3])) + (", ..." if len(spelled) > 3 else "")
+        print(f"eigenlm: {names} in the text are read as text; --control reads control tokens", file=sys.stderr)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Json, Model, Text, read_text
+from eigenlm.cli.options import Compute, Control, Json, Model, Text, read_text, tell_of_control_tokens
 from eigenlm.cli.output import print_json
 
 
@@ -19,6 +19,7 @@ class PerplexityCommand:
     """Tokens the model sees at once, 1,024 or its context by default; none is added, and the first is not scored."""
     stride: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Tokens from one window's start to the next; as many as the window holds by default."""
+    control: Control = False
     json: Json = False
     compute: Compute = field(default_factory=Compute)
 
@@ -28,8 +29,10 @@ class PerplexityCommand:
 
         text = read_text(self.text)
         lm = self.compute.load(self.model)
+        if not self.control:
+            tell_of_control_tokens(lm, text)
         window = min(1024, lm.config.context_length) if self.window is None else self.window
-        result = perplexity(lm, text, window=window, stride=self.stride)
+        result = perplexity(lm, text, window=window, stride=self.stride, control=self.control)
         figures = {
             "nll": result.nll,
             "perplexity": result.perplexity,

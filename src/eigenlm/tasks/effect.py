@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from eigenlm.language_model import LanguageModel
 from eigenlm.linalg.divergence import kl_divergence
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.progress import track
-from eigenlm.tasks.language_modelling import Perplexity, nll_increase, perplexity_of, token_nll
+from eigenlm.tasks.language_modelling import Perplexity, nll_increase, perplexity_of, scored_bytes, token_nll
 from eigenlm.text import scored_windows
 from eigenlm.text.windows import ScoredWindow
 
@@ -114,8 +115,9 @@ def effect(
     window = min(1024, context) if window is None else window
     _check(before, after, window, context)
     decodes = before.config.kind == "decoder"
-    ids = before.tokenizer.encode(text if isinstance(text, str) else "\n\n".join(text))
-    windows = list(scored_windows(ids, window, window if stride is None else stride))
+    text = text if isinstance(text, str) else "\n\n".join(text)
+    windows = list(scored_windows(before.tokenizer.encode(text), window, window if stride is None else stride))
+    num_bytes = scored_bytes(text, before.tokenizer, windows)
     runs, kl = [_Run.of(before), _Run.of(after)], []
     for run in runs:
         run.runner(torch.tensor(windows[0].ids, device=run.lm.device)[None])  # the first pass of all is slower
@@ -127,7 +129,8 @@ def effect(
         kl.append(sum(float(kl_divergence(p, q).double().sum()) for p, q in zip(*(x.split(_ROWS) for x in said))))
         for run in runs:
             run.nll.append(float(token_nll(logits[id(run)], ids_T)[-scored.num_scored :].double().sum()))
-    sides = [_performance(run, windows, window, stride or window, decodes) for run in runs]
+    score = partial(perplexity_of, windows, num_bytes=num_bytes, window=window, stride=stride or window)
+    sides = [_performance(run, windows, score(run.nll) if decodes else None) for run in runs]
     increase = nll_increase(*(side.score for side in sides)) if decodes else None  # type: ignore[arg-type]
     counts_W = torch.tensor([float(scored.num_scored) for scored in windows])
     faster_W = torch.tensor(runs[0].seconds).log() - torch.tensor(runs[1].seconds).log()
@@ -147,8 +150,7 @@ def _scored(logits_TV: Tensor, scored: ScoredWindow, decodes: bool) -> Tensor:
     return (logits_TV[:-1] if decodes else logits_TV)[-scored.num_scored :]
 
 
-def _performance(run: _Run, windows: list[ScoredWindow], window: int, stride: int, decodes: bool) -> Performance:
-    score = perplexity_of(run.lm.tokenizer, windows, run.nll, window=window, stride=stride) if decodes else None
+def _performance(run: _Run, windows: list[ScoredWindow], score: Perplexity | None) -> Performance:
     return Performance(
         name=run.lm.name,
         score=score,

@@ -25,7 +25,7 @@ class Perplexity:
     Attributes:
         nll: mean negative log-likelihood, nats per scored token.
         tokens: how many tokens were scored.
-        num_bytes: UTF-8 bytes of the scored tokens.
+        num_bytes: UTF-8 bytes of the text that was scored: all of it but the tokens without a context.
         window: tokens in a window.
         stride: tokens from one window's start to the next.
         window_nll: nats summed over each window's scored tokens.
@@ -53,7 +53,12 @@ class Perplexity:
 
 @torch.inference_mode()
 def perplexity(
-    lm: LanguageModel, text: str | Iterable[str], *, window: int | None = None, stride: int | None = None
+    lm: LanguageModel,
+    text: str | Iterable[str],
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+    control: bool = False,
 ) -> Perplexity:
     """Score a text by windows; no token is added, and a token without any context is not scored.
 
@@ -65,6 +70,7 @@ def perplexity(
         text: the text, or documents to be read as one with blank lines between.
         window: tokens a window holds; 1,024 or the model's context if that is shorter.
         stride: tokens from one window to the next; the window's length.
+        control: control tokens that the text spells are control tokens.
 
     Raises:
         DataError: fewer than two tokens.
@@ -73,30 +79,40 @@ def perplexity(
     window = min(1024, lm.config.context_length) if window is None else window
     stride = window if stride is None else stride
     _check(lm, window)
-    ids = lm.tokenizer.encode(text if isinstance(text, str) else "\n\n".join(text))
-    windows = list(scored_windows(ids, window, stride))
+    text = text if isinstance(text, str) else "\n\n".join(text)
+    windows = list(scored_windows(lm.tokenizer.encode(text, control=control), window, stride))
     model, sums = lm.runner.current(), []
     for scored in track(windows, "perplexity"):
         ids_T = torch.tensor(scored.ids, device=lm.device)
         sums.append(float(token_nll(model(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
-    return perplexity_of(lm.tokenizer, windows, sums, window=window, stride=stride)
+    num_bytes = scored_bytes(text, lm.tokenizer, windows)
+    return perplexity_of(windows, sums, num_bytes=num_bytes, window=window, stride=stride)
 
 
 def perplexity_of(
-    tokenizer: Tokenizer, windows: Sequence[ScoredWindow], sums: Sequence[float], *, window: int, stride: int
+    windows: Sequence[ScoredWindow], sums: Sequence[float], *, num_bytes: int, window: int, stride: int
 ) -> Perplexity:
     """What windows come to, with the nats summed over the scored tokens of each."""
     counts = [scored.num_scored for scored in windows]
-    scored_tokens = [token for scored in windows for token in scored.ids[-scored.num_scored :]]
     return Perplexity(
         nll=sum(sums) / sum(counts),
         tokens=sum(counts),
-        num_bytes=max(sum(len(tokenizer.token_bytes(token)) for token in scored_tokens), 1),
+        num_bytes=num_bytes,
         window=window,
         stride=stride,
         window_nll=tuple(sums),
         window_tokens=tuple(counts),
     )
+
+
+def scored_bytes(text: str, tokenizer: Tokenizer, windows: Sequence[ScoredWindow]) -> int:
+    """The text's bytes without those of tokens that no window scores; an unknown one of them counts as one byte."""
+    left_out, done = 0, 0
+    for scored in windows:
+        first = scored.ids[max(done - scored.start, 0) : len(scored.ids) - scored.num_scored]
+        left_out += sum(1 if token == tokenizer.unknown else len(tokenizer.token_bytes(token)) for token in first)
+        done = scored.start + len(scored.ids)
+    return max(len(text.encode()) - left_out, 1)
 
 
 def nll_increase(before: Perplexity, after: Perplexity) -> Estimate:

@@ -13,11 +13,13 @@ import pyarrow.parquet
 
 from eigenlm.errors import DataError, explain
 from eigenlm.text.python_documentation import python_documentation
+from eigenlm.text.unicode import check_unicode
 
 FORMATS = (".txt", ".md", ".jsonl", ".parquet", ".txt.gz", ".jsonl.gz")
 # An article of WikiText begins at a line ` = Title = `; its sections have more signs: ` = = Section = = `.
 _ARTICLE = re.compile(r"^ = [^=\n].* = *\n", re.MULTILINE)
 _ROWS = 1024  # of Parquet, read at once
+_STRINGS = ("string", "binary")  # the types of a column of texts, however they are laid out
 _HUB_NAME = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?::([\w.-]+))?")
 
 
@@ -26,7 +28,7 @@ def read_documents(path: str | Path) -> Iterator[str]:
 
     A text file is one document, or one for each article where it is written like WikiText. A line of JSON is one
     document, its field `text`; so is a row of Parquet, its column `text`. A folder is read recursively, in the order
-    of its file names. Documents of white space alone are left out.
+    of its file names, large or small letters alike at their ends. Documents that are null or white space are left out.
 
     Where there is no such path, `owner/name` or `owner/name:config` streams the split `train` of a data set of the
     Hub, its column `text`; that needs the package `datasets` and the network.
@@ -38,7 +40,7 @@ def read_documents(path: str | Path) -> Iterator[str]:
     name = str(path)
     path = Path(path)
     found = False
-    is_hub_name = _HUB_NAME.fullmatch(name) and not path.exists() and not name.endswith(FORMATS)
+    is_hub_name = _HUB_NAME.fullmatch(name) and not path.exists() and not _is_read(name)
     for document in _from_hub(name) if is_hub_name else _from_files(path):
         if document.strip():
             found = True
@@ -77,13 +79,17 @@ def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise DataError(explain(f"reading {path}", expected="a file or folder", got="nothing there"))
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(FORMATS))
+        found = sorted(file for file in path.rglob("*") if file.is_file() and _is_read(file.name))
         if not found:
             raise DataError(explain(f"reading {path}", expected=f"files that end in {', '.join(FORMATS)}", got="none"))
         return found
-    if not path.name.endswith(FORMATS):
+    if not _is_read(path.name):
         raise DataError(explain(f"reading {path}", expected=f"a name that ends in {', '.join(FORMATS)}", got=path.name))
     return [path]
+
+
+def _is_read(name: str) -> bool:
+    return name.lower().endswith(FORMATS)
 
 
 def _told_plainly(file: Path) -> Iterator[str]:
@@ -96,12 +102,13 @@ def _told_plainly(file: Path) -> Iterator[str]:
 
 
 def _documents(file: Path) -> Iterator[str]:
-    if file.name.endswith(".parquet"):
+    name = file.name.lower()
+    if name.endswith(".parquet"):
         yield from _parquet(file)
         return
-    open_text = gzip.open if file.name.endswith(".gz") else open
+    open_text = gzip.open if name.endswith(".gz") else open
     with open_text(file, "rt", encoding="utf-8-sig", newline="") as lines:
-        if file.name.removesuffix(".gz").endswith(".jsonl"):
+        if name.removesuffix(".gz").endswith(".jsonl"):
             yield from _json_lines(file, lines)
         else:
             yield from articles(lines.read())
@@ -113,22 +120,25 @@ def _json_lines(file: Path, lines: Iterable[str]) -> Iterator[str]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(explain(f"{file}, line {number}", expected="JSON", got=str(error))) from error
-        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        text = row.get("text", 0) if isinstance(row, dict) else 0
+        if not isinstance(text, str | None):
             got = ", ".join(row) if isinstance(row, dict) else type(row).__name__
             raise DataError(explain(f"{file}, line {number}", expected="a field 'text' with a string", got=got))
-        yield row["text"]
+        check_unicode(f"{file}, line {number}", text or "")
+        yield text or ""
 
 
 def _parquet(file: Path) -> Iterator[str]:
     with pyarrow.parquet.ParquetFile(file) as table:
         names = table.schema_arrow.names
         kind = table.schema_arrow.field("text").type if "text" in names else pyarrow.null()
-        if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
+        if str(getattr(kind, "value_type", kind)).removeprefix("large_").removesuffix("_view") not in _STRINGS:
             raise DataError(explain(f"reading {file}", expected="a column 'text' of strings", got=", ".join(names)))
         for rows in table.iter_batches(batch_size=_ROWS, columns=["text"]):
-            yield from (text for text in rows["text"].to_pylist() if text is not None)
+            for text in rows["text"].to_pylist():
+                yield text.decode() if isinstance(text, bytes) else text or ""
 
 
 def _from_hub(name: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import tokenizers
@@ -13,7 +13,10 @@ import tokenizers
 from eigenlm.errors import DataError, explain
 from eigenlm.text import tokenizer_files
 from eigenlm.text.byte_alphabet import unspell
+from eigenlm.text.library_errors import is_the_librarys
 from eigenlm.text.text_stream import TextStream
+from eigenlm.text.tokenizer_limits import in_time, is_familiar
+from eigenlm.text.unicode import check_unicode
 
 _CUT = secrets.token_hex(16)  # where a control token was told to stand: nobody can guess it
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
@@ -22,9 +25,9 @@ _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 class Tokenizer:
     """A vocabulary and the rule that cuts text into it; the work is done by the `tokenizers` library.
 
-    Control tokens are the added tokens of the vocabulary, such as `<|im_end|>`, whether their file calls them special
-    or not; added tokens that are only white space are text. Text becomes a control token only where `control=True`
-    asks for it.
+    Control tokens are those that the vocabulary calls special, such as `<|im_end|>`, and those that play a part; white
+    space is always text. Text becomes a control token only where `control=True` asks for it. Other added words, such
+    as `COVID-19` or `<think>`, are words of the text, each with an id of its own.
 
     Args:
         library: the `tokenizers.Tokenizer`; its truncation and padding are switched off.
@@ -40,11 +43,16 @@ class Tokenizer:
         named = {"unk_token": getattr(library.model, "unk_token", None)} | dict(roles or {})
         self.roles = {role: token for role, token in named.items() if token and library.token_to_id(token) is not None}
         added = sorted(library.get_added_tokens_decoder().items())
-        self.control_tokens: dict[str, int] = {token.content: i for i, token in added if token.content.strip()}
+        control = {token.content for _, token in added if token.special} | set(self.roles.values())
+        self.control_tokens: dict[str, int] = {
+            token.content: i for i, token in added if token.content.strip() and token.content in control
+        }
+        self._words = {token.content for _, token in added}
         self.vocab_size = max(library.get_vocab_size(), 1 + max((i for i, _ in added), default=-1))
         self.unknown = self._role("unk_token")
+        self._familiar = is_familiar(library)
         self._never = frozenset(self.control_tokens.values()) - {self.unknown}
-        self._literal = _without_control(library, library.model, {})
+        self._literal = _without_control(library, library.model, dict.fromkeys(self.control_tokens))
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":
@@ -81,7 +89,7 @@ class Tokenizer:
     ) -> list[list[int]]:
         """`encode` of every text, in parallel."""
         for text in texts:
-            _check_unicode(text)
+            check_unicode("encoding", text)
         rows = self._rows(self.library, texts, add_markers) if control else self._literal_rows(texts, add_markers)
         return [row.ids for row in rows]
 
@@ -95,8 +103,8 @@ class Tokenizer:
 
     def control_spans(self, text: str) -> list[tuple[int, int, int]]:
         """Where `encode(text, control=True)` sees control tokens: (id, first character, one past the last)."""
-        _check_unicode(text)
-        row = self.library.encode(text, add_special_tokens=False)
+        check_unicode("encoding", text)
+        (row,) = self._rows(self.library, [text], add_markers=False, offsets=True)
         spelled = {i: token for token, i in self.control_tokens.items()}
         spans = ((i, *span) for i, span in zip(row.ids, row.offsets) if i in spelled)
         # An unknown character also gives the unknown token's id; only its name in the text is the token itself.
@@ -114,7 +122,12 @@ class Tokenizer:
         outside = next((i for i in ids if not 0 <= i < self.vocab_size), None)
         if outside is not None:
             raise DataError(explain("decoding", expected=f"token ids from 0 to {self.vocab_size - 1}", got=outside))
-        return self.library.decode(ids, skip_special_tokens=not control)
+        try:  # no context manager, which takes as long as the decoding of a token
+            return self.library.decode(ids, skip_special_tokens=not control)
+        except BaseException as failure:
+            if not is_the_librarys(failure):
+                raise
+            raise DataError(explain("decoding", expected="tokens with a text", got=str(failure)[:200])) from failure
 
     def decode_stream(self, *, control: bool = False) -> TextStream:
         """A decoder that takes one id at a time and gives only whole characters."""
@@ -137,8 +150,8 @@ class Tokenizer:
         token = self.token(id)
         if token is None:
             raise DataError(explain("bytes of a token", expected=f"an id below {self.vocab_size}", got=id))
-        if token in self.control_tokens:
-            return b""
+        if token in self._words:
+            return b"" if token in self.control_tokens else token.encode()
         if isinstance(self.library.decoder, tokenizers.decoders.ByteLevel):
             return unspell(token) or token.encode()
         if byte := _BYTE_TOKEN.fullmatch(token):
@@ -165,14 +178,23 @@ class Tokenizer:
         """SHA-256 of the serialised tokenizer, in hexadecimal."""
         return hashlib.sha256(self.library.to_str().encode()).hexdigest()
 
-    def _role(self, *names: str) -> int | None:
-        return next((self.library.token_to_id(self.roles[name]) for name in names if name in self.roles), None)
-
     def _rows(
         self, library: tokenizers.Tokenizer, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
     ) -> list[tokenizers.Encoding]:
         encode = library.encode_batch if offsets else library.encode_batch_fast
-        return encode(list(texts), add_special_tokens=add_markers)
+        try:
+            if self._familiar:
+                return encode(list(texts), add_special_tokens=add_markers)
+            act = partial(encode, list(texts), add_special_tokens=add_markers)
+            return in_time(sum(map(len, texts)), act)
+        except BaseException as failure:
+            if not is_the_librarys(failure):
+                raise
+            expected, got = "text that the tokenizer can read", str(failure)[:200]
+            raise DataError(explain("encoding", expected=expected, got=got)) from failure
+
+    def _role(self, *names: str) -> int | None:
+        return next((self.library.token_to_id(self.roles[name]) for name in names if name in self.roles), None)
 
     def _literal_rows(
         self, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
@@ -196,21 +218,21 @@ class Tokenizer:
         if pairs:
             model["merges"] = [pair for pair in pairs if secret.keys().isdisjoint((*pair, "".join(pair)))]
         plain = tokenizers.Tokenizer.from_str(json.dumps(state | {"added_tokens": [], "post_processor": None}))
-        return _without_control(self.library, plain.model, secret)
+        return _without_control(self.library, plain.model, dict.fromkeys(self.control_tokens) | secret)
 
 
 def _without_control(
-    library: tokenizers.Tokenizer, model: tokenizers.models.Model, names: Mapping[str, str]
+    library: tokenizers.Tokenizer, model: tokenizers.models.Model, control: Mapping[str, str | None]
 ) -> tokenizers.Tokenizer:
-    """The same tokenizer on a model (shared, not copied), blind to control tokens in its input."""
+    """The same tokenizer on a model (shared, not copied), blind to control tokens, some of which have other names."""
     literal = tokenizers.Tokenizer(model)
     literal.normalizer = library.normalizer
     literal.pre_tokenizer = library.pre_tokenizer
     literal.post_processor = library.post_processor
     added = [token for _, token in sorted(library.get_added_tokens_decoder().items())]
     for token in added:
-        token.special = bool(token.content.strip())
-        token.content = names.get(token.content, token.content)
+        token.special = token.content in control
+        token.content = control.get(token.content) or token.content
     literal.add_tokens(added)
     literal.add_tokens([tokenizers.AddedToken(_CUT, normalized=False)])
     literal.encode_special_tokens = True
@@ -220,12 +242,3 @@ def _without_control(
 def _spelled(row: tokenizers.Encoding) -> list[int]:
     """The ids that came from the text, without the markers put around it."""
     return [i for i, marker in zip(row.ids, row.special_tokens_mask) if not marker]
-
-
-def _check_unicode(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            explain("encoding", expected="Unicode text", got=f"a lone surrogate at character {error.start}")
-        ) from error

@@ -8,9 +8,10 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, processors
 
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.text.pre_tokenizers import COMPOSED, LLAMA3_LIKE, byte_level, name_of
+from eigenlm.text.library_errors import told
+from eigenlm.text.pre_tokenizers import BEGUN, CHARACTERS, COMPOSED, WHOLE_WORDS, byte_level, name_of
 from eigenlm.text.tokenizer import Tokenizer
-from eigenlm.text.tokenizer_files import wordpiece
+from eigenlm.text.tokenizer_classes import between_cls_and_sep, dress_words
 
 # tokenizer.ggml.token_type
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
@@ -32,7 +33,7 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
 
     Args:
         metadata: the file's `tokenizer.ggml.*` keys with plain Python values; `model` is `gpt2` (byte-level BPE),
-            `llama` (SentencePiece BPE with byte fallback) or `bert` (WordPiece).
+            `gemma4` (BPE of characters), `llama` (SentencePiece BPE with byte fallback) or `bert` (WordPiece).
 
     Raises:
         CheckpointError: a key is missing or damaged, or the kind of tokenizer is not known.
@@ -40,8 +41,11 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     fields = {key.removeprefix("tokenizer.ggml."): value for key, value in metadata.items()}
     builders: dict[str, Callable[..., tokenizers.Tokenizer]] = {"gpt2": _gpt2, "llama": _llama, "bert": _bert}
     kind = fields.get("model")
+    if kind == "gemma4":
+        kind, fields["pre"] = "gpt2", "gemma4"
     if kind not in builders:
-        raise CheckpointError(explain("the tokenizer of a GGUF file", expected="gpt2, llama or bert", got=repr(kind)))
+        expected = "gpt2, gemma4, llama or bert"
+        raise CheckpointError(explain("the tokenizer of a GGUF file", expected=expected, got=repr(kind)))
     tokens: Sequence[str] = fields.get("tokens") or ()
     types = fields.get("token_type") or [_NORMAL] * len(tokens)
     if not tokens or len(types) != len(tokens):
@@ -50,14 +54,8 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     if kind == "bert":
         tokens = [_from_phantom(token) for token in tokens]
     roles = _roles(fields, tokens, kind)
-    try:
+    with told("the tokenizer of a GGUF file", expected="tokens and merges that fit", error=CheckpointError):
         library = builders[kind](fields, tokens, roles)
-    except CheckpointError:
-        raise
-    except Exception as error:  # the Rust library raises nothing narrower
-        raise CheckpointError(
-            explain("the tokenizer of a GGUF file", expected="tokens and merges that fit", got=str(error)[:200])
-        ) from error
     added = {_CONTROL: True, _USER_DEFINED: False}
     library.add_tokens(
         [
@@ -94,12 +92,18 @@ def _gpt2(fields: Mapping[str, Any], tokens: Sequence[str], roles: Mapping[str, 
     cut = byte_level(name)
     merges = [tuple(pair.split(" ", 1)) for pair in fields.get("merges") or ()]
     vocab = {token: i for i, token in enumerate(tokens)}
-    library = tokenizers.Tokenizer(models.BPE(vocab=vocab, merges=merges, ignore_merges=name in LLAMA3_LIKE))
-    if name in COMPOSED:
-        library.normalizer = normalizers.NFC()
+    options: dict[str, Any] = {"ignore_merges": name in WHOLE_WORDS}
+    if name in CHARACTERS and name != "whitespace":
+        options = {"byte_fallback": True, "fuse_unk": True, "unk_token": roles.get("unk_token")}
+    library = tokenizers.Tokenizer(models.BPE(vocab=vocab, merges=merges, **options))
     library.pre_tokenizer = cut
-    library.decoder = decoders.ByteLevel()
-    begins = fields.get("add_bos_token", name in LLAMA3_LIKE)
+    if name not in CHARACTERS:
+        library.normalizer = normalizers.NFC() if name in COMPOSED else None
+        library.decoder = decoders.ByteLevel()
+    elif name != "whitespace":
+        library.normalizer = normalizers.Replace(" ", _WORD_START)
+        library.decoder = _character_decoder()
+    begins = fields.get("add_bos_token", name in BEGUN)
     _add_markers(library, tokens, roles, begins=begins, ends=fields.get("add_eos_token", False))
     return library
 
@@ -125,18 +129,23 @@ def _llama(fields: Mapping[str, Any], tokens: Sequence[str], roles: Mapping[str,
     )
     prefix = [normalizers.Prepend(_WORD_START)] if fields.get("add_space_prefix", True) else []
     library.normalizer = normalizers.Sequence([*prefix, normalizers.Replace(" ", _WORD_START)])
-    strip = [decoders.Strip(" ", 1, 0)] if prefix else []
-    library.decoder = decoders.Sequence(
-        [decoders.Replace(_WORD_START, " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
-    )
+    library.decoder = _character_decoder(*[decoders.Strip(" ", 1, 0)] if prefix else [])
     begins, ends = fields.get("add_bos_token", True), fields.get("add_eos_token", False)
     _add_markers(library, tokens, roles, begins=begins, ends=ends)
     return library
 
 
+def _character_decoder(*last: decoders.Decoder) -> decoders.Decoder:
+    return decoders.Sequence([decoders.Replace(_WORD_START, " "), decoders.ByteFallback(), decoders.Fuse(), *last])
+
+
 def _bert(fields: Mapping[str, Any], tokens: Sequence[str], roles: Mapping[str, str]) -> tokenizers.Tokenizer:
     vocab = {token: i for i, token in enumerate(tokens)}
-    return wordpiece(vocab, dict(roles), lowercase=fields.get("normalizer.lowercase", True))
+    library = tokenizers.Tokenizer(models.WordPiece(vocab=vocab))
+    dress_words(library, {"do_lower_case": fields.get("normalizer.lowercase", True), "unk_token": roles["unk_token"]})
+    library.add_special_tokens([token for token in dict.fromkeys(roles.values()) if token in vocab])
+    library.post_processor = between_cls_and_sep(library, roles, {})
+    return library
 
 
 def _from_phantom(token: str) -> str:

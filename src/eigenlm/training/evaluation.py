@@ -18,7 +18,8 @@ class Evaluation:
     Attributes:
         step: optimizer steps made before it.
         nll: nats per target, without smoothing or z-loss.
-        bits_per_byte: the same against the bytes that the targets spell; None where only some tokens are asked for.
+        bits_per_byte: the same against the bytes that the targets spell, or, where the vocabulary has an unknown token,
+            against the mean bytes a token of the validation text; None where only some tokens are asked for.
         num_targets: how many were scored.
     """
 
@@ -50,7 +51,9 @@ def evaluate(training: Training) -> Evaluation:
             sums += torch.tensor([loss, len(targets), float(lengths_V[targets].sum())], dtype=torch.float64)
     training.learner.train()
     nll_sum, count, num_bytes = ranks.sum(sums).tolist()
-    whole = recipe.data.objective == "next_token"
+    stream, whole = training.shards.validation, recipe.data.objective == "next_token"
+    if training.tokenizer.unknown is not None:
+        num_bytes = count * stream.num_bytes / stream.num_tokens
     return Evaluation(
         step=training.position.step,
         nll=nll_sum / max(count, 1),

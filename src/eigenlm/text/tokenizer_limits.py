@@ -1,0 +1,154 @@
+"""What would take the process with it: character maps that are none, normalizers that swell, searches without end."""
+
+import base64
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import tokenizers
+from tokenizers import Regex, models, normalizers, pre_tokenizers
+
+from eigenlm.errors import CheckpointError, DataError, explain
+from eigenlm.text.pre_tokenizers import KNOWN
+
+T = TypeVar("T")
+_GROWTH = 64  # characters out for a character in; composed characters and bytes of UTF-8 take a few
+_MARKERS = 64  # around a text
+_IDS = 1 << 24
+_WORD = 10_000  # WordPiece's time grows with the square of a word
+_ENTRY = 256  # bytes that a character map gives for one character; Unicode's longest is 33
+_PATIENCE = 0.25  # seconds for 48 characters
+_SECONDS, _CHARACTERS_A_SECOND = 20.0, 20_000.0  # a slow tokenizer takes a million
+_PROBE = "a B\n1é中 \u0301🤖  "
+_WHAT = "the tokenizer's file"
+
+
+def check_source(source: str) -> None:
+    """Look at the character maps of a `tokenizer.json` before the library does, which a wrong size would abort.
+
+    Raises:
+        CheckpointError: a map that is none.
+    """
+    if "Precompiled" in source or "\\u00" in source:  # or its name is spelled in escapes
+        for part in _parts(json.loads(source).get("normalizer")):
+            if part.get("type") == "Precompiled":
+                _check_map(base64.b64decode(str(part.get("precompiled_charsmap"))))
+
+
+def check(library: tokenizers.Tokenizer) -> None:
+    """Try what a file's tokenizer does to a short text, and what it could do to a long one.
+
+    Raises:
+        CheckpointError: it swells texts, does not end, or has an id beyond all vocabularies.
+    """
+    for stage in (library.normalizer, library.decoder):
+        growth = math.prod(_growth(part) for part in _parts(_state(stage)))
+        if growth > _GROWTH:
+            raise CheckpointError(
+                explain(_WHAT, expected=f"texts that grow at most {_GROWTH} times", got=f"{growth:g}")
+            )
+    for expression in _unfamiliar(library):
+        _check_time(expression)
+    size, model = library.get_vocab_size(), library.model
+    if library.id_to_token(size - 1) is None and (largest := max(library.get_vocab().values(), default=0)) >= _IDS:
+        raise CheckpointError(explain(_WHAT, expected=f"ids below {_IDS:,}", got=f"{largest:,}"))
+    if isinstance(model, models.WordPiece) and model.max_input_chars_per_word > _WORD:
+        got = f"{model.max_input_chars_per_word:,}"
+        raise CheckpointError(explain(_WHAT, expected=f"words of at most {_WORD:,} characters", got=got))
+    markers = sum(len(part.get("single", ())) for part in _parts(_state(library.post_processor)))
+    if markers > _MARKERS:
+        raise CheckpointError(explain(_WHAT, expected=f"at most {_MARKERS} markers around a text", got=f"{markers:,}"))
+    with suppress(Exception):  # a text that it cannot encode is no fault; a panic is, and passes
+        library.encode(_PROBE)
+
+
+def is_familiar(library: tokenizers.Tokenizer) -> bool:
+    """Whether all its expressions are of known tokenizers."""
+    return next(_unfamiliar(library), None) is None
+
+
+def in_time(num_characters: int, act: Callable[[], T]) -> T:
+    """The result of encoding so many characters; a call that does not end is left to its thread.
+
+    Raises:
+        DataError: the time is over. Whatever `act` raises is raised here.
+    """
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.extend((act(), None))
+        except BaseException as failure:
+            outcome.extend((None, failure))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    seconds = _SECONDS + num_characters / _CHARACTERS_A_SECOND
+    thread.join(seconds)
+    if not outcome:
+        do = "use another tokenizer: an expression of this one does not end on this text"
+        raise DataError(explain("encoding", expected=f"an end within {seconds:.0f} s", got="none", do=do))
+    if outcome[1] is not None:
+        raise outcome[1]
+    return outcome[0]
+
+
+def _state(stage: Any) -> Any:
+    return None if stage is None else json.loads(stage.__getstate__())
+
+
+def _parts(state: Any) -> Iterator[dict[str, Any]]:
+    """The single stages of a state that may be a sequence of sequences."""
+    if isinstance(state, dict):
+        inner = [
+            part for key in ("normalizers", "pretokenizers", "decoders", "processors") for part in state.get(key) or ()
+        ]
+        for part in inner:
+            yield from _parts(part)
+        if not inner:
+            yield state
+
+
+def _growth(part: dict[str, Any]) -> float:
+    """How many characters at most come of one."""
+    if part.get("type") == "Prepend":
+        return 1.0 + len(part["prepend"])
+    if part.get("type") != "Replace":
+        return 1.0
+    content, pattern = float(len(part["content"])), part["pattern"]
+    if literal := pattern.get("String"):
+        return max(1.0, content / len(literal))
+    # An expression that matches nothing at all does so between any two characters.
+    untouched = normalizers.Replace(Regex(pattern.get("Regex", "")), "x").normalize_str("\ue000")
+    return content + 1.0 if len(untouched) > 1 else max(1.0, content)
+
+
+def _unfamiliar(library: tokenizers.Tokenizer) -> Iterator[str]:
+    for stage in (library.normalizer, library.pre_tokenizer, library.decoder):
+        for part in _parts(_state(stage)):
+            pattern = part.get("pattern")
+            if isinstance(pattern, dict) and pattern.get("Regex", "") not in KNOWN:
+                yield pattern["Regex"]
+
+
+def _check_time(expression: str) -> None:
+    """Give an expression rows of each character that it names, which nothing follows that it could want."""
+    cut = pre_tokenizers.Split(Regex(expression), "isolated")
+    for character in dict.fromkeys((*"aA 1.\n", *filter(str.isprintable, expression))):
+        start = time.perf_counter()
+        cut.pre_tokenize_str(character * 47 + "\x00")
+        if time.perf_counter() - start > _PATIENCE:
+            got = f"more for {expression[:80]!r}"
+            raise CheckpointError(explain(_WHAT, expected=f"48 characters cut in {_PATIENCE} s", got=got))
+
+
+def _check_map(data: bytes) -> None:
+    size = int.from_bytes(data[:4], "little")
+    longest = max((len(entry) for entry in data[4 + size :].split(b"\0")), default=0)
+    if len(data) < 4 or size % 4 or not 0 < size <= len(data) - 4 or longest > _ENTRY:
+        got = f"{len(data):,} bytes, {size:,} of them said to be an index"
+        raise CheckpointError(explain("the character map of a tokenizer", expected="an index and its texts", got=got))
