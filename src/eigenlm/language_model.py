@@ -13,6 +13,7 @@ from torch import Tensor
 from eigenlm import checkpoint
 from eigenlm.checkpoint import Generation
 from eigenlm.engine import Runner, Sampling, Session, left_padded
+from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text import ChatTemplate, Tokenizer
@@ -166,7 +167,7 @@ class LanguageModel:
         Source: arXiv:1908.10084, section 3 (mean pooling), which the MiniLM sentence encoders use.
 
         Raises:
-            DataError: no text.
+            DataError: no text, or numbers that outgrow the model's floats.
             ShapeError: a text longer than the context.
         """
         if not texts:
@@ -177,7 +178,11 @@ class LanguageModel:
         ids, positions = (part.to(self.device) for part in left_padded(rows))
         hidden_BTD = self.runner.current().hidden(ids, positions=positions).float()
         real_BT1 = (positions >= 0)[..., None]
-        return F.normalize((hidden_BTD * real_BT1).sum(dim=1) / real_BT1.sum(dim=1), dim=-1)
+        vectors_BD = F.normalize((hidden_BTD * real_BT1).sum(dim=1) / real_BT1.sum(dim=1), dim=-1)
+        if not bool(vectors_BD.isfinite().all()):
+            got = "NaN or infinity"
+            raise DataError(explain("embedding", expected="finite vectors", got=got, do=BEYOND_FLOATS))
+        return vectors_BD
 
     def save(self, folder: str | Path) -> None:
         """Write an eigenlm model folder, whole or not at all.

@@ -13,7 +13,7 @@ from eigenlm.compression.actions import Decision, Found, Keep
 from eigenlm.compression.forecast import forecast
 from eigenlm.compression.methods import methods_named
 from eigenlm.compression.offers import Method, Metric, Offer, keep_offer
-from eigenlm.errors import CheckpointError, ConfigError, DataError, explain
+from eigenlm.errors import check_seed, CheckpointError, ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.linalg.allocation import choose, fraction_of
 from eigenlm.linear import LinearMap
@@ -173,6 +173,7 @@ def plan(
         DataError: fewer than two windows, or activations that are not finite.
     """
     fraction_of(1, keep)
+    check_seed(seed)
     used = methods_named(methods)
     if len(windows) < 2:
         raise DataError(explain("planning", expected="at least 2 windows of calibration text", got=len(windows)))

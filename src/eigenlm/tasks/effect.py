@@ -1,5 +1,6 @@
 """What became of a model: two models on the same text, window by window."""
 
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from eigenlm.errors import ConfigError, explain
+from eigenlm.engine.sampling import BEYOND_FLOATS
+from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
 from eigenlm.linalg.bootstrap import paired_mean
@@ -108,7 +110,7 @@ def effect(
 
     Raises:
         ConfigError: models without a head, of different kinds or tokenizers, or a window that does not fit.
-        DataError: fewer than two tokens.
+        DataError: fewer than two tokens, or logits that are not finite.
     """
     context = min(before.config.context_length, after.config.context_length)
     window = min(1024, context) if window is None else window
@@ -127,6 +129,9 @@ def effect(
         kl.append(sum(float(kl_divergence(p, q).double().sum()) for p, q in zip(*(x.split(_ROWS) for x in said))))
         for run in runs:
             run.nll.append(float(token_nll(logits[id(run)], ids_T)[-scored.num_scored :].double().sum()))
+    if not math.isfinite(sum(kl)):
+        got = "NaN or infinity"
+        raise DataError(explain("measuring", expected="finite logits of both models", got=got, do=BEYOND_FLOATS))
     sides = [_performance(run, windows, window, stride or window, decodes) for run in runs]
     increase = nll_increase(*(side.score for side in sides)) if decodes else None  # type: ignore[arg-type]
     counts_W = torch.tensor([float(scored.num_scored) for scored in windows])

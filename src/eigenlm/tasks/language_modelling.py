@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
@@ -67,7 +68,7 @@ def perplexity(
         stride: tokens from one window to the next; the window's length.
 
     Raises:
-        DataError: fewer than two tokens.
+        DataError: fewer than two tokens, or logits that are not finite.
         ConfigError: a window or stride that does not fit, or a model that is no decoder.
     """
     window = min(1024, lm.config.context_length) if window is None else window
@@ -85,7 +86,13 @@ def perplexity(
 def perplexity_of(
     tokenizer: Tokenizer, windows: Sequence[ScoredWindow], sums: Sequence[float], *, window: int, stride: int
 ) -> Perplexity:
-    """What windows come to, with the nats summed over the scored tokens of each."""
+    """What windows come to, with the nats summed over the scored tokens of each.
+
+    Raises:
+        DataError: a sum is NaN or infinite.
+    """
+    if not math.isfinite(sum(sums)):
+        raise DataError(explain("scoring a text", expected="finite logits", got="NaN or infinity", do=BEYOND_FLOATS))
     counts = [scored.num_scored for scored in windows]
     scored_tokens = [token for scored in windows for token in scored.ids[-scored.num_scored :]]
     return Perplexity(
