@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from eigenlm.cli.options import Json, Model
+from eigenlm.cli.options import Json, Model, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import CheckpointError, ConfigError, explain
 
@@ -54,6 +54,7 @@ class AnalyzeCommand:
     ] = None
     every: bool = False
     """A row for every matrix instead of one for each kind."""
+    overwrite: Overwrite = False
     json: Json = False
 
     def run(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eigenlm.cli.options import Json, Model, Out
+from eigenlm.cli.options import Json, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
 
@@ -22,6 +22,7 @@ class ExportCommand:
     """How matrices are stored; F32 in hf and Q8_0 in gguf by default, and the Q types in gguf only."""
     multiply_out: bool = False
     """Write low-rank matrices as dense ones, larger than they are; without it they are refused."""
+    overwrite: Overwrite = False
     json: Json = False
 
     def run(self) -> None:

@@ -24,6 +24,7 @@ Out = Annotated[Path, tyro.conf.arg(metavar="PATH", help="Where to write; it app
 Json = Annotated[
     bool, tyro.conf.arg(help="Print one JSON object on standard output, and everything else on standard error.")
 ]
+Overwrite = Annotated[bool, tyro.conf.arg(help="Replace a model, or a file of a folder that is read.")]
 RecipeFile = Annotated[
     Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt_small.py.")
 ]

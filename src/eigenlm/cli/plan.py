@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Json, Model, Out
+from eigenlm.cli.options import Compute, Json, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -33,8 +33,14 @@ class PlanCommand:
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart for the forecast."""
     seed: int = 0
     """Of the labels that are drawn from the model."""
+    overwrite: Overwrite = False
     json: Json = False
     compute: Compute = field(default_factory=Compute)
+
+    @property
+    def beside(self) -> Path:
+        """Where the plan's tensors go."""
+        return self.out.with_suffix(".safetensors")
 
     def run(self) -> None:
         """Measure, plan, write the plan, and print what it decided."""

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import tyro
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eigenlm.errors import EigenError
+from eigenlm.files import check_output
 
 # Module and class of each command; imported only when asked for, and importing torch only when run.
 COMMANDS = {
@@ -31,6 +33,7 @@ COMMANDS = {
     "tokenizer train": ("tokenizer_train", "TokenizerTrainCommand"),
     "doctor": ("doctor", "DoctorCommand"),
 }
+_OUTPUTS = ("out", "html", "beside")  # attributes of commands; what else names a file or folder is read
 USER_ERROR, INTERRUPTED = 2, 130
 
 
@@ -81,6 +84,19 @@ def parse(name: str, words: Sequence[str]) -> Command:
     )
 
 
+def check_places(command: Command) -> None:
+    """Refuse a command that would write over what it reads or, unless it says `overwrite`, over a model.
+
+    Raises:
+        DataError: see `files.check_output`.
+    """
+    given = vars(command)
+    inputs = [Path(value) for name, value in given.items() if name not in _OUTPUTS and isinstance(value, str | Path)]
+    for output in (getattr(command, name, None) for name in _OUTPUTS):
+        if output is not None:
+            check_output(output, inputs=inputs, overwrite=given.get("overwrite", False))
+
+
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         _print_overview()
@@ -90,7 +106,9 @@ def _dispatch(words: list[str]) -> int:
         return 0
     for count in (2, 1):
         if (name := " ".join(words[:count])) in COMMANDS:
-            parse(name, words[count:]).run()
+            command = parse(name, words[count:])
+            check_places(command)
+            command.run()
             sys.stdout.flush()
             return 0
     near = difflib.get_close_matches(words[0], COMMANDS, n=1)

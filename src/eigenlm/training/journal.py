@@ -10,6 +10,7 @@ from typing import Any
 
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from eigenlm.files import regular
 from eigenlm.training.evaluation import Evaluation
 from eigenlm.training.telemetry import scalars
 from eigenlm.training.training import Step
@@ -30,11 +31,11 @@ class Journal:
             log_bytes: length of `log.jsonl` where the run stands.
             step: at which step it stands; TensorBoard hides what it showed beyond.
         """
-        path = folder / "log.jsonl"
+        path = regular(folder / "log.jsonl", or_new=True)
         path.touch()
         os.truncate(path, min(log_bytes, path.stat().st_size))
         self._log = path.open("a", encoding="utf-8")
-        self._timing = _mended(folder / "timing.jsonl").open("a", encoding="utf-8")
+        self._timing = _mended(regular(folder / "timing.jsonl", or_new=True)).open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 
     def __enter__(self) -> "Journal":

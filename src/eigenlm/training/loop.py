@@ -83,9 +83,10 @@ def train(
     with disk_errors_told(folder), join_ranks(tensor=recipe.layout.tensor) as ranks, ExitStack() as stack:
         if ranks.is_first:
             stack.enter_context(held(folder))
+            if (folder / "recipe.json").exists():
+                sweep(folder)
             forget_other_recipe(recipe, folder)
             recipe = settle_recipe(recipe, folder, ranks.device)
-            sweep(folder)
             data = prepare_data(recipe, folder)
         ranks.barrier()
         if not ranks.is_first:

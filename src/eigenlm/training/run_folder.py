@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +15,16 @@ import torch
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import differing_fields, from_dict, to_dict
 from eigenlm.errors import ConfigError, DataError, explain
-from eigenlm.files import write_text
+from eigenlm.files import regular, write_text
 from eigenlm.training.precision import choose_precision
 from eigenlm.training.recipe import Recipe
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
+_DISK += (errno.EISDIR, errno.EINVAL)
+# The names under which a run writes and deletes; files of others may end likewise.
+_LEFT = re.compile(
+    r"\.(model|tokenizer|shards|recipe\.json|log\.jsonl)\.\w+\.partial|\.step-[\w-]+\.(\w+\.partial|deleted(-\d+)?)"
+)
 
 
 @contextmanager
@@ -46,7 +52,7 @@ def held(folder: Path) -> Iterator[None]:
         ConfigError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    with regular(folder / ".lock", or_new=True).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -58,10 +64,10 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def sweep(folder: Path) -> None:
-    """Take away what a killed process left half-written or half-deleted; the folder has to be `held`."""
+    """Take away what a killed run left half-written or half-deleted; the folder has to be `held`, and a run's own."""
     for place in (folder, folder / "snapshots"):
-        for path in (*place.glob(".*.partial"), *place.glob(".*.deleted*")):
-            if path.is_dir():
+        for path in (path for path in place.glob(".*") if _LEFT.fullmatch(path.name)):
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)

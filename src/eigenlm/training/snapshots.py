@@ -1,6 +1,7 @@
 """Snapshots of a run: whole, checksummed, and each able to go on as if nothing had happened."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from eigenlm.training.snapshot_files import (
 from eigenlm.training.training import Position, Training
 
 VERSION = 1
+_NAME = re.compile(r"step-\d{8,}-batch-\d{8,}-\d{4,}(-stopped)?")
 _STOPPED = "-stopped"  # ends the name of a snapshot that a run has only because it was stopped there
 
 
@@ -89,7 +91,7 @@ def load_snapshot(path: Path, training: Training) -> dict[str, Any]:
 
 def snapshots(folder: Path) -> list[Path]:
     """Of a run, the oldest first; whether they are whole is for `check_snapshot` to say."""
-    return sorted(folder.glob("step-*")) if folder.is_dir() else []
+    return sorted(path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)) if folder.is_dir() else []
 
 
 def regular_snapshots(folder: Path) -> list[Path]:
