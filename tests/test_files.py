@@ -24,7 +24,9 @@ def bytes_of(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_what_is_read_or_a_model_is_not_replaced(gguf: Path, tiny_model: Path, tiny_text: Path, capsys: Capture) -> None:
+def test_what_is_read_or_a_model_is_not_replaced(
+    gguf: Path, tiny_model: Path, tiny_text: Path, capsys: Capture
+) -> None:
     here = gguf.parent
     model, text = shutil.copytree(tiny_model, here / "model"), shutil.copy(tiny_text, here / "text.txt")
     (here / "linked.json").symlink_to(gguf)

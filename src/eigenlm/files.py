@@ -1,6 +1,7 @@
 """Files of the user's: read only if they are files, written whole or not at all, replaced only if that was meant."""
 
 import errno
+import json
 import os
 import shutil
 import stat
@@ -26,6 +27,24 @@ def regular(path: str | Path, *, or_new: bool = False) -> Path:
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise OSError(errno.EINVAL, "a folder, pipe, device or socket, which is no file", str(path))
     return Path(path)
+
+
+def read_json(path: str | Path) -> Any:
+    """What a JSON file holds; a whole number of more than 18 digits comes as a float, which no size of a model is.
+
+    Raises:
+        OSError: there is no file, or it cannot be read.
+        ValueError: no JSON, no UTF-8, or nested too deeply.
+    """
+    return parse_json(regular(path).read_text(encoding="utf-8"))
+
+
+def parse_json(text: str) -> Any:
+    """What `read_json` makes of a text."""
+    try:
+        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 19 else float(digits))
+    except RecursionError as error:
+        raise ValueError("lists in lists, too deep to be read") from error
 
 
 def check_output(target: Path, *, inputs: Collection[Path] = (), overwrite: bool = False) -> None:

@@ -6,7 +6,7 @@ from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.gguf_writer import NO_TOKENIZER
-from eigenlm.checkpoint.opened import Opened, understand
+from eigenlm.checkpoint.opened import Opened, damage_told, understand
 from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
@@ -53,4 +53,5 @@ def open_gguf(path: Path) -> Opened:
 def _tokenizer(file: GGUFFile) -> Tokenizer | None:
     if file.metadata.get("tokenizer.ggml.model", NO_TOKENIZER) == NO_TOKENIZER:
         return None
-    return tokenizer_from_gguf(file.metadata)
+    with damage_told(file.path, "a tokenizer"):
+        return tokenizer_from_gguf(file.metadata)

@@ -15,7 +15,7 @@ from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.hugging_face import open_hugging_face
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.locate import locate
-from eigenlm.checkpoint.opened import Matrices, Opened
+from eigenlm.checkpoint.opened import Matrices, Opened, damage_told
 from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary
 from eigenlm.checkpoint.whole_matrices import WholeMatrices
@@ -80,10 +80,11 @@ def read_model(
 def open_model(where: str | Path) -> Opened:
     """Find and check a model without reading a tensor; errors as in `read_model`."""
     path = locate(where)
-    if path.is_file():
-        return open_gguf(path)
-    values = read_json_object(path / "config.json")
-    return open_folder(path) if values.get("format") == FORMAT else open_hugging_face(path)
+    with damage_told(path, "settings that make a model"):
+        if path.is_file():
+            return open_gguf(path)
+        values = read_json_object(path / "config.json")
+        return open_folder(path) if values.get("format") == FORMAT else open_hugging_face(path)
 
 
 def open_tensors(where: str | Path) -> TensorSource:

@@ -1,6 +1,5 @@
 """Tensors of a safetensors file, or of several under one index."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.files import read_json, regular
 
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
@@ -87,8 +87,8 @@ def refuse_pickle(path: Path) -> str:
 
 def _shards(index: Path) -> list[Path]:
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        names = sorted(set(read_json(index)["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(
             explain(f"reading {index}", expected="JSON with a weight_map", got=type(error).__name__)
         ) from error
@@ -100,7 +100,7 @@ def _shards(index: Path) -> list[Path]:
 
 def _opened(path: Path) -> Any:
     try:
-        return safe_open(path, framework="pt")
+        return safe_open(regular(path), framework="pt")
     except (OSError, SafetensorError) as error:
         got = "no such file" if isinstance(error, FileNotFoundError) else f"a damaged one ({error})"
         raise CheckpointError(explain(f"reading {path}", expected="a safetensors file", got=got)) from error

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.checkpoint.opened import damage_told
 from eigenlm.text.tokenizer import Tokenizer
 
 _FILES = ("tokenizer.json", "vocab.json", "vocab.txt")
@@ -16,7 +17,8 @@ def read_tokenizer(folder: Path) -> Tokenizer | None:
         CheckpointError: it is damaged.
     """
     known = ("tokenizer.json", "vocab.txt") if (folder / "source.spm").exists() else _FILES
-    return Tokenizer.load(folder) if any((folder / name).exists() for name in known) else None
+    with damage_told(folder, "a tokenizer"):
+        return Tokenizer.load(folder) if any((folder / name).exists() for name in known) else None
 
 
 def read_chat_template(folder: Path) -> str | None:

@@ -2,9 +2,10 @@
 
 import difflib
 import importlib
-import os
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -13,7 +14,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from eigenlm.errors import EigenError
+from eigenlm.cli.boundary import one_line, standard_streams
 from eigenlm.files import check_output
 
 # Module and class of each command; imported only when asked for, and importing torch only when run.
@@ -55,16 +56,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         the exit code: 0, 2 for something the user can mend, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    with standard_streams():
+        if sys.stdout is None:
+            return _fail("standard output is closed; open it, or send it to /dev/null", USER_ERROR)
+        try:
+            return _flushed([word for word in words if word != "--debug"])
+        except KeyboardInterrupt:
+            return _fail("interrupted; no output was left half-written", INTERRUPTED)
+        except BrokenPipeError:
+            return 0  # whoever read our output has left
+        except SystemExit:
+            raise
+        except BaseException as error:  # a panic of the tokenizer library is no Exception
+            if "--debug" in words:
+                traceback.print_exc()
+            return _fail(one_line(error), USER_ERROR)
+
+
+def _flushed(words: list[str]) -> int:
     try:
         return _dispatch(words)
-    except EigenError as error:
-        return _fail(str(error), USER_ERROR)
-    except KeyboardInterrupt:
-        return _fail("interrupted; no output was left half-written", INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has left; what Python still holds for them goes nowhere instead of raising again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    finally:  # also before an exit, as after --help
+        sys.stdout.flush()
 
 
 def load_command(name: str) -> type[Command]:
@@ -109,7 +122,6 @@ def _dispatch(words: list[str]) -> int:
             command = parse(name, words[count:])
             check_places(command)
             command.run()
-            sys.stdout.flush()
             return 0
     near = difflib.get_close_matches(words[0], COMMANDS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see eigenlm --help"
@@ -125,11 +137,13 @@ def _print_overview() -> None:
     console.print(table)
     console.print(
         "\nMODEL is a folder, a .gguf file, an installed model package (smollm2-135m-instruct, minilm-l6-v2), or a Hub"
-        " name.\nA first look at all of it, on a real model: [bold]eigenlm tour[/]",
+        " name.\nA first look at all of it, on a real model: [bold]eigenlm tour[/]\nWith --debug any command shows"
+        " where an error was raised.",
         highlight=False,
     )
 
 
 def _fail(line: str, code: int) -> int:
-    print("eigenlm: " + " ".join(line.split()), file=sys.stderr)
+    with suppress(OSError):  # where standard error is full, the code alone tells
+        print("eigenlm: " + " ".join(line.split()), file=sys.stderr, flush=True)
     return code

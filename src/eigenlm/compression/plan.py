@@ -13,7 +13,7 @@ from eigenlm.compression.actions import Decision, Found, Keep
 from eigenlm.compression.forecast import forecast
 from eigenlm.compression.methods import methods_named
 from eigenlm.compression.offers import Method, Metric, Offer, keep_offer
-from eigenlm.errors import check_seed, CheckpointError, ConfigError, DataError, explain
+from eigenlm.errors import CheckpointError, ConfigError, DataError, check_seed, explain
 from eigenlm.estimate import Estimate
 from eigenlm.linalg.allocation import choose, fraction_of
 from eigenlm.linear import LinearMap

@@ -13,7 +13,7 @@ from torch import Tensor
 from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, DataError, explain
 from eigenlm.files import PLAN as FORMAT
-from eigenlm.files import whole_file, write_text
+from eigenlm.files import read_json, whole_file, write_text
 
 VERSION = 2
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def typed(cls: type[T], values: Mapping[str, Any], path: Path) -> T:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise CheckpointError(
             explain(f"plan {path}", expected="a plan written by `eigenlm plan`", got=str(error))

@@ -1,7 +1,6 @@
 """Documents from files (text, JSON lines, Parquet, gzip, and folders of them) and from data sets on the Hub."""
 
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ import pyarrow
 import pyarrow.parquet
 
 from eigenlm.errors import DataError, explain
+from eigenlm.files import parse_json, regular
 from eigenlm.text.python_documentation import python_documentation
 
 FORMATS = (".txt", ".md", ".jsonl", ".parquet", ".txt.gz", ".jsonl.gz")
@@ -96,6 +96,7 @@ def _told_plainly(file: Path) -> Iterator[str]:
 
 
 def _documents(file: Path) -> Iterator[str]:
+    regular(file)
     if file.name.endswith(".parquet"):
         yield from _parquet(file)
         return
@@ -112,7 +113,7 @@ def _json_lines(file: Path, lines: Iterable[str]) -> Iterator[str]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             raise DataError(explain(f"{file}, line {number}", expected="JSON", got=str(error))) from error
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):

@@ -8,7 +8,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import write_text
+from eigenlm.files import parse_json, write_text
 
 ROLES = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 BERT_ROLES = {
@@ -28,7 +28,7 @@ def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
         CheckpointError: nothing of that kind is there, or it is damaged.
     """
     folder = path if path.is_dir() else path.parent
-    names = {file.name for file in folder.iterdir()} if path.is_dir() else {path.name} if path.is_file() else set()
+    names = {file.name for file in (folder.iterdir() if path.is_dir() else [path]) if file.is_file()}
     try:
         if "tokenizer.json" in names or (path.is_file() and path.suffix == ".json" and path.name != "vocab.json"):
             return _from_json(folder / "tokenizer.json" if path.is_dir() else path, folder)
@@ -65,7 +65,7 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: the file is not a JSON object.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        values = parse_json(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:
         raise CheckpointError(explain(f"reading {path}", expected="JSON", got=str(error))) from error
     if not isinstance(values, dict):

@@ -20,7 +20,7 @@ from eigenlm.training.precision import choose_precision
 from eigenlm.training.recipe import Recipe
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
-_DISK += (errno.EISDIR, errno.EINVAL)
+_NO_FILE = (errno.EISDIR, errno.EINVAL)
 # The names under which a run writes and deletes; files of others may end likewise.
 _LEFT = re.compile(
     r"\.(model|tokenizer|shards|recipe\.json|log\.jsonl)\.\w+\.partial|\.step-[\w-]+\.(\w+\.partial|deleted(-\d+)?)"
@@ -37,7 +37,7 @@ def disk_errors_told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK:
+        if error.errno not in (*_DISK, *_NO_FILE):
             raise
         do = "make room or choose another --out; what is saved is whole, and the same command goes on from it"
         expected, got = "a writable place with room", error.strerror

@@ -12,7 +12,7 @@ from typing import Any
 
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import published_folder
+from eigenlm.files import published_folder, regular
 from eigenlm.training.snapshot_files import (
     load_model_and_optimizer_,
     load_state,
@@ -182,5 +182,5 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _sum(file: Path) -> dict[str, Any]:
-    with file.open("rb") as content:
+    with regular(file).open("rb") as content:
         return {"bytes": file.stat().st_size, "sha256": file_digest(content, "sha256").hexdigest()}

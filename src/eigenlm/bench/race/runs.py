@@ -17,7 +17,7 @@ from eigenlm.bench.race.plan import Run, recipe_of
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError
-from eigenlm.files import whole_folder, write_text
+from eigenlm.files import regular, whole_folder, write_text
 from eigenlm.training.loop import train
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.training import Step
@@ -138,4 +138,4 @@ def steady_mean(seconds: list[float], block: int = _BLOCK) -> float:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in regular(path).read_text(encoding="utf-8").splitlines()]
