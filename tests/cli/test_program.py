@@ -81,7 +81,10 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     [
         (OSError(5, "Input/output error", "/disk/x"), "Input/output error"),
         (MemoryError(), "out of memory"),
-        (RuntimeError("[enforce fail]\n DefaultCPUAllocator: can't allocate memory: you tried\n 1 byte"), "out of memory"),
+        (
+            RuntimeError("[enforce fail]\n DefaultCPUAllocator: can't allocate memory: you\n tried"),
+            "out of memory",
+        ),
         (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
         (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"), "surrogates not allowed"),
         (ZeroDivisionError("division\nby zero"), "ZeroDivisionError: division by zero"),
@@ -101,7 +104,7 @@ def test_whatever_is_raised_becomes_one_line(monkeypatch, capsys, error: BaseExc
     assert told in err
     assert err.count("\n") == 1
     assert program.main(["info", "--debug", "x"]) == 2
-    assert 'raise error' in capsys.readouterr().err
+    assert "raise error" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

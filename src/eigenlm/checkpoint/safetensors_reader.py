@@ -1,5 +1,7 @@
 """Tensors of a safetensors file, or of several under one index."""
 
+import functools
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,22 +60,31 @@ class SafetensorsFiles(TensorSource):
 
 
 def open_safetensors(folder: Path) -> SafetensorsFiles:
-    """The tensors of a model folder, in one file or in the shards that its index names.
+    """The tensors of a model folder: of `model.safetensors`, as transformers reads them, else of an index's shards.
+
+    Where both are there, standard error tells which was read. A lone file of another name is read as well.
 
     Raises:
-        CheckpointError: no safetensors file is there, or a shard is missing or damaged.
+        CheckpointError: no safetensors file is there, several of which none is named so, or a shard is missing or
+            damaged.
     """
-    index = folder / INDEX_NAME
+    index, single, found = folder / INDEX_NAME, folder / SINGLE_NAME, sorted(folder.glob("*.safetensors"))
+    if single.exists() and index.exists():
+        _tell_once(f"eigenlm: {folder} holds {SINGLE_NAME} and {INDEX_NAME}; the first is read")
+    if single.exists() or (len(found) == 1 and not index.exists()):
+        return SafetensorsFiles([single if single.exists() else found[0]])
     if index.exists():
         return SafetensorsFiles(_shards(index))
-    found = sorted(folder.glob("*.safetensors"))
-    single = folder / SINGLE_NAME if (folder / SINGLE_NAME) in found or len(found) != 1 else found[0]
-    if single.exists():
-        return SafetensorsFiles([single])
     pickles = sorted(path for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles:
         raise CheckpointError(refuse_pickle(pickles[0]))
-    raise CheckpointError(explain(f"reading {folder}", expected=f"{SINGLE_NAME} or {INDEX_NAME}", got="neither"))
+    got = ", ".join(path.name for path in found[:3]) or "neither"
+    raise CheckpointError(explain(f"reading {folder}", expected=f"{SINGLE_NAME} or {INDEX_NAME}", got=got))
+
+
+@functools.cache
+def _tell_once(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def refuse_pickle(path: Path) -> str:
