@@ -222,6 +222,17 @@ def load(where: str | Path, *, dtype: str | torch.dtype = "float32", device: str
     return LanguageModel(read.model, read.tokenizer, template, read.path, name, read.generation)
 
 
+def check_speaks(lm: object, operation: str) -> None:
+    """Refuse a module without a tokenizer, or the name of a model, where a model that reads text is needed.
+
+    Raises:
+        ConfigError: it is no `LanguageModel`.
+    """
+    if not isinstance(lm, LanguageModel):
+        do = "load it with eigenlm.load; analyze, compare and eigenlm.compression.plan(module, windows) take any module"
+        raise ConfigError(explain(operation, expected="a LanguageModel", got=type(lm).__name__, do=do))
+
+
 def _dtype(dtype: str | torch.dtype) -> torch.dtype:
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     for name, found in known.items():

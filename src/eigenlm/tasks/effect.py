@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
-from eigenlm.language_model import LanguageModel
+from eigenlm.language_model import LanguageModel, check_speaks
 from eigenlm.linalg.bootstrap import paired_mean
 from eigenlm.linalg.divergence import kl_divergence
 from eigenlm.progress import track
@@ -112,6 +112,8 @@ def effect(
         ConfigError: models without a head, of different kinds or tokenizers, or a window that does not fit.
         DataError: fewer than two tokens, or logits that are not finite.
     """
+    check_speaks(before, "measuring")
+    check_speaks(after, "measuring")
     context = min(before.config.context_length, after.config.context_length)
     window = min(1024, context) if window is None else window
     _check(before, after, window, context)

@@ -12,7 +12,7 @@ from torch import Tensor
 from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
-from eigenlm.language_model import LanguageModel
+from eigenlm.language_model import LanguageModel, check_speaks
 from eigenlm.linalg.bootstrap import paired_mean
 from eigenlm.progress import track
 from eigenlm.text import Tokenizer, scored_windows
@@ -71,6 +71,7 @@ def perplexity(
         DataError: fewer than two tokens, or logits that are not finite.
         ConfigError: a window or stride that does not fit, or a model that is no decoder.
     """
+    check_speaks(lm, "perplexity")
     window = min(1024, lm.config.context_length) if window is None else window
     stride = window if stride is None else stride
     _check(lm, window)
