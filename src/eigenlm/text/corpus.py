@@ -69,11 +69,16 @@ def articles(text: str) -> list[str]:
 
 
 def _from_files(path: Path) -> Iterator[str]:
-    for file in _files(path):
+    for file in text_files(path):
         yield from _told_plainly(file)
 
 
-def _files(path: Path) -> list[Path]:
+def text_files(path: Path) -> list[Path]:
+    """The files that a file or a folder of text comes to, in the order in which they are read.
+
+    Raises:
+        DataError: nothing there, or nothing of a format that is read.
+    """
     if not path.exists():
         raise DataError(explain(f"reading {path}", expected="a file or folder", got="nothing there"))
     if path.is_dir():

@@ -8,7 +8,8 @@ from torch.distributed.tensor import DTensor
 
 from eigenlm.checkpoint import Generation
 from eigenlm.engine import Sampling
-from eigenlm.language_model import LanguageModel
+from eigenlm.errors import EigenError
+from eigenlm.language_model import LanguageModel, load
 from eigenlm.model import Transformer
 from eigenlm.text import ChatTemplate
 from eigenlm.text.batches import validation_rows
@@ -28,6 +29,17 @@ def trained_model(training: Training) -> LanguageModel:
     template = ChatTemplate(_CONTINUE) if kind == "decoder" else None
     generation = Generation(start=start_token(tokenizer)) if kind == "encoder_decoder" else Generation()
     return LanguageModel(model.eval(), tokenizer, template, Path(name), name, generation)
+
+
+def is_saved(lm: LanguageModel, folder: Path) -> bool:
+    """Whether a folder holds this very model with its tokenizer, to the bit."""
+    try:
+        saved = load(folder, device="cpu")
+    except EigenError:  # nothing there, or not all of it
+        return False
+    pairs = zip(saved.model.state_dict().items(), lm.model.state_dict().items())
+    same = saved.config == lm.config and saved.tokenizer.fingerprint == lm.tokenizer.fingerprint
+    return same and all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.
 _NO_FILE = (errno.EISDIR, errno.EINVAL)
 # The names under which a run writes and deletes; files of others may end likewise.
 _LEFT = re.compile(
-    r"\.(model|tokenizer|shards|recipe\.json|log\.jsonl)\.\w+\.partial|\.step-[\w-]+\.(\w+\.partial|deleted(-\d+)?)"
+    r"\.(model|tokenizer|shards|recipe\.json|inputs\.json|log\.jsonl)\.\w+\.partial|\.step-[\w-]+\.(\w+\.partial|deleted(-\d+)?)"
 )
 
 
@@ -85,14 +86,28 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
     if not path.exists():
         precision = choose_precision(recipe.train.precision, device)
         settled = replace(recipe, train=replace(recipe.train, precision=precision))
-        write_text(path, json.dumps({"asked": to_dict(recipe), "settled": to_dict(settled)}, indent=1) + "\n")
+        told = {"asked": to_dict(recipe), "settled": to_dict(settled), "sha256": _digest(settled)}
+        write_text(path, json.dumps(told, indent=1) + "\n")
         return settled
     if differing := _differing(_asked(path), recipe):
         name, (before, now) = next(iter(differing.items()))
         do = "give the same recipe to go on, or another --out to begin anew"
         expected = f"{name} = {before!r}, as it began"
         raise ConfigError(explain(f"going on in {folder}", expected=expected, got=repr(now), do=do))
-    return from_dict(Recipe, read_json_object(path).get("settled", {}), f"{path} settled")
+    written = read_json_object(path)
+    settled = from_dict(Recipe, written.get("settled", {}), f"{path} settled")
+    precision = settled.train.precision
+    is_asked = settled == replace(asked := _asked(path), train=replace(asked.train, precision=precision))
+    if not is_asked or written.get("sha256", _digest(settled)) != _digest(settled):
+        do = "restore the file, or choose another --out to begin anew"
+        raise ConfigError(
+            explain(f"going on in {folder}", expected="recipe.json as written", got="an edited one", do=do)
+        )
+    return settled
+
+
+def _digest(recipe: Recipe) -> str:
+    return sha256(json.dumps(to_dict(recipe), sort_keys=True).encode()).hexdigest()
 
 
 def _asked(path: Path) -> Recipe:
@@ -107,7 +122,13 @@ def _differing(before: Recipe, now: Recipe) -> dict[str, tuple[object, object]]:
 def forget_other_recipe(recipe: Recipe, folder: Path) -> None:
     """Let a folder in which nothing was learned yet, because the text could not be read, say, take another recipe."""
     path = folder / "recipe.json"
-    if path.exists() and not (folder / "snapshots").exists() and _differing(_asked(path), recipe):
+    if path.exists() and not learned(folder) and _differing(_asked(path), recipe):
         path.unlink()
+        (folder / "inputs.json").unlink(missing_ok=True)
         for made in ("tokenizer", "shards"):
             shutil.rmtree(folder / made, ignore_errors=True)
+
+
+def learned(folder: Path) -> bool:
+    """Whether anything was learned in a folder: a snapshot or a model is there."""
+    return (folder / "snapshots").exists() or (folder / "model").exists()

@@ -127,7 +127,7 @@ def _newest_whole(folder: Path, candidates: list[Path]) -> Path | None:
             damaged.append(path)
         else:
             for other in damaged:
-                other.rename(_unused(other.with_name(f"damaged-{other.name}")))
+                other.rename(unused(other.with_name(f"damaged-{other.name}")))
             return path
     if candidates:
         do = "start anew in another folder"
@@ -166,12 +166,12 @@ def prune_snapshots(folder: Path, keep_last: int, newest: Path, best: str | None
 def _remove(path: Path) -> None:
     """Make a snapshot vanish in one step, whatever happens meanwhile."""
     if path.exists():
-        doomed = _unused(path.with_name(f".{path.name}.deleted"))
+        doomed = unused(path.with_name(f".{path.name}.deleted"))
         path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _unused(path: Path) -> Path:
+def unused(path: Path) -> Path:
     """The path, or the first of it with a number that is free."""
     names = chain([path], (path.with_name(f"{path.name}-{n}") for n in count(2)))
     return next(name for name in names if not name.exists())
