@@ -6,6 +6,7 @@ from typing import Any, Literal
 from eigenlm.cli.options import Json, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
+from eigenlm.terminal import say
 
 _PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
@@ -55,4 +56,4 @@ class ExportCommand:
         if self.json:
             print_json({"out": self.out, "family": family, "storage": storage, "num_bytes": num_bytes})
         else:
-            print(f"{self.out}: {family}, {storage}, {num_bytes:,} bytes of tensors")
+            say(f"{self.out}: {family}, {storage}, {num_bytes:,} bytes of tensors")

@@ -1,9 +1,9 @@
 """`eigenlm generate`."""
 
-import sys
 from dataclasses import dataclass, field
 
 from eigenlm.cli.options import Compute, Model, SamplingOptions
+from eigenlm.terminal import say_piece
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,5 @@ class GenerateCommand:
         lm = self.compute.load(self.model)
         pieces = lm.stream(self.prompt, max_tokens=self.max_tokens, sampling=self.choice.sampling(), stop=self.stop)
         for piece in pieces:
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            say_piece(piece)
         print()

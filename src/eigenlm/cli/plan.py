@@ -9,6 +9,7 @@ import tyro
 
 from eigenlm.cli.options import Compute, Json, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
+from eigenlm.terminal import say
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
@@ -71,8 +72,8 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
 
 def _print(plan: "PlanMade", out: Path) -> None:
     cost, kinds = plan.forecast, Counter(decision.action.kind for decision in plan.actions)
-    print(f"of {len(plan.actions)} matrices " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
-    print(f"numbers in them   {plan.num_params_before:,} -> {plan.num_params_after:,}")
-    print(f"bytes             {plan.num_bytes_before:,} -> {plan.num_bytes_after:,}")
-    print(f"forecast          {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
-    print(f"{out}: next, eigenlm apply {out} --out FOLDER")
+    say(f"of {len(plan.actions)} matrices " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    say(f"numbers in them   {plan.num_params_before:,} -> {plan.num_params_after:,}")
+    say(f"bytes             {plan.num_bytes_before:,} -> {plan.num_bytes_after:,}")
+    say(f"forecast          {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
+    say(f"{out}: next, eigenlm apply {out} --out FOLDER")

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from eigenlm.cli.boundary import one_line, standard_streams
+from eigenlm.errors import visible
 from eigenlm.files import check_output
+from eigenlm.terminal import Terminal
 
 # Module and class of each command; imported only when asked for, and importing torch only when run.
 COMMANDS = {
@@ -132,7 +133,7 @@ def _print_overview() -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for name in COMMANDS:
         table.add_row(f"[bold]{name}[/]", (load_command(name).__doc__ or "").splitlines()[0])
-    console = Console()
+    console = Terminal()
     console.print("usage: [bold]eigenlm COMMAND[/] ...    [bold]eigenlm COMMAND --help[/] for its options\n")
     console.print(table)
     console.print(
@@ -145,5 +146,5 @@ def _print_overview() -> None:
 
 def _fail(line: str, code: int) -> int:
     with suppress(OSError):  # where standard error is full, the code alone tells
-        print("eigenlm: " + " ".join(line.split()), file=sys.stderr, flush=True)
+        print(visible("eigenlm: " + " ".join(line.split())), file=sys.stderr, flush=True)
     return code

@@ -15,7 +15,7 @@ from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.shards import TokenShards, open_shards, write_shards
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_training import train_tokenizer
-from eigenlm.training.inputs import check_made
+from eigenlm.training.inputs import check_made, note_text
 from eigenlm.training.recipe import Recipe
 
 # A vocabulary does not change much with more text than this.
@@ -25,7 +25,7 @@ _CHARACTERS_TO_LEARN_FROM = 100_000_000
 def prepare_data(recipe: Recipe, folder: Path) -> tuple[Tokenizer, TokenShards]:
     """Tokenizer and shards of a run, read from `folder` where they are there and made otherwise.
 
-    The text has been noted there by `check_text`.
+    The text was held against the folder's by `check_text`.
 
     Raises:
         DataError: text or shards that cannot be used, or a tokenizer that is not theirs.
@@ -34,6 +34,7 @@ def prepare_data(recipe: Recipe, folder: Path) -> tuple[Tokenizer, TokenShards]:
     if not (folder / "tokenizer").exists():
         with whole_folder(folder / "tokenizer") as place:
             write_tokenizer(place, _tokenizer(recipe), None)
+            note_text(recipe, folder)
     tokenizer = read_tokenizer(folder / "tokenizer")
     if tokenizer is None:
         do = "start the run anew in another folder"

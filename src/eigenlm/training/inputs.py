@@ -19,7 +19,7 @@ _MADE = ("tokenizer", "shards")
 
 
 def check_text(recipe: Recipe, folder: Path) -> None:
-    """Hold the text against the one that the run began with, and note it where the run begins.
+    """Hold the text against the one that the run began with.
 
     Another text is told of where tokenizer and shards are there to go on with; where nothing was learned yet, what was
     made of the text before is taken away, to be made anew.
@@ -33,18 +33,25 @@ def check_text(recipe: Recipe, folder: Path) -> None:
         got, do = f"a folder {made[0]} of something else", "choose another --out, or move it away"
         raise DataError(explain(f"training in {folder}", expected="a folder for the run alone", got=got, do=do))
     before, now = noted.get("text"), text_identity(recipe.data.text, noted.get("text"))
-    if before is None or now == before:
-        _note(folder, noted | {"text": before or now})
+    if before is None and made:  # a run of an eigenlm that took no notes
+        _note(folder, {"text": now})
+    elif before is None or now == before:
+        return
     elif not learned(folder):
+        (folder / NAME).unlink()
         for name in made:
             shutil.rmtree(folder / name)
-        _note(folder, {"text": now})
     elif len(made) == len(_MADE):
         print(f"eigenlm: the text is not what {folder} began with; going on with its own shards", file=sys.stderr)
     else:
         do = "restore the text, or choose another --out to begin anew"
         got = "another text, and no tokenizer and shards of it"
         raise DataError(explain(f"going on in {folder}", expected="the text that it began with", got=got, do=do))
+
+
+def note_text(recipe: Recipe, folder: Path) -> None:
+    """Note what the run begins with."""
+    _note(folder, {"text": text_identity(recipe.data.text)})
 
 
 def check_made(folder: Path, name: str, identity: str) -> None:
@@ -88,6 +95,4 @@ def _file_identity(file: Path, known: Any) -> dict[str, Any]:
 
 
 def _note(folder: Path, noted: dict[str, Any]) -> None:
-    content = json.dumps(noted, indent=1) + "\n"
-    if not (folder / NAME).exists() or (folder / NAME).read_text(encoding="utf-8") != content:
-        write_text(folder / NAME, content)
+    write_text(folder / NAME, json.dumps(noted, indent=1) + "\n")
