@@ -78,3 +78,5 @@ def test_what_a_type_rounds_most_is_still_held(storage):
         kind = GGMLQuantizationType[storage]
         back = dequantize(quantize(numbers, kind), kind)
         check_narrowed("W", torch.from_numpy(numbers), torch.from_numpy(back), storage)
+        with pytest.raises(CheckpointError, match="tensor W: "):
+            check_narrowed("W", torch.from_numpy(numbers), torch.zeros(numbers.shape), storage)
