@@ -30,7 +30,7 @@ def regular(path: str | Path, *, or_new: bool = False) -> Path:
 
 
 def read_json(path: str | Path) -> Any:
-    """What a JSON file holds; a whole number of more than 18 digits comes as a float, which no size of a model is.
+    """What a JSON file holds; a whole number beyond 63 bits comes as a float, which no size of a model is.
 
     Raises:
         OSError: there is no file, or it cannot be read.
@@ -42,7 +42,7 @@ def read_json(path: str | Path) -> Any:
 def parse_json(text: str) -> Any:
     """What `read_json` makes of a text."""
     try:
-        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 19 else float(digits))
+        return json.loads(text, parse_int=lambda digits: n if abs(n := int(digits)) < 1 << 63 else float(digits))
     except RecursionError as error:
         raise ValueError("lists in lists, too deep to be read") from error
 
