@@ -1,5 +1,6 @@
 """The loop: step, watch, score, save; and go on from where it stopped."""
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -178,7 +179,8 @@ class _Run:
     def _evaluate(self) -> bool:
         position = self.training.position
         self.evaluation = evaluate(self.training)
-        improved = position.best_nll is None or self.evaluation.nll < position.best_nll
+        nll, best = self.evaluation.nll, position.best_nll
+        improved = math.isfinite(nll) and (best is None or nll < best)
         if improved:
             position.best_nll, self.best = self.evaluation.nll, snapshot_name(position)
         if self.journal is not None:

@@ -8,7 +8,7 @@ from torch.distributed.tensor import DTensor
 
 from eigenlm.checkpoint import Generation
 from eigenlm.engine import Sampling
-from eigenlm.errors import EigenError
+from eigenlm.errors import DataError, EigenError
 from eigenlm.language_model import LanguageModel, load
 from eigenlm.model import Transformer
 from eigenlm.text import ChatTemplate
@@ -50,7 +50,10 @@ def sample(lm: LanguageModel, training: Training) -> str:
     prompt = lm.tokenizer.decode(start)
     sampling = Sampling(temperature=0.8, top_k=50, seed=training.recipe.train.seed)
     room = training.recipe.model.context_length - len(start)
-    return prompt + lm.generate(prompt, max_tokens=max(1, min(_SAMPLE_TOKENS, room)), sampling=sampling)
+    try:
+        return prompt + lm.generate(prompt, max_tokens=max(1, min(_SAMPLE_TOKENS, room)), sampling=sampling)
+    except DataError as error:  # its logits are no numbers, which a sample may tell but not end a run for
+        return str(error)
 
 
 def _whole(tensor: Tensor) -> Tensor:
