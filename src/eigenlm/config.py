@@ -78,6 +78,8 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
         return origin(_typed(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is dict and isinstance(value, Mapping):
         return {key: _typed(arguments[1], item, f"{where}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise ConfigError(explain(where, expected="a number of at most 63 bits", got=f"one of {value.bit_length()}"))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     plain = origin or hint

@@ -32,6 +32,31 @@ class RankToldError(RankError):
     """Another process of the run has ended, and has told or will tell the user why."""
 
 
+# Controls but tab and new line, and what turns the direction of text: each becomes one sign that shows itself.
+_SHOWN = {i: 0x2400 + i for i in range(32) if chr(i) not in "\t\n"} | {127: 0x2421}
+_TURNING = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SHOWN |= dict.fromkeys((*range(0x80, 0xA0), *_TURNING), 0xFFFD)
+
+
+def visible(text: str) -> str:
+    r"""Text from a file that a terminal or a page may be given: with nothing in it that moves, colours or turns it.
+
+    >>> visible("\x1b[31mred")
+    '\u241b[31mred'
+    """
+    return text.translate(_SHOWN)
+
+
+def check_seed(seed: int, what: str = "seed") -> None:
+    """Refuse what random generators take for no seed.
+
+    Raises:
+        ConfigError: it is negative, or has more than 32 bits.
+    """
+    if not 0 <= seed < 1 << 32:
+        raise ConfigError(explain(what, expected="a whole number from 0 to 2^32 - 1", got=seed))
+
+
 def explain(operation: str, *, expected: object, got: object, do: str = "") -> str:
     """One line for a user: the operation, what it expected, what came, and what to do about it.
 
@@ -39,7 +64,7 @@ def explain(operation: str, *, expected: object, got: object, do: str = "") -> s
     'cosine similarity: expected two vectors of one width, got (3,) and (4,)'
     """
     line = f"{operation}: expected {expected}, got {got}" + (f"; {do}" if do else "")
-    return " ".join(line.split())
+    return visible(" ".join(line.split()))
 
 
 def nearest(operation: str, name: object, known: Collection[str], what: str = "one of") -> str:

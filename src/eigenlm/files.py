@@ -1,14 +1,92 @@
-"""Output that appears whole or not at all."""
+"""Files of the user's: read only if they are files, written whole or not at all, replaced only if that was meant."""
 
+import errno
+import json
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from eigenlm.errors import DataError, explain
+
+PLAN = "eigenlm plan"  # what a file of a plan's tensors says of itself, which no model says
+
+
+def regular(path: str | Path, *, or_new: bool = False) -> Path:
+    """The path, if what is there can be opened without waiting, and has an end.
+
+    Raises:
+        OSError: a folder, a pipe, a device or a socket; or nothing, unless `or_new`.
+    """
+    if or_new and not os.path.exists(path):
+        return Path(path)
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError(errno.EINVAL, "a folder, pipe, device or socket, which is no file", str(path))
+    return Path(path)
+
+
+def read_json(path: str | Path) -> Any:
+    """What a JSON file holds; a whole number beyond 63 bits comes as a float, which no size of a model is.
+
+    Raises:
+        OSError: there is no file, or it cannot be read.
+        ValueError: no JSON, no UTF-8, or nested too deeply.
+    """
+    return parse_json(regular(path).read_text(encoding="utf-8"))
+
+
+def parse_json(text: str) -> Any:
+    """What `read_json` makes of a text."""
+    try:
+        return json.loads(text, parse_int=lambda digits: n if abs(n := int(digits)) < 1 << 63 else float(digits))
+    except RecursionError as error:
+        raise ValueError("lists in lists, too deep to be read") from error
+
+
+def check_output(target: Path, *, inputs: Collection[Path] = (), overwrite: bool = False) -> None:
+    """Refuse to write where something stands that is not to be lost.
+
+    Args:
+        target: the output, a file or a folder.
+        inputs: files and folders that are read for it.
+        overwrite: whether a model, or a file in a folder that is read, may be replaced.
+
+    Raises:
+        DataError: the target is an input, no regular file, or would need `overwrite`.
+    """
+    if not target.exists():
+        return
+    there = [path for path in inputs if os.path.exists(path)]  # unlike Path's own, it takes any string
+    if any(path.samefile(target) for path in there):
+        raise DataError(_kept(target, "a place that is not read from", "the input itself", "choose another"))
+    if target.is_dir():
+        return
+    _check_regular(target)
+    inside = any(path.is_dir() and target.resolve().is_relative_to(path.resolve()) for path in there)
+    if not overwrite and (inside or _holds_model(target)):
+        got = "a file of the input" if inside else "a model"
+        raise DataError(_kept(target, "nothing there that may be wanted", got, "add --overwrite to replace it"))
+
+
+def _check_regular(target: Path) -> None:
+    if target.exists() and not target.is_file():
+        got = "a folder" if target.is_dir() else "a pipe, device or socket"
+        raise DataError(_kept(target, "a new or regular file", got, "choose another"))
+
+
+def _holds_model(path: Path) -> bool:
+    """Whether a file is GGUF or safetensors, the latter not of a plan."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    return head.startswith(b"GGUF") or (head[8:9] == b"{" and PLAN.encode() not in head)
+
+
+def _kept(target: Path, expected: str, got: str, do: str) -> str:
+    return explain(f"writing {target}", expected=expected, got=got, do=do)
 
 
 @contextmanager
@@ -16,10 +94,12 @@ def whole_file(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; it takes the name `target` only when the block ends well.
 
     Raises:
-        DataError: the place cannot be written or the disk is full; `target` is then as it was.
+        DataError: `target` is no regular file, the place cannot be written, or the disk is full; `target` is then as it
+            was.
     """
-    target = Path(target)
+    target = Path(os.path.realpath(target))  # what a link points to is written, the link stays
     with _told_plainly(target):
+        _check_regular(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
         os.close(handle)
@@ -60,9 +140,7 @@ def published_folder(target: Path, *, is_first: bool, share: Callable[[Any], Any
         DataError: as of `whole_folder`.
     """
     if is_first and target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DataError(
-            explain(f"writing {target}", expected="a new or empty folder", got="one in use", do="choose another")
-        )
+        raise DataError(_kept(target, "a new or empty folder", "one in use", "choose another"))
     with _told_plainly(target):
         temporary = Path(share(_temporary_folder(target) if is_first else None))
         try:
@@ -108,11 +186,5 @@ def _told_plainly(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(
-            explain(
-                f"writing {target}",
-                expected="a writable place with room",
-                got=error.strerror or str(error),
-                do="nothing was left behind",
-            )
-        ) from error
+        got = error.strerror or str(error)
+        raise DataError(_kept(target, "a writable place with room", got, "nothing was left behind")) from error

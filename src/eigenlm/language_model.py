@@ -13,6 +13,7 @@ from torch import Tensor
 from eigenlm import checkpoint
 from eigenlm.checkpoint import Generation, SentenceVectors
 from eigenlm.engine import Runner, Sampling, Session, left_padded
+from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.model.pooling import pool
@@ -182,7 +183,7 @@ class LanguageModel:
             prompt: the name of the model's prompt to put before each, such as `query`.
 
         Raises:
-            DataError: no text, or an empty one.
+            DataError: no text, an empty one, or numbers that outgrow the model's floats.
             ShapeError: a text longer than the context, which the files do not say to cut.
             ConfigError: no prompt of that name, or vectors that pass through what is not computed here.
         """
@@ -205,6 +206,9 @@ class LanguageModel:
         skipped = 0 if vectors.pool_prompt or not before else len(self._read([before], vectors)[0]) - self._ends(before)
         taken_BT = (positions >= skipped) | (positions == positions[:, -1:])
         pooled = torch.cat([pool(hidden_BTD, taken_BT, positions, how) for how in vectors.pooling], dim=-1)
+        if not bool(pooled.isfinite().all()):
+            got = "NaN or infinity"
+            raise DataError(explain("embedding", expected="finite vectors", got=got, do=BEYOND_FLOATS))
         return F.normalize(pooled, dim=-1) if vectors.normalize else pooled
 
     def _read(self, texts: Sequence[str], vectors: SentenceVectors) -> list[list[int]]:
@@ -271,6 +275,17 @@ def load(
     template = None if read.chat_template is None else ChatTemplate(read.chat_template)
     name = str(read.path.resolve()) if Path(where).exists() else str(where)
     return LanguageModel(read.model, read.tokenizer, template, read.path, name, read.generation)
+
+
+def check_speaks(lm: object, operation: str) -> None:
+    """Refuse a module without a tokenizer, or the name of a model, where a model that reads text is needed.
+
+    Raises:
+        ConfigError: it is no `LanguageModel`.
+    """
+    if not isinstance(lm, LanguageModel):
+        do = "load it with eigenlm.load; analyze, compare and eigenlm.compression.plan(module, windows) take any module"
+        raise ConfigError(explain(operation, expected="a LanguageModel", got=type(lm).__name__, do=do))
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype:

@@ -13,6 +13,8 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from eigenlm.errors import visible
+
 
 def fill(
     package: str, template: str, data: Any, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]]
@@ -34,7 +36,8 @@ def fill(
         lstrip_blocks=True,
     )
     environment.filters |= filters
-    return environment.get_template(template).render(data=_inert(data), plotly=_packed_plotly(), **values)
+    page = environment.get_template(template).render(data=_inert(data), plotly=_packed_plotly(), **values)
+    return visible(page)
 
 
 def part(package: str, *names: str) -> Markup:
@@ -61,9 +64,22 @@ def policy(script: str) -> Markup:
     )
 
 
+def as_json(data: Any) -> str:
+    """JSON in which no text holds a control or turns what follows it."""
+    return json.dumps(_visible(data), allow_nan=False, separators=(",", ":"))
+
+
+def _visible(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {visible(key) if isinstance(key, str) else key: _visible(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_visible(value) for value in data]
+    return visible(data) if isinstance(data, str) else data
+
+
 def _inert(data: Any) -> Markup:
     """JSON inside a script element: no text in it can end the element."""
-    return Markup(json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
+    return Markup(as_json(data).replace("<", "\\u003c"))
 
 
 def _fingerprint(script: str) -> str:

@@ -88,7 +88,7 @@ class TextSession:
         return self._session.admit(
             [start, *begun],
             sampling=sampling,
-            max_tokens=max(0, max_tokens - len(begun) - (last is not None)),
+            max_tokens=max(min(max_tokens, 0), max_tokens - len(begun) - (last is not None)),
             stop_tokens=self._stop_tokens,
             source=source,
         )

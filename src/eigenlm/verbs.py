@@ -8,7 +8,7 @@ import torch
 from eigenlm import compression
 from eigenlm.compression import Plan
 from eigenlm.errors import ConfigError, explain
-from eigenlm.language_model import LanguageModel, load
+from eigenlm.language_model import LanguageModel, check_speaks, load
 from eigenlm.tasks import Effect, effect
 from eigenlm.text.corpus import documents_of, read_documents
 from eigenlm.text.windows import spread, token_windows
@@ -38,6 +38,7 @@ def plan(
         ConfigError: `keep` outside (0, 1], an unknown method, or a model that predicts no tokens.
         DataError: too little text, or activations that are not finite.
     """
+    check_speaks(lm, "planning")
     if lm.config.kind == "encoder_decoder" or lm.config.head is None:
         got = f"an {lm.config.kind} " + ("without one" if lm.config.head is None else "with a head")
         do = "see which of its matrices are of low rank with analyze"

@@ -1,11 +1,13 @@
 """Matrices over threads, over ranks, and beyond memory."""
 
+import numpy as np
 import pytest
 import torch
 
 from eigenlm.analysis import analyze
 from eigenlm.analysis.stream import Skipped, each_matrix, share
 from eigenlm.analysis.weights import Weights
+from eigenlm.errors import ConfigError
 
 
 def sized(*shape: int) -> torch.Tensor:
@@ -33,6 +35,29 @@ def test_a_matrix_beyond_memory_is_skipped_and_the_rest_go_on():
     assert found[0].name == "huge"
     assert "of memory" in found[0].reason
     assert "free some" in found[0].reason
+
+
+def test_arrays_and_sparse_tensors_are_matrices_like_any_other():
+    dense = torch.randn(12, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    thin = dense * (dense > 0.5)
+    given = {
+        "array": dense.numpy()[::-1],
+        "half": dense.half().numpy(),
+        "sparse": thin.to_sparse(),
+        "rows": thin.to_sparse_csr(),
+        "meta": dense.to("meta"),
+        "narrow": torch.zeros(12, 8, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
+    }
+    found = analyze(given)
+    expected = {"array": dense, "half": dense.half().double(), "sparse": thin, "rows": thin}
+    assert {matrix.name: matrix.spectral_norm for matrix in found.matrices} == pytest.approx(
+        {name: float(np.linalg.svd(W.numpy(), compute_uv=False)[0]) for name, W in expected.items()}, rel=1e-6
+    )
+    assert {skipped.name for skipped in found.skipped} == {"meta", "narrow"}
+    assert all(skipped.reason and "\n" not in skipped.reason for skipped in found.skipped)
+    for odd in ({"w": None}, {1: dense}, {"w": np.array([["a", "b"]])}):
+        with pytest.raises(ConfigError, match="expected names, and tensors or numpy arrays of numbers"):
+            analyze(odd)
 
 
 def test_eight_bit_floats_stand_for_themselves_unless_scales_lie_beside_them():

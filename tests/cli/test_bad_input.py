@@ -174,3 +174,25 @@ def test_temperature_below_zero(tiny_model: Path, capsys: Capture) -> None:
 
 def test_device_that_is_not_here(tiny_model: Path, capsys: Capture) -> None:
     assert "device" in refused(["generate", str(tiny_model), "--prompt", "a", "--device", "moon"], capsys)
+
+
+def blow_up(model: Path) -> None:
+    """Finite still, but products of these weights are not."""
+    rewrite_tensors(model, lambda t: [tensor.mul_(1e12) for tensor in t.values()])
+
+
+def test_logits_that_are_no_numbers(model: Path, tiny_text: Path, capsys: Capture) -> None:
+    blow_up(model)
+    for words in (
+        ["generate", str(model), "--prompt", "a matrix", "--max-tokens", "3"],
+        ["generate", str(model), "--prompt", "a matrix", "--temperature", "0.7"],
+        ["perplexity", str(model), "--text", str(tiny_text)],
+        ["measure", str(model), str(model), "--text", str(tiny_text)],
+    ):
+        assert "NaN or infinity" in refused(words, capsys)
+
+
+@pytest.mark.parametrize("given", [["--max-tokens", "-5"], ["--seed", str(1 << 64)], ["--temperature", "1e400"]])
+def test_a_number_that_is_none(tiny_model: Path, capsys: Capture, given: list[str]) -> None:
+    option = given[0].strip("-").replace("-", "_")
+    assert option in refused(["generate", str(tiny_model), "--prompt", "a", *given], capsys)

@@ -74,3 +74,53 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     command = f"{sys.executable} -m eigenlm doctor --seconds 0.001 | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(5, "Input/output error", "/disk/x"), "Input/output error"),
+        (MemoryError(), "out of memory"),
+        (
+            RuntimeError("[enforce fail]\n DefaultCPUAllocator: can't allocate memory: you\n tried"),
+            "out of memory",
+        ),
+        (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
+        (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"), "surrogates not allowed"),
+        (ZeroDivisionError("division\nby zero"), "ZeroDivisionError: division by zero"),
+        (type("PanicException", (BaseException,), {})("index\nout of bounds"), "PanicException: index out of bounds"),
+    ],
+)
+def test_whatever_is_raised_becomes_one_line(monkeypatch, capsys, error: BaseException, told: str) -> None:
+    def fail(words: list[str]) -> int:
+        assert words == ["info", "x"]
+        raise error
+
+    monkeypatch.setattr(program, "_dispatch", fail)
+    assert program.main(["info", "x"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("eigenlm: ")
+    assert told in err
+    assert err.count("\n") == 1
+    assert program.main(["info", "--debug", "x"]) == 2
+    assert "raise error" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "lines"),
+    [
+        ("--help >&-", 2, 1),
+        ("--version >/dev/full", 2, 1),
+        ("info --help >/dev/full", 2, 1),
+        ("info /no/such 2>&-", 2, 0),
+        ("info /no/such 2>/dev/full", 2, 0),
+        ("info $'/no/\\xff\\x1b[31m'", 2, 1),
+    ],
+)
+def test_streams_that_are_closed_or_full(words: str, code: int, lines: int) -> None:
+    command = f"{sys.executable} -m eigenlm {words}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True)
+    assert done.returncode == code
+    assert done.stderr.count(b"\n") == lines
+    assert b"\x1b" not in done.stderr

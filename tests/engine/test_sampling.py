@@ -51,8 +51,26 @@ def test_temperature_zero_is_greedy():
 
 @pytest.mark.parametrize(
     "bad",
-    [{"temperature": -1.0}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.1}, {"min_p": 2.0}, {"repetition_penalty": 0.0}],
+    [
+        *[{"temperature": -1.0}, {"temperature": float("inf")}, {"repetition_penalty": 0.0}, {"top_k": -1}],
+        *[{"top_p": 0.0}, {"top_p": 1.1}, {"min_p": 2.0}, {"seed": -1}, {"seed": 1 << 64}],
+    ],
 )
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(ConfigError, match=next(iter(bad))):
         Sampling(**bad)
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 1e-38, 1e-45, 5e-324])
+def test_a_temperature_next_to_nothing_is_greedy(temperature):
+    logits = torch.cat([_logits(3), 1e30 * _logits(4)])
+    samplers = [_sampler([], temperature=temperature, top_p=0.9, seed=row) for row in range(6)]
+    assert choose(logits, samplers) == logits.argmax(-1).tolist()
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("worst", [torch.nan, torch.inf])
+def test_no_token_is_chosen_among_what_is_no_number(temperature, worst):
+    logits = _logits(3).index_put((torch.tensor(1), torch.tensor(7)), torch.tensor(worst))
+    chosen = choose(logits, [_sampler([], temperature=temperature, seed=0)] * 3)
+    assert [token is None for token in chosen] == [False, True, False]

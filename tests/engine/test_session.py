@@ -107,6 +107,9 @@ def test_a_token_that_is_no_number_stays_in_its_text():
     later = seats.admit([5, 3], max_tokens=6)
     assert run(seats)[0][later] == want
     assert sound < later
+    again = seats.admit([30, 30, 30], max_tokens=9)
+    with pytest.raises(DataError, match=f"NaN or infinity for slot {again}"):
+        run(seats)
 
 
 def run_one(model, prompt):
@@ -120,6 +123,11 @@ def test_no_token_is_asked_for():
     seats = Session(Runner(build(LLAMA)))
     slot = seats.admit([5, 3], max_tokens=0)
     assert run(seats) == ({slot: []}, [slot])
+
+
+def test_fewer_than_no_tokens_are_refused():
+    with pytest.raises(ConfigError, match="max_tokens: expected 0 or more, got -5"):
+        Session(Runner(build(LLAMA))).admit([5, 3], max_tokens=-5)
 
 
 def test_tokens_alone_are_waited_for(monkeypatch):

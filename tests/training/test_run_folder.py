@@ -114,6 +114,7 @@ def test_leavings_are_swept_and_nothing_else(tmp_path: Path) -> None:
         "snapshots/.step-2.deleted-2",
     ]
     kept = ["snapshots/step-1", "snapshots/damaged-step-2", "model", ".mine", "shards"]
+    kept += [".thesis.partial", ".notes.deleted-by-me", "snapshots/.thesis.deleted", "snapshots/.mine.step-1.partial"]
     for name in [*gone, *kept]:
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "file").touch()

@@ -77,6 +77,10 @@ def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -
         with reading:
             _check_memory(shape)
             W = weights[parameter]
+        if W.is_meta:
+            return Skipped(name=name, reason="on the meta device, where no numbers are")
+        if W.layout != torch.strided:
+            W = W.to_dense()
         if not W.is_floating_point():
             return None
         if W.element_size() == 1:  # an 8-bit float, for which torch has hardly an operation
@@ -86,6 +90,8 @@ def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -
         return look(W.detach().flatten(1), name, weights.storage(parameter))
     except (ConfigError, DataError) as error:
         return Skipped(name=name, reason=str(error))
+    except (NotImplementedError, OverflowError) as error:  # 4-bit floats, say, or squares beyond float64
+        return Skipped(name=name, reason=f"of a type or size that is not read: {error}"[:200])
 
 
 def _cost(shape: tuple[int, ...]) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -117,6 +118,17 @@ def _named(module: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield from _named(part, f"{prefix}{name}.")
 
 
+def _given(name: object, tensor: Any) -> Tensor:
+    """A tensor that stands in a dictionary, where numpy's arrays are as good."""
+    try:
+        if isinstance(name, str):
+            return tensor if isinstance(tensor, Tensor) else torch.from_numpy(np.ascontiguousarray(tensor))
+    except TypeError:  # words, or objects
+        pass
+    got = f"{name!r}: {type(tensor).__name__}"
+    raise ConfigError(explain("analyze", expected="names, and tensors or numpy arrays of numbers", got=got))
+
+
 def weights_of(model: Any) -> Weights:
     """The tensors of a path or name (read when asked for), a mapping, a module, or a `LanguageModel`.
 
@@ -127,7 +139,7 @@ def weights_of(model: Any) -> Weights:
     if isinstance(model, (str, Path)):
         return Weights(open_matrices(model))
     if isinstance(model, Mapping):
-        return Weights(model)
+        return Weights({name: _given(name, tensor) for name, tensor in model.items()} if type(model) is dict else model)
     module = model if isinstance(model, nn.Module) else getattr(model, "model", None)
     if isinstance(module, nn.Module):
         return Weights(_Parameters(module))

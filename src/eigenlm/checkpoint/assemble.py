@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from eigenlm.checkpoint.narrowing import check_narrowed
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, ConfigError, explain
 from eigenlm.linear import LinearMap, linear_map
@@ -94,6 +95,8 @@ def fill(model: Transformer, tensors: TensorSource, *, dtype: torch.dtype, devic
         if expected.is_floating_point():
             _check_finite(name, tensor)
             state[name] = tensor.to(device=device, dtype=dtype)
+            if torch.finfo(dtype).tiny > torch.finfo(tensor.dtype).tiny:  # fewer exponents
+                check_narrowed(name, tensor, state[name].cpu(), str(dtype).removeprefix("torch."))
         elif tensor.dtype == expected.dtype:
             state[name] = tensor.to(device=device)
         else:

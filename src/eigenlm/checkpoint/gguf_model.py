@@ -7,7 +7,7 @@ from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.gguf_writer import END_KEYS, NO_TOKENIZER
-from eigenlm.checkpoint.opened import Opened, understand
+from eigenlm.checkpoint.opened import Opened, damage_told, understand
 from eigenlm.checkpoint.sentence_vectors import from_pooling_type
 from eigenlm.checkpoint.tokenizer_folder import one_or_named
 from eigenlm.config import from_dict
@@ -65,4 +65,5 @@ def open_gguf(path: Path) -> Opened:
 def _tokenizer(file: GGUFFile) -> Tokenizer | None:
     if file.metadata.get("tokenizer.ggml.model", NO_TOKENIZER) == NO_TOKENIZER:
         return None
-    return tokenizer_from_gguf(file.metadata)
+    with damage_told(file.path, "a tokenizer"):
+        return tokenizer_from_gguf(file.metadata)

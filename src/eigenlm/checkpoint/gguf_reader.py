@@ -12,6 +12,7 @@ from torch import Tensor
 from eigenlm.checkpoint.gguf_header import read_header
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.files import regular
 
 
 class GGUFFile(TensorSource):
@@ -28,7 +29,7 @@ class GGUFFile(TensorSource):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            with self.path.open("rb") as file:
+            with regular(self.path).open("rb") as file:
                 self._data = mmap(file.fileno(), 0, access=ACCESS_READ)
         except (OSError, ValueError) as error:
             got = getattr(error, "strerror", None) or "an empty file"

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from gguf import GGMLQuantizationType, GGUFValueType, GGUFWriter, LlamaFileType
 from gguf.constants import GGML_QUANT_SIZES, GGML_QUANT_VERSION
-from gguf.quants import quant_shape_to_byte_shape, quantize
+from gguf.quants import dequantize, quant_shape_to_byte_shape, quantize
 
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
+from eigenlm.checkpoint.narrowing import check_narrowed
 from eigenlm.checkpoint.renaming import TheirTensors
 from eigenlm.checkpoint.sentence_vectors import to_pooling_type
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, by_name
@@ -73,7 +75,7 @@ def write_gguf(
 
     Raises:
         ConfigError: no architecture holds this model, it is low-rank, or the tokenizer has more tokens than it.
-        CheckpointError: GGUF has no way to hold this tokenizer.
+        CheckpointError: GGUF has no way to hold this tokenizer, or `storage` none to hold the numbers of a matrix.
         DataError: `path` cannot be written.
     """
     if storage not in _FILE_TYPES:
@@ -129,7 +131,12 @@ def _write(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors:
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for name, kind in track(list(kinds.items()), "writing"):
-        writer.write_tensor_data(quantize(tensors[name].float().cpu().numpy(), kind))
+        numbers = tensors[name].float().cpu().contiguous()
+        with np.errstate(over="ignore", invalid="ignore"):  # `check_narrowed` tells of it
+            stored = quantize(numbers.numpy(), kind)
+            back = torch.from_numpy(dequantize(stored, kind))
+        check_narrowed(name, numbers, back, kind.name)
+        writer.write_tensor_data(stored)
 
 
 def _add(writer: GGUFWriter, key: str, value: Any) -> None:

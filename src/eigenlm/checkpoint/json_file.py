@@ -1,10 +1,10 @@
 """JSON objects on disk."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.files import read_json
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -14,10 +14,10 @@ def read_json_object(path: Path) -> dict[str, Any]:
         CheckpointError: no such file, or other content.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except OSError as error:
         raise CheckpointError(explain(f"reading {path}", expected="a file", got=error.strerror)) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CheckpointError(explain(f"reading {path}", expected="JSON", got=error)) from error
     if not isinstance(values, dict):
         raise CheckpointError(explain(f"reading {path}", expected="a JSON object", got=type(values).__name__))

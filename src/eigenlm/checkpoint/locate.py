@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from eigenlm.checkpoint.safetensors_reader import PICKLES, refuse_pickle
+from eigenlm.checkpoint.safetensors_reader import PICKLES, SINGLE_NAME, refuse_pickle
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import whole_file
 from eigenlm.progress import track
@@ -75,6 +75,12 @@ def _file(path: Path) -> Path:
     if path.suffix == ".gguf":
         return path
     if path.suffix == ".safetensors" and (path.parent / "config.json").is_file():
+        if path.name != SINGLE_NAME and (path.parent / SINGLE_NAME).exists():
+            expected, do = (
+                f"{SINGLE_NAME}, which is the folder's model",
+                "give it a folder and config.json of its own",
+            )
+            raise CheckpointError(explain(f"reading {path}", expected=expected, got="another file beside it", do=do))
         return path.parent
     if path.suffix in PICKLES:
         raise CheckpointError(refuse_pickle(path))

@@ -14,7 +14,7 @@ from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.hugging_face import open_hugging_face
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.locate import locate
-from eigenlm.checkpoint.opened import Matrices, Opened
+from eigenlm.checkpoint.opened import Matrices, Opened, damage_told
 from eigenlm.checkpoint.quantized import dequantized
 from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary
@@ -86,17 +86,18 @@ def read_model(
 def open_model(where: str | Path, adapter: str | Path | None = None) -> Opened:
     """Find and check a model, or a LoRA adapter and its base, without reading a tensor; errors as in `read_model`."""
     path = locate(where)
-    if adapter is None and (path / CONFIG).is_file():
-        return open_model(_base_of(Adapter(path), path), path)
-    is_foreign = path.is_dir() and read_json_object(path / "config.json").get("format") != FORMAT
-    if adapter is not None:
-        if not is_foreign:
-            do = "give the folder that it was trained on"
-            raise CheckpointError(explain("merging an adapter", expected="a Hugging Face folder", got=path, do=do))
-        return open_hugging_face(path, Adapter(locate(adapter)))
-    if path.is_file():
-        return open_gguf(path)
-    return open_hugging_face(path) if is_foreign else open_folder(path)
+    with damage_told(path, "settings that make a model"):
+        if adapter is None and (path / CONFIG).is_file():
+            return open_model(_base_of(Adapter(path), path), path)
+        is_foreign = path.is_dir() and read_json_object(path / "config.json").get("format") != FORMAT
+        if adapter is not None:
+            if not is_foreign:
+                do = "give the folder that it was trained on"
+                raise CheckpointError(explain("merging an adapter", expected="a Hugging Face folder", got=path, do=do))
+            return open_hugging_face(path, Adapter(locate(adapter)))
+        if path.is_file():
+            return open_gguf(path)
+        return open_hugging_face(path) if is_foreign else open_folder(path)
 
 
 def _base_of(adapter: Adapter, path: Path) -> str:

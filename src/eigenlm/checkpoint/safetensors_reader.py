@@ -1,7 +1,8 @@
 """Tensors of a safetensors file, or of several under one index."""
 
-import json
+import functools
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.files import read_json, regular
 
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
@@ -56,22 +58,31 @@ class SafetensorsFiles(TensorSource):
 
 
 def open_safetensors(folder: Path) -> SafetensorsFiles:
-    """The tensors of a model folder, in one file or in the shards that its index names.
+    """The tensors of a model folder: of `model.safetensors`, as transformers reads them, else of an index's shards.
+
+    Where both are there, standard error tells which was read. A lone file of another name is read as well.
 
     Raises:
-        CheckpointError: no safetensors file is there, or a shard is missing or damaged.
+        CheckpointError: no safetensors file is there, several of which none is named so, or a shard is missing or
+            damaged.
     """
-    index = folder / INDEX_NAME
+    index, single, found = folder / INDEX_NAME, folder / SINGLE_NAME, sorted(folder.glob("*.safetensors"))
+    if single.exists() and index.exists():
+        _tell_once(f"eigenlm: {folder} holds {SINGLE_NAME} and {INDEX_NAME}; the first is read")
+    if single.exists() or (len(found) == 1 and not index.exists()):
+        return SafetensorsFiles([single if single.exists() else found[0]])
     if index.exists():
         return SafetensorsFiles(_shards(index))
-    found = sorted(folder.glob("*.safetensors"))
-    single = folder / SINGLE_NAME if (folder / SINGLE_NAME) in found or len(found) != 1 else found[0]
-    if single.exists():
-        return SafetensorsFiles([single])
     pickles = sorted(path for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles:
         raise CheckpointError(refuse_pickle(pickles[0]))
-    raise CheckpointError(explain(f"reading {folder}", expected=f"{SINGLE_NAME} or {INDEX_NAME}", got="neither"))
+    got = ", ".join(path.name for path in found[:3]) or "neither"
+    raise CheckpointError(explain(f"reading {folder}", expected=f"{SINGLE_NAME} or {INDEX_NAME}", got=got))
+
+
+@functools.cache
+def _tell_once(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def refuse_pickle(path: Path) -> str:
@@ -85,8 +96,8 @@ def refuse_pickle(path: Path) -> str:
 
 def _shards(index: Path) -> list[Path]:
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        names = sorted(set(read_json(index)["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(
             explain(f"reading {index}", expected="JSON with a weight_map", got=type(error).__name__)
         ) from error
@@ -98,7 +109,7 @@ def _shards(index: Path) -> list[Path]:
 
 def _opened(path: Path) -> Any:
     try:
-        return safe_open(path, framework="pt")
+        return safe_open(regular(path), framework="pt")
     except (OSError, SafetensorError) as error:
         got = "no such file" if isinstance(error, FileNotFoundError) else f"a damaged one ({error})"
         raise CheckpointError(explain(f"reading {path}", expected="a safetensors file", got=got)) from error

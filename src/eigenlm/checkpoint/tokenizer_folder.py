@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.checkpoint.opened import damage_told
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
 
@@ -22,7 +23,8 @@ def read_tokenizer(folder: Path) -> Tokenizer | None:
         CheckpointError: it is damaged.
     """
     known = ("tokenizer.json", "vocab.txt") if (folder / "source.spm").exists() else _FILES
-    return Tokenizer.load(folder) if any((folder / name).exists() for name in known) else None
+    with damage_told(folder, "a tokenizer"):
+        return Tokenizer.load(folder) if any((folder / name).exists() for name in known) else None
 
 
 def read_chat_template(folder: Path) -> ChatTemplates | None:

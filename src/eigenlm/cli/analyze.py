@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.console import Console
 from rich.markup import escape
 
-from eigenlm.cli.options import Json, Model
+from eigenlm.cli.options import Json, Model, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import CheckpointError, ConfigError, explain
+from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:
     from eigenlm.analysis import Analysis
@@ -54,6 +54,7 @@ class AnalyzeCommand:
     ] = None
     every: bool = False
     """A row for every matrix instead of one for each kind."""
+    overwrite: Overwrite = False
     json: Json = False
 
     def run(self) -> None:
@@ -90,7 +91,7 @@ class AnalyzeCommand:
         if self.json:
             print_json(comparison.to_dict())
             return
-        console = Console()
+        console = Terminal()
         console.print(comparison_table(comparison, every=self.every))
         for finding in comparison_findings(comparison):
             console.print(f"\n[bold]{escape(finding.heading)}.[/] {escape(finding.text)}")
@@ -100,7 +101,7 @@ class AnalyzeCommand:
         from eigenlm.analysis.findings import findings
         from eigenlm.analysis.tables import tables
 
-        console = Console()
+        console = Terminal()
         for i, table in enumerate(tables(analysis, every=self.every)):
             console.print(*([""] if i else []), table)
         for finding in findings(analysis):
@@ -109,7 +110,7 @@ class AnalyzeCommand:
             names = [name for name, why in analysis.left_out.items() if why == reason]
             console.print(f"\n[bold]No {listed(names, most=len(names))}.[/] {escape(reason)}")
         if self.html is not None:
-            print(f"\nreport: {self.html}")
+            say(f"\nreport: {self.html}")
 
     def _write(self, analysis: "Analysis", path: Path) -> None:
         from eigenlm.analysis.page import Report, write_report

@@ -9,6 +9,7 @@ import tyro
 from eigenlm.cli.measure import print_effect
 from eigenlm.cli.options import Compute, Json, Out, read_text
 from eigenlm.cli.output import print_json
+from eigenlm.terminal import say
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan
@@ -54,7 +55,7 @@ class ApplyCommand:
 
 def _print(figures: dict[str, Any]) -> None:
     cost = figures["forecast"]
-    print(f"{figures['out']}: {figures['num_params']:,} parameters, {figures['num_bytes']:,} bytes")
-    print(f"forecast     {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
+    say(f"{figures['out']}: {figures['num_params']:,} parameters, {figures['num_bytes']:,} bytes")
+    say(f"forecast     {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
     if "measured" in figures:
         print_effect(figures["measured"])

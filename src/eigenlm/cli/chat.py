@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from eigenlm.cli.options import Compute, Model, SamplingOptions
 from eigenlm.errors import ShapeError
+from eigenlm.terminal import say_piece
 
 if TYPE_CHECKING:
     from eigenlm.language_model import LanguageModel
@@ -45,8 +46,7 @@ class ChatCommand:
     def _answer(self, lm: "LanguageModel", messages: list[dict[str, str]]) -> str:
         answer = ""
         for piece in lm.stream_chat(messages, max_tokens=self.max_tokens, sampling=self.choice.sampling()):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            say_piece(piece)
             answer += piece
         print()
         return answer

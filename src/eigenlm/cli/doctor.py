@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from eigenlm.cli.options import Json
 from eigenlm.cli.output import print_json
+from eigenlm.terminal import Terminal
 
 if TYPE_CHECKING:
     from eigenlm.doctor import Diagnosis
@@ -42,7 +42,7 @@ def _print(diagnosis: "Diagnosis") -> None:
     marks = {True: "[yellow]here[/]", False: "[green]not here[/]", None: "[dim]unknown[/]"}
     for fault in diagnosis.faults:
         faults.add_row(marks[fault.present], fault.name, fault.seen, fault.instead)
-    Console().print(table, faults)
+    Terminal().print(table, faults)
 
 
 def _facts(diagnosis: "Diagnosis") -> list[tuple[str, str]]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eigenlm.cli.options import Adapter, Json, Model, Out
+from eigenlm.cli.options import Adapter, Json, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
+from eigenlm.terminal import say
 
 _PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
@@ -23,6 +24,7 @@ class ExportCommand:
     multiply_out: bool = False
     """Write low-rank matrices as dense ones, larger than they are; without it they are refused."""
     merge: Adapter = None
+    overwrite: Overwrite = False
     json: Json = False
 
     def run(self) -> None:
@@ -55,4 +57,4 @@ class ExportCommand:
         if self.json:
             print_json({"out": self.out, "family": family, "storage": storage, "num_bytes": num_bytes})
         else:
-            print(f"{self.out}: {family}, {storage}, {num_bytes:,} bytes of tensors")
+            say(f"{self.out}: {family}, {storage}, {num_bytes:,} bytes of tensors")

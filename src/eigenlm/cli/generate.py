@@ -1,10 +1,10 @@
 """`eigenlm generate`."""
 
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 from eigenlm.cli.options import Compute, Control, Model, SamplingOptions, tell_of_control_tokens
+from eigenlm.terminal import say_piece
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,5 @@ class GenerateCommand:
         options: dict[str, Any] = {"max_tokens": self.max_tokens, "stop": self.stop, "control": self.control}
         pieces = lm.stream(self.prompt, sampling=self.choice.sampling(), **options)
         for piece in pieces:
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            say_piece(piece)
         print()

@@ -7,6 +7,7 @@ from rich.filesize import decimal
 
 from eigenlm.cli.options import Adapter, Json, Model
 from eigenlm.cli.output import print_json, print_table
+from eigenlm.terminal import say
 
 if TYPE_CHECKING:
     from eigenlm.analysis.anatomy import Part
@@ -39,7 +40,7 @@ class InfoCommand:
         elif isinstance(found, Opened):
             _print(facts, parts)
         else:
-            print(f"{facts['path']}\ncannot be run: {found.reason or 'matrices alone, which make no model'}\n")
+            say(f"{facts['path']}\ncannot be run: {found.reason or 'matrices alone, which make no model'}\n")
             _print_parts(facts, parts, "")
 
 
@@ -61,12 +62,12 @@ def _facts(opened: "Opened") -> dict[str, Any]:
 def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
     c = facts["config"]
     tied = c["head"] is not None and c["head"].get("tied", False)
-    print(f"{facts['path']}  ({facts['format']}, {facts['family']} {c['kind']})")
+    say(f"{facts['path']}  ({facts['format']}, {facts['family']} {c['kind']})")
     encoder = f"{c['num_encoder_layers']} layers that read and " if c["num_encoder_layers"] else ""
-    print(f"{encoder}{c['num_layers']} layers of width {c['d_model']}, context {c['context_length']:,} tokens")
-    print("\n".join(_layers(c)))
+    say(f"{encoder}{c['num_layers']} layers of width {c['d_model']}, context {c['context_length']:,} tokens")
+    say("\n".join(_layers(c)))
     tokenizer = f"{facts['tokenizer']} of {facts['tokenizer_vocab_size']:,} tokens" if facts["tokenizer"] else "none"
-    print(f"tokenizer: {tokenizer}; chat template: {'yes' if facts['chat_template'] else 'no'}\n")
+    say(f"tokenizer: {tokenizer}; chat template: {'yes' if facts['chat_template'] else 'no'}\n")
     _print_parts(facts, parts, "embedding" if tied else "")
 
 

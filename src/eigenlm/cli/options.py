@@ -32,6 +32,7 @@ Json = Annotated[
 Control = Annotated[
     bool, tyro.conf.arg(help="Read control tokens that the text spells, such as <|im_end|>, as control tokens.")
 ]
+Overwrite = Annotated[bool, tyro.conf.arg(help="Replace a model, or a file of a folder that is read.")]
 RecipeFile = Annotated[
     Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt_small.py.")
 ]

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+
+from eigenlm.terminal import Terminal
 
 
 def print_json(value: Any) -> None:
@@ -23,7 +24,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[tuple[str, ..
         table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(stderr=to_error).print(table)
+    Terminal(stderr=to_error).print(table)
 
 
 def _plain(value: Any) -> Any:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Json, Model, Out
+from eigenlm.cli.options import Compute, Json, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.config import to_dict
+from eigenlm.terminal import say
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
@@ -34,8 +35,14 @@ class PlanCommand:
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart for the forecast."""
     seed: int = 0
     """Of the labels that are drawn from the model."""
+    overwrite: Overwrite = False
     json: Json = False
     compute: Compute = field(default_factory=Compute)
+
+    @property
+    def beside(self) -> Path:
+        """Where the plan's tensors go."""
+        return self.out.with_suffix(".safetensors")
 
     def run(self) -> None:
         """Measure, plan, write the plan, and print what it decided."""
@@ -66,8 +73,8 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
 
 def _print(plan: "PlanMade", out: Path) -> None:
     cost, kinds = plan.forecast, Counter(decision.action.kind for decision in plan.actions)
-    print(f"of {len(plan.actions)} matrices " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
-    print(f"numbers in them   {plan.num_params_before:,} -> {plan.num_params_after:,}")
-    print(f"bytes             {plan.num_bytes_before:,} -> {plan.num_bytes_after:,}")
-    print(f"forecast          {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
-    print(f"{out}: next, eigenlm apply {out} --out FOLDER")
+    say(f"of {len(plan.actions)} matrices " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    say(f"numbers in them   {plan.num_params_before:,} -> {plan.num_params_after:,}")
+    say(f"bytes             {plan.num_bytes_before:,} -> {plan.num_bytes_after:,}")
+    say(f"forecast          {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
+    say(f"{out}: next, eigenlm apply {out} --out FOLDER")

@@ -1,17 +1,21 @@
 """From the words of a command line to a command that ran, and from an error to one line and an exit code."""
 
 import importlib
-import os
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
-from eigenlm.errors import EigenError, RankToldError, did_you_mean
+from eigenlm.cli.boundary import one_line, standard_streams
+from eigenlm.errors import RankToldError, did_you_mean, visible
+from eigenlm.files import check_output
+from eigenlm.terminal import Terminal
 
 # Module and class of each command; imported only when asked for, and importing torch only when run.
 COMMANDS = {
@@ -30,6 +34,7 @@ COMMANDS = {
     "tokenizer train": ("tokenizer_train", "TokenizerTrainCommand"),
     "doctor": ("doctor", "DoctorCommand"),
 }
+_OUTPUTS = ("out", "html", "beside")  # attributes of commands; what else names a file or folder is read
 USER_ERROR, INTERRUPTED = 2, 130
 
 
@@ -49,20 +54,35 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         the exit code: 0, 2 for something the user can mend, 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: as --help does.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    with standard_streams():
+        if sys.stdout is None:
+            return _fail("standard output is closed; open it, or send it to /dev/null", USER_ERROR)
+        try:
+            return _flushed([word for word in words if word != "--debug"])
+        except KeyboardInterrupt:
+            return _fail("interrupted; no output was left half-written", INTERRUPTED)
+        except BrokenPipeError:
+            return 0  # whoever read our output has left
+        except SystemExit:
+            raise
+        except BaseException as error:  # a panic of the tokenizer library is no Exception
+            if "--debug" in words:
+                traceback.print_exc()
+            return _fail(one_line(error), USER_ERROR)
+
+
+def _flushed(words: list[str]) -> int:
     try:
         return _dispatch(words)
     except RankToldError:
         return USER_ERROR
-    except EigenError as error:
-        return _fail(str(error), USER_ERROR)
-    except KeyboardInterrupt:
-        return _fail("interrupted; no output was left half-written", INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has left; what Python still holds for them goes nowhere instead of raising again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    finally:  # also before an exit, as after --help
+        sys.stdout.flush()
 
 
 def load_command(name: str) -> type[Command]:
@@ -82,6 +102,19 @@ def parse(name: str, words: Sequence[str]) -> Command:
     )
 
 
+def check_places(command: Command) -> None:
+    """Refuse a command that would write over what it reads or, unless it says `overwrite`, over a model.
+
+    Raises:
+        DataError: see `files.check_output`.
+    """
+    given = vars(command)
+    inputs = [Path(value) for name, value in given.items() if name not in _OUTPUTS and isinstance(value, str | Path)]
+    for output in (getattr(command, name, None) for name in _OUTPUTS):
+        if output is not None:
+            check_output(output, inputs=inputs, overwrite=given.get("overwrite", False))
+
+
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         _print_overview()
@@ -91,8 +124,9 @@ def _dispatch(words: list[str]) -> int:
         return 0
     for count in (2, 1):
         if (name := " ".join(words[:count])) in COMMANDS:
-            parse(name, words[count:]).run()
-            sys.stdout.flush()
+            command = parse(name, words[count:])
+            check_places(command)
+            command.run()
             return 0
     hint = did_you_mean(words[0], COMMANDS, "see eigenlm --help")
     return _fail(f"command: expected one of {', '.join(COMMANDS)}, got {words[0]!r}; {hint}", USER_ERROR)
@@ -102,16 +136,18 @@ def _print_overview() -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for name in COMMANDS:
         table.add_row(f"[bold]{name}[/]", (load_command(name).__doc__ or "").splitlines()[0])
-    console = Console()
+    console = Terminal()
     console.print("usage: [bold]eigenlm COMMAND[/] ...    [bold]eigenlm COMMAND --help[/] for its options\n")
     console.print(table)
     console.print(
         "\nMODEL is a folder, a .gguf file, an installed model package (smollm2-135m-instruct, minilm-l6-v2), or a Hub"
-        " name.\nA first look at all of it, on a real model: [bold]eigenlm tour[/]",
+        " name.\nA first look at all of it, on a real model: [bold]eigenlm tour[/]\nWith --debug any command shows"
+        " where an error was raised.",
         highlight=False,
     )
 
 
 def _fail(line: str, code: int) -> int:
-    print("eigenlm: " + " ".join(line.split()), file=sys.stderr)
+    with suppress(OSError):  # where standard error is full, the code alone tells
+        print(visible("eigenlm: " + " ".join(line.split())), file=sys.stderr, flush=True)
     return code

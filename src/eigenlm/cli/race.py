@@ -8,6 +8,7 @@ import tyro
 
 from eigenlm.cli.options import Changes, Corpus, Depth, Json, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
+from eigenlm.terminal import say
 
 if TYPE_CHECKING:
     from eigenlm.bench.race import Race as Plan
@@ -67,4 +68,4 @@ class RaceCommand:
             return
         title = f"{result.race.recipe.name}, {result.race.steps:,} steps, {result.race.seeds} seeds"
         print_table(title, *table(result, SHORT))
-        print(f"\npage: {out / 'race.html'}")
+        say(f"\npage: {out / 'race.html'}")

@@ -5,6 +5,7 @@ from typing import Literal
 
 from eigenlm.cli.options import Json, Out, Text
 from eigenlm.cli.output import print_json
+from eigenlm.terminal import say
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,4 @@ class TokenizerTrainCommand:
         if self.json:
             print_json(figures)
         else:
-            print(
-                f"{self.out}: {self.kind}, {tokenizer.vocab_size:,} tokens, {num_bytes / num_tokens:.2f} bytes a token"
-            )
+            say(f"{self.out}: {self.kind}, {tokenizer.vocab_size:,} tokens, {num_bytes / num_tokens:.2f} bytes a token")

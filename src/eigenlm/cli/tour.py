@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from eigenlm.cli.options import Json
 from eigenlm.cli.output import print_json
+from eigenlm.terminal import Terminal
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class TourCommand:
         """Walk, telling the story on standard output, or on standard error when JSON goes there."""
         from eigenlm.tour import Story, walk
 
-        story = Story(Console(stderr=self.json, soft_wrap=False))
+        story = Story(Terminal(stderr=self.json, soft_wrap=False))
         journey = walk(story, model=self.model, keep=self.keep, text=self.text, out=self.out or _free_folder())
         if self.json:
             print_json(journey)

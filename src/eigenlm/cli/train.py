@@ -14,6 +14,7 @@ import tyro
 
 from eigenlm.cli.options import Changes, Corpus, Depth, Json, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
+from eigenlm.terminal import say
 
 if TYPE_CHECKING:
     from eigenlm.training import Outcome, Recipe
@@ -71,12 +72,12 @@ class TrainCommand:
         elif outcome.finished:
             model = outcome.model
             speak = f"eigenlm chat {model} or " if recipe.model.kind == "decoder" else ""
-            print(f"{model}: next, {speak}eigenlm analyze {model} --html report.html")
+            say(f"{model}: next, {speak}eigenlm analyze {model} --html report.html")
         else:
             ranks = os.environ.get("LOCAL_WORLD_SIZE")
             program = "eigenlm" if ranks is None else f"torchrun --nproc-per-node={ranks} -m eigenlm"
             again = " ".join([program, *sys.argv[1:]])
-            print(f"stopped at step {outcome.step:,} and saved in {outcome.folder}; to go on: {again}")
+            say(f"stopped at step {outcome.step:,} and saved in {outcome.folder}; to go on: {again}")
 
 
 @contextmanager

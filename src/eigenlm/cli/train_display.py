@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 import psutil
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from eigenlm.terminal import Terminal
 from eigenlm.training import Recipe, Watcher
 from eigenlm.training.evaluation import Evaluation
 from eigenlm.training.telemetry.alarms import Alarm
@@ -24,7 +24,7 @@ class Display(Watcher):
     def __init__(self, recipe: Recipe) -> None:
         """Show a run of this recipe; of several ranks the first alone speaks."""
         self.speaks = os.environ.get("RANK", "0") == "0"
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Terminal(stderr=True, highlight=False)
         columns = (
             TextColumn("{task.fields[loss]}"),
             BarColumn(bar_width=None),

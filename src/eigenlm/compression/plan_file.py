@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from eigenlm.config import from_dict
-from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import whole_file, write_text
+from eigenlm.errors import CheckpointError, DataError, explain
+from eigenlm.files import PLAN as FORMAT
+from eigenlm.files import read_json, whole_file, write_text
 
-FORMAT = "eigenlm plan"
 VERSION = 2
 T = TypeVar("T")
 
@@ -25,11 +25,14 @@ def write(path: Path, plan: Mapping[str, Any], factors: Factors) -> None:
     """Write both files, each whole or not at all.
 
     Raises:
-        DataError: the place cannot be written.
+        DataError: the place cannot be written, or the name is that of the tensors.
     """
+    if path == _factors_file(path):
+        do = "give it another name, such as plan.json"
+        raise DataError(explain(f"writing {path}", expected="a name for the plan", got="that of its tensors", do=do))
     tensors = {f"{name}.{part}": t.contiguous() for name, parts in factors.items() for part, t in parts.items()}
     with whole_file(_factors_file(path)) as temporary:
-        save_file(tensors, temporary)
+        save_file(tensors, temporary, metadata={"format": FORMAT})
         digest = _sha256(temporary)
     content = {"format": FORMAT, "version": VERSION, "factors_sha256": digest, "plan": plan}
     write_text(path, json.dumps(content, indent=1) + "\n")
@@ -64,7 +67,7 @@ def typed(cls: type[T], values: Mapping[str, Any], path: Path) -> T:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise CheckpointError(
             explain(f"plan {path}", expected="a plan written by `eigenlm plan`", got=str(error))

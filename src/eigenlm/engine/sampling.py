@@ -1,5 +1,6 @@
 """From logits to the next token."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, check_seed, explain
+
+_COLDEST = 1e-30  # of two float32 logits around 1 that differ, none but the larger is drawn at it
+
+BEYOND_FLOATS = "the model's numbers outgrow its floats on this text: its file may be damaged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +41,19 @@ class Sampling:
     def __post_init__(self) -> None:
         """Refuse what is no distribution."""
         for name, value, fits, expected in (
-            ("repetition_penalty", self.repetition_penalty, self.repetition_penalty > 0, "a number above 0"),
-            ("temperature", self.temperature, self.temperature >= 0, "0 or more"),
+            ("repetition_penalty", self.repetition_penalty, 0 < self.repetition_penalty < math.inf, "a number above 0"),
+            ("temperature", self.temperature, 0 <= self.temperature < math.inf, "0 or more"),
             ("top_k", self.top_k, self.top_k >= 0, "0 (all) or more"),
             ("top_p", self.top_p, 0 < self.top_p <= 1, "a probability in (0, 1]"),
             ("min_p", self.min_p, 0 <= self.min_p <= 1, "a fraction in [0, 1]"),
         ):
             if not fits:
                 raise ConfigError(explain(name, expected=expected, got=value))
+        check_seed(self.seed or 0)
 
     def of_row(self, row: int) -> "Sampling":
         """The same for a row of a batch, whose seed is greater by its number, so that equal prompts differ."""
-        return self if self.seed is None else replace(self, seed=self.seed + row)
+        return self if self.seed is None else replace(self, seed=(self.seed + row) % (1 << 32))
 
 
 class Sampler:
@@ -93,18 +99,25 @@ class Sampler:
             self._seen[token] = True
 
 
-def choose(logits: Float[Tensor, "B V"], samplers: Sequence[Sampler]) -> list[int]:
-    """The next token of each row, by the sampler of each; the one thing of a step that the host waits for."""
+def choose(logits: Float[Tensor, "B V"], samplers: Sequence[Sampler]) -> list[int | None]:
+    """The next token of each row, by the sampler of each; the one thing of a step that the host waits for.
+
+    None stands for a row whose logits are NaN or infinite.
+    """
     logits_BV = logits.float()
     if any(sampler.adjusts for sampler in samplers):
         logits_BV = torch.stack([s.adjusted(row) if s.adjusts else row for row, s in zip(logits_BV, samplers)])
-    chosen_B = logits_BV.argmax(dim=-1)
+    largest_B, chosen_B = logits_BV.max(dim=-1)  # NaN where one of the row is
     for form, rows in _drawn_alike(samplers).items():
-        kept = keep_likely(logits_BV[rows] / form.temperature, form).softmax(dim=-1)
+        # Less the largest, so that no temperature makes them infinite; what is no number is told of below.
+        cooled = (logits_BV[rows] - largest_B[rows, None]) / max(form.temperature, _COLDEST)
+        kept = keep_likely(cooled, form).softmax(dim=-1).nan_to_num(1.0)
         chosen_B[rows] = torch.cat([samplers[row].draw(p) for row, p in zip(rows, kept)])
-    tokens = chosen_B.tolist()
+    chosen = torch.where(largest_B.isfinite(), chosen_B, -1).tolist()
+    tokens = [None if token < 0 else token for token in chosen]
     for sampler, token in zip(samplers, tokens, strict=True):
-        sampler.see(token)
+        if token is not None:
+            sampler.see(token)
     return tokens
 
 

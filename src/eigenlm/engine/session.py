@@ -10,7 +10,7 @@ from torch import Tensor
 from eigenlm.attention import Memory, Place, Visibility
 from eigenlm.engine.left_padding import left_padded
 from eigenlm.engine.runner import Runner
-from eigenlm.engine.sampling import Sampler, Sampling, choose
+from eigenlm.engine.sampling import BEYOND_FLOATS, Sampler, Sampling, choose
 from eigenlm.errors import ConfigError, DataError, ShapeError, explain
 from eigenlm.machine.memory import free_memory
 from eigenlm.model import TransformerConfig, VocabularyHead
@@ -73,6 +73,7 @@ class Session:
         self._texts: list[_Text] = []  # that have rows, in the order of these
         self._waiting: deque[_Text] = deque()
         self._ended: list[int] = []  # slots whose end is still to be told
+        self._failed: list[int] = []  # slots that ended because their logits are no numbers
         self._room = (0, 0, 0)  # rows, columns, columns for encoders' outputs
         self._num_slots = 0
 
@@ -84,6 +85,7 @@ class Session:
         self._texts.clear()
         self._waiting.clear()
         self._ended.clear()
+        self._failed.clear()
         self._state, self._room = self._model.new_state(), (0, 0, 0)
 
     @property
@@ -94,7 +96,7 @@ class Session:
     @property
     def active(self) -> bool:
         """Whether a further step has something to tell."""
-        return bool(self._texts or self._waiting or self._ended)
+        return bool(self._texts or self._waiting or self._ended or self._failed)
 
     def admit(
         self,
@@ -121,7 +123,7 @@ class Session:
             DataError: an empty prompt or source.
             ShapeError: a token outside the vocabulary, a prompt that fills the context, or a source missing or too
                 many.
-            ConfigError: it would not fit into the memory for states if it were alone.
+            ConfigError: fewer than no tokens, or it would not fit into the memory for states if it were alone.
         """
         if (source is None) == (self._config.kind == "encoder_decoder"):
             expected = "a source if, and only if, the model is an encoder-decoder"
@@ -129,6 +131,8 @@ class Session:
         context = self._config.context_length
         prompt = _checked(ids, "prompt", self._config, context - 1)
         read = [] if source is None else _checked(source, "source", self._config, context)
+        if max_tokens < 0:
+            raise ConfigError(explain("max_tokens", expected="0 or more", got=max_tokens))
         left = min(max_tokens, context - len(prompt))
         text = _Text(
             slot=self._num_slots,
@@ -157,7 +161,13 @@ class Session:
         Returns:
             the token of each slot that got one, None for a slot that has ended; its memory is free again, and it does
             not have to be released.
+
+        Raises:
+            DataError: the logits of a text are NaN or infinite; it has ended, and the next call continues the others.
         """
+        if self._failed:
+            got = f"NaN or infinity for slot {self._failed.pop(0)}"
+            raise DataError(explain("choosing a token", expected="finite logits", got=got, do=BEYOND_FLOATS))
         told: dict[int, int | None] = dict.fromkeys(self._ended)
         self._ended.clear()
         self._read_anew()
@@ -179,6 +189,8 @@ class Session:
             self._leave(text)
         elif slot in self._ended:
             self._ended.remove(slot)
+        elif slot in self._failed:
+            self._failed.remove(slot)
         else:
             do = "it has ended, was released, or never was"
             raise ConfigError(explain("release", expected="a slot in use", got=slot, do=do))
@@ -225,6 +237,10 @@ class Session:
         logits_BV = self._model.logits(hidden_BTD[:, -1:])[:, 0]
         told: dict[int, int | None] = {}
         for text, token in zip(list(texts), choose(logits_BV, [text.sampler for text in texts])):
+            if token is None:
+                self._failed.append(text.slot)
+                self._leave(text)
+                continue
             if token in text.stops:
                 told[text.slot] = None
                 self._leave(text)

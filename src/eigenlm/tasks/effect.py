@@ -1,5 +1,6 @@
 """What became of a model: two models on the same text, window by window."""
 
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from eigenlm.errors import ConfigError, explain
+from eigenlm.engine.sampling import BEYOND_FLOATS
+from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
-from eigenlm.language_model import LanguageModel
+from eigenlm.language_model import LanguageModel, check_speaks
 from eigenlm.linalg.divergence import kl_divergence
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.progress import track
@@ -109,8 +111,10 @@ def effect(
 
     Raises:
         ConfigError: models without a head, of different kinds or tokenizers, or a window that does not fit.
-        DataError: fewer than two tokens.
+        DataError: fewer than two tokens, or logits that are not finite.
     """
+    check_speaks(before, "measuring")
+    check_speaks(after, "measuring")
     context = min(before.config.context_length, after.config.context_length)
     window = min(1024, context) if window is None else window
     _check(before, after, window, context)
@@ -129,6 +133,9 @@ def effect(
         kl.append(sum(float(kl_divergence(p, q).double().sum()) for p, q in zip(*(x.split(_ROWS) for x in said))))
         for run in runs:
             run.nll.append(float(token_nll(logits[id(run)], ids_T)[-scored.num_scored :].double().sum()))
+    if not math.isfinite(sum(kl)):
+        got = "NaN or infinity"
+        raise DataError(explain("measuring", expected="finite logits of both models", got=got, do=BEYOND_FLOATS))
     score = partial(perplexity_of, windows, num_bytes=num_bytes, window=window, stride=stride or window)
     sides = [_performance(run, windows, score(run.nll) if decodes else None) for run in runs]
     increase = nll_increase(*(side.score for side in sides)) if decodes else None  # type: ignore[arg-type]

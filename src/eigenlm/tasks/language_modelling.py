@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
-from eigenlm.language_model import LanguageModel
+from eigenlm.language_model import LanguageModel, check_speaks
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.progress import track
 from eigenlm.text import Tokenizer, scored_windows
@@ -73,9 +74,10 @@ def perplexity(
         control: control tokens that the text spells are control tokens.
 
     Raises:
-        DataError: fewer than two tokens.
+        DataError: fewer than two tokens, or logits that are not finite.
         ConfigError: a window or stride that does not fit, or a model that is no decoder.
     """
+    check_speaks(lm, "perplexity")
     window = min(1024, lm.config.context_length) if window is None else window
     stride = window if stride is None else stride
     _check(lm, window)
@@ -92,7 +94,13 @@ def perplexity(
 def perplexity_of(
     windows: Sequence[ScoredWindow], sums: Sequence[float], *, num_bytes: int, window: int, stride: int
 ) -> Perplexity:
-    """What windows come to, with the nats summed over the scored tokens of each."""
+    """What windows come to, with the nats summed over the scored tokens of each.
+
+    Raises:
+        DataError: a sum is NaN or infinite.
+    """
+    if not math.isfinite(sum(sums)):
+        raise DataError(explain("scoring a text", expected="finite logits", got="NaN or infinity", do=BEYOND_FLOATS))
     counts = [scored.num_scored for scored in windows]
     return Perplexity(
         nll=sum(sums) / sum(counts),

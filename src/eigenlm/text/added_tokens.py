@@ -1,6 +1,5 @@
 """The tokens that the files beside a vocabulary add to it and the parts they play, as transformers counts them."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import tokenizers
 from tokenizers import AddedToken
 
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.files import parse_json
 
 ROLES = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
@@ -22,8 +22,8 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: the file is not a JSON object.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (ValueError, RecursionError) as error:
+        values = parse_json(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
         raise CheckpointError(explain(f"reading {path}", expected="JSON", got=str(error))) from error
     if not isinstance(values, dict):
         raise CheckpointError(explain(f"reading {path}", expected="a JSON object", got=type(values).__name__))

@@ -1,7 +1,6 @@
 """Documents from files (text, JSON lines, Parquet, gzip, and folders of them) and from data sets on the Hub."""
 
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ import pyarrow
 import pyarrow.parquet
 
 from eigenlm.errors import DataError, explain
+from eigenlm.files import parse_json, regular
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.unicode import check_unicode
 
@@ -71,11 +71,16 @@ def articles(text: str) -> list[str]:
 
 
 def _from_files(path: Path) -> Iterator[str]:
-    for file in _files(path):
+    for file in text_files(path):
         yield from _told_plainly(file)
 
 
-def _files(path: Path) -> list[Path]:
+def text_files(path: Path) -> list[Path]:
+    """The files that a file or a folder of text comes to, in the order in which they are read.
+
+    Raises:
+        DataError: nothing there, or nothing of a format that is read.
+    """
     if not path.exists():
         raise DataError(explain(f"reading {path}", expected="a file or folder", got="nothing there"))
     if path.is_dir():
@@ -102,6 +107,7 @@ def _told_plainly(file: Path) -> Iterator[str]:
 
 
 def _documents(file: Path) -> Iterator[str]:
+    regular(file)
     name = file.name.lower()
     if name.endswith(".parquet"):
         yield from _parquet(file)
@@ -119,8 +125,8 @@ def _json_lines(file: Path, lines: Iterable[str]) -> Iterator[str]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            row = parse_json(line)
+        except ValueError as error:
             raise DataError(explain(f"{file}, line {number}", expected="JSON", got=str(error))) from error
         text = row.get("text", 0) if isinstance(row, dict) else 0
         if not isinstance(text, str | None):

@@ -11,6 +11,7 @@ import numpy as np
 
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.files import read_json, regular
 from eigenlm.progress import track
 
 NAME = "manifest.json"
@@ -92,16 +93,19 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / NAME
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        version = values.get("version") if isinstance(values, dict) else None
-        if version != VERSION:
-            expected = f"a manifest of version {VERSION}"
-            raise DataError(explain(f"reading {path}", expected=expected, got=f"version {version}", do=_AGAIN))
-        manifest = from_dict(Manifest, values, str(path))
+        values = read_json(path)
     except OSError as error:
         do = "write the shards first"
         raise DataError(explain(f"reading {path}", expected="a manifest", got=error.strerror, do=do)) from error
-    except (ConfigError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
+        raise DataError(explain(f"reading {path}", expected="a whole manifest", got=error, do=_AGAIN)) from error
+    version = values.get("version") if isinstance(values, dict) else None
+    if version != VERSION:
+        expected = f"a manifest of version {VERSION}"
+        raise DataError(explain(f"reading {path}", expected=expected, got=f"version {version}", do=_AGAIN))
+    try:
+        manifest = from_dict(Manifest, values, str(path))
+    except ConfigError as error:
         raise DataError(explain(f"reading {path}", expected="a whole manifest", got=error, do=_AGAIN)) from error
     _check_entries(path, manifest)
     return manifest
@@ -146,7 +150,7 @@ def _check_content(path: Path, entry: FileEntry, tokens_of: Manifest | None) -> 
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         while block := file.read(_BLOCK):
             yield block
 

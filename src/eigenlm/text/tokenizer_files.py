@@ -25,7 +25,7 @@ def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
         CheckpointError: nothing of that kind is there, or it is damaged.
     """
     folder = path if path.is_dir() else path.parent
-    names = {file.name for file in folder.iterdir()} if path.is_dir() else {path.name} if path.is_file() else set()
+    names = {file.name for file in (folder.iterdir() if path.is_dir() else [path]) if file.is_file()}
     with told(f"reading a tokenizer from {path}", expected="a readable vocabulary", error=CheckpointError):
         if (found := _read(path, folder, names)) is not None:
             check(found[0])

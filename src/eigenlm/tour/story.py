@@ -7,6 +7,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from eigenlm.errors import visible
+
 STEPS = 6
 
 
@@ -45,7 +47,7 @@ class Story:
         self.console.print(f"  [bold]>[/] {question}\n  ", end="", highlight=False)
         said = ""
         for piece in answer:
-            self.console.out(piece, end="", highlight=False)
+            self.console.out(visible(piece), end="", highlight=False)
             said += piece
         self.console.print("\n")
         return said

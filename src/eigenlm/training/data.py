@@ -1,6 +1,7 @@
 """The text of a run: its tokenizer and its shards, made once and kept in the run's folder."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from itertools import takewhile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.shards import TokenShards, open_shards, write_shards
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_training import train_tokenizer
+from eigenlm.training.inputs import check_made, note_text
 from eigenlm.training.recipe import Recipe
 
 # A vocabulary does not change much with more text than this.
@@ -23,6 +25,8 @@ _CHARACTERS_TO_LEARN_FROM = 100_000_000
 def prepare_data(recipe: Recipe, folder: Path) -> tuple[Tokenizer, TokenShards]:
     """Tokenizer and shards of a run, read from `folder` where they are there and made otherwise.
 
+    The text was held against the folder's by `check_text`.
+
     Raises:
         DataError: text or shards that cannot be used, or a tokenizer that is not theirs.
         ConfigError: a tokenizer that does not serve the objective.
@@ -31,14 +35,18 @@ def prepare_data(recipe: Recipe, folder: Path) -> tuple[Tokenizer, TokenShards]:
     if not (folder / "tokenizer").exists():
         with whole_folder(folder / "tokenizer") as place:
             write_tokenizer(place, _tokenizer(recipe), None)
+            note_text(recipe, folder)
     tokenizer = read_tokenizer(folder / "tokenizer")
     if tokenizer is None:
         do = "start the run anew in another folder"
         raise CheckpointError(explain(f"reading {folder / 'tokenizer'}", expected="a tokenizer", got="none", do=do))
     if not (folder / "shards").exists():
+        check_made(folder, "tokenizer", tokenizer.fingerprint)
         validation, seed = recipe.data.validation, recipe.train.seed
         write_shards(documents(recipe), tokenizer, folder / "shards", validation=validation, seed=seed)
-    return tokenizer, open_shards(folder / "shards", tokenizer)
+    shards = open_shards(folder / "shards", tokenizer)
+    check_made(folder, "shards", sha256(repr(shards.manifest).encode()).hexdigest())
+    return tokenizer, shards
 
 
 def documents(recipe: Recipe) -> Iterator[str]:

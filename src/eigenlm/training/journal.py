@@ -4,12 +4,15 @@ import json
 import math
 import os
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from eigenlm.errors import DataError, explain
+from eigenlm.files import regular
 from eigenlm.training.evaluation import Evaluation
 from eigenlm.training.telemetry import scalars
 from eigenlm.training.training import Step
@@ -22,20 +25,31 @@ class Journal:
     depends on the clock is in `timing.jsonl`. A resumed run cuts the first back to its snapshot and writes it on.
     """
 
-    def __init__(self, folder: Path, log_bytes: int, step: int) -> None:
+    def __init__(self, folder: Path, log_bytes: int, step: int, log_sha256: str | None = None) -> None:
         """Open the logs of a run.
 
         Args:
             folder: of the run.
             log_bytes: length of `log.jsonl` where the run stands.
             step: at which step it stands; TensorBoard hides what it showed beyond.
+            log_sha256: of `log.jsonl` up to there; None does not ask.
+
+        Raises:
+            DataError: `log.jsonl` was cut or edited.
         """
-        path = folder / "log.jsonl"
+        path = regular(folder / "log.jsonl", or_new=True)
+        is_gone = not path.exists()
         path.touch()
+        self._digest = sha256(path.read_bytes()[:log_bytes])
+        if not is_gone and log_sha256 not in (None, self._digest.hexdigest()):
+            do = "restore it, or move it away to go on with a new one"
+            raise DataError(explain(f"going on with {path}", expected="the log as written", got="another", do=do))
         os.truncate(path, min(log_bytes, path.stat().st_size))
         self._log = path.open("a", encoding="utf-8")
-        self._timing = _mended(folder / "timing.jsonl").open("a", encoding="utf-8")
+        self._timing = _mended(regular(folder / "timing.jsonl", or_new=True)).open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+        if is_gone and log_bytes:
+            self.event(step, "the log up to here is gone")
 
     def __enter__(self) -> "Journal":
         """The journal itself."""
@@ -78,6 +92,11 @@ class Journal:
         """Note something that happened, such as going back to a snapshot."""
         self._write(self._log, {"step": step, "event": what})
 
+    @property
+    def sha256(self) -> str:
+        """Of `log.jsonl` as it is."""
+        return self._digest.hexdigest()
+
     def settled(self) -> int:
         """Bring what was noted onto the disk; the length of `log.jsonl` then."""
         self._log.flush()
@@ -86,7 +105,10 @@ class Journal:
         return os.fstat(self._log.fileno()).st_size
 
     def _write(self, file: Any, line: dict[str, Any]) -> None:
-        file.write(json.dumps(_finite(line), allow_nan=False) + "\n")
+        text = json.dumps(_finite(line), allow_nan=False) + "\n"
+        file.write(text)
+        if file is self._log:
+            self._digest.update(text.encode())
 
     def _show(self, values: dict[str, float], step: int) -> None:
         for name, value in values.items():

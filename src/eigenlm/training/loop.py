@@ -1,5 +1,7 @@
 """The loop: step, watch, score, save; and go on from where it stopped."""
 
+import math
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,9 +18,10 @@ from eigenlm.machine.processes import Ranks, join_ranks
 from eigenlm.training.data import prepare_data
 from eigenlm.training.evaluation import Evaluation, evaluate
 from eigenlm.training.flops import batch_flops
+from eigenlm.training.inputs import check_text
 from eigenlm.training.journal import Journal
 from eigenlm.training.recipe import Recipe
-from eigenlm.training.result import sample, trained_model
+from eigenlm.training.result import is_saved, sample, trained_model
 from eigenlm.training.run_folder import disk_errors_told, forget_other_recipe, held, settle_recipe, sweep
 from eigenlm.training.schedules import check as check_schedule
 from eigenlm.training.snapshots import (
@@ -28,6 +31,7 @@ from eigenlm.training.snapshots import (
     save_snapshot,
     snapshot_before,
     snapshot_name,
+    unused,
 )
 from eigenlm.training.telemetry.alarms import SPIKE_STEPS
 from eigenlm.training.training import Step, Training
@@ -84,9 +88,11 @@ def train(
         check_schedule(recipe.train.steps, recipe.schedule)
         if ranks.is_first:
             stack.enter_context(held(folder))
+            if (folder / "recipe.json").exists():
+                sweep(folder)
             forget_other_recipe(recipe, folder)
             recipe = settle_recipe(recipe, folder, ranks.device)
-            sweep(folder)
+            check_text(recipe, folder)
             data = prepare_data(recipe, folder)
         ranks.barrier()
         if not ranks.is_first:
@@ -110,15 +116,16 @@ class _Run:
         return self.training.ranks
 
     def go(self, stop: Callable[[], bool]) -> Outcome:
-        training, log_bytes = self.training, 0
+        training, log_bytes, log_sha256 = self.training, 0, None
         found = self.ranks.broadcast(self._latest() if self.ranks.is_first else None)
         if found is not None:
             state = load_snapshot(self.snapshots / found, training)
-            log_bytes, self.best = state["log_bytes"], state["best"]
+            log_bytes, log_sha256, self.best = state["log_bytes"], state.get("log_sha256"), state["best"]
+            self._check_threads(state.get("threads"))
         self.watcher.began(training, self.folder, found is not None, self.peak_flops)
         with ExitStack() as stack:
             self.journal = (
-                stack.enter_context(Journal(self.folder, log_bytes, training.position.step))
+                stack.enter_context(Journal(self.folder, log_bytes, training.position.step, log_sha256))
                 if self.ranks.is_first
                 else None
             )
@@ -172,7 +179,8 @@ class _Run:
     def _evaluate(self) -> bool:
         position = self.training.position
         self.evaluation = evaluate(self.training)
-        improved = self.ranks.any(position.best_nll is None or self.evaluation.nll < position.best_nll)
+        nll, best = self.evaluation.nll, position.best_nll
+        improved = self.ranks.any(math.isfinite(nll) and (best is None or nll < best))
         if improved:
             position.best_nll, self.best = self.evaluation.nll, snapshot_name(position)
         if self.journal is not None:
@@ -189,7 +197,9 @@ class _Run:
         self.ranks.barrier()
 
     def _save(self, *, stopped: bool = False) -> None:
-        beside: dict[str, Any] = {"best": self.best, "log_bytes": 0 if self.journal is None else self.journal.settled()}
+        beside: dict[str, Any] = {"best": self.best, "threads": torch.get_num_threads()}
+        if self.journal is not None:
+            beside |= {"log_bytes": self.journal.settled(), "log_sha256": self.journal.sha256}
         path = save_snapshot(self.snapshots, self.training, beside, stopped=stopped)
         if self.journal is not None:
             prune_snapshots(self.snapshots, self.training.recipe.train.keep_last, path, self.best)
@@ -224,8 +234,18 @@ class _Run:
         found = latest_snapshot(self.snapshots)
         return None if found is None else found.name
 
+    def _check_threads(self, before: int | None) -> None:
+        now = torch.get_num_threads()
+        if self.ranks.is_first and before not in (None, now):
+            told = f"eigenlm: {self.folder} was trained with {before} threads and goes on with {now}"
+            print(f"{told}, so the last bits may differ from those of one go", file=sys.stderr)
+
     def _finish(self) -> Path:
         target, lm = self.folder / "model", trained_model(self.training)
-        if lm is not None and not target.exists():
+        if lm is not None and not is_saved(lm, target):
+            if target.exists():
+                aside = unused(target.with_name("model-before"))
+                target.rename(aside)
+                print(f"eigenlm: {target} is not what this run made; it is {aside} now", file=sys.stderr)
             lm.save(target)
         return target

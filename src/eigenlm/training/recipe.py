@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, check_seed, explain
 from eigenlm.model import TransformerConfig, VocabularyHead
 from eigenlm.training.optimizers.catalog import SETTINGS, find_optimizer
 
@@ -180,6 +180,7 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse what makes no run."""
         t = self.train
+        check_seed(t.seed, "train.seed")
         for name in ("steps", "batch_size", "eval_every", "eval_tokens", "save_every", "keep_last"):
             if getattr(t, name) < 1:
                 raise ConfigError(explain(f"train.{name}", expected="at least 1", got=getattr(t, name)))

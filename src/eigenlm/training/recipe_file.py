@@ -120,5 +120,5 @@ def _names(values: Any) -> list[str]:
 def _value(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two for ((((...
         return {"true": True, "false": False, "none": None, "null": None}.get(text.lower(), text)

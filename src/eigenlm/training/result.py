@@ -8,7 +8,8 @@ from torch.distributed.tensor import DTensor
 
 from eigenlm.checkpoint import Generation
 from eigenlm.engine import Sampling
-from eigenlm.language_model import LanguageModel
+from eigenlm.errors import DataError, EigenError
+from eigenlm.language_model import LanguageModel, load
 from eigenlm.model import Transformer
 from eigenlm.text import ChatTemplate
 from eigenlm.text.batches import validation_rows
@@ -37,6 +38,17 @@ def trained_model(training: Training) -> LanguageModel | None:
     return LanguageModel(model.eval(), tokenizer, template, Path(name), name, generation)
 
 
+def is_saved(lm: LanguageModel, folder: Path) -> bool:
+    """Whether a folder holds this very model with its tokenizer, to the bit."""
+    try:
+        saved = load(folder, device="cpu")
+    except EigenError:  # nothing there, or not all of it
+        return False
+    pairs = zip(saved.model.state_dict().items(), lm.model.state_dict().items())
+    same = saved.config == lm.config and saved.tokenizer.fingerprint == lm.tokenizer.fingerprint
+    return same and all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
+
+
 @torch.no_grad()
 def sample(lm: LanguageModel, training: Training) -> str:
     """What a decoder makes of the beginning of the validation text; the same weights write the same."""
@@ -45,4 +57,7 @@ def sample(lm: LanguageModel, training: Training) -> str:
     prompt = lm.tokenizer.decode(start)
     sampling = Sampling(temperature=0.8, top_k=50, seed=training.recipe.train.seed)
     room = training.recipe.model.context_length - len(start)
-    return prompt + lm.generate(prompt, max_tokens=max(1, min(_SAMPLE_TOKENS, room)), sampling=sampling)
+    try:
+        return prompt + lm.generate(prompt, max_tokens=max(1, min(_SAMPLE_TOKENS, room)), sampling=sampling)
+    except DataError as error:  # its logits are no numbers, which a sample may tell but not end a run for
+        return str(error)

@@ -3,10 +3,12 @@
 import errno
 import fcntl
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -14,11 +16,16 @@ import torch
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import differing_fields, from_dict, to_dict
 from eigenlm.errors import ConfigError, DataError, explain
-from eigenlm.files import write_text
+from eigenlm.files import regular, write_text
 from eigenlm.training.precision import choose_precision
 from eigenlm.training.recipe import LayoutRecipe, Recipe
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
+_NO_FILE = (errno.EISDIR, errno.EINVAL)
+# The names under which a run writes and deletes; files of others may end likewise.
+_LEFT = re.compile(
+    r"\.(model|tokenizer|shards|recipe\.json|inputs\.json|log\.jsonl)\.\w+\.partial|\.step-[\w-]+\.(\w+\.partial|deleted(-\d+)?)"
+)
 
 
 @contextmanager
@@ -32,7 +39,7 @@ def disk_errors_told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK:
+        if error.errno not in (*_DISK, *_NO_FILE):
             raise
         do = "make room or choose another --out; what is saved is whole, and the same command goes on from it"
         expected, got = "a writable place with room", error.strerror
@@ -47,7 +54,7 @@ def held(folder: Path) -> Iterator[None]:
         ConfigError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    with regular(folder / ".lock", or_new=True).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -59,10 +66,10 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def sweep(folder: Path) -> None:
-    """Take away what a killed process left half-written or half-deleted; the folder has to be `held`."""
+    """Take away what a killed run left half-written or half-deleted; the folder has to be `held`, and a run's own."""
     for place in (folder, folder / "snapshots"):
-        for path in (*place.glob(".*.partial"), *place.glob(".*.deleted*")):
-            if path.is_dir():
+        for path in (path for path in place.glob(".*") if _LEFT.fullmatch(path.name)):
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
@@ -80,15 +87,28 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
     if not path.exists():
         precision = choose_precision(recipe.train.precision, device)
         settled = replace(recipe, train=replace(recipe.train, precision=precision))
-        write_text(path, json.dumps({"asked": to_dict(recipe), "settled": to_dict(settled)}, indent=1) + "\n")
+        told = {"asked": to_dict(recipe), "settled": to_dict(settled), "sha256": _digest(settled)}
+        write_text(path, json.dumps(told, indent=1) + "\n")
         return settled
     if differing := _differing(_asked(path), recipe):
         name, (before, now) = next(iter(differing.items()))
         do = "give the same recipe to go on, or another --out to begin anew"
         expected = f"{name} = {before!r}, as it began"
         raise ConfigError(explain(f"going on in {folder}", expected=expected, got=repr(now), do=do))
-    settled = from_dict(Recipe, read_json_object(path).get("settled", {}), f"{path} settled")
+    written = read_json_object(path)
+    settled = from_dict(Recipe, written.get("settled", {}), f"{path} settled")
+    precision = settled.train.precision
+    is_asked = settled == replace(asked := _asked(path), train=replace(asked.train, precision=precision))
+    if not is_asked or written.get("sha256", _digest(settled)) != _digest(settled):
+        do = "restore the file, or choose another --out to begin anew"
+        raise ConfigError(
+            explain(f"going on in {folder}", expected="recipe.json as written", got="an edited one", do=do)
+        )
     return replace(settled, layout=recipe.layout)
+
+
+def _digest(recipe: Recipe) -> str:
+    return sha256(json.dumps(to_dict(recipe), sort_keys=True).encode()).hexdigest()
 
 
 def _asked(path: Path) -> Recipe:
@@ -104,7 +124,13 @@ def _differing(before: Recipe, now: Recipe) -> dict[str, tuple[object, object]]:
 def forget_other_recipe(recipe: Recipe, folder: Path) -> None:
     """Let a folder in which nothing was learned yet, because the text could not be read, say, take another recipe."""
     path = folder / "recipe.json"
-    if path.exists() and not (folder / "snapshots").exists() and _differing(_asked(path), recipe):
+    if path.exists() and not learned(folder) and _differing(_asked(path), recipe):
         path.unlink()
+        (folder / "inputs.json").unlink(missing_ok=True)
         for made in ("tokenizer", "shards"):
             shutil.rmtree(folder / made, ignore_errors=True)
+
+
+def learned(folder: Path) -> bool:
+    """Whether anything was learned in a folder: a snapshot or a model is there."""
+    return (folder / "snapshots").exists() or (folder / "model").exists()

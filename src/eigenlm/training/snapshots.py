@@ -1,6 +1,7 @@
 """Snapshots of a run: whole, checksummed, and each able to go on as if nothing had happened."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import published_folder
+from eigenlm.files import published_folder, regular
 from eigenlm.training.snapshot_files import (
     load_model_and_optimizer_,
     load_state,
@@ -22,6 +23,7 @@ from eigenlm.training.snapshot_files import (
 from eigenlm.training.training import Position, Training
 
 VERSION = 1
+_NAME = re.compile(r"step-\d{8,}-batch-\d{8,}-\d{4,}(-stopped)?")
 _STOPPED = "-stopped"  # ends the name of a snapshot that a run has only because it was stopped there
 
 
@@ -89,7 +91,7 @@ def load_snapshot(path: Path, training: Training) -> dict[str, Any]:
 
 def snapshots(folder: Path) -> list[Path]:
     """Of a run, the oldest first; whether they are whole is for `check_snapshot` to say."""
-    return sorted(folder.glob("step-*")) if folder.is_dir() else []
+    return sorted(path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)) if folder.is_dir() else []
 
 
 def regular_snapshots(folder: Path) -> list[Path]:
@@ -125,7 +127,7 @@ def _newest_whole(folder: Path, candidates: list[Path]) -> Path | None:
             damaged.append(path)
         else:
             for other in damaged:
-                other.rename(_unused(other.with_name(f"damaged-{other.name}")))
+                other.rename(unused(other.with_name(f"damaged-{other.name}")))
             return path
     if candidates:
         do = "start anew in another folder"
@@ -164,12 +166,12 @@ def prune_snapshots(folder: Path, keep_last: int, newest: Path, best: str | None
 def _remove(path: Path) -> None:
     """Make a snapshot vanish in one step, whatever happens meanwhile."""
     if path.exists():
-        doomed = _unused(path.with_name(f".{path.name}.deleted"))
+        doomed = unused(path.with_name(f".{path.name}.deleted"))
         path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _unused(path: Path) -> Path:
+def unused(path: Path) -> Path:
     """The path, or the first of it with a number that is free."""
     names = chain([path], (path.with_name(f"{path.name}-{n}") for n in count(2)))
     return next(name for name in names if not name.exists())
@@ -180,5 +182,5 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _sum(file: Path) -> dict[str, Any]:
-    with file.open("rb") as content:
+    with regular(file).open("rb") as content:
         return {"bytes": file.stat().st_size, "sha256": file_digest(content, "sha256").hexdigest()}

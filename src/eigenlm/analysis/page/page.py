@@ -1,6 +1,5 @@
 """One offline HTML page to read an analysis in, with a plan and its measured effect where they are known."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from eigenlm.analysis.page.table import plan_part, table
 from eigenlm.analysis.page.words import all_terms, glossary
 from eigenlm.analysis.page_part import PagePart, filled
 from eigenlm.files import write_text
-from eigenlm.offline_page import packed, part, policy
+from eigenlm.offline_page import as_json, packed, part, policy
 
 _HERE = "eigenlm.analysis.page"
 _STYLES = ("page.css", "table.css", "charts.css", "print.css")
@@ -54,10 +53,10 @@ def render(report: Report) -> str:
         "contents": contents(report, shown),
         "absent": absent(report),
         "glossary": glossary(),
-        "first": json.dumps(data["start"] or ""),
+        "first": as_json(data["start"] or ""),
         "call": _call(report),
         "attributes": [section.name for section in sections.SECTIONS if section.name != "spectra"],
-        "curves": packed(json.dumps(_curves(shown), allow_nan=False, separators=(",", ":"))),
+        "curves": packed(as_json(_curves(shown))),
         "style": part(_HERE, *_STYLES),
         "script": script,
         "policy": policy(script),
@@ -108,10 +107,8 @@ def _data(report: Report, shown: Mapping[str, PagePart]) -> dict[str, Any]:
 
 def _call(report: Report) -> str:
     """What stands between the brackets of `eigenlm.analyze`, as Python spells it."""
-    options = {
-        key: json.dumps(value) if isinstance(value, str) else repr(value) for key, value in report.options.items()
-    }
-    return ", ".join([json.dumps(report.model), *(f"{key}={value}" for key, value in options.items())])
+    options = {key: as_json(value) if isinstance(value, str) else repr(value) for key, value in report.options.items()}
+    return ", ".join([as_json(report.model), *(f"{key}={value}" for key, value in options.items())])
 
 
 def _short(value: Any) -> Any:

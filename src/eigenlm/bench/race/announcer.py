@@ -2,11 +2,11 @@
 
 import time
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from eigenlm.bench.race.plan import Run
 from eigenlm.bench.race.runs import RunResult
+from eigenlm.terminal import Terminal
 
 
 class Announcer:
@@ -14,7 +14,7 @@ class Announcer:
 
     def __init__(self, planned_steps: int) -> None:
         """Announce a race of so many optimizer steps."""
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Terminal(stderr=True, highlight=False)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

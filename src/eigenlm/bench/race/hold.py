@@ -17,6 +17,7 @@ from eigenlm.files import write_text
 from eigenlm.model import Transformer
 from eigenlm.text.shards import TokenShards
 from eigenlm.training.data import prepare_data
+from eigenlm.training.inputs import check_text
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.run_folder import held, settle_recipe
 
@@ -35,6 +36,7 @@ def hold_race(plan: Race, folder: str | Path) -> RaceResult:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with held(folder), Announcer(planned_steps(plan)) as announcer:
         recipe = settle_recipe(plan.recipe, folder, device)
+        check_text(recipe, folder)
         tokenizer, shards = prepare_data(recipe, folder)
         recipe = replace(recipe, model=replace(recipe.model, vocab_size=tokenizer.vocab_size))
 

@@ -17,7 +17,8 @@ from eigenlm.bench.race.plan import Run, recipe_of
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError
-from eigenlm.files import whole_folder, write_text
+from eigenlm.files import regular, whole_folder, write_text
+from eigenlm.training.inputs import NAME as INPUTS
 from eigenlm.training.loop import train
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.training import Step
@@ -97,6 +98,8 @@ class _Watcher(Watcher):
 
 def _share(folder: Path, place: Path) -> None:
     """Give a run the race's tokenizer and shards: the same files, not copies, where the disk allows it."""
+    place.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(folder / INPUTS, place / INPUTS)
     for name in _SHARED:
         if not (place / name).exists():
             with whole_folder(place / name) as target:
@@ -138,4 +141,4 @@ def steady_mean(seconds: list[float], block: int = _BLOCK) -> float:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in regular(path).read_text(encoding="utf-8").splitlines()]

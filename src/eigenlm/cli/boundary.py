@@ -1,0 +1,53 @@
+"""Where a command ends, however it ends: streams that can be written or are told of, and an error as one line."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from eigenlm.errors import EigenError
+
+_MOST = 400  # characters of what another library says
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """Standard output and error as the block may use them; what Python still holds at the end raises nothing later.
+
+    Names of files that are not UTF-8 are written with escapes.
+    """
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (till the process ends)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _let_go(stream)
+
+
+def _let_go(stream: Any) -> None:
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def one_line(error: BaseException) -> str:
+    """What happened and what helps: the words of an error of ours, or those of any other with its kind."""
+    if isinstance(error, EigenError):
+        return str(error)
+    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error):
+        return "out of memory; free some, or take a smaller model, text or batch"
+    if isinstance(error, RecursionError):
+        return "a file is nested too deeply to be read; --debug shows where"
+    words = " ".join(str(error).split())[:_MOST]
+    if isinstance(error, OSError):
+        return f"{words or type(error).__name__}; --debug shows where"
+    return f"{type(error).__name__}: {words}; a fault of eigenlm or of a library it uses, which --debug shows"

@@ -1,0 +1,98 @@
+"""What a run was made from, noted in its folder, so that what differs later is told and not taken for the same."""
+
+import json
+import shutil
+import sys
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.errors import DataError, explain
+from eigenlm.files import regular, write_text
+from eigenlm.text.corpus import text_files
+from eigenlm.training.recipe import Recipe
+from eigenlm.training.run_folder import learned
+
+NAME = "inputs.json"
+_MADE = ("tokenizer", "shards")
+
+
+def check_text(recipe: Recipe, folder: Path) -> None:
+    """Hold the text against the one that the run began with.
+
+    Another text is told of where tokenizer and shards are there to go on with; where nothing was learned yet, what was
+    made of the text before is taken away, to be made anew.
+
+    Raises:
+        DataError: another text where tokenizer or shards are missing, or a tokenizer or shards that no run made here.
+    """
+    noted = read_json_object(folder / NAME) if (folder / NAME).exists() else {}
+    made = [name for name in _MADE if (folder / name).exists()]
+    if made and not noted and not learned(folder):
+        got, do = f"a folder {made[0]} of something else", "choose another --out, or move it away"
+        raise DataError(explain(f"training in {folder}", expected="a folder for the run alone", got=got, do=do))
+    before, now = noted.get("text"), text_identity(recipe.data.text, noted.get("text"))
+    if before is None and made:  # a run of an eigenlm that took no notes
+        _note(folder, {"text": now})
+    elif before is None or now == before:
+        return
+    elif not learned(folder):
+        (folder / NAME).unlink()
+        for name in made:
+            shutil.rmtree(folder / name)
+    elif len(made) == len(_MADE):
+        print(f"eigenlm: the text is not what {folder} began with; going on with its own shards", file=sys.stderr)
+    else:
+        do = "restore the text, or choose another --out to begin anew"
+        got = "another text, and no tokenizer and shards of it"
+        raise DataError(explain(f"going on in {folder}", expected="the text that it began with", got=got, do=do))
+
+
+def note_text(recipe: Recipe, folder: Path) -> None:
+    """Note what the run begins with."""
+    _note(folder, {"text": text_identity(recipe.data.text)})
+
+
+def check_made(folder: Path, name: str, identity: str) -> None:
+    """Hold the tokenizer or the shards against those that the run began with, and note them the first time.
+
+    Raises:
+        DataError: they are others.
+    """
+    noted = read_json_object(folder / NAME)
+    if name not in noted:
+        _note(folder, noted | {name: identity})
+    elif noted[name] != identity:
+        do = "restore what was there, or choose another --out to begin anew"
+        raise DataError(explain(f"going on in {folder}", expected=f"the {name} it began with", got="another", do=do))
+
+
+def text_identity(text: str | None, known: Any = None) -> dict[str, Any]:
+    """What tells a text from another: size and SHA-256 of each file, or the name of what is no file here.
+
+    Args:
+        text: as in a recipe.
+        known: an earlier answer; files with the size and time of it are not read again.
+    """
+    if text is None:
+        return {"documentation of Python": sys.version}
+    if not Path(text).exists():
+        return {"name": text}
+    known = known if isinstance(known, dict) else {}
+    return {str(file): _file_identity(file, known.get(str(file))) for file in text_files(Path(text))}
+
+
+def _file_identity(file: Path, known: Any) -> dict[str, Any]:
+    about = regular(file).stat()
+    marks = {"bytes": about.st_size, "modified": about.st_mtime_ns}
+    if isinstance(known, dict) and marks.items() <= known.items():
+        return known
+    with file.open("rb") as content:
+        digest = file_digest(content, "sha256").hexdigest()
+    same = isinstance(known, dict) and known.get("sha256") == digest  # only touched
+    return known if same else {**marks, "sha256": digest}
+
+
+def _note(folder: Path, noted: dict[str, Any]) -> None:
+    write_text(folder / NAME, json.dumps(noted, indent=1) + "\n")

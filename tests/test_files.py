@@ -1,0 +1,91 @@
+"""Files that are the user's: what is replaced was meant to be, and what is opened has an end."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from eigenlm.cli import main
+from eigenlm.errors import DataError
+from eigenlm.files import regular, whole_file, write_text
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def gguf(tiny_model: Path, tmp_path: Path) -> Path:
+    assert main(["export", str(tiny_model), "--to", "gguf", "--out", str(tmp_path / "m.gguf")]) == 0
+    return tmp_path / "m.gguf"
+
+
+def bytes_of(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_what_is_read_or_a_model_is_not_replaced(
+    gguf: Path, tiny_model: Path, tiny_text: Path, capsys: Capture
+) -> None:
+    here = gguf.parent
+    model, text = shutil.copytree(tiny_model, here / "model"), shutil.copy(tiny_text, here / "text.txt")
+    (here / "linked.json").symlink_to(gguf)
+    os.link(text, here / "hard.html")
+    export, plan, analyze = ["export", str(model), "--to", "gguf"], ["plan", str(gguf)], ["analyze", str(gguf)]
+    refused = [
+        [*analyze, "--html", str(gguf)],
+        [*analyze, "--html", f"{here}/model/../m.gguf"],
+        [*analyze, "--html", str(model / "model.safetensors")],
+        [*analyze, "--text", str(text), "--html", str(text)],
+        [*analyze, "--text", str(text), "--html", str(here / "hard.html")],
+        [*plan, "--out", str(gguf)],
+        [*plan, "--out", str(gguf), "--overwrite"],
+        [*plan, "--out", str(here / "linked.json")],
+        [*plan, "--out", str(model / "model.json")],
+        [*plan, "--text", str(text), "--out", str(text)],
+        [*export, "--out", str(gguf)],
+        [*export, "--out", str(model / "model.safetensors")],
+        [*export, "--out", str(model / "config.json")],
+        ["export", str(model), "--to", "hf", "--out", str(model)],
+        ["export", str(gguf), "--to", "hf", "--out", str(gguf)],
+        ["tokenizer", "train", "--text", str(text), "--out", str(text)],
+        ["train", "recipes/gpt_small.py", "--text", str(here), "--out", str(here)],
+    ]
+    before = bytes_of(here)
+    capsys.readouterr()
+    for words in refused:
+        assert main(words) == 2, words
+        err = capsys.readouterr().err
+        assert err.startswith("eigenlm: writing "), words
+        assert err.count("\n") == 1
+    assert bytes_of(here) == before
+
+
+def test_a_model_is_replaced_when_asked(gguf: Path, tiny_model: Path, capsys: Capture) -> None:
+    words = ["export", str(tiny_model), "--to", "gguf", "--storage", "F32", "--out", str(gguf)]
+    before = gguf.stat().st_size
+    assert main(words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*words, "--overwrite"]) == 0
+    assert gguf.stat().st_size > before
+
+
+def test_what_is_no_file_is_neither_opened_nor_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        for name in ("pipe", "device", "socket"):
+            with pytest.raises(OSError, match="which is no file"):
+                regular(tmp_path / name)
+            with pytest.raises(DataError, match="got a pipe, device or socket"):
+                write_text(tmp_path / name, "text")
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "device", "socket"}
+
+
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "file")
+    with whole_file(tmp_path / "link") as path:
+        path.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "far" / "file").read_text() == "new"
