@@ -3,11 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+from eigenlm.checkpoint.damage import damage_told
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.gguf_writer import END_KEYS, NO_TOKENIZER
-from eigenlm.checkpoint.opened import Opened, damage_told, understand
+from eigenlm.checkpoint.opened import Opened, understand
 from eigenlm.checkpoint.sentence_vectors import from_pooling_type
 from eigenlm.checkpoint.tokenizer_folder import one_or_named
 from eigenlm.config import from_dict

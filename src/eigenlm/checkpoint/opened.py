@@ -1,7 +1,6 @@
 """A model that was found and understood, with no tensor read yet."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,26 +11,8 @@ from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.renaming import OurTensors, find_places
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates
-from eigenlm.errors import CheckpointError, EigenError, explain
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
-
-
-@contextmanager
-def damage_told(path: Path, expected: str) -> Iterator[None]:
-    """Settings of a file that have a type or a value that nobody thought of, in one line.
-
-    Raises:
-        CheckpointError: in place of what Python raises for them.
-        EigenError: as it was raised.
-    """
-    try:
-        yield
-    except EigenError:
-        raise
-    except (ArithmeticError, AttributeError, AssertionError, LookupError, TypeError, ValueError) as error:
-        got = f"{type(error).__name__}: {error}"[:200]
-        raise CheckpointError(explain(f"reading {path}", expected=expected, got=got)) from error
 
 
 @dataclass(frozen=True, kw_only=True)

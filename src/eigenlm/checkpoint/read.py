@@ -7,6 +7,7 @@ import torch
 
 from eigenlm.checkpoint.adapter import CONFIG, Adapter, AdapterChanges
 from eigenlm.checkpoint.assemble import fill
+from eigenlm.checkpoint.damage import damage_told
 from eigenlm.checkpoint.folder import FORMAT, open_folder
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.gguf_model import open_gguf
@@ -14,7 +15,7 @@ from eigenlm.checkpoint.gguf_reader import GGUFFile
 from eigenlm.checkpoint.hugging_face import open_hugging_face
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.locate import locate
-from eigenlm.checkpoint.opened import Matrices, Opened, damage_told
+from eigenlm.checkpoint.opened import Matrices, Opened
 from eigenlm.checkpoint.quantized import dequantized
 from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eigenlm.checkpoint.damage import damage_told
 from eigenlm.checkpoint.json_file import read_json_object
-from eigenlm.checkpoint.opened import damage_told
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
 
