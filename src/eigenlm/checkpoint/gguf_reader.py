@@ -1,17 +1,22 @@
 """Tensors and metadata of a GGUF file."""
 
+import math
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from gguf.constants import GGML_QUANT_SIZES
 from gguf.quants import dequantize
 from torch import Tensor
 
 from eigenlm.checkpoint.gguf_header import read_header
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
+
+
+_NUMBERS_AT_ONCE = 1 << 17  # what the decoder makes on its way then stays in the processor's cache
 
 
 class GGUFFile(TensorSource):
@@ -51,16 +56,20 @@ class GGUFFile(TensorSource):
         return stored.reshape(*place.shape[:-1], -1)
 
     def _decoded(self, name: str, rows: np.ndarray, shape: tuple[int, ...]) -> Tensor:
-        kind = self._entries[name].kind
+        kind, stored = self._entries[name].kind, rows.reshape(-1)
+        block, num_bytes = GGML_QUANT_SIZES[kind]
+        numbers = np.empty(math.prod(shape), np.float32)
+        at_once = max(1, _NUMBERS_AT_ONCE // block)
         try:
-            numbers = dequantize(rows, kind)
+            for start in range(0, len(numbers) // block, at_once):
+                blocks = stored[start * num_bytes : (start + at_once) * num_bytes]
+                numbers[start * block : (start + at_once) * block] = dequantize(blocks[None], kind)[0]
         except NotImplementedError as error:
             expected = "a type that the gguf package decodes"
             raise CheckpointError(
                 explain(f"reading {self.path}", expected=expected, got=f"{name!r} as {kind.name}")
             ) from error
-        fresh = numbers.reshape(shape).astype(np.float32, copy=not numbers.flags.writeable)
-        return torch.from_numpy(fresh)
+        return torch.from_numpy(numbers.reshape(shape))
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor, (out, in) for a matrix."""
