@@ -1,6 +1,6 @@
 """One GGUF file in llama.cpp: logits of every token and a greedy continuation, or an encoder's hidden vectors.
 
-PYTHON benchmarks/in_llama_cpp.py MODEL.gguf OUT.npz IDS TOKENS [SOURCE]
+PYTHON -P benchmarks/in_llama_cpp.py MODEL.gguf OUT.npz IDS TOKENS [SOURCE]
 
 IDS and SOURCE (of an encoder-decoder) are JSON lists. PYTHON needs llama-cpp-python and NumPy, and no eigenlm.
 """
@@ -18,12 +18,19 @@ CONTEXT = 1024
 FLOAT32, NEVER = 0, 0
 
 
+def said(model: ctypes.c_void_p, key: str) -> str:
+    """A value of the file's metadata, empty where there is none."""
+    value = ctypes.create_string_buffer(64)
+    l.llama_model_meta_val_str(model, key.encode(), value, len(value))
+    return value.value.decode()
+
+
 def opened(path: str) -> tuple[ctypes.c_void_p, ctypes.c_void_p, bool]:
-    """The model, its context, and whether it has a decoder."""
+    """The model, its context, and whether it writes texts."""
     model = l.llama_model_load_from_file(path.encode(), l.llama_model_default_params())
     if not model:
         sys.exit("llama.cpp does not open the file")
-    decodes = l.llama_model_has_decoder(model)
+    decodes = said(model, f"{said(model, 'general.architecture')}.attention.causal") != "false"
     params = l.llama_context_default_params()
     params.n_ctx = params.n_batch = params.n_ubatch = CONTEXT
     params.n_threads = params.n_threads_batch = 1

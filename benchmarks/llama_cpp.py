@@ -56,7 +56,7 @@ def in_llama_cpp(
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.npz"
         given = [json.dumps(list(ids)), str(tokens), *([] if source is None else [json.dumps(list(source))])]
-        done = subprocess.run([python, str(PROGRAM), str(path), str(out), *given], capture_output=True, text=True)
+        done = subprocess.run([python, "-P", str(PROGRAM), str(path), str(out), *given], capture_output=True, text=True)
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line.lower() or "ASSERT" in line]
             raise Refused((lines or done.stderr.splitlines() or ["no word of it"])[0])
