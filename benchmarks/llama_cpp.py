@@ -166,7 +166,7 @@ def beside(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, Any]:
 def gemma(python: str, folder: Path, path: Path, tokens: int = 64) -> dict[str, Any]:
     """The real Gemma 3 270M: greedy tokens and logits of eigenlm, llama.cpp and transformers.
 
-    llama.cpp rounds what it multiplies with k-quants to 8 bits; from our float32 export of the same numbers it does not.
+    llama.cpp rounds what it multiplies with k-quants to 8 bits; from our float32 export of the numbers it does not.
     """
     read = read_model(path)
     assert read.tokenizer is not None

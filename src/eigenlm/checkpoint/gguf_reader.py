@@ -15,7 +15,6 @@ from eigenlm.checkpoint.gguf_header import read_header
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 
-
 _NUMBERS_AT_ONCE = 1 << 17  # what the decoder makes on its way then stays in the processor's cache
 
 

@@ -70,6 +70,7 @@ class Dialect:
         prefix: what a file without a head may leave off all names.
         twins: names under which some files repeat another tensor, or keep it alone.
         leftovers: a pattern of names that carry nothing the model needs.
+        misread: what the program that the format is for computes otherwise, in a sentence; None where nothing.
     """
 
     family: str
@@ -85,6 +86,7 @@ class Dialect:
     prefix: str = ""
     twins: Mapping[str, str] = field(default_factory=dict)
     leftovers: str = r"$^"
+    misread: Callable[[TransformerConfig], str | None] = lambda config: None
 
     def config(self, values: Mapping[str, Any], tensors: TensorSource) -> TransformerConfig:
         """The model that the format's values describe.

@@ -160,19 +160,18 @@ def _gguf_gemma(
             "layer.attention.scale": None if width in (None, values["attention.key_length"]) else width**-0.5,
             "head": {"tied": architecture != "gemma3" or "output.weight" not in tensors},
             "layer.attention.bias": False,
-            "layer.attention.output_bias": False,
         }
 
     return replace(dialect, constants={**dialect.constants, **constants}, read=read)
 
 
 def _capped(dialect: Dialect, scores: float | None, logits: float | None) -> Dialect:
-    """The architecture with bounds of scores and logits, and what absent ones mean."""
+    """The architecture with a bound of logits, and one of scores if it knows them; and what absent ones mean."""
 
     def read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
         return {
             **dialect.read(values, tensors),
-            "layer.attention.softcap": values.get("attn_logit_softcapping", scores),
+            "layer.attention.softcap": scores and values.get("attn_logit_softcapping", scores),
             "head.softcap": values.get("final_logit_softcapping", logits),
         }
 

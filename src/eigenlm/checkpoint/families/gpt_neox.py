@@ -95,6 +95,7 @@ _GGUF = gguf_dialect(
     "gptneox",
     names={f"blocks.{{i}}.attention.{name}": Location("blk.{i}.attn_qkv", (Rows(name, _FUSED),)) for name in _FUSED},
     norms=False,
+    whole_heads=False,
 )
 
 

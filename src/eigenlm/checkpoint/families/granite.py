@@ -48,7 +48,7 @@ GRANITE = hugging_face_dialect("granite", "Granite", constants={}, read=_read, w
 
 
 def _gguf_granite() -> Dialect:
-    dialect = gguf_dialect("granite", names=GGUF_LLAMA.names, norms=False)
+    dialect = gguf_dialect("granite", names=GGUF_LLAMA.names, norms=False, always={})
 
     def read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
         ours, head_dim = dialect.read(values, tensors), values["attention.key_length"]

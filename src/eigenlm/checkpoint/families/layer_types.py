@@ -131,7 +131,7 @@ def gguf_by_layer_type(
             "rope.freq_base_swa": rotary_of(local).base,
         }
 
-    return replace(dialect, read=read, write=write)
+    return replace(dialect, read=read, write=write, misread=lambda config: None)
 
 
 def full_and_local(config: TransformerConfig) -> tuple[LayerConfig, LayerConfig]:

@@ -85,6 +85,7 @@ _GGUF_NAMES = {
     "norm": "output_norm",
     "head": "output",
 }
+UNBIASED = {"layer.attention.output_bias": False, "layer.feed_forward.bias": False}
 _LLAMA_GGUF_NAMES = {
     FACTORS: Location(ROPE_TENSOR),
     "blocks.{i}.attention.query": Location("blk.{i}.attn_q", (Pairs(),)),
@@ -221,13 +222,24 @@ QWEN3 = hugging_face_dialect(
 )
 
 
-def gguf_dialect(architecture: str, *, names: Mapping[str, str | Location], norms: bool) -> Dialect:
-    """One of the architectures in GGUF; keys come without the architecture's name.
+def gguf_dialect(
+    architecture: str,
+    *,
+    names: Mapping[str, str | Location],
+    norms: bool,
+    always: Mapping[str, Any] = UNBIASED,
+    whole_heads: bool = True,
+    shared_width: bool = False,
+) -> Dialect:
+    """One of the architectures in GGUF, as far as llama.cpp computes it; keys come without the architecture's name.
 
     Args:
         architecture: `general.architecture`.
         names: where it keeps tensors, if not as the table says.
         norms: whether queries and keys are normed.
+        always: fields of ours that have one value in every file that llama.cpp opens.
+        whole_heads: whether all of a head is turned.
+        shared_width: whether heads share the width of the stream among them.
     """
 
     def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,8 +251,11 @@ def gguf_dialect(architecture: str, *, names: Mapping[str, str | Location], norm
         if values.get("attention.value_length", values["attention.key_length"]) != values["attention.key_length"]:
             raise refuse(architecture, "keys and values of one width", values["attention.value_length"])
         turned = values.get("rope.dimension_count", values["attention.key_length"])
-        if turned != values["attention.key_length"] and names is _LLAMA_GGUF_NAMES:  # its pairs are of whole heads
+        if whole_heads and turned != values["attention.key_length"]:
             raise refuse(architecture, "all of a head turned", turned)
+        width = values["attention.key_length"] * values["attention.head_count"]
+        if shared_width and width != values["embedding_length"]:
+            raise refuse(architecture, f"heads of {values['embedding_length']} numbers together", width)
         return {
             **read_gguf_rope(values, tensors, values["attention.key_length"]),
             "vocab_size": tensors.shape("token_embd.weight")[0],
@@ -249,6 +264,7 @@ def gguf_dialect(architecture: str, *, names: Mapping[str, str | Location], norm
             "layer.attention.output_bias": "blk.0.attn_output.bias" in tensors,
             "layers": windowed([values.get("attention.sliding_window")]),
             "layer.feed_forward.bias": "blk.0.ffn_gate.bias" in tensors,
+            **always,
         }
 
     def write(config: TransformerConfig) -> dict[str, Any]:
@@ -269,9 +285,18 @@ def gguf_dialect(architecture: str, *, names: Mapping[str, str | Location], norm
         write=write,
         names={**_GGUF_NAMES, **names},
         leftovers=r"rope_freqs\.weight",
+        misread=_without_window,
     )
 
 
-GGUF_LLAMA = gguf_dialect("llama", names=_LLAMA_GGUF_NAMES, norms=False)
-GGUF_QWEN2 = gguf_dialect("qwen2", names={}, norms=False)
+def _without_window(config: TransformerConfig) -> str | None:
+    """llama.cpp knows windows of some architectures alone, and reads over the key in the others."""
+    window = min((one for one in windows_of(config) if one is not None), default=config.context_length)
+    if window >= config.context_length:
+        return None
+    return f"llama.cpp computes it without its window of {window:,} tokens, so texts longer than that differ there"
+
+
+GGUF_LLAMA = gguf_dialect("llama", names=_LLAMA_GGUF_NAMES, norms=False, always={})
+GGUF_QWEN2 = gguf_dialect("qwen2", names={}, norms=False, shared_width=True)
 GGUF_QWEN3 = gguf_dialect("qwen3", names={}, norms=True)

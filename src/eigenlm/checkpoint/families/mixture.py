@@ -287,6 +287,7 @@ _GPT_OSS_BASE = gguf_dialect(
         "blocks.{i}.feed_forward_norm": "blk.{i}.post_attention_norm",
     },
     norms=False,
+    always={"layer.attention.output_bias": True, "layer.feed_forward.bias": True, "head": {"tied": False}},
 )
 _GGUF_GPT_OSS = _gguf_mixture(
     replace(_GPT_OSS_BASE, constants={**_GPT_OSS_BASE.constants, **_GPT_OSS_CONSTANTS}),
@@ -301,9 +302,8 @@ def _read_gguf_gpt_oss(values: Mapping[str, Any], tensors: TensorSource) -> dict
     return {
         **_GGUF_GPT_OSS.read(values, tensors),
         **read_gguf_rope(values, tensors, values["attention.key_length"], truncate=False),
-        "layer.feed_forward.bias": True,
         "layers": windowed([None if i % 2 else window for i in range(values["block_count"])]),
     }
 
 
-GGUF_GPT_OSS = replace(_GGUF_GPT_OSS, read=_read_gguf_gpt_oss)
+GGUF_GPT_OSS = replace(_GGUF_GPT_OSS, read=_read_gguf_gpt_oss, misread=lambda config: None)

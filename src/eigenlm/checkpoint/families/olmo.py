@@ -3,14 +3,11 @@
 OLMo 3 adds windows in three of four layers, which are turned without the stretching of the others.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from eigenlm.checkpoint.families.dialect import Dialect, refuse, softmax_of
+from eigenlm.checkpoint.families.dialect import Dialect, softmax_of
 from eigenlm.checkpoint.families.layer_types import gguf_by_layer_type, with_two_ropes
-from eigenlm.checkpoint.families.llama import gguf_dialect, hugging_face_dialect, read_bias
-from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.checkpoint.families.llama import UNBIASED, gguf_dialect, hugging_face_dialect, read_bias
 
 _CONSTANTS = {
     "layer.norm_position": "output",
@@ -43,15 +40,9 @@ def _gguf_olmo2() -> Dialect:
         "blocks.{i}.attention_output_norm": "blk.{i}.post_attention_norm",
         "blocks.{i}.feed_forward_output_norm": "blk.{i}.post_ffw_norm",
     }
-    dialect = gguf_dialect("olmo2", names=names, norms=True)
-
-    def read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-        if values["attention.key_length"] * values["attention.head_count"] != values["embedding_length"]:
-            raise refuse("olmo2", "heads that share the width of the model", values["attention.key_length"])
-        plain = {"layer.attention.bias": False, "layer.attention.output_bias": False, "head": {"tied": False}}
-        return {**dialect.read(values, tensors), **plain}
-
-    return replace(dialect, constants={**dialect.constants, **_CONSTANTS}, read=read)
+    always = {**UNBIASED, "layer.attention.bias": False, "head": {"tied": False}}
+    dialect = gguf_dialect("olmo2", names=names, norms=True, always=always, shared_width=True)
+    return replace(dialect, constants={**dialect.constants, **_CONSTANTS})
 
 
 GGUF_OLMO2 = gguf_by_layer_type(

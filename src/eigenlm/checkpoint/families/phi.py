@@ -10,6 +10,7 @@ from eigenlm.checkpoint.families.layout import Rows
 from eigenlm.checkpoint.families.llama import gguf_dialect, hugging_face_dialect
 from eigenlm.checkpoint.families.rope import FACTORS, LONG_FACTORS, LONG_ROPE_TENSOR, SHORT_ROPE_TENSOR, rotary_of
 from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.model import TransformerConfig
 
 _HEADS = ("query", "key", "value")
 _BRANCHES = ("gate", "up")
@@ -77,17 +78,28 @@ _GGUF_PHI3 = gguf_dialect(
         LONG_FACTORS: Location(LONG_ROPE_TENSOR),
     },
     norms=False,
+    whole_heads=False,
+    shared_width=True,
 )
-GGUF_PHI3 = replace(_GGUF_PHI3, leftovers=r"rope_factors_(short|long)\.weight")
 
 
+def _with_long_factors(config: TransformerConfig) -> str | None:
+    rotary = rotary_of(config)
+    if rotary.long_factors is None:
+        return _GGUF_PHI3.misread(config)
+    length = f"{rotary.original_length:,} tokens"
+    return f"opened with a context of more than {length}, llama.cpp turns short texts too as it does long ones"
+
+
+GGUF_PHI3 = replace(_GGUF_PHI3, leftovers=r"rope_factors_(short|long)\.weight", misread=_with_long_factors)
+
+
+_PHI_BIASES = dict.fromkeys(("layer.attention.bias", "layer.attention.output_bias", "layer.feed_forward.bias"), True)
 _PHI_CONSTANTS = {
     "norm.kind": "layer",
     "layer.parallel": "one_norm",
-    "layer.attention.bias": True,
-    "layer.attention.output_bias": True,
-    "layer.feed_forward.bias": True,
     "layer.feed_forward.gated": False,
+    **_PHI_BIASES,
 }
 _PHI = hugging_face_dialect(
     "phi",
@@ -119,14 +131,16 @@ PHI = replace(
         "norm": "model.final_layernorm",
     },
 )
-_GGUF_PHI2 = gguf_dialect("phi2", names={}, norms=False)
+_GGUF_PHI2 = gguf_dialect(
+    "phi2",
+    names={},
+    norms=False,
+    always={**_PHI_BIASES, "head": {"tied": False, "bias": True}},
+    whole_heads=False,
+    shared_width=True,
+)
 GGUF_PHI2 = replace(
     _GGUF_PHI2,
     constants={**_GGUF_PHI2.constants, **_PHI_CONSTANTS, "layer.feed_forward.activation": "gelu_tanh"},
     fields={**_GGUF_PHI2.fields, "norm.eps": "attention.layer_norm_epsilon"},
-    read=lambda values, tensors: {
-        **_GGUF_PHI2.read(values, tensors),
-        "head": {"tied": False, "bias": True},
-        "layer.feed_forward.bias": True,
-    },
 )

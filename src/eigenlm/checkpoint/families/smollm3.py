@@ -64,8 +64,6 @@ def _gguf_smollm3() -> Dialect:
         turns = _all_but_every(4, values["block_count"])
         return {
             **dialect.read(values, tensors),
-            "layer.attention.output_bias": False,
-            "layer.feed_forward.bias": False,
             "layers": _turned(windowed([None] * len(turns)), turns),
         }
 

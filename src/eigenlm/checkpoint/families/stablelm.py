@@ -35,7 +35,7 @@ STABLELM = replace(
     fixed={**_BASE.fixed, "qk_layernorm": False},
     defaults=lambda values: {**_BASE.defaults(values), "hidden_dropout": 0.0},
 )
-_GGUF = gguf_dialect("stablelm", names={}, norms=False)
+_GGUF = gguf_dialect("stablelm", names={}, norms=False, whole_heads=False, shared_width=True)
 
 
 def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 from eigenlm.checkpoint.families.activations import ours, theirs
 from eigenlm.checkpoint.families.dialect import dense_of, softmax_of, windowed, windows_of
 from eigenlm.checkpoint.families.llama import gguf_dialect, hugging_face_dialect
-from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.model import TransformerConfig
 
 _CONSTANTS = {"norm.kind": "layer", "layer.feed_forward.gated": False}
@@ -49,16 +48,15 @@ STARCODER2 = replace(
         "blocks.{i}.feed_forward.down": "model.layers.{i}.mlp.c_proj",
     },
 )
-_GGUF = gguf_dialect("starcoder2", names={}, norms=False)
-
-
-def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-    return {**_GGUF.read(values, tensors), "layer.feed_forward.bias": "blk.0.ffn_up.bias" in tensors}
-
-
+_GGUF = gguf_dialect(
+    "starcoder2",
+    names={},
+    norms=False,
+    always={"layer.attention.output_bias": True, "layer.feed_forward.bias": True},
+    shared_width=True,
+)
 GGUF_STARCODER2 = replace(
     _GGUF,
     constants={**_GGUF.constants, **_CONSTANTS, "layer.feed_forward.activation": "gelu_tanh"},
     fields={**_GGUF.fields, "norm.eps": "attention.layer_norm_epsilon"},
-    read=_read_gguf,
 )

@@ -155,6 +155,8 @@ T5 = Dialect(
 
 def _read_gguf(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
     """What llama.cpp takes a T5 for: with gates, GELU; without, ReLU."""
+    if values["decoder_block_count"] > values["block_count"]:
+        raise refuse("t5", "no more layers in the decoder than in the encoder", values["decoder_block_count"])
     gated, tied = "enc.blk.0.ffn_gate.weight" in tensors, "output.weight" not in tensors
     forward = {"feed_forward.activation": "gelu_tanh" if gated else "relu", "feed_forward.gated": gated}
     return {
@@ -170,6 +172,13 @@ def _write_gguf(config: TransformerConfig) -> dict[str, Any]:
         "attention.head_count_kv": softmax_of(config).num_heads,
         "attention.layer_norm_epsilon": config.norm.eps,
     }
+
+
+def _with_larger_logits(config: TransformerConfig) -> str | None:
+    head = vocabulary_of(config)
+    if head is None or head.scale == 1.0:
+        return None
+    return f"llama.cpp computes its logits {1 / head.scale:.3g} times as large, so it samples as at a lower temperature"
 
 
 def _gguf_attention_names(ours: str, theirs: str) -> dict[str, str]:
@@ -223,4 +232,5 @@ GGUF_T5 = Dialect(
         "head": "output",
     },
     leftovers=r"dec\.blk\.\d+\.cross_attn_rel_b\.weight",
+    misread=_with_larger_logits,
 )
