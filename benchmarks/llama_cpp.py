@@ -21,7 +21,7 @@ import torch
 import transformers
 from record import record
 
-from eigenlm.checkpoint import Checkpoint, read_model, write_gguf
+from eigenlm.checkpoint import Checkpoint, misread_by_llama_cpp, read_model, write_gguf
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.locate import locate
 from eigenlm.engine import generate
@@ -89,12 +89,14 @@ def tiny_model(python: str, folder: Path, read: Checkpoint, tokens: int = 16) ->
     ids = tiny_transformers.ids()[:1]
     source = tiny_transformers.sources()[:1] if read.config.kind == "encoder_decoder" else None
     given = None if source is None else source[0].tolist()
+    misread = misread_by_llama_cpp(architecture, read.config)
+    told = {"architecture": architecture, **({} if misread is None else {"told when it is written": misread})}
     try:
         theirs = in_llama_cpp(python, path, ids[0].tolist(), tokens, given)
     except Refused as reason:
-        return {"architecture": architecture, "llama.cpp refuses": str(reason)}
+        return {**told, "llama.cpp refuses": str(reason)}
     found = {
-        "architecture": architecture,
+        **told,
         "relative difference": relative(read.model(ids, source=source)[0], theirs.scores),
     }
     if read.config.kind == "encoder":
@@ -115,13 +117,17 @@ def tiny_families(python: str, folder: Path) -> dict[str, Any]:
             refused.append(name)
             continue
         print(name, compared[name], flush=True)
+    told = [name for name, one in compared.items() if "told when it is written" in one]
     untested = GGUF.keys() - {one["architecture"] for one in compared.values()}
     assert not untested, f"architectures without a tiny model: {', '.join(sorted(untested))}"
     return {
         "architectures": len(GGUF),
         "models": len(compared),
         "opened by llama.cpp": sum("relative difference" in one for one in compared.values()),
-        "largest relative difference": max(one.get("relative difference", 0.0) for one in compared.values()),
+        "told to be misread": len(told),
+        "largest relative difference of the others": max(
+            one.get("relative difference", 0.0) for name, one in compared.items() if name not in told
+        ),
         "each": compared,
         "refused by eigenlm": refused,
     }
@@ -151,15 +157,22 @@ def smollm2(python: str, folder: Path) -> dict[str, Any]:
     return found
 
 
-def beside(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, Any]:
-    """Logits (T, V) of one text by two programs: their difference, and our margins where they choose otherwise."""
+def beside(ours: torch.Tensor, theirs: torch.Tensor, equal: int) -> dict[str, Any]:
+    """Logits (T, V) of our greedy text by two programs, of which the other's own is equal up to `equal` tokens.
+
+    Their difference, and our margins, from the best token to the next, where the other chooses otherwise.
+    """
     best = ours.topk(2).values
+    margins = best[:, 0] - best[:, 1]
     other = ours.argmax(-1) != theirs.argmax(-1)
     return {
+        "greedy tokens equal": equal,
+        "our margin at the first that differs": margins[equal].item() if equal < len(ours) else None,
+        "smallest margin of ours": margins.min().item(),
         "relative difference of logits": relative(ours, theirs),
         "largest difference of a logit": float((ours - theirs).abs().max()),
-        "choices that differ": int(other.sum()),
-        "margins of ours there": (best[other, 0] - best[other, 1]).tolist(),
+        "choices for our text that differ": int(other.sum()),
+        "our margins there": margins[other].tolist(),
     }
 
 
@@ -181,17 +194,11 @@ def gemma(python: str, folder: Path, path: Path, tokens: int = 64) -> dict[str, 
         whole, start = ids + ours[:-1], len(ids) - 1
         logits = read.model(torch.tensor([whole]))[0, start:]
         of_transformers = theirs.generate(torch.tensor([ids]), max_new_tokens=tokens, do_sample=False)[0, len(ids) :]
-        told = {
-            "transformers, float32": {
-                "greedy tokens equal": equal_until(ours, of_transformers.tolist()),
-                **beside(logits, theirs(torch.tensor([whole])).logits[0, start:]),
-            }
-        }
+        again = theirs(torch.tensor([whole])).logits[0, start:]
+        told = {"transformers, float32": beside(logits, again, equal_until(ours, of_transformers.tolist()))}
         for name, file in {"llama.cpp, our F32 export": export, "llama.cpp, the same file": path}.items():
-            told[name] = {
-                "greedy tokens equal": equal_until(ours, in_llama_cpp(python, file, ids, tokens).greedy),
-                **beside(logits, in_llama_cpp(python, file, whole).scores[start:]),
-            }
+            equal = equal_until(ours, in_llama_cpp(python, file, ids, tokens).greedy)
+            told[name] = beside(logits, in_llama_cpp(python, file, whole).scores[start:], equal)
         found[prompt] = told
     return found
 
@@ -204,6 +211,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
+    transformers.utils.logging.disable_progress_bar()
     version = subprocess.run(
         [given.python, "-c", "import llama_cpp; print(llama_cpp.__version__)"],
         capture_output=True,

@@ -1,6 +1,7 @@
 """Every matrix of a model, one at a time: read, looked at, let go; over threads and over machines."""
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from eigenlm.analysis.weights import Weights
 from eigenlm.errors import ConfigError, DataError
+from eigenlm.linalg.by_rows import MANY_NUMBERS, ByRows
 from eigenlm.machine.memory import check_memory
 from eigenlm.progress import track
 
@@ -32,7 +34,7 @@ class Skipped:
     reason: str
 
 
-Look = Callable[[Tensor, str, str | None], Row]
+Look = Callable[[Tensor | ByRows, str, str | None], Row]
 """What is done with one matrix W (m, n), given its name without `.weight`, and how it is stored if that is known."""
 
 
@@ -74,33 +76,51 @@ def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -
     if 0 in shape:
         return Skipped(name=name, reason=f"no numbers in {shape}")
     try:
-        with reading:
-            _check_memory(shape)
-            W = weights[parameter]
-        if not W.is_floating_point():
+        _check_memory(shape)
+        W = _matrix(weights, parameter, reading)
+        first = W[:1]
+        if not first.is_floating_point():
             return None
-        if W.element_size() == 1:  # an 8-bit float, for which torch has hardly an operation
-            if any(f"{name}.{scale}" in weights for scale in _SCALES):
-                return Skipped(name=name, reason="8-bit floats with scales in another tensor, which are not applied")
-            W = W.float()
-        return look(W.detach().flatten(1), name, weights.storage(parameter))
+        if first.element_size() == 1 and any(f"{name}.{scale}" in weights for scale in _SCALES):
+            return Skipped(name=name, reason="8-bit floats with scales in another tensor, which are not applied")
+        return look(W, name, weights.storage(parameter))
     except (ConfigError, DataError) as error:
         return Skipped(name=name, reason=str(error))
+
+
+def _matrix(weights: Weights, parameter: str, reading: Lock) -> Tensor | ByRows:
+    """One of the tensors as a matrix; read by rows, if it is tall and large."""
+
+    def read(rows: slice) -> Tensor:
+        with reading:
+            W = weights.rows(parameter, rows).detach().flatten(1)
+        # torch has hardly an operation for 8-bit floats
+        return W.float() if W.is_floating_point() and W.element_size() == 1 else W
+
+    m, n = shape = _sizes(weights.shape(parameter))
+    by_rows = m >= n and m * n > MANY_NUMBERS and weights.reads_rows(parameter)
+    return ByRows(shape, read) if by_rows else read(slice(None))
+
+
+def _sizes(shape: Sequence[int]) -> tuple[int, int]:
+    """Of the matrix of a tensor's first dimension by all the others."""
+    return shape[0], math.prod(shape[1:])
 
 
 def _cost(shape: tuple[int, ...]) -> int:
     """Multiplications of a Gram matrix and its eigenvalues."""
     if len(shape) < 2:
         return 0
-    m, n = shape[0], torch.Size(shape[1:]).numel()
+    m, n = _sizes(shape)
     return m * n * min(m, n) + min(m, n) ** 3
 
 
 def _check_memory(shape: tuple[int, ...]) -> None:
     """Refuse what would not fit: the numbers and their shuffled copy in float32, and five Gram matrices in float64."""
-    m, n = shape[0], torch.Size(shape[1:]).numel()
+    m, n = _sizes(shape)
+    held = m * n if m < n else min(m * n, MANY_NUMBERS)
     do = "free some, or analyse this matrix on a larger machine"
-    check_memory(8 * m * n + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
+    check_memory(8 * held + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
 
 
 @contextmanager
