@@ -76,30 +76,39 @@ def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -
     if 0 in shape:
         return Skipped(name=name, reason=f"no numbers in {shape}")
     try:
-        _check_memory(shape)
         W = _matrix(weights, parameter, reading)
         first = W[:1]
         if not first.is_floating_point():
             return None
-        if first.element_size() == 1 and any(f"{name}.{scale}" in weights for scale in _SCALES):
-            return Skipped(name=name, reason="8-bit floats with scales in another tensor, which are not applied")
+        if first.element_size() == 1:  # an 8-bit float, for which torch has hardly an operation
+            if any(f"{name}.{scale}" in weights for scale in _SCALES):
+                return Skipped(name=name, reason="8-bit floats with scales in another tensor, which are not applied")
+            W = _float32(W)
         return look(W, name, weights.storage(parameter))
     except (ConfigError, DataError) as error:
         return Skipped(name=name, reason=str(error))
 
 
 def _matrix(weights: Weights, parameter: str, reading: Lock) -> Tensor | ByRows:
-    """One of the tensors as a matrix; read by rows, if it is tall and large."""
+    """One of the tensors as a matrix; read by rows, if it is tall and large.
+
+    Raises:
+        ConfigError: it does not fit in memory.
+    """
 
     def read(rows: slice) -> Tensor:
         with reading:
-            W = weights.rows(parameter, rows).detach().flatten(1)
-        # torch has hardly an operation for 8-bit floats
-        return W.float() if W.is_floating_point() and W.element_size() == 1 else W
+            return weights.rows(parameter, rows).detach().flatten(1)
 
     m, n = shape = _sizes(weights.shape(parameter))
-    by_rows = m >= n and m * n > MANY_NUMBERS and weights.reads_rows(parameter)
-    return ByRows(shape, read) if by_rows else read(slice(None))
+    if m >= n and m * n > MANY_NUMBERS and weights.reads_rows(parameter):
+        return ByRows(shape, read)
+    _check_memory(m, n)
+    return read(slice(None))
+
+
+def _float32(W: Tensor | ByRows) -> Tensor | ByRows:
+    return W.float() if isinstance(W, Tensor) else ByRows(W.shape, lambda rows: W[rows].float())
 
 
 def _sizes(shape: Sequence[int]) -> tuple[int, int]:
@@ -115,12 +124,10 @@ def _cost(shape: tuple[int, ...]) -> int:
     return m * n * min(m, n) + min(m, n) ** 3
 
 
-def _check_memory(shape: tuple[int, ...]) -> None:
+def _check_memory(m: int, n: int) -> None:
     """Refuse what would not fit: the numbers and their shuffled copy in float32, and five Gram matrices in float64."""
-    m, n = _sizes(shape)
-    held = m * n if m < n else min(m * n, MANY_NUMBERS)
     do = "free some, or analyse this matrix on a larger machine"
-    check_memory(8 * held + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
+    check_memory(8 * m * n + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
 
 
 @contextmanager
