@@ -248,14 +248,7 @@ def gguf_dialect(
         return {"attention.head_count_kv": heads, "attention.key_length": width}
 
     def read(values: Mapping[str, Any], tensors: TensorSource) -> dict[str, Any]:
-        if values.get("attention.value_length", values["attention.key_length"]) != values["attention.key_length"]:
-            raise refuse(architecture, "keys and values of one width", values["attention.value_length"])
-        turned = values.get("rope.dimension_count", values["attention.key_length"])
-        if whole_heads and turned != values["attention.key_length"]:
-            raise refuse(architecture, "all of a head turned", turned)
-        width = values["attention.key_length"] * values["attention.head_count"]
-        if shared_width and width != values["embedding_length"]:
-            raise refuse(architecture, f"heads of {values['embedding_length']} numbers together", width)
+        _check_heads(architecture, values, whole_heads, shared_width)
         return {
             **read_gguf_rope(values, tensors, values["attention.key_length"]),
             "vocab_size": tensors.shape("token_embd.weight")[0],
@@ -287,6 +280,17 @@ def gguf_dialect(
         leftovers=r"rope_freqs\.weight",
         misread=_without_window,
     )
+
+
+def _check_heads(architecture: str, values: Mapping[str, Any], whole: bool, shared: bool) -> None:
+    """Refuse heads that llama.cpp does not compute in an architecture; see `gguf_dialect`."""
+    width, D = values["attention.key_length"], values["embedding_length"]
+    if values.get("attention.value_length", width) != width:
+        raise refuse(architecture, "keys and values of one width", values["attention.value_length"])
+    if whole and values.get("rope.dimension_count", width) != width:
+        raise refuse(architecture, "all of a head turned", values["rope.dimension_count"])
+    if shared and width * values["attention.head_count"] != D:
+        raise refuse(architecture, f"heads of {D} numbers together", width * values["attention.head_count"])
 
 
 def _without_window(config: TransformerConfig) -> str | None:
