@@ -16,8 +16,8 @@ from eigenlm.linalg.spectrum import energy_kept, numerical_rank, relative
 
 _BLOCK_NUMBERS = 1 << 20
 # Of a part of a large matrix. One permutation of all of its numbers would take as much memory as they do, and would
-# miss the processor's cache at every number. In smaller parts the means differ enough to show as a singular value.
-_PART_NUMBERS = 1 << 24
+# miss the processor's cache at every number.
+_PART_NUMBERS = 1 << 23
 # How many times its median the null's largest singular value may be for a Gram matrix in float32; that of square noise
 # is 2.5. Its eigenvalues are then exact to n 2^-24 10^2 of the median's at worst, and to far less usually.
 _MOST_SPREAD = 10
@@ -93,7 +93,7 @@ def shuffled_singular_values(W: Float[Tensor, "m n"] | ByRows, *, seed: int) -> 
     """The singular values of W with its entries in random order, descending; their squares to about 1e-6 sigma_1^2.
 
     The order is `torch.randperm` of m n numbers; of more than 2^25, of the numbers in every k-th row, for each of k
-    parts of about 2^24 numbers that have one distribution but for sampling. The shuffled matrix is never held, only its
+    parts of about 2^23 numbers that have one distribution but for sampling. The shuffled matrix is never held, only its
     Gram matrix, block by block. That is float32 as long as no spike would bury the other eigenvalues in its rounding,
     and float64 then.
     """
