@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from gguf import GGUFWriter
+from safetensors.torch import save_file
 
-from eigenlm.analysis import analyze
+from eigenlm.analysis import analyze, stream
 from eigenlm.analysis.stream import Skipped, each_matrix, share
 from eigenlm.analysis.weights import Weights
+from eigenlm.checkpoint import open_matrices
 from eigenlm.errors import ConfigError
+from eigenlm.linalg.by_rows import ByRows
 
 
 def sized(*shape: int) -> torch.Tensor:
@@ -67,3 +71,28 @@ def test_eight_bit_floats_stand_for_themselves_unless_scales_lie_beside_them():
     assert analysis["plain"].spectral_norm == pytest.approx(float(torch.linalg.matrix_norm(W.double(), 2)), rel=1e-5)
     assert [row.name for row in analysis.skipped] == ["scaled"]
     assert "scales in another tensor" in analysis.skipped[0].reason
+
+
+@pytest.mark.parametrize("form", ["gguf", "safetensors"])
+def test_a_tall_matrix_of_a_file_is_read_by_rows(form, tmp_path, monkeypatch):
+    W = torch.randn(9000, 6, generator=torch.Generator().manual_seed(0))
+    path = tmp_path / f"w.{form}"
+    if form == "safetensors":
+        save_file({"w": W, "wide": W.mT.contiguous()}, path)
+    else:
+        writer = GGUFWriter(path, "none")
+        writer.add_tensor("w", W.numpy())
+        writer.add_tensor("wide", W.mT.contiguous().numpy())
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+    whole = analyze({"w": W, "wide": W.mT.contiguous()})
+    kinds: dict[str, type] = {}
+    monkeypatch.setattr(stream, "MANY_NUMBERS", 1000)
+    weights = Weights(open_matrices(path))
+    each_matrix(weights, lambda matrix, name, storage: kinds.__setitem__(name, type(matrix)), list(weights))
+    assert kinds == {"w": ByRows, "wide": torch.Tensor}
+    assert [row.to_dict() | {"storage": None} for row in analyze(path).matrices] == [
+        row.to_dict() for row in whole.matrices
+    ]

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,10 +19,19 @@ import transformers
 from gguf import GGMLQuantizationType, GGUFReader
 from gguf.quants import dequantize, quantize
 
-from eigenlm.checkpoint import Checkpoint, Generation, open_model, open_tensors, read_model, write_gguf
+from eigenlm.attention import RotaryConfig
+from eigenlm.checkpoint import (
+    Checkpoint,
+    Generation,
+    misread_by_llama_cpp,
+    open_model,
+    open_tensors,
+    read_model,
+    write_gguf,
+)
 from eigenlm.checkpoint.families import differences
 from eigenlm.errors import CheckpointError, ConfigError, DataError, EigenError
-from eigenlm.model import LowRankLinear
+from eigenlm.model import LayerConfig, LowRankLinear, Transformer
 
 STORAGES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1")
 NOT_HELD = {"llama-headless", "gpt2-headless", "gpt2-relu", "bert-gelu-new", "bert-mlm", "bert-mlm-untied"} | {
@@ -228,6 +239,85 @@ def test_one_part_of_a_split_file_is_refused(tmp_path):
     (tmp_path / "m-00001-of-00003.gguf").write_bytes(part)
     with pytest.raises(CheckpointError, match="one part of several; join the parts first"):
         read_model(tmp_path / "m-00001-of-00003.gguf")
+
+
+def changed(name: str, folder: Path, changes: Mapping[str, object], **whole: object) -> Transformer:
+    """A tiny model with other fields in each layer, `attention.bias` and the like, and in the whole config."""
+
+    def other(layer: LayerConfig) -> LayerConfig:
+        for field, value in changes.items():
+            part, leaf = field.split(".")
+            layer = replace(layer, **{part: replace(getattr(layer, part), **{leaf: value})})
+        return layer
+
+    return Transformer(replace(original(name, folder).config.with_layers(other), **whole))
+
+
+# Written as the architecture they come from, llama.cpp 0.3.36 answers "wrong number of tensors", "tensor not found",
+# "wrong shape" or a failed assertion; Gemma 3's bound it reads over.
+@pytest.mark.parametrize(
+    ("name", "changes", "architecture"),
+    [
+        ("qwen2", {"attention.output_bias": True}, "llama"),
+        ("qwen2", {"attention.head_dim": 20}, "llama"),
+        ("llama-tied", {"attention.rotary": RotaryConfig(width=4)}, "phi3"),
+        ("qwen3", {"attention.rotary": RotaryConfig(width=4)}, None),
+        ("qwen3", {"attention.bias": True, "attention.output_bias": True}, None),
+        ("qwen3", {"feed_forward.bias": True}, None),
+        ("qwen3-moe", {"attention.output_bias": True}, None),
+        ("gemma", {"feed_forward.bias": True}, None),
+        ("gemma3-all-full", {"attention.softcap": 5.0}, None),
+        ("gpt-oss-alternate", {"attention.output_bias": False}, None),
+        ("granite", {"attention.rotary": RotaryConfig(width=4)}, None),
+        ("phi", {"attention.output_bias": False}, None),
+        ("phi3-long", {"attention.output_bias": True}, None),
+        ("stablelm", {"feed_forward.bias": True}, None),
+        ("starcoder2", {"attention.output_bias": False}, None),
+        ("olmo2", {"feed_forward.bias": True}, None),
+    ],
+)
+def test_what_llama_cpp_does_not_open_is_written_otherwise_or_refused(name, changes, architecture, tmp_path):
+    model = changed(name, tmp_path, changes)
+    if architecture is not None:
+        assert write_gguf(tmp_path / "m.gguf", model, storage="F32", family=name) == architecture
+        return
+    with pytest.raises(ConfigError, match="choosing a family"):
+        write_gguf(tmp_path / "m.gguf", model, storage="F32", family=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("mistral", "without its window of 5 tokens"),
+        ("mixtral-window", "without its window of 5 tokens"),
+        ("phi3-window", "without its window of 5 tokens"),
+        ("qwen2-window", "without its window of 5 tokens"),
+        ("mistral-no-window", None),
+        ("gemma3", None),
+        ("olmo3", None),
+        ("gpt-oss-alternate", None),
+        ("phi3-long", "more than 2 tokens"),
+        ("t5", "6.93 times as large"),  # sqrt(48)
+        ("t5-flan", None),
+    ],
+)
+def test_what_llama_cpp_computes_otherwise_is_told(name, told, tmp_path):
+    """As measured by benchmarks/llama_cpp.py; the others agree."""
+    ours = original(name, tmp_path)
+    architecture = write_gguf(tmp_path / "m.gguf", ours.model, storage="F32", family=ours.family)
+    found = misread_by_llama_cpp(architecture, ours.config)
+    assert found is None if told is None else told in found
+
+
+def test_a_window_as_long_as_the_context_is_none(tmp_path):
+    model = changed("mistral", tmp_path, {"attention.window": 64})
+    assert misread_by_llama_cpp("llama", model.config) is None
+
+
+def test_an_encoder_without_segments_counts_one(tmp_path):
+    """Without the count llama.cpp opens no BERT."""
+    write_gguf(tmp_path / "m.gguf", original("distilbert", tmp_path).model, storage="F32")
+    assert GGUFReader(tmp_path / "m.gguf").fields["tokenizer.ggml.token_type_count"].contents() == 1
 
 
 def test_scaling_that_is_not_computed_is_refused(tmp_path):

@@ -149,6 +149,7 @@ NOT_IN_GGUF = {
     "stablelm-biased",
     "stablelm-headless",
     "starcoder2-unbiased",
+    "starcoder2-window",
     "opt",
     "opt-unbiased",
     "opt-post-norm",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,15 @@ def test_gguf_is_stored_as_asked(tiny_model: Path, tmp_path: Path) -> None:
     kinds = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(out).tensors}
     assert kinds["blk.0.attn_q.weight"] == "F16"
     assert kinds["output_norm.weight"] == "F32"
+
+
+def test_what_llama_cpp_computes_otherwise_is_told(tiny_model: Path, tmp_path: Path, capsys: Capture) -> None:
+    config = json.loads((tiny_model / "config.json").read_text())
+    shutil.copytree(tiny_model, tmp_path / "mistral")
+    changed = config | {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 7}
+    (tmp_path / "mistral" / "config.json").write_text(json.dumps(changed))
+    assert main(["export", str(tmp_path / "mistral"), "--to", "gguf", "--out", str(tmp_path / "m.gguf")]) == 0
+    assert "llama.cpp computes it without its window of 7 tokens" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("to", ["hf", "gguf"])

@@ -32,10 +32,22 @@ class ExpertsApart(Mapping):
 
     def __getitem__(self, name: str) -> Tensor:
         source, expert = self._places[name]
-        if expert is None:
-            return self._tensors[source]
-        part: Any = getattr(self._tensors, "part", None)
-        return part(source, expert) if callable(part) else self._tensors[source][expert]
+        return self._tensors[source] if expert is None else self._rows(source, slice(expert, expert + 1))[0]
+
+    def rows(self, name: str, where: slice) -> Tensor:
+        """Some rows of a tensor."""
+        source, expert = self._places[name]
+        return self._rows(source, where) if expert is None else self[name][where]
+
+    def reads_rows(self, name: str) -> bool:
+        """Whether `rows` reads no more of a tensor than it gives."""
+        source, expert = self._places[name]
+        told: Any = getattr(self._tensors, "reads_rows", None)
+        return expert is None and callable(told) and told(source)
+
+    def _rows(self, source: str, where: slice) -> Tensor:
+        read: Any = getattr(self._tensors, "rows", None)
+        return read(source, where) if callable(read) else self._tensors[source][where]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

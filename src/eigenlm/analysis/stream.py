@@ -1,6 +1,7 @@
 """Every matrix of a model, one at a time: read, looked at, let go; over threads and over machines."""
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from eigenlm.analysis.weights import Weights
 from eigenlm.errors import ConfigError, DataError
+from eigenlm.linalg.by_rows import MANY_NUMBERS, ByRows
 from eigenlm.machine.memory import check_memory
 from eigenlm.progress import track
 
@@ -32,7 +34,7 @@ class Skipped:
     reason: str
 
 
-Look = Callable[[Tensor, str, str | None], Row]
+Look = Callable[[Tensor | ByRows, str, str | None], Row]
 """What is done with one matrix W (m, n), given its name without `.weight`, and how it is stored if that is known."""
 
 
@@ -74,37 +76,62 @@ def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -
     if 0 in shape:
         return Skipped(name=name, reason=f"no numbers in {shape}")
     try:
-        with reading:
-            _check_memory(shape)
-            W = weights[parameter]
-        if W.is_meta:
+        W = _matrix(weights, parameter, reading)
+        first = W[:1]
+        if first.is_meta:
             return Skipped(name=name, reason="on the meta device, where no numbers are")
-        if W.layout != torch.strided:
-            W = W.to_dense()
-        if not W.is_floating_point():
-            return None
-        if W.element_size() == 1:  # an 8-bit float, for which torch has hardly an operation
+        if not first.is_floating_point():
+            return Skipped(name=name, reason=f"of {str(first.dtype).removeprefix('torch.')}, not of real numbers")
+        if first.element_size() == 1:  # an 8-bit float, for which torch has hardly an operation
             if any(f"{name}.{scale}" in weights for scale in _SCALES):
                 return Skipped(name=name, reason="8-bit floats with scales in another tensor, which are not applied")
-            W = W.float()
-        return look(W.detach().flatten(1), name, weights.storage(parameter))
+            W = _float32(W)
+        return look(W, name, weights.storage(parameter))
     except (ConfigError, DataError) as error:
         return Skipped(name=name, reason=str(error))
     except (NotImplementedError, OverflowError) as error:  # 4-bit floats, say, or squares beyond float64
         return Skipped(name=name, reason=f"of a type or size that is not read: {error}"[:200])
 
 
+def _matrix(weights: Weights, parameter: str, reading: Lock) -> Tensor | ByRows:
+    """One of the tensors as a matrix; read by rows, if it is tall and large.
+
+    Raises:
+        ConfigError: it does not fit in memory.
+    """
+
+    def read(rows: slice) -> Tensor:
+        with reading:
+            return weights.rows(parameter, rows).detach().flatten(1)
+
+    m, n = shape = _sizes(weights.shape(parameter))
+    if m >= n and m * n > MANY_NUMBERS and weights.reads_rows(parameter):
+        return ByRows(shape, read)
+    _check_memory(m, n)
+    with reading:
+        W = weights[parameter].detach()
+    return (W if W.layout == torch.strided else W.to_dense()).flatten(1)
+
+
+def _float32(W: Tensor | ByRows) -> Tensor | ByRows:
+    return W.float() if isinstance(W, Tensor) else ByRows(W.shape, lambda rows: W[rows].float())
+
+
+def _sizes(shape: Sequence[int]) -> tuple[int, int]:
+    """Of the matrix of a tensor's first dimension by all the others."""
+    return shape[0], math.prod(shape[1:])
+
+
 def _cost(shape: tuple[int, ...]) -> int:
     """Multiplications of a Gram matrix and its eigenvalues."""
     if len(shape) < 2:
         return 0
-    m, n = shape[0], torch.Size(shape[1:]).numel()
+    m, n = _sizes(shape)
     return m * n * min(m, n) + min(m, n) ** 3
 
 
-def _check_memory(shape: tuple[int, ...]) -> None:
+def _check_memory(m: int, n: int) -> None:
     """Refuse what would not fit: the numbers and their shuffled copy in float32, and five Gram matrices in float64."""
-    m, n = shape[0], torch.Size(shape[1:]).numel()
     do = "free some, or analyse this matrix on a larger machine"
     check_memory(8 * m * n + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
 

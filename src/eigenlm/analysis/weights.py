@@ -38,6 +38,14 @@ class Weights(Mapping):
             return self._tensors[f"{layer}.B"] @ A
         return torch.cat([A, self._tensors[f"{layer}.K"] @ A])[self._tensors[f"{layer}.place"]]
 
+    def rows(self, name: str, where: slice) -> Tensor:
+        """Some rows of a tensor."""
+        return self._tensors.rows(name, where) if self.reads_rows(name) else self[name][where]
+
+    def reads_rows(self, name: str) -> bool:
+        """Whether `rows` reads no more of a tensor than it gives."""
+        return name.removesuffix(".weight") not in self._thin and self._tensors.reads_rows(name)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 

@@ -38,7 +38,7 @@ def choose_family(
             continue
         if not lost[dialect.family]:
             return dialect, theirs
-    if lost:
+    if lost and preferred not in refused:
         nearest = min(lost, key=lambda family: len(lost[family]))
         got = f"one of which {nearest}, the nearest, would lose {first_of(lost[nearest])}"
     else:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gguf.constants import GGML_QUANT_SIZES
 from gguf.quants import dequantize
 from torch import Tensor
 
@@ -13,6 +14,8 @@ from eigenlm.checkpoint.gguf_header import read_header
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import regular
+
+_NUMBERS_AT_ONCE = 1 << 17  # what the decoder makes on its way then stays in the processor's cache
 
 
 class GGUFFile(TensorSource):
@@ -39,29 +42,36 @@ class GGUFFile(TensorSource):
         super().__init__(header.tensors)
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._decoded(name, self._rows(name), self.shape(name))
+        return self.rows(name, slice(None))
 
-    def part(self, name: str, index: int) -> Tensor:
-        """One of the matrices that are stacked in a tensor."""
-        return self._decoded(name, self._rows(name)[index], self.shape(name)[1:])
-
-    def _rows(self, name: str) -> np.ndarray:
-        """The bytes of each row."""
+    def rows(self, name: str, where: slice) -> Tensor:
+        """Some slices along the first dimension of a tensor, decoded without the others."""
         place = self._entries[name]
         stored = np.frombuffer(self._data, np.uint8, place.num_bytes, place.start)
-        return stored.reshape(*place.shape[:-1], -1)
+        if len(place.shape) == 1:
+            return self._decoded(name, stored)[where]
+        rows = stored.reshape(place.shape[0], -1)[where]
+        return self._decoded(name, rows.reshape(-1)).reshape(-1, *place.shape[1:])
 
-    def _decoded(self, name: str, rows: np.ndarray, shape: tuple[int, ...]) -> Tensor:
+    def reads_rows(self, name: str) -> bool:
+        """Always."""
+        return True
+
+    def _decoded(self, name: str, stored: np.ndarray) -> Tensor:
         kind = self._entries[name].kind
+        block, num_bytes = GGML_QUANT_SIZES[kind]
+        numbers = np.empty(len(stored) // num_bytes * block, np.float32)
+        at_once = max(1, _NUMBERS_AT_ONCE // block)
         try:
-            numbers = dequantize(rows, kind)
+            for start in range(0, len(numbers) // block, at_once):
+                blocks = stored[start * num_bytes : (start + at_once) * num_bytes]
+                numbers[start * block : (start + at_once) * block] = dequantize(blocks[None], kind)[0]
         except NotImplementedError as error:
             expected = "a type that the gguf package decodes"
             raise CheckpointError(
                 explain(f"reading {self.path}", expected=expected, got=f"{name!r} as {kind.name}")
             ) from error
-        fresh = numbers.reshape(shape).astype(np.float32, copy=not numbers.flags.writeable)
-        return torch.from_numpy(fresh)
+        return torch.from_numpy(numbers)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor, (out, in) for a matrix."""

@@ -58,7 +58,7 @@ def write_gguf(
 
     Matrices are stored as `storage` says; vectors, routers, and tables of positions and segments, as F32; with a 4-bit
     storage the embedding and the head as Q8_0, because they decide the logits; a matrix whose rows are not whole blocks
-    of 32 as F16. llama.cpp computes a Llama without its sliding window, so texts longer than the window differ there.
+    of 32 as F16. What llama.cpp would not open is refused; what it computes otherwise, `misread_by_llama_cpp` says.
 
     Args:
         path: the file.
@@ -120,6 +120,16 @@ def _templates(named: Mapping[str, str]) -> dict[str, Any]:
     return {**stored, **({"tokenizer.chat_templates": others} if others else {})}
 
 
+def misread_by_llama_cpp(architecture: str, config: TransformerConfig) -> str | None:
+    """What llama.cpp computes otherwise than this model does, in a sentence; None where nothing.
+
+    Args:
+        architecture: what the model was written as.
+        config: the model.
+    """
+    return GGUF[architecture].misread(config)
+
+
 def _write(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors: TheirTensors, storage: str) -> None:
     for key, value in metadata.items():
         _add(writer, key, value)
@@ -172,7 +182,7 @@ def _stored(shape: tuple[int, ...], kind: GGMLQuantizationType) -> tuple[tuple[i
 
 
 def _tokenizer_metadata(tokenizer: Tokenizer | None, config: TransformerConfig) -> dict[str, Any]:
-    types = config.embedding.num_token_types
+    types = max(config.embedding.num_token_types, int(config.kind == "encoder"))  # llama.cpp opens none without
     counted = {"tokenizer.ggml.token_type_count": types} if types else {}
     if tokenizer is None:
         return {**counted, "tokenizer.ggml.model": NO_TOKENIZER}

@@ -35,10 +35,19 @@ class OurTensors(TensorSource):
         place = self._entries[name]
         widths = _widths(self._config, name)
         match place.layout:
-            case (Select(part=int(number), take=STACKED.take), *rest):
-                return to_ours(self._source.part(place.name, number), tuple(rest), widths).contiguous()
+            case (Select(part=int(e), take=STACKED.take), *rest):
+                return to_ours(self._source.rows(place.name, slice(e, e + 1))[0], tuple(rest), widths).contiguous()
             case layout:
                 return to_ours(self._source[place.name], layout, widths).contiguous()
+
+    def rows(self, name: str, where: slice) -> Tensor:
+        """Some rows of a tensor."""
+        place = self._entries[name]
+        return self[name][where] if place.layout else self._source.rows(place.name, where)
+
+    def reads_rows(self, name: str) -> bool:
+        """Whether it lies as we keep it, in a file that does."""
+        return not self._entries[name].layout and self._source.reads_rows(self._entries[name].name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor as we keep it; where its layout does not fit, as the file keeps it."""

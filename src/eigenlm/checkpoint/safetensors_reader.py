@@ -39,9 +39,13 @@ class SafetensorsFiles(TensorSource):
         # A copy, because safetensors hands out views of the mapped file, which another program may truncate.
         return self._entries[name].get_tensor(name).clone()
 
-    def part(self, name: str, index: int) -> Tensor:
-        """One slice along the first dimension of a tensor, without the others."""
-        return self._entries[name].get_slice(name)[index].clone()
+    def rows(self, name: str, where: slice) -> Tensor:
+        """Some slices along the first dimension of a tensor, without the others."""
+        return self._entries[name].get_tensor(name)[where].clone()
+
+    def reads_rows(self, name: str) -> bool:
+        """Always."""
+        return True
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""

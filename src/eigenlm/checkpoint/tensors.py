@@ -36,9 +36,13 @@ class TensorSource(Mapping):
     def __contains__(self, name: object) -> bool:
         return name in self._entries  # Mapping's own would read the tensor
 
-    def part(self, name: str, index: int) -> Tensor:
-        """One slice along the first dimension of a tensor; a file that can reads no more than that."""
-        return self[name][index].clone()
+    def rows(self, name: str, where: slice) -> Tensor:
+        """Some slices along the first dimension of a tensor."""
+        return self[name][where].clone()
+
+    def reads_rows(self, name: str) -> bool:
+        """Whether `rows` reads no more of a tensor than it gives."""
+        return False
 
     @abstractmethod
     def shape(self, name: str) -> tuple[int, ...]:

@@ -40,6 +40,14 @@ class WholeMatrices(TensorSource):
             return empty.bias.detach()
         return empty.dense().detach()
 
+    def rows(self, name: str, where: slice) -> Tensor:
+        """Some rows of a tensor."""
+        return self._tensors.rows(name, where) if self._entries[name] is None else self[name][where]
+
+    def reads_rows(self, name: str) -> bool:
+        """Whether it is stored as it is, in a file that does."""
+        return self._entries[name] is None and self._tensors.reads_rows(name)
+
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""
         layer = self._entries[name]

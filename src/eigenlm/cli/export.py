@@ -31,7 +31,7 @@ class ExportCommand:
         """Read the model and write it again."""
         import torch
 
-        from eigenlm.checkpoint import open_model, read_model, write_gguf, write_hugging_face
+        from eigenlm.checkpoint import misread_by_llama_cpp, open_model, read_model, write_gguf, write_hugging_face
 
         storage = self.storage or ("F32" if self.to == "hf" else "Q8_0")
         if self.to == "hf" and storage not in _PLAIN:
@@ -49,12 +49,16 @@ class ExportCommand:
             "multiply_out": self.multiply_out,
         }
         if self.to == "hf":
-            family = write_hugging_face(self.out, read.model, **parts)
+            family, misread = write_hugging_face(self.out, read.model, **parts), None
         else:
             family = write_gguf(self.out, read.model, storage=storage, **parts)
+            misread = misread_by_llama_cpp(family, read.config)
         written = open_model(self.out).tensors
         num_bytes = sum(written.num_bytes(name) for name in written)
         if self.json:
-            print_json({"out": self.out, "family": family, "storage": storage, "num_bytes": num_bytes})
+            more = {"misread": misread} if self.to == "gguf" else {}
+            print_json({"out": self.out, "family": family, "storage": storage, "num_bytes": num_bytes, **more})
         else:
             say(f"{self.out}: {family}, {storage}, {num_bytes:,} bytes of tensors")
+            if misread is not None:
+                say(f"note: {misread}")

@@ -9,6 +9,7 @@ from eigenlm import linalg
 from eigenlm.analysis.spectra import noise as module
 from eigenlm.analysis.spectra.noise import noise, rand_distance, shuffled_singular_values
 from eigenlm.errors import ShapeError
+from eigenlm.linalg.by_rows import ByRows
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 
@@ -64,6 +65,22 @@ def test_null_is_the_shuffled_matrix(m, n, dtype):
     null = shuffled_singular_values(W, seed=3)
     # eigenvalues of a float32 Gram matrix stray by some 1e-7 lambda_1
     assert float((null.square() - truth.square()).abs().max() / truth[0] ** 2) < 1e-6
+
+
+@pytest.mark.parametrize(("m", "n"), [(211, 20), (20, 211)])
+def test_a_large_matrix_is_shuffled_in_parts(m, n, monkeypatch):
+    monkeypatch.setattr(module, "MANY_NUMBERS", 1000)
+    monkeypatch.setattr(module, "_PART_NUMBERS", 900)  # five parts
+    W = gaussian(m, n).mul(torch.linspace(1, 3, n))
+    tall = W if m > n else W.mT
+    generator, parts = torch.Generator().manual_seed(3), [tall[part::5].flatten() for part in range(5)]
+    mixed = torch.cat([numbers[torch.randperm(len(numbers), generator=generator)] for numbers in parts])
+    assert torch.equal(mixed.sort().values, W.flatten().sort().values)
+    truth = torch.linalg.svdvals(mixed.reshape(-1, 20))
+    null = shuffled_singular_values(W, seed=3)
+    assert float((null.square() - truth.square()).abs().max() / truth[0] ** 2) < 1e-6  # as above
+    by_rows = ByRows(tuple(tall.shape), lambda rows: tall[rows])
+    torch.testing.assert_close(shuffled_singular_values(by_rows, seed=3), null, rtol=1e-12, atol=0)
 
 
 def test_null_with_a_spike_is_as_exact_below_it():

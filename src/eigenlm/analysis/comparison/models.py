@@ -11,6 +11,7 @@ from eigenlm.analysis.comparison.matrix import difference
 from eigenlm.analysis.stream import Skipped, each_matrix
 from eigenlm.analysis.weights import Weights, weights_of
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linalg.by_rows import ByRows
 
 
 def compare(before: Any, after: Any, *, rank: int = 16) -> Comparison:
@@ -61,11 +62,11 @@ def _matrices(first: Weights, second: Weights, names: list[str], rank: int) -> l
     parameters = {_layer(name): name for name in names}
     reading = Lock()  # sources need not be safe to read from two threads
 
-    def look(W: Tensor, name: str, storage: str | None) -> MatrixChange:
+    def look(W: Tensor | ByRows, name: str, storage: str | None) -> MatrixChange:
         with reading:
             other = second[parameters[name]].detach().flatten(1)
         told = (storage, second.storage(parameters[name]))
-        return difference(W, other, name, rank=rank, storage=told)
+        return difference(W[:], other, name, rank=rank, storage=told)
 
     return each_matrix(first, look, names)
 

@@ -1,15 +1,23 @@
 """Which singular values noise could have made: the Marchenko-Pastur bulk, and the same numbers in random order."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from eigenlm.linalg.by_rows import MANY_NUMBERS, ByRows
+from eigenlm.linalg.decomposition import largest_entry
+from eigenlm.linalg.gram import add_gram_
 from eigenlm.linalg.marchenko_pastur import FEWEST_VALUES, MarchenkoPastur, fit_marchenko_pastur
 from eigenlm.linalg.spectrum import energy_kept, numerical_rank, relative
 
 _BLOCK_NUMBERS = 1 << 20
+# Of a part of a large matrix. One permutation of all of its numbers would take as much memory as they do, and would
+# miss the processor's cache at every number.
+_PART_NUMBERS = 1 << 23
 # How many times its median the null's largest singular value may be for a Gram matrix in float32; that of square noise
 # is 2.5. Its eigenvalues are then exact to n 2^-24 10^2 of the median's at worst, and to far less usually.
 _MOST_SPREAD = 10
@@ -55,7 +63,7 @@ class Noise:
     rand_distance: float | None
 
 
-def noise(W: Float[Tensor, "m n"], S: Float64[Tensor, " r"], *, seed: int = 0) -> Noise:
+def noise(W: Float[Tensor, "m n"] | ByRows, S: Float64[Tensor, " r"], *, seed: int = 0) -> Noise:
     """How much of a spectrum noise explains.
 
     Args:
@@ -81,17 +89,17 @@ def noise(W: Float[Tensor, "m n"], S: Float64[Tensor, " r"], *, seed: int = 0) -
     )
 
 
-def shuffled_singular_values(W: Float[Tensor, "m n"], *, seed: int) -> Float64[Tensor, " r"]:
+def shuffled_singular_values(W: Float[Tensor, "m n"] | ByRows, *, seed: int) -> Float64[Tensor, " r"]:
     """The singular values of W with its entries in random order, descending; their squares to about 1e-6 sigma_1^2.
 
-    The order is `torch.randperm` of m n numbers; the shuffled matrix is never held, only its Gram matrix, block by
-    block. That is float32 as long as no spike would bury the other eigenvalues in its rounding, and float64 then.
+    The order is `torch.randperm` of m n numbers; of more than 2^25, of the numbers in every k-th row, for each of k
+    parts of about 2^23 numbers that have one distribution but for sampling. The shuffled matrix is never held, only its
+    Gram matrix, block by block. That is float32 as long as no spike would bury the other eigenvalues in its rounding,
+    and float64 then.
     """
-    numbers, r = W.detach().flatten(), min(W.shape)
-    index = torch.int32 if len(numbers) < 2**31 else torch.int64  # half the memory where it can count that far
-    order = torch.randperm(len(numbers), generator=torch.Generator().manual_seed(seed), dtype=index)
+    r = min(W.shape)
     for dtype in (torch.float32, torch.float64):
-        S = _shuffled(numbers, order, r, dtype)
+        S = _shuffled(W, dtype, torch.Generator().manual_seed(seed))
         if S[0] <= _MOST_SPREAD * S[r // 2]:
             break
     return S
@@ -107,15 +115,27 @@ def rand_distance(S: Float64[Tensor, " r"], null: Float64[Tensor, " r"]) -> floa
     return divergence.clamp_min(0).sqrt().item()
 
 
-def _shuffled(numbers: Tensor, order: Tensor, r: int, dtype: torch.dtype) -> Tensor:
-    lowest, highest = numbers.aminmax()
-    scale = max(-lowest.item(), highest.item()) or 1.0
-    wide = torch.promote_types(numbers.dtype, dtype)  # scaling may neither round half types nor overflow float32
-    gram = torch.zeros(r, r, dtype=dtype, device=numbers.device)
-    for block in order.split(max(1, _BLOCK_NUMBERS // r) * r):
-        X = numbers.index_select(0, block.to(numbers.device)).to(wide).div_(scale).to(dtype).view(-1, r)
-        gram.addmm_(X.mT, X)
+def _shuffled(W: Tensor | ByRows, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
+    scale, r = largest_entry(W) or 1.0, min(W.shape)
+    gram = torch.zeros(r, r, dtype=dtype, device=W[:1].device)
+    for numbers in _parts(W):
+        wide = torch.promote_types(numbers.dtype, dtype)  # scaling may neither round half types nor overflow float32
+        order = torch.randperm(len(numbers), generator=generator, dtype=torch.int32)
+        for block in order.split(max(1, _BLOCK_NUMBERS // r) * r):
+            X = numbers.index_select(0, block.to(numbers.device)).to(wide).div_(scale).to(dtype).view(-1, r)
+            add_gram_(gram, X)
     return torch.linalg.eigvalsh(gram).double().clamp_min(0).sqrt().flip(-1).cpu() * scale
+
+
+def _parts(W: Tensor | ByRows) -> Iterator[Tensor]:
+    """The numbers of a matrix, all at once or those of every k-th row of its longer side."""
+    if (total := math.prod(W.shape)) <= MANY_NUMBERS:
+        yield W[:].detach().flatten()
+        return
+    tall = W if isinstance(W, ByRows) or W.shape[0] >= W.shape[1] else W.mT
+    count = min(math.ceil(total / _PART_NUMBERS), tall.shape[0])
+    for part in range(count):
+        yield tall[part::count].detach().flatten()
 
 
 def _num_spikes(S: Tensor, bulk: MarchenkoPastur | None) -> int | None:

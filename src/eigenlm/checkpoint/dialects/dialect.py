@@ -43,12 +43,14 @@ class FamilyPart:
         write: values of the format.
         names: our modules or parameters that depend on the config, and where the format keeps them.
         tensors: what the format keeps in tensors and eigenlm in the config, under our names.
+        misread: what the program that the format is for computes otherwise, in a sentence; None where nothing.
     """
 
     read: Callable[[FileReading], Mapping[str, Any]] = _nothing
     write: Callable[[TransformerConfig], Mapping[str, Any]] = _nothing
     names: Callable[[TransformerConfig], Names] = _nothing
     tensors: Callable[[TransformerConfig], Mapping[str, Tensor]] = _nothing
+    misread: Callable[[TransformerConfig], str | None] = lambda config: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +163,10 @@ class Dialect:
     def tensors(self, config: TransformerConfig) -> dict[str, Tensor]:
         """What the format keeps in tensors and eigenlm in the config, under our names."""
         return {name: tensor for part in self.parts.values() for name, tensor in part.tensors(config).items()}
+
+    def misread(self, config: TransformerConfig) -> str | None:
+        """What the program that the format is for computes otherwise; None where nothing."""
+        return "; ".join(told for part in self.parts.values() if (told := part.misread(config))) or None
 
     def of(self, config: TransformerConfig) -> "Dialect":
         """The same with all the names that a model of this config has."""

@@ -1,6 +1,7 @@
-"""What all architectures of GGUF share; keys come without the architecture's name."""
+"""What all architectures of GGUF share, as llama.cpp computes them; keys come without the architecture's name."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
@@ -8,7 +9,8 @@ from eigenlm.checkpoint.dialects.gguf_rope import gguf_rope
 from eigenlm.checkpoint.dialects.keys import Refusal
 from eigenlm.checkpoint.dialects.layers import softmax_of
 from eigenlm.checkpoint.dialects.names import in_blocks
-from eigenlm.checkpoint.dialects.windows import one_window
+from eigenlm.checkpoint.dialects.windows import one_window, windows_of
+from eigenlm.model import TransformerConfig
 
 LAYER_NORM_EPS = "attention.layer_norm_epsilon"
 
@@ -23,6 +25,14 @@ def _one_width(file: FileReading) -> dict[str, Any]:
     if values not in (None, keys):
         raise Refusal("keys and values of one width", values)
     return {}
+
+
+def _without_window(config: TransformerConfig) -> str | None:
+    """llama.cpp knows windows of some architectures alone, and reads over the key in the others."""
+    window = min((one for one in windows_of(config) if one is not None), default=config.context_length)
+    if window >= config.context_length:
+        return None
+    return f"llama.cpp computes it without its window of {window:,} tokens, so texts longer than that differ there"
 
 
 # A transformer with equal heads, as GPT-2 and BERT are.
@@ -69,7 +79,7 @@ GGUF_BASE = Dialect(
         "head": "output",
     },
 )
-# A decoder of Llama's kin.
+# A decoder of Llama's kin. Where a constant is a bias, llama.cpp opens no file that has it otherwise.
 GGUF_DECODER = GGUF_BASE.but(
     "",
     constants={
@@ -77,6 +87,8 @@ GGUF_DECODER = GGUF_BASE.but(
         "norm.kind": "rms",
         "layer.feed_forward.activation": "silu",
         "layer.feed_forward.gated": True,
+        "layer.attention.output_bias": False,
+        "layer.feed_forward.bias": False,
     },
     fields={
         "layer.attention.num_kv_heads": "attention.head_count_kv",
@@ -87,11 +99,8 @@ GGUF_DECODER = GGUF_BASE.but(
     parts={
         "width": FamilyPart(_one_width, lambda config: {"attention.value_length": softmax_of(config).head_dim}),
         "rope": gguf_rope(),
-        "layers": one_window("attention.sliding_window"),
-        "attention_bias": present(
-            {"layer.attention.bias": "blk.0.attn_q.bias", "layer.attention.output_bias": "blk.0.attn_output.bias"}
-        ),
-        "feed_forward_bias": present({"layer.feed_forward.bias": "blk.0.ffn_gate.bias"}),
+        "layers": replace(one_window("attention.sliding_window"), misread=_without_window),
+        "attention_bias": present({"layer.attention.bias": "blk.0.attn_q.bias"}),
     },
     leftovers=r"rope_(freqs|factors_short|factors_long)\.weight",
 )

@@ -23,19 +23,20 @@ ONE_TABLE: Names = {_FACTORS: Location(_ONE)}
 SHORT_AND_LONG: Names = {_FACTORS: Location(_SHORT), _LONG_FACTORS: Location(_LONG)}
 
 
-def gguf_rope(tables: Names = NO_TABLE, *, whole: bool = False, truncate: bool = True) -> FamilyPart:
+def gguf_rope(tables: Names = NO_TABLE, *, partial: bool = False, truncate: bool = True) -> FamilyPart:
     """One rotation for all layers.
 
     Args:
         tables: of factors that the architecture may have.
-        whole: whether all of a head must be turned, because its rows are kept in pairs.
+        partial: whether a part of each head may be turned.
         truncate: whether the bounds of YaRN are rounded to whole frequencies.
     """
 
     def read(file: FileReading) -> dict[str, Any]:
         fields = read_gguf_rope(file.values, file.tensors, file.ours[HEAD_DIM], truncate=truncate)
-        if whole and (width := fields[ROTARY]["width"]) is not None:
-            raise Refusal("all of a head turned", width)
+        turned = file.values.get("rope.dimension_count", file.ours[HEAD_DIM])
+        if not partial and turned != file.ours[HEAD_DIM]:
+            raise Refusal("all of a head turned", turned)
         return fields
 
     def write(config: TransformerConfig) -> dict[str, Any]:

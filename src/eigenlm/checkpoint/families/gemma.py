@@ -118,7 +118,6 @@ GGUF_GEMMA = GGUF_DECODER.but(
         **_CONSTANTS,
         "layer.feed_forward.activation": "gelu_tanh",
         "layer.attention.bias": False,
-        "layer.attention.output_bias": False,
         "head.tied": True,
     },
     parts={"embedding": GEMMA.parts["embedding"]},
@@ -134,7 +133,8 @@ GGUF_GEMMA2 = GGUF_GEMMA.but(
 GGUF_GEMMA3 = GGUF_GEMMA2.but(
     "gemma3",
     constants={"head.tied": ..., "layer.attention.query_key_norm": "head"},
-    defaults={"attention.sliding_window": ..., "attn_logit_softcapping": None, "final_logit_softcapping": None},
+    fields={"layer.attention.softcap": ...},  # llama.cpp reads over the key
+    defaults={"attention.sliding_window": ..., "attn_logit_softcapping": ..., "final_logit_softcapping": None},
     parts={"scores": _gguf_scale_of_scores(62), "layers": gguf_by_type(6, _local_base_unscaled)},
 )
 HUGGING_FACE = (GEMMA, GEMMA2, GEMMA3)

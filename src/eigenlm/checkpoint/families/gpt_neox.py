@@ -5,6 +5,7 @@ from typing import Any
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
 from eigenlm.checkpoint.dialects.dialect import FamilyPart
 from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
+from eigenlm.checkpoint.dialects.gguf_rope import gguf_rope
 from eigenlm.checkpoint.dialects.keys import activation, biases, choice
 from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM, softmax_of
 from eigenlm.checkpoint.dialects.layout import head_rows
@@ -80,7 +81,7 @@ GGUF_GPT_NEOX = GGUF_DECODER.but(
     },
     fields={**_PARALLEL, "norm.eps": LAYER_NORM_EPS},
     absent={"use_parallel_residual": True},
-    parts={"heads": HEADS_OF_THE_STREAM},
+    parts={"heads": HEADS_OF_THE_STREAM, "rope": gguf_rope(partial=True)},
     names=fused("blocks.{i}.attention.", "blk.{i}.attn_qkv", QUERY_KEY_VALUE),
 )
 HUGGING_FACE = (GPT_NEOX,)

@@ -5,9 +5,10 @@ from typing import Any
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
 from eigenlm.checkpoint.dialects.dialect import Dialect, FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.experts import gguf_experts
-from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, present
 from eigenlm.checkpoint.dialects.gguf_rope import ONE_TABLE, gguf_rope
 from eigenlm.checkpoint.dialects.keys import NO_BIAS, SIZES, biases, choice
+from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM
 from eigenlm.checkpoint.dialects.layout import PAIRS
 from eigenlm.checkpoint.dialects.names import Location, in_blocks
 from eigenlm.checkpoint.dialects.rope import rope
@@ -99,17 +100,25 @@ QWEN3 = QWEN2.but(
     parts={"head": language_head("Qwen3")},
 )
 
+_SOMETIMES_BIASED = {
+    "layer.attention.output_bias": "blk.0.attn_output.bias",
+    "layer.feed_forward.bias": "blk.0.ffn_gate.bias",
+}
 GGUF_LLAMA = GGUF_DECODER.but(
     "llama",
-    constants={"layer.attention.query_key_norm": None},
+    constants={"layer.attention.query_key_norm": None, **dict.fromkeys(_SOMETIMES_BIASED, ...)},
     fixed={"expert_count": ...},
-    parts={"rope": gguf_rope(ONE_TABLE, whole=True), "experts": gguf_experts(dense_too=True)},
+    parts={
+        "rope": gguf_rope(ONE_TABLE),
+        "experts": gguf_experts(dense_too=True),
+        "biases": present(_SOMETIMES_BIASED),
+    },
     names={
         "blocks.{i}.attention.query": Location("blk.{i}.attn_q", (PAIRS,)),
         "blocks.{i}.attention.key": Location("blk.{i}.attn_k", (PAIRS,)),
     },
 )
-GGUF_QWEN2 = GGUF_DECODER.but("qwen2")
+GGUF_QWEN2 = GGUF_DECODER.but("qwen2", parts={"heads": HEADS_OF_THE_STREAM})
 GGUF_QWEN3 = GGUF_DECODER.but("qwen3", constants={"layer.attention.query_key_norm": "head"})
 HUGGING_FACE = (LLAMA, MISTRAL, QWEN2, QWEN3)
 GGUF = (GGUF_LLAMA, GGUF_QWEN2, GGUF_QWEN3)

@@ -147,7 +147,7 @@ def _every_other_window(file: FileReading) -> dict[str, Any]:
 GGUF_GPT_OSS = GGUF_DECODER.but(
     "gpt-oss",
     **_GGUF_EXPERTS,
-    constants=_CLAMPED,
+    constants={**_CLAMPED, "layer.attention.output_bias": True, "head.tied": False},
     parts={
         "rope": gguf_rope(truncate=False),  # the bounds of YaRN are not rounded
         "layers": replace(one_window("attention.sliding_window"), read=_every_other_window),

@@ -13,6 +13,7 @@ from eigenlm.checkpoint.dialects.names import GATE_UP, QUERY_KEY_VALUE, fused, i
 from eigenlm.checkpoint.dialects.rope import rope, rotary_of
 from eigenlm.checkpoint.dialects.windows import one_window
 from eigenlm.checkpoint.families.llama import LLAMA
+from eigenlm.model import TransformerConfig
 
 _ROPE = rope(partial=True)
 
@@ -48,9 +49,22 @@ PHI3 = LLAMA.but(
         **fused("blocks.{i}.feed_forward.", "model.layers.{i}.mlp.gate_up_proj", GATE_UP),
     },
 )
+
+
+def _with_long_factors(config: TransformerConfig) -> str | None:
+    rotary = rotary_of(config)
+    if rotary.long_factors is None:
+        return None
+    length = f"{rotary.original_length:,} tokens"
+    return f"opened with a context of more than {length}, llama.cpp turns short texts too as it does long ones"
+
+
 GGUF_PHI3 = GGUF_DECODER.but(
     "phi3",
-    parts={"rope": gguf_rope(SHORT_AND_LONG)},
+    parts={
+        "heads": HEADS_OF_THE_STREAM,
+        "rope": replace(gguf_rope(SHORT_AND_LONG, partial=True), misread=_with_long_factors),
+    },
     names={
         **fused("blocks.{i}.attention.", "blk.{i}.attn_qkv", QUERY_KEY_VALUE),
         **fused("blocks.{i}.feed_forward.", "blk.{i}.ffn_up", GATE_UP),
@@ -87,6 +101,7 @@ GGUF_PHI2 = GGUF_DECODER.but(
     "phi2",
     constants={**_CONSTANTS, "layer.feed_forward.activation": "gelu_tanh", "head.tied": False},
     fields={"norm.eps": LAYER_NORM_EPS},
+    parts={"heads": HEADS_OF_THE_STREAM, "rope": gguf_rope(partial=True)},
 )
 HUGGING_FACE = (PHI, PHI3)
 GGUF = (GGUF_PHI2, GGUF_PHI3)

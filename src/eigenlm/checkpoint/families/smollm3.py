@@ -50,7 +50,7 @@ GGUF_SMOLLM3 = GGUF_LLAMA.but(
     constants={"layer.attention.output_bias": False, "layer.feed_forward.bias": False},
     fixed={"expert_count": 0},
     parts={
-        "rope": gguf_rope(whole=True),
+        "rope": gguf_rope(),
         "layers": FamilyPart(),
         "turns": FamilyPart(lambda file: _unturned(_turns(file))),
         "experts": ...,

@@ -3,6 +3,7 @@
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
 from eigenlm.checkpoint.dialects.dialect import FamilyPart
 from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
+from eigenlm.checkpoint.dialects.gguf_rope import gguf_rope
 from eigenlm.checkpoint.dialects.keys import choice
 from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM
 from eigenlm.checkpoint.dialects.rope import rope
@@ -34,11 +35,13 @@ GGUF_STABLELM = GGUF_DECODER.but(
     constants={**_CONSTANTS, "head.tied": False},  # llama.cpp requires the head
     fields={"norm.eps": LAYER_NORM_EPS},
     parts={
+        "heads": HEADS_OF_THE_STREAM,
+        "rope": gguf_rope(partial=True),
         # Whether the parts are beside each other is said by the norm that is not there.
         "parallel": FamilyPart(
             lambda file: {"layer.parallel": None if "blk.0.ffn_norm.weight" in file.tensors else "one_norm"},
             lambda config: {"use_parallel_residual": config.layers[0].parallel is not None},
-        )
+        ),
     },
 )
 HUGGING_FACE = (STABLELM,)

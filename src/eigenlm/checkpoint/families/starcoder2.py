@@ -1,8 +1,9 @@
 """StarCoder 2: layer norms, biases, a window, and a feed-forward without a gate."""
 
 from eigenlm.checkpoint.dialects.decoder_heads import language_head
-from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS, present
+from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
 from eigenlm.checkpoint.dialects.keys import activation
+from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM
 from eigenlm.checkpoint.dialects.names import in_blocks
 from eigenlm.checkpoint.dialects.windows import one_window
 from eigenlm.checkpoint.families.llama import LLAMA
@@ -31,9 +32,14 @@ STARCODER2 = LLAMA.but(
 )
 GGUF_STARCODER2 = GGUF_DECODER.but(
     "starcoder2",
-    constants={**_CONSTANTS, "layer.feed_forward.activation": "gelu_tanh"},
+    constants={
+        **_CONSTANTS,
+        "layer.feed_forward.activation": "gelu_tanh",
+        "layer.attention.output_bias": True,
+        "layer.feed_forward.bias": True,
+    },
     fields={"norm.eps": LAYER_NORM_EPS},
-    parts={"feed_forward_bias": present({"layer.feed_forward.bias": "blk.0.ffn_up.bias"})},
+    parts={"heads": HEADS_OF_THE_STREAM},
 )
 HUGGING_FACE = (STARCODER2,)
 GGUF = (GGUF_STARCODER2,)

@@ -137,6 +137,8 @@ T5 = Dialect(
 
 def _read_gguf(file: FileReading) -> dict[str, Any]:
     """What llama.cpp takes a T5 for: with gates, GELU; without, ReLU."""
+    if file.ours["num_layers"] > file.ours["num_encoder_layers"]:
+        raise Refusal("no more layers in the decoder than in the encoder", file.ours["num_layers"])
     gated, tied = "enc.blk.0.ffn_gate.weight" in file.tensors, "output.weight" not in file.tensors
     forward = {"feed_forward.activation": "gelu_tanh" if gated else "relu", "feed_forward.gated": gated}
     return {**both_stacks(forward), "head.scale": file.ours["d_model"] ** -0.5 if tied and not gated else 1.0}
@@ -149,6 +151,13 @@ def _write_gguf(config: TransformerConfig) -> dict[str, Any]:
         "attention.head_count_kv": attention.num_heads,
         LAYER_NORM_EPS: config.norm.eps,
     }
+
+
+def _with_larger_logits(config: TransformerConfig) -> str | None:
+    head = vocabulary_of(config)
+    if head is None or head.scale == 1.0:
+        return None
+    return f"llama.cpp computes its logits {1 / head.scale:.3g} times as large, so it samples as at a lower temperature"
 
 
 _GGUF_LAYER = {
@@ -179,7 +188,7 @@ GGUF_T5 = GGUF_BASE.but(
         "decoder_block_count": lambda values: values.get("block_count"),
         "attention.layer_norm_rms_epsilon": lambda values: values.get(LAYER_NORM_EPS),
     },
-    parts={"feed_forward": FamilyPart(_read_gguf, _write_gguf)},
+    parts={"feed_forward": FamilyPart(_read_gguf, _write_gguf, misread=_with_larger_logits)},
     names={
         **below("encoder.{i}.", "enc.blk.{i}.", _GGUF_LAYER),
         "encoder_norm": "enc.output_norm",

@@ -83,12 +83,16 @@ class Dequantized(TensorSource):
     def __getitem__(self, name: str) -> Tensor:
         return self._dense(name, self._source.__getitem__)
 
-    def part(self, name: str, index: int) -> Tensor:
-        """One slice along the first dimension of a tensor, without decoding the others where they are apart."""
+    def rows(self, name: str, where: slice) -> Tensor:
+        """Some slices along the first dimension of a tensor, without decoding the others where they are apart."""
         entry = self._entries[name]
         if entry is None:
-            return self._source.part(name, index)
-        return self._dense(name, lambda part: self._source.part(part, index)) if entry[0].stacked else self[name][index]
+            return self._source.rows(name, where)
+        return self._dense(name, lambda part: self._source.rows(part, where)) if entry[0].stacked else self[name][where]
+
+    def reads_rows(self, name: str) -> bool:
+        """Whether it is stored as it is, in a file that does."""
+        return self._entries[name] is None and self._source.reads_rows(name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of the matrix."""
