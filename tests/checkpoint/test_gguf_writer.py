@@ -75,6 +75,7 @@ ARCHITECTURES = {
     "gemma3_text": "gemma3",
     "olmo3": "olmo2",
     "ministral": "llama",
+    "seed_oss": "llama",
     "phi": "phi2",
     "gpt_oss": "gpt-oss",
 }

@@ -109,6 +109,12 @@ MODELS = {
         t.GPTNeoXConfig(**_NEOX, hidden_act="gelu_fast", rope_parameters=_turned(1.0))
     ),
     "gpt-neox-headless": lambda: t.GPTNeoXModel(t.GPTNeoXConfig(**_NEOX, rope_parameters=_turned(0.5))),
+    "seed-oss": lambda: t.SeedOssForCausalLM(
+        t.SeedOssConfig(**_SIZES, head_dim=16, attention_out_bias=True, mlp_bias=True)
+    ),
+    "seed-oss-tied": lambda: t.SeedOssForCausalLM(
+        t.SeedOssConfig(**_SIZES, attention_bias=False, tie_word_embeddings=True)
+    ),
     "phi3": lambda: t.Phi3ForCausalLM(t.Phi3Config(**_SIZES)),
     "phi3-window": lambda: t.Phi3ForCausalLM(
         t.Phi3Config(**_SIZES, sliding_window=5, tie_word_embeddings=True, rope_parameters=_turned(0.5))

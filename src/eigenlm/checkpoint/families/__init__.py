@@ -19,6 +19,7 @@ from eigenlm.checkpoint.families import (
     opt,
     phi,
     roberta,
+    seed_oss,
     smollm3,
     stablelm,
     starcoder2,
@@ -28,7 +29,7 @@ from eigenlm.checkpoint.families import (
 # Where several families hold a model that was read from none of them, it is written as the first of them.
 _FIRST = (llama, gpt2, bert)
 _OTHERS = (bart, distilbert, electra, gemma, gpt_neox, granite, ministral, mixture, modernbert, mpnet, olmo, opt, phi)
-_MORE = (roberta, smollm3, stablelm, starcoder2, t5)
+_MORE = (roberta, seed_oss, smollm3, stablelm, starcoder2, t5)
 _FAMILIES = (*_FIRST, *_OTHERS, *_MORE)
 
 HUGGING_FACE: dict[str, Dialect] = {dialect.family: dialect for file in _FAMILIES for dialect in file.HUGGING_FACE}
