@@ -1,6 +1,7 @@
 """Frozen dataclasses to plain values and back, strictly: an unknown key is an error that names the nearest one."""
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -48,8 +49,13 @@ def from_dict(cls: type[T], values: Any, where: str = "") -> T:
     missing = [name for name in required if name not in values]
     if missing:
         raise ConfigError(explain(where, expected=f"field {missing[0]!r}", got="nothing", do="add it"))
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     return cls(**{key: _typed(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _plain(value: Any) -> Any:

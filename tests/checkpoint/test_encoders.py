@@ -88,7 +88,7 @@ def test_what_is_not_computed_is_refused_in_one_line(name, changes, message, tmp
     assert "\n" not in str(caught.value)
 
 
-ODD = (-1, 0, "x", 10**30, [], {}, True, ["x"], {"a": 1}, None)
+ODD = (-1, 0, "x", 10**30, True, ["x"], {"a": 1}, None)
 
 
 @pytest.mark.parametrize(

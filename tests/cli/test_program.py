@@ -50,7 +50,7 @@ def test_commands_have_few_options(name: str, capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         program.main([*name.split(), "--help"])
     words = capsys.readouterr().out.replace("[", " ").split()
-    shared = {"--help", "--json", "--device", "--dtype"}
+    shared = {"--help", "--json", "--device", "--dtype", "--adapter", "--control"}
     assert len({word for word in words if word.startswith("--") and len(word) > 2} - shared) <= 10
 
 
