@@ -143,11 +143,12 @@ def set_clock(shared: bool) -> None:
         time.perf_counter = time.process_time
 
 
-def compare(i: int, shared: bool) -> dict[str, object]:
-    """One configuration: forecast, then measured in a new process."""
+def compare(i: int, shared: bool, base: float) -> dict[str, object]:
+    """One configuration: forecast, then measured in a new process; `base` is what a process holds without a model."""
     row = CONFIGS[i]
     recipe = recipe_of(*row[:7], rest=row[7:])
-    machine = measure_machine()
+    # This process holds what earlier forecasts left behind, a new one does not.
+    machine = dataclasses.replace(measure_machine(), base=base)
     told = forecast(recipe, machine)
     command = [sys.executable, __file__, "--one", json.dumps(to_dict(recipe)), *(["--shared"] if shared else [])]
     done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
@@ -186,8 +187,9 @@ def main() -> None:
         print(json.dumps(train(from_dict(Recipe, json.loads(arguments.one)), seconds=3.0)))
         return
     rows = []
+    base = measure_machine().base
     for i in arguments.only or range(len(CONFIGS)):
-        rows.append(compare(i, arguments.shared))
+        rows.append(compare(i, arguments.shared, base))
         errors = f"memory {rows[-1]['memory_error']:+.1%}, time {rows[-1]['time_error']:+.1%}"
         print(f"{CONFIGS[i]}: {errors}", file=sys.stderr, flush=True)
     if arguments.only:
