@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.attention import RelativeBiasConfig
-from eigenlm.model import DenseFeedForward, LayerConfig, SlidingWindowConfig, SoftmaxConfig, TransformerConfig
+from eigenlm.model import DenseFeedForward, LayerConfig, MixtureConfig, SlidingWindowConfig, SoftmaxConfig, TransformerConfig
 from eigenlm.model.block import Block
 from eigenlm.planner import CLUSTERS, forecast
 from eigenlm.training.batch_sizes import BatchSizes
@@ -25,8 +25,10 @@ def mixed() -> TransformerConfig:
     return replace(everywhere, pattern=local.pattern * 2 + everywhere.pattern)
 
 
+GATED = transformer(attention=GROUPED, rotary=ROTARY)
 BIASED = transformer(attention=replace(GROUPED, relative_bias=RelativeBiasConfig()))
-MODELS = {**FAMILIES, "mixed": mixed(), "t5": BIASED}
+MIXTURE = GATED.with_layers(lambda layer: replace(layer, feed_forward=MixtureConfig(num_experts=4, top_k=2, d_ff=48)))
+MODELS = {**FAMILIES, "mixed": mixed(), "t5": BIASED, "mixture": MIXTURE}
 
 
 def told_apart(layers: Sequence[LayerConfig]) -> tuple[LayerConfig, ...]:
@@ -70,3 +72,12 @@ def test_gpt3_is_planned_from_three_of_its_layers(monkeypatch: pytest.MonkeyPatc
     assert len(ran) == 3 * forward_pass.cache_info().misses > 0
     # arXiv:2005.14165, table D.1: 174,600 million, rounded there.
     assert told.parameters.total == pytest.approx(174.6e9, rel=1e-4)
+
+
+def test_experts_are_counted_as_if_tokens_were_shared_equally() -> None:
+    """Each of 4 experts gets half of 96 tokens: as much as two dense layers of their width, and the router."""
+    batch = BatchSizes(texts=2, tokens=48)
+    dense = MIXTURE.with_layers(lambda layer: replace(layer, feed_forward=DenseFeedForward(d_ff=96, gated=True)))
+    of_experts, of_dense = (forward_pass(model, batch)["products"] for model in (MIXTURE, dense))
+    router = 2 * 96 * MIXTURE.d_model * 4 * MIXTURE.num_layers
+    assert of_experts == of_dense + router

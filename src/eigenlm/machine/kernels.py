@@ -128,6 +128,11 @@ def without_memory() -> AbstractContextManager[Any]:
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 
+def has_numbers(tensor: Tensor) -> bool:
+    """Whether a tensor has numbers that may be looked at, as none has that was made `without_memory`."""
+    return type(tensor).__name__ != "FakeTensor"
+
+
 def processor_flash_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs and log-sum-exps of torch's kernel, (B, H, T, K) each, for the doctor to try; nothing else uses it."""
     return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(query, key, value, attn_mask=mask)

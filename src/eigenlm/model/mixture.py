@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linear import DenseLinear
+from eigenlm.machine.kernels import has_numbers
 from eigenlm.model.activations import check_activation
 from eigenlm.model.feed_forward import DenseFeedForward, FeedForwardConfig
 
@@ -71,7 +72,7 @@ class Mixture(nn.Module):
         weights_CE, chosen_CE = self.route(x_CD)
         out_CD = torch.zeros_like(x_CD)
         for number, expert in enumerate(self.experts):
-            token, rank = (chosen_CE == number).nonzero(as_tuple=True)
+            token, rank = _sent_to(number, chosen_CE, len(self.experts))
             # In training all of them, so that ranks whose tokens choose otherwise have gradients of the same matrices.
             if len(token) or torch.is_grad_enabled():
                 out_CD = out_CD.index_add(0, token, expert(x_CD[token]) * weights_CE[token, rank, None])
@@ -85,3 +86,13 @@ class Mixture(nn.Module):
         best_CE, chosen_CE = scores_CE.topk(self.top_k, dim=-1)
         weights_CE = best_CE.softmax(dim=-1) if self.over_chosen else best_CE
         return weights_CE.to(x.dtype), chosen_CE
+
+
+def _sent_to(number: int, chosen_CE: Tensor, num_experts: int) -> tuple[Tensor, Tensor]:
+    """The tokens that chose an expert, and as which of their choices; equal shares where it is only counted."""
+    if has_numbers(chosen_CE):
+        token, rank = (chosen_CE == number).nonzero(as_tuple=True)
+        return token, rank
+    tokens, choices = chosen_CE.shape
+    share = torch.arange(-(-tokens * choices // num_experts), device=chosen_CE.device)
+    return share % tokens, share % choices
