@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from eigenlm.attention import RelativeBiasConfig
-from eigenlm.model import DenseFeedForward, LayerConfig, MixtureConfig, SlidingWindowConfig, SoftmaxConfig, TransformerConfig
+from eigenlm.model import (
+    DenseFeedForward,
+    LayerConfig,
+    MixtureConfig,
+    SlidingWindowConfig,
+    SoftmaxConfig,
+    TransformerConfig,
+)
 from eigenlm.model.block import Block
 from eigenlm.planner import CLUSTERS, forecast
 from eigenlm.training.batch_sizes import BatchSizes
