@@ -15,6 +15,7 @@ from eigenlm.checkpoint import Generation, SentenceVectors
 from eigenlm.engine import Runner, Sampling, Session, left_padded
 from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.linear import linear_maps
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.model.pooling import pool
 from eigenlm.text import ChatTemplate, Tokenizer
@@ -57,8 +58,10 @@ class LanguageModel:
     @property
     def num_params(self) -> int:
         """Numbers of the model; codes of quantized matrices are among them, places of rows are not."""
-        codes = sum(buffer.numel() for buffer in self.model.buffers() if buffer.dtype == torch.int8)
-        return codes + sum(parameter.numel() for parameter in self.model.parameters())
+        layers = linear_maps(self.model).values()
+        inside = {id(parameter) for layer in layers for parameter in layer.parameters()}
+        others = (parameter.numel() for parameter in self.model.parameters() if id(parameter) not in inside)
+        return sum(layer.num_params for layer in layers) + sum(others)
 
     @property
     def num_bytes(self) -> int:

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import eigenlm
 from eigenlm.analysis import decompose
 from eigenlm.checkpoint import open_matrices, read_model, write_folder, write_hugging_face
 from eigenlm.engine.packing import PackedLinear, pack
@@ -131,6 +132,14 @@ def test_every_linear_layer_of_a_model_is_seen_once(kind):
     assert list(linears(model)) == list(linear_maps(model)) == names
     assert {type(layer) for layer in linears(model).values()} == {LINEAR_MAPS[kind]}
     assert model(ids(1, 4)).isfinite().all()
+
+
+@KINDS
+def test_a_language_model_counts_its_numbers(kind, tiny_model):
+    lm = eigenlm.load(tiny_model)
+    up, before = lm.model.blocks[0].feed_forward.up, lm.num_params
+    layer = lm.model.blocks[0].feed_forward.up = LINEAR_MAPS[kind].from_dense(up.weight, up.bias)
+    assert lm.num_params - before == layer.num_params - up.num_params
 
 
 def test_an_unknown_kind_names_the_nearest():

@@ -79,3 +79,13 @@ def recipe(
         layout=layout or LayoutRecipe(),
         train=TrainRecipe(**train),
     )
+
+
+GPT3 = TransformerConfig.uniform(
+    vocab_size=50257,
+    context_length=2048,
+    d_model=12288,
+    num_layers=96,
+    attention=SoftmaxConfig(num_heads=96, num_kv_heads=96, head_dim=128, bias=True, output_bias=True),
+    feed_forward=DenseFeedForward(d_ff=49152),
+)

@@ -7,12 +7,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from eigenlm.attention import naive_attention, visibility
-from eigenlm.model import DenseFeedForward, SlidingWindowConfig, SoftmaxConfig, Transformer, TransformerConfig
+from eigenlm.model import SlidingWindowConfig, SoftmaxConfig, Transformer, TransformerConfig
 from eigenlm.planner import batch_flops
 from eigenlm.training.batch_sizes import BatchSizes
 from eigenlm.training.flops import count_flops
 from eigenlm.training.recipe import LayoutRecipe
-from tests.planner.configs import FAMILIES, recipe, transformer
+from tests.planner.configs import FAMILIES, GPT3, recipe, transformer
 
 UNMASKED = {name: config for name, config in FAMILIES.items() if name != "windowed"}
 
@@ -67,15 +67,7 @@ def test_pairs_are_those_that_are_visible(window: int | None, causal: bool) -> N
 
 
 def test_gpt3_took_what_was_published() -> None:
-    gpt3 = TransformerConfig.uniform(
-        vocab_size=50257,
-        context_length=2048,
-        d_model=12288,
-        num_layers=96,
-        attention=SoftmaxConfig(num_heads=96, num_kv_heads=96, head_dim=128, bias=True, output_bias=True),
-        feed_forward=DenseFeedForward(d_ff=49152),
-    )
-    flops = count_flops(gpt3, BatchSizes(texts=1, tokens=2048))
+    flops = count_flops(GPT3, BatchSizes(texts=1, tokens=2048))
     # arXiv:2005.14165, table D.1: 3.14e23 for 300 billion tokens, by 6 N with N = 174.6 billion; to its three digits.
     assert flops.six_n / 2048 * 300e9 == pytest.approx(3.14e23, rel=5e-3)
     # With attention, which the table leaves out: 1.4 % more causal, 2.9 % unhalved.

@@ -14,7 +14,6 @@ from eigenlm.model import (
     LayerConfig,
     MixtureConfig,
     SlidingWindowConfig,
-    SoftmaxConfig,
     TransformerConfig,
 )
 from eigenlm.model.block import Block
@@ -22,7 +21,7 @@ from eigenlm.planner import CLUSTERS, forecast
 from eigenlm.training.batch_sizes import BatchSizes
 from eigenlm.training.recipe import LayoutRecipe
 from eigenlm.training.tally import forward_pass
-from tests.planner.configs import FAMILIES, GROUPED, ROTARY, recipe, transformer
+from tests.planner.configs import FAMILIES, GPT3, GROUPED, ROTARY, recipe, transformer
 
 
 def mixed() -> TransformerConfig:
@@ -57,14 +56,6 @@ def test_a_few_layers_tell_of_all(config: TransformerConfig) -> None:
 
 
 def test_gpt3_is_planned_from_three_of_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:
-    gpt3 = TransformerConfig.uniform(
-        vocab_size=50257,
-        context_length=2048,
-        d_model=12288,
-        num_layers=96,
-        attention=SoftmaxConfig(num_heads=96, num_kv_heads=96, head_dim=128, bias=True, output_bias=True),
-        feed_forward=DenseFeedForward(d_ff=49152),
-    )
     ran: list[Block] = []
     forward = Block.forward
 
@@ -74,7 +65,7 @@ def test_gpt3_is_planned_from_three_of_its_layers(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Block, "forward", counted)
     forward_pass.cache_clear()
-    told = forecast(recipe(gpt3, batch_size=64, layout=LayoutRecipe(data="fsdp")), CLUSTERS["64x H100"])
+    told = forecast(recipe(GPT3, batch_size=64, layout=LayoutRecipe(data="fsdp")), CLUSTERS["64x H100"])
     # Each kind of pass runs a model of one layer and a model of two.
     assert len(ran) == 3 * forward_pass.cache_info().misses > 0
     # arXiv:2005.14165, table D.1: 174,600 million, rounded there.

@@ -6,9 +6,8 @@ from pathlib import Path
 from torch import Tensor
 
 from eigenlm.checkpoint.adapter import Adapter
-from eigenlm.checkpoint.dialects import Dialect
+from eigenlm.checkpoint.dialects import Dialect, Location
 from eigenlm.checkpoint.dialects.layout import TRANSPOSED
-from eigenlm.checkpoint.dialects.names import Location
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 
