@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from record import record, spread
@@ -62,6 +63,35 @@ print(json.dumps({"rate": 1 / (time.perf_counter() - start), "peak": peak()}))
 """
 )
 
+LOAD = (
+    PEAK
+    + """
+import json, time, eigenlm
+eigenlm.load(MODEL)
+seconds = []
+for _ in range(LOOKS):
+    start = time.perf_counter()
+    eigenlm.load(MODEL)
+    seconds.append(time.perf_counter() - start)
+print(json.dumps({"rate": 1 / min(seconds), "peak": peak()}))
+"""
+)
+TOKENS = (
+    PEAK
+    + """
+import json, time, eigenlm
+tokenizer = eigenlm.load("smollm2-135m-instruct").tokenizer
+text = open(TEXT, encoding="utf-8").read()[:1_000_000]
+ids = tokenizer.encode(text)
+seconds = []
+for _ in range(LOOKS):
+    start = time.perf_counter()
+    tokenizer.encode(text) if ENCODES else tokenizer.decode(ids)
+    seconds.append(time.perf_counter() - start)
+print(json.dumps({"rate": 1 / min(seconds), "peak": peak()}))
+"""
+)
+
 
 def run(checkout: Path, *words: str) -> str:
     """What Python prints in a checkout; its end must be good."""
@@ -76,7 +106,7 @@ def run(checkout: Path, *words: str) -> str:
     return done.stdout
 
 
-def program(source: str, **names: str | None):
+def program(source: str, **names: str | int | None):
     """A measure: what a program prints as its last line, with names replaced by values."""
     for name, value in names.items():
         source = source.replace(name, repr(value))
@@ -105,6 +135,19 @@ def training(text: str, steps: int):
     return measure
 
 
+def export(to: str, storage: str):
+    """A measure: runs a second of `eigenlm export`, the reading of the model included, into memory."""
+
+    def measure(checkout: Path) -> dict[str, float]:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            start = time.perf_counter()
+            words = ["smollm2-135m-instruct", "--to", to, "--storage", storage, "--out", f"{folder}/m.{to}"]
+            run(checkout, "-m", "eigenlm", "export", *words)
+        return {"rate": 1 / (time.perf_counter() - start)}
+
+    return measure
+
+
 def compare(measure, before: Path, rounds: int) -> dict[str, object]:
     """Both checkouts by turns; a ratio above 1 says that this one is faster."""
     found = {"before": [], "now": []}
@@ -127,7 +170,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, required=True, help="another checkout")
     parser.add_argument("--text", required=True, help="a text file to train on and to analyze with")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", help="one of the measures")
+    parser.add_argument("--only", help="measures whose names begin so")
     arguments = parser.parse_args()
     measures = {
         "decode, tokens/s, float32": program(DECODE, DTYPE="float32"),
@@ -137,11 +180,17 @@ def main() -> None:
         "training, steps/s": training(arguments.text, 30),
         "table of all matrices, runs/s": program(ANALYZE, TEXT=None),
         "activations on a text, runs/s": program(ANALYZE, TEXT=arguments.text),
+        "load SmolLM2, runs/s": program(LOAD, MODEL="smollm2-135m-instruct", LOOKS=5),
+        "load MiniLM, runs/s": program(LOAD, MODEL="minilm-l6-v2", LOOKS=9),
+        "encode 1 MB, runs/s": program(TOKENS, TEXT=arguments.text, LOOKS=9, ENCODES=True),
+        "decode 1 MB, runs/s": program(TOKENS, TEXT=arguments.text, LOOKS=9, ENCODES=False),
+        "export to GGUF, runs/s": export("gguf", "Q8_0"),
+        "export to a folder, runs/s": export("hf", "F16"),
     }
     figures = {
         name: compare(measure, arguments.before.resolve(), arguments.rounds)
         for name, measure in measures.items()
-        if arguments.only in (None, name)
+        if name.startswith(arguments.only or "")
     }
     record("against", {"what": "this checkout beside one before it, each in processes of its own, by turns", **figures})
 
