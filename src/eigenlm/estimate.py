@@ -18,6 +18,9 @@ class Estimate:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
+
     def exp(self) -> "Estimate":
         """e to the power of all three."""
         return Estimate(value=math.exp(self.value), low=math.exp(self.low), high=math.exp(self.high))

@@ -18,6 +18,7 @@ from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linear import linear_maps
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.model.pooling import pool
+from eigenlm.shown import Shown
 from eigenlm.text import ChatTemplate, Tokenizer
 from eigenlm.text_session import TextSession
 
@@ -25,7 +26,7 @@ _ENDS_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end|>", "</s>")
 
 
 @dataclass(eq=False)
-class LanguageModel:
+class LanguageModel(Shown):
     """What a model folder or a GGUF file holds, ready to run.
 
     Attributes:

@@ -21,10 +21,11 @@ from eigenlm.linear import LinearMap
 from eigenlm.observe import evaluating, linears
 from eigenlm.observe.grams import Measurement, measure
 from eigenlm.progress import track
+from eigenlm.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calibration:
+class Calibration(Shown):
     """The text a plan was made on.
 
     Attributes:
@@ -41,7 +42,7 @@ class Calibration:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Shown):
     """A compression that is decided and not yet done.
 
     Attributes:

@@ -11,6 +11,7 @@ from eigenlm.model.head_config import HeadConfig, VocabularyHead
 from eigenlm.model.layer import LayerConfig
 from eigenlm.model.positions import PositionConfig
 from eigenlm.norms import NormConfig
+from eigenlm.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class EmbeddingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerConfig:
+class TransformerConfig(Shown):
     """A decoder (GPT-2, Llama), an encoder (BERT) or an encoder-decoder (the Transformer of 2017).
 
     Attributes:

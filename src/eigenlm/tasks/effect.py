@@ -16,6 +16,7 @@ from eigenlm.language_model import LanguageModel, check_speaks
 from eigenlm.linalg.divergence import kl_divergence
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.progress import track
+from eigenlm.shown import Shown
 from eigenlm.tasks.language_modelling import Perplexity, nll_increase, perplexity_of, scored_bytes, token_nll
 from eigenlm.text import scored_windows
 from eigenlm.text.windows import ScoredWindow
@@ -25,7 +26,7 @@ _ROWS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class Performance:
+class Performance(Shown):
     """What one of the two models is like.
 
     Attributes:
@@ -44,7 +45,7 @@ class Performance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effect:
+class Effect(Shown):
     """The difference between two models, with 95 % intervals by paired windows of text.
 
     Attributes:

@@ -15,12 +15,13 @@ from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel, check_speaks
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.progress import track
+from eigenlm.shown import Shown
 from eigenlm.text import Tokenizer, scored_windows
 from eigenlm.text.windows import ScoredWindow
 
 
 @dataclass(frozen=True, kw_only=True)
-class Perplexity:
+class Perplexity(Shown):
     """What a model makes of a text.
 
     Attributes:

@@ -15,6 +15,7 @@ from eigenlm.errors import ConfigError, explain
 from eigenlm.machine.facts import product_rate
 from eigenlm.machine.heap import keep_freed_memory
 from eigenlm.machine.processes import Ranks, join_ranks
+from eigenlm.shown import Shown
 from eigenlm.training.data import prepare_data
 from eigenlm.training.evaluation import Evaluation, evaluate
 from eigenlm.training.flops import batch_flops
@@ -42,7 +43,7 @@ _MOST_PASSED_OVER, _WITHIN = 10, 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(Shown):
     """How a run ended.
 
     Attributes:

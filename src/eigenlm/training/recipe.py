@@ -5,6 +5,7 @@ from typing import Literal
 
 from eigenlm.errors import ConfigError, check_seed, explain
 from eigenlm.model import TransformerConfig, VocabularyHead
+from eigenlm.shown import Shown
 from eigenlm.training.optimizers.catalog import SETTINGS, find_optimizer
 
 Objective = Literal["next_token", "masked", "denoising"]
@@ -164,7 +165,7 @@ class TrainRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Shown):
     """A training run. `model.vocab_size` gives way to the tokenizer's; texts are `model.context_length` tokens long."""
 
     name: str

@@ -20,10 +20,11 @@ from eigenlm.observe.foreign import experts_apart
 from eigenlm.observe.linears import linears
 from eigenlm.observe.watching import at_rest, run, watch_inputs
 from eigenlm.progress import track
+from eigenlm.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Activations:
+class Activations(Shown):
     """What only text passing through a model can tell about it.
 
     Attributes:

@@ -10,6 +10,7 @@ from eigenlm.analysis.activations.logit_lens import LogitLens
 from eigenlm.linalg.cka import centred_gram, cka
 from eigenlm.linalg.intrinsic_dimension import IntrinsicDimension, intrinsic_dimension
 from eigenlm.linalg.similarity import unit_rows
+from eigenlm.shown import Shown
 
 _SAMPLE = 1024
 _MOST_POINTS = 100
@@ -36,7 +37,7 @@ class MassiveActivation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerStream:
+class LayerStream(Shown):
     """The residual stream after the embedding or after one block.
 
     The first token of each window has fields of its own and is left out of the others but `median_abs` and `massive`:

@@ -6,6 +6,7 @@ from typing import Any
 
 from eigenlm.analysis.spectra import SpectrumFigures
 from eigenlm.analysis.stream import Skipped
+from eigenlm.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class SubspaceOverlap:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Change(Shown):
     """D = W' - W of one matrix, and what it did to the spectrum.
 
     Attributes:
@@ -113,7 +114,7 @@ class OtherShape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Shown):
     """Two models matrix by matrix, in the order of the first.
 
     Attributes:

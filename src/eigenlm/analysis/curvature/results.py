@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from eigenlm.curvature.gradient_flow import GradientFlow
 from eigenlm.estimate import Estimate
+from eigenlm.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class Density:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curvature:
+class Curvature(Shown):
     """The second derivative of the mean next-token loss on some windows of text.
 
     Attributes:

@@ -10,9 +10,6 @@ def glossary() -> dict[str, Mapping[str, Term]]:
     """The terms in groups, by the group's heading."""
     told = [*(section.terms for section in sections.SECTIONS), read_terms("eigenlm.analysis.page")]
     return {heading: words for groups in told for heading, words in groups.items()}
-    return {
-        heading: words for groups in (*told, read_terms("eigenlm.analysis.page")) for heading, words in groups.items()
-    }
 
 
 def all_terms() -> dict[str, Term]:

@@ -14,6 +14,7 @@ from eigenlm.analysis.senses.states import word_states
 from eigenlm.language_model import LanguageModel
 from eigenlm.linalg.isotropy import Isotropy, isotropy
 from eigenlm.linalg.similarity import unit_rows
+from eigenlm.shown import Shown
 
 _MOST_RELABELLINGS = 10_000
 
@@ -37,7 +38,7 @@ class SenseLayer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Senses:
+class Senses(Shown):
     """How well a model tells the senses of a word apart.
 
     Attributes:

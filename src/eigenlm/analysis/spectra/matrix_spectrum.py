@@ -16,10 +16,11 @@ from eigenlm.analysis.spectra.tail import Tail, tail
 from eigenlm.analysis.spectra.weightwatcher import WeightWatcherFit, weightwatcher
 from eigenlm.config import from_dict, to_dict
 from eigenlm.linalg.by_rows import ByRows
+from eigenlm.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpectrumFigures:
+class SpectrumFigures(Shown):
     """What the singular values of one matrix say.
 
     Attributes:

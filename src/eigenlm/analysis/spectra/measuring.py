@@ -8,10 +8,11 @@ from eigenlm.analysis.stream import Look, Skipped, each_matrix, share
 from eigenlm.analysis.weights import weights_of
 from eigenlm.errors import DataError, explain
 from eigenlm.machine.processes import Ranks
+from eigenlm.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spectra:
+class Spectra(Shown):
     """Every matrix of a model, in the model's order.
 
     Attributes:
