@@ -76,9 +76,8 @@ def brief(value: Any) -> str:
         return _listed(list(map(str, value)), f"{len(value):,} by name")
     if isinstance(value, (Sequence, set, frozenset)) and not isinstance(value, (str, bytes)):
         return _of_many(list(value))
-    if type(value).__repr__ in {Shown.__repr__, object.__repr__}:
-        return type(value).__name__
-    return _clipped(str(value))
+    own: Any = type(value).__repr__
+    return type(value).__name__ if own in {Shown.__repr__, object.__repr__} else _clipped(str(value))
 
 
 def _names(kind: type) -> list[str]:

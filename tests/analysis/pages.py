@@ -1,10 +1,12 @@
 """Small reports, and what a browser would find in a page."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import torch
 
 from eigenlm.analysis import analyze
+from eigenlm.analysis.about import About
 from eigenlm.analysis.page import BeforeAfter, Measured, PlannedRank, Report
 from eigenlm.estimate import Estimate
 
@@ -33,15 +35,15 @@ class Elements(HTMLParser):
             self.scripts[self._script] = self.scripts.get(self._script, "") + text
 
 
-def tiny_report(**changes) -> Report:
+def tiny_report(analysis=None, plan=(), before_after=None, **about) -> Report:
     generator = torch.Generator().manual_seed(0)
     weights = {"embedding.weight": torch.randn(50, 12, generator=generator)}
     for layer in range(3):
         weights[f"blocks.{layer}.attention.query.weight"] = torch.randn(12, 12, generator=generator)
         weights[f"blocks.{layer}.feed_forward.up.weight"] = torch.randn(30, 12, generator=generator) * (layer + 1)
-    return Report(
-        **{"title": "tiny", "analysis": analyze(weights), "facts": {"Layers": "3"}, "model": "tiny"} | changes
-    )
+    told = About(**{"title": "tiny", "facts": {"Layers": "3"}, "model": "tiny"} | about)
+    shown = {"plan": plan, "before_after": before_after}
+    return Report(analysis=replace(analysis or analyze(weights), about=told), **shown)
 
 
 def effect(**changes) -> BeforeAfter:

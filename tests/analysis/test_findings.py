@@ -5,7 +5,7 @@ import torch
 from eigenlm.analysis import Analysis, analyze, decompose
 from eigenlm.analysis.activations import OutlierChannel
 from eigenlm.analysis.curvature import Eigenvalue
-from eigenlm.analysis.findings import Finding, findings
+from eigenlm.analysis.finding import Finding
 
 
 def spectrum(*values: float) -> torch.Tensor:
@@ -13,7 +13,7 @@ def spectrum(*values: float) -> torch.Tensor:
 
 
 def by_heading(analysis: Analysis) -> dict[str, Finding]:
-    return {finding.heading: finding for finding in findings(analysis)}
+    return {finding.heading: finding for finding in analysis.findings}
 
 
 def test_the_planted_outliers_are_found():
@@ -39,14 +39,14 @@ def test_a_model_of_orthogonal_matrices_is_well_conditioned_and_not_smaller():
 
 def test_matrices_left_out_come_first():
     weights = {f"bad.{i}": torch.full((2, 2), torch.nan) for i in range(5)} | {"good": torch.eye(2)}
-    first = findings(analyze(weights))[0]
+    first = analyze(weights).findings[0]
     assert "5 of 6 were left out: bad.0, bad.1, bad.2 and 2 more." in first.text
     assert "4 NaN or infinite of 4" in first.text
-    assert findings(Analysis()) == ()
+    assert Analysis().findings == ()
 
 
 def test_the_most_telling_comes_first_and_every_matrix_named_exists(seen):
-    found = findings(seen)
+    found = seen.findings
     weights = [finding.weight for finding in found]
     assert weights == sorted(weights, reverse=True)
     assert all(0 <= weight <= 1 for weight in weights)

@@ -20,13 +20,15 @@ from rich.table import Table
 
 import eigenlm
 from eigenlm.analysis import Analysis, analyze
+from eigenlm.analysis.about import About
 from eigenlm.analysis.finding import Finding
-from eigenlm.analysis.page.contents import absent, parts
+from eigenlm.analysis.page.contents import absent
 from eigenlm.analysis.page.page import page_data, render
 from eigenlm.analysis.page.report import Report
 from eigenlm.analysis.page.words import all_terms
 from eigenlm.analysis.page_part import Column, PagePart
 from eigenlm.analysis.plain_table import plain_table
+from eigenlm.analysis.rows import parts
 from eigenlm.analysis.section import Option, Section
 from eigenlm.analysis.sections import SECTIONS
 from eigenlm.analysis.term import Term
@@ -135,10 +137,10 @@ def test_its_part_of_the_page_asks_the_network_for_nothing_and_its_words_are_exp
 @EVERY
 def test_it_says_what_adds_it_or_why_it_is_left_out(section, seen: Analysis):
     without = {name: found for name, found in seen.results.items() if name != section.name}
-    lines = absent(Report(title="tiny", analysis=Analysis(results=without), model="tiny"))
+    lines = absent(Report(analysis=Analysis(results=without, about=About(model="tiny"))))
     assert [line.command for line in lines] == ([f"eigenlm analyze tiny {section.adds}"] if section.adds else [])
     failed = Analysis(results=without, left_out={section.name: "too little text"})
-    (line,) = absent(Report(title="tiny", analysis=failed))
+    (line,) = absent(Report(analysis=failed))
     assert (line.what, line.reason) == (section.title, "too little text")
     if section.option is not None:
         assert f"--{section.name}" in section.adds
@@ -213,7 +215,7 @@ def test_one_more_entry_is_measured_and_on_the_page(tiny_model: Path):
     numbers = {matrix.name: matrix.rows * matrix.columns for matrix in analysis.matrices}
     assert analysis.counts == Counts(numbers=numbers, asked=3)
     assert analysis.to_dict()["counts"] == {"numbers": numbers, "asked": 3}
-    report = Report(title="tiny", analysis=analysis)
+    report = Report(analysis=analysis)
     data, html = page_data(report), render(report)
     assert data["counts"] == {"asked": 3}
     assert {row["name"]: row["cells"]["num_numbers"] for row in data["matrices"]} == numbers
@@ -222,7 +224,7 @@ def test_one_more_entry_is_measured_and_on_the_page(tiny_model: Path):
     assert "Show the counts" in html
     assert "byId('counts')" in html
     assert analyze(lm).counts is None
-    assert list(parts(analyze(lm))) == ["spectra"]
+    assert list(parts(analyze(lm).results)) == ["spectra"]
 
 
 @pytest.mark.usefixtures("with_toy")

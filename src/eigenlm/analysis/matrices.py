@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from eigenlm.analysis.about import about
 from eigenlm.analysis.analysis import Analysis
 from eigenlm.analysis.spectra import spectra, spectrum_of
 
@@ -21,4 +22,4 @@ def decompose(model: Any) -> Analysis:
     >>> decompose({"w": torch.diag(torch.tensor([3.0, 1.0, 1.0, 1.0]))})["w"].rank_90
     3
     """
-    return Analysis(spectra=spectra(model, look=spectrum_of))
+    return Analysis(spectra=spectra(model, look=spectrum_of), about=about(model, {}))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from eigenlm.analysis import sections
+from eigenlm.analysis.about import about
 from eigenlm.analysis.analysis import Analysis
 from eigenlm.analysis.subject import Subject, Text, running_subject
 from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
@@ -39,7 +40,8 @@ def analyze(model: Any, *, text: Text | None = None, **asked: Any) -> Analysis:
     subject = Subject(model=model) if text is None and not wanted else running_subject(model, text, wanted)
     with join_ranks() as ranks:
         shared = {s.name: s.measure(replace(subject, ranks=ranks)) for s in sections.SECTIONS if s.shared}
-    return _with_the_rest(Analysis(results=shared), subject) if ranks.is_first else Analysis(results=shared)
+        analysis = Analysis(results=shared, about=about(model, asked if text is None else {"text": text, **asked}))
+    return _with_the_rest(analysis, subject) if ranks.is_first else analysis
 
 
 def _read(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,4 +64,4 @@ def _with_the_rest(analysis: Analysis, subject: Subject) -> Analysis:
                 found[section.name] = section.measure(subject)
             except EigenError as error:
                 left_out[section.name] = str(error)
-    return Analysis(results=found, left_out=left_out)
+    return Analysis(results=found, left_out=left_out, about=analysis.about)

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from eigenlm.cli.options import Json, Model, Overwrite
 from eigenlm.cli.output import print_json
-from eigenlm.errors import CheckpointError, ConfigError, explain
+from eigenlm.errors import ConfigError, explain
 from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class AnalyzeCommand:
             return
         _tell_what_cannot_run(self.model)
         if self.html is not None:
-            self._write(analysis, self.html)
+            analysis.report(self.html)
         if self.json:
             print_json(analysis.to_dict(singular_values=False) | {"report": self.html})
         else:
@@ -98,26 +98,18 @@ class AnalyzeCommand:
 
     def _print(self, analysis: "Analysis") -> None:
         from eigenlm.analysis.finding import listed
-        from eigenlm.analysis.findings import findings
         from eigenlm.analysis.tables import tables
 
         console = Terminal()
         for i, table in enumerate(tables(analysis, every=self.every)):
             console.print(*([""] if i else []), table)
-        for finding in findings(analysis):
+        for finding in analysis.findings:
             console.print(f"\n[bold]{escape(finding.heading)}.[/] {escape(finding.text)}")
         for reason in dict.fromkeys(analysis.left_out.values()):
             names = [name for name, why in analysis.left_out.items() if why == reason]
             console.print(f"\n[bold]No {listed(names, most=len(names))}.[/] {escape(reason)}")
         if self.html is not None:
             say(f"\nreport: {self.html}")
-
-    def _write(self, analysis: "Analysis", path: Path) -> None:
-        from eigenlm.analysis.page import Report, write_report
-
-        title, facts = _facts(self.model)
-        options = {name: value if isinstance(value, bool) else str(value) for name, value in self._asked().items()}
-        write_report(Report(title=title, analysis=analysis, facts=facts, model=self.model, options=options), path)
 
 
 def _tell_what_cannot_run(model: str) -> None:
@@ -128,15 +120,3 @@ def _tell_what_cannot_run(model: str) -> None:
     if isinstance(found, Matrices) and found.reason is not None:
         told = f"eigenlm: this model can be looked at (analyze, info) but not run: {found.reason}"
         print(told, file=sys.stderr)
-
-
-def _facts(model: str) -> tuple[str, dict[str, str]]:
-    """What a model is called, and what it is, as far as it is one and not only tensors."""
-    from eigenlm.checkpoint import open_model
-
-    try:
-        opened = open_model(model)
-    except (CheckpointError, ConfigError):
-        return Path(model).stem, {}
-    title = opened.path.stem if opened.path.is_file() else opened.path.name
-    return title, {"format": opened.format, "family": opened.family, "layers": str(opened.config.num_layers)}

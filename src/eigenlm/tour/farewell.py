@@ -23,7 +23,7 @@ def farewell(story: Story, model: str, analysis: Analysis, plan: Plan, shrunk: S
         PlannedRank(name=action.name, rank=action.rank, num_params=action.num_params, loss=action.loss)
         for action in plan.actions
     )
-    report = Report(title=Path(model).name, analysis=analysis, model=model, plan=planned, before_after=shrunk.effect)
+    report = Report(analysis=analysis, plan=planned, before_after=shrunk.effect)
     with whole_folder(out) as folder:
         shrunk.lm.save(folder / "smaller")
         write_report(report, folder / "report.html")

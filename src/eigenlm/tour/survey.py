@@ -6,7 +6,6 @@ from statistics import median
 from rich.markup import escape
 
 from eigenlm.analysis import Analysis, MatrixSpectrum, decompose
-from eigenlm.analysis.findings import findings
 from eigenlm.analysis.kinds import kind_of
 from eigenlm.tour.story import Story
 
@@ -32,7 +31,7 @@ def survey(story: Story, model: str) -> Analysis:
         [_row(kind, matrices) for kind, matrices in kinds.items()],
         gap=2,
     )
-    for finding in findings(analysis):
+    for finding in analysis.findings:
         story.say(f"[bold]{finding.heading}.[/] {escape(finding.text)}")
     return analysis
 

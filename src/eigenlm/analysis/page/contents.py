@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from eigenlm.analysis import sections
-from eigenlm.analysis.analysis import Analysis
 from eigenlm.analysis.page.report import Report
 from eigenlm.analysis.page_part import PagePart
 
@@ -16,12 +15,6 @@ class Absent(NamedTuple):
     what: str
     command: str = ""
     reason: str = ""
-
-
-def parts(analysis: Analysis) -> dict[str, PagePart]:
-    """What each section that was measured puts on the page, by its name."""
-    results = analysis.results
-    return {s.name: s.page(results[s.name], results) for s in sections.SECTIONS if s.name in results}
 
 
 def contents(report: Report, shown: Mapping[str, PagePart]) -> list[tuple[str, str]]:
@@ -39,7 +32,7 @@ def absent(report: Report) -> list[Absent]:
     results, left_out = report.analysis.results, report.analysis.left_out
     missing = [s for s in sections.SECTIONS if s.adds and s.name not in results and s.name not in left_out]
     titles = {section.name: section.title for section in sections.SECTIONS}
-    command = f"eigenlm analyze {shlex.quote(report.model)}"
+    command = f"eigenlm analyze {shlex.quote(report.analysis.about.model)}"
     return [
         *(Absent(section.title, command=f"{command} {section.adds}") for section in missing),
         *(Absent(titles.get(name, name), reason=reason) for name, reason in left_out.items()),

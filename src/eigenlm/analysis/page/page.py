@@ -9,15 +9,16 @@ from typing import Any
 from markupsafe import Markup
 
 from eigenlm.analysis import sections
+from eigenlm.analysis.about import About
 from eigenlm.analysis.analysis import Analysis
-from eigenlm.analysis.findings import findings
 from eigenlm.analysis.kinds import kind_of, layer_of
-from eigenlm.analysis.page.contents import absent, contents, parts
+from eigenlm.analysis.page.contents import absent, contents
 from eigenlm.analysis.page.effect import comparisons, drawn_effect
 from eigenlm.analysis.page.report import Report
-from eigenlm.analysis.page.table import plan_part, table
+from eigenlm.analysis.page.table import plan_part, shown_table
 from eigenlm.analysis.page.words import all_terms, glossary
 from eigenlm.analysis.page_part import PagePart, filled
+from eigenlm.analysis.rows import parts
 from eigenlm.files import write_text
 from eigenlm.offline_page import as_json, packed, part, policy
 
@@ -38,14 +39,15 @@ def write_report(report: Report, path: str | Path) -> None:
 
 def render(report: Report) -> str:
     """The page as HTML."""
-    shown = parts(report.analysis)
+    shown = parts(report.analysis.results)
     data = _data(report, shown)
     scripts = [part(_HERE, *_SCRIPTS), *(one.script for one in shown.values()), part(_HERE, "start.js")]
     script = Markup("\n".join(scripts))
     values = {
         "report": report,
+        "about": report.analysis.about,
         "totals": report.analysis.totals(),
-        "findings": findings(report.analysis),
+        "findings": report.analysis.findings,
         "comparisons": [] if report.before_after is None else comparisons(report.before_after),
         "above": [Markup(one.html) for one in shown.values() if one.of_matrix],
         "below": [Markup(one.html) for one in shown.values() if not one.of_matrix],
@@ -54,7 +56,7 @@ def render(report: Report) -> str:
         "absent": absent(report),
         "glossary": glossary(),
         "first": as_json(data["start"] or ""),
-        "call": _call(report),
+        "call": _call(report.analysis.about),
         "attributes": [section.name for section in sections.SECTIONS if section.name != "spectra"],
         "curves": packed(as_json(_curves(shown))),
         "style": part(_HERE, *_STYLES),
@@ -66,12 +68,12 @@ def render(report: Report) -> str:
 
 def page_data(report: Report) -> dict[str, Any]:
     """What the page's script reads at once: plain JSON values."""
-    return _data(report, parts(report.analysis))
+    return _data(report, parts(report.analysis.results))
 
 
 def curves(analysis: Analysis) -> dict[str, dict[str, Any]]:
     """What is drawn of each matrix, by its name: what every section knows of it, put together."""
-    return _curves(parts(analysis))
+    return _curves(parts(analysis.results))
 
 
 def _curves(shown: Mapping[str, PagePart]) -> dict[str, dict[str, Any]]:
@@ -85,9 +87,9 @@ def _curves(shown: Mapping[str, PagePart]) -> dict[str, dict[str, Any]]:
 def _data(report: Report, shown: Mapping[str, PagePart]) -> dict[str, Any]:
     matrices = report.analysis.matrices
     names = [matrix.name for matrix in matrices]
-    columns, cells = table(names, [*shown.values(), plan_part(report.plan, report.analysis)])
+    columns, cells = shown_table(names, [*shown.values(), plan_part(report.plan, report.analysis)])
     planned = {row.name: asdict(row) for row in report.plan}
-    told = [finding.matrix for finding in findings(report.analysis) if finding.matrix]
+    told = [finding.matrix for finding in report.analysis.findings if finding.matrix]
     return {
         "start": next(iter([*told, *names]), None),
         "terms": {key: term._asdict() for key, term in all_terms().items()},
@@ -105,10 +107,10 @@ def _data(report: Report, shown: Mapping[str, PagePart]) -> dict[str, Any]:
     }
 
 
-def _call(report: Report) -> str:
+def _call(about: About) -> str:
     """What stands between the brackets of `eigenlm.analyze`, as Python spells it."""
-    options = {key: as_json(value) if isinstance(value, str) else repr(value) for key, value in report.options.items()}
-    return ", ".join([as_json(report.model), *(f"{key}={value}" for key, value in options.items())])
+    options = {key: as_json(value) if isinstance(value, str) else repr(value) for key, value in about.options.items()}
+    return ", ".join([as_json(about.model), *(f"{key}={value}" for key, value in options.items())])
 
 
 def _short(value: Any) -> Any:

@@ -6,20 +6,13 @@ from collections.abc import Iterable, Sequence
 from eigenlm.analysis.analysis import Analysis
 from eigenlm.analysis.page.effect import PlannedRank
 from eigenlm.analysis.page_part import Cell, Column, PagePart, field_column
+from eigenlm.analysis.rows import table
 
 
-def table(names: Sequence[str], parts: Iterable[PagePart]) -> tuple[list[Column], list[dict[str, Cell]]]:
-    """The columns in which at least one matrix has something, and the cells of each matrix by key.
-
-    Args:
-        names: the names of the matrices.
-        parts: what the sections put on the page.
-    """
-    held = [(column, part.rows) for part in parts for column in part.columns]
-    cells = [{c.key: _plain(c.cell(rows[name])) if name in rows else None for c, rows in held} for name in names]
-    known = {key for row in cells for key, cell in row.items() if cell is not None}
-    shown = [column for column, _ in held if column.key in known or not column.group]
-    return shown, [{column.key: row[column.key] for column in shown} for row in cells]
+def shown_table(names: Sequence[str], parts: Iterable[PagePart]) -> tuple[list[Column], list[dict[str, Cell]]]:
+    """`table` with numbers to the digits that a page shows."""
+    columns, cells = table(names, parts)
+    return columns, [{key: _plain(cell) for key, cell in row.items()} for row in cells]
 
 
 def plan_part(plan: Sequence[PlannedRank], analysis: Analysis) -> PagePart:
