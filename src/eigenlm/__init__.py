@@ -6,6 +6,7 @@
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("eigenlm")
     if name not in _HOMES:
         raise AttributeError(f"module 'eigenlm' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

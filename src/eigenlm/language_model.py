@@ -1,5 +1,6 @@
 """A model, its tokenizer and its chat template: text in, text out."""
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linear import linear_maps
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.model.pooling import pool
+from eigenlm.parameters import fields_of, shows
 from eigenlm.shown import Shown
 from eigenlm.text import ChatTemplate, Tokenizer
 from eigenlm.text_session import TextSession
@@ -93,6 +95,7 @@ class LanguageModel(Shown):
         """
         return TextSession(Session(self.runner), self.tokenizer, frozenset(self.stop_tokens), self.generation)
 
+    @shows(fields_of(Sampling))
     def generate(
         self,
         prompt: str | Sequence[str],
@@ -101,6 +104,7 @@ class LanguageModel(Shown):
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
         control: bool = False,
+        **choice: Any,
     ) -> Any:
         """Continue a text, or each of several side by side; returns the new text, or a list of them.
 
@@ -112,15 +116,17 @@ class LanguageModel(Shown):
             sampling: how tokens are chosen; greedy by default.
             stop: strings that end the text; they are not part of it.
             control: control tokens that the prompt spells, such as `<|im_end|>`, are control tokens.
+            choice: attributes of `Sampling` by name, such as `temperature=0.7`; they go before those of `sampling`.
 
         Raises:
+            ConfigError: no option of a name, or a value that is none.
             DataError: an empty prompt.
             ShapeError: a prompt that fills the context.
         """
+        sampling = (sampling or Sampling()).changed(choice)
         options: dict[str, Any] = {"max_tokens": max_tokens, "stop": stop, "control": control}
         if isinstance(prompt, str):
             return "".join(self.stream(prompt, sampling=sampling, **options))
-        sampling = sampling or Sampling()
         with self.session() as session:
             slots = [session.admit(text, sampling=sampling.of_row(row), **options) for row, text in enumerate(prompt)]
             texts = dict.fromkeys(slots, "")
@@ -128,6 +134,7 @@ class LanguageModel(Shown):
                 texts[slot] += piece
         return [texts[slot] for slot in slots]
 
+    @shows(fields_of(Sampling))
     def stream(
         self,
         prompt: str,
@@ -136,18 +143,13 @@ class LanguageModel(Shown):
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
         control: bool = False,
+        **choice: Any,
     ) -> Iterator[str]:
         """Continue a text, piece by piece as it comes; arguments as in `generate`."""
+        sampling = (sampling or Sampling()).changed(choice)
         return self._stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop, control=control)
 
-    def chat(self, messages: str | Sequence[Mapping[str, Any]], **options: Any) -> str:
-        """The answer to a question or a conversation; options as in `stream_chat`.
-
-        Raises:
-            ConfigError: the model has no chat template.
-        """
-        return "".join(self.stream_chat(messages, **options))
-
+    @shows(fields_of(Sampling))
     def stream_chat(
         self,
         messages: str | Sequence[Mapping[str, Any]],
@@ -157,6 +159,7 @@ class LanguageModel(Shown):
         stop: Sequence[str] = (),
         tools: Sequence[Mapping[str, Any]] | None = None,
         variables: Mapping[str, Any] | None = None,
+        **choice: Any,
     ) -> Iterator[str]:
         """The answer, piece by piece as it comes.
 
@@ -167,16 +170,27 @@ class LanguageModel(Shown):
             stop: strings that end the answer.
             tools: functions the model may call, as JSON schemas.
             variables: what else the chat template asks for, such as `enable_thinking`.
+            choice: attributes of `Sampling` by name, such as `temperature=0.7`; they go before those of `sampling`.
 
         Raises:
-            ConfigError: the model has no chat template.
+            ConfigError: the model has no chat template; no option of a name, or a value that is none.
         """
         if self.chat_template is None:
             raise ConfigError(explain("chat", expected="a model with a chat template", got="none", do="use generate"))
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
+        sampling = (sampling or Sampling()).changed(choice)
         ids = self.chat_template.encode(messages, self.tokenizer, tools=tools, **(variables or {}))
         return self._stream(ids, max_tokens=max_tokens, sampling=sampling, stop=stop)
+
+    @shows(list(inspect.signature(stream_chat).parameters.values())[2:])
+    def chat(self, messages: str | Sequence[Mapping[str, Any]], **options: Any) -> str:
+        """The answer to a question or a conversation; options as in `stream_chat`.
+
+        Raises:
+            ConfigError: the model has no chat template.
+        """
+        return "".join(self.stream_chat(messages, **options))
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str], *, prompt: str | None = None) -> Float[Tensor, "B _"]:

@@ -34,6 +34,7 @@ from eigenlm.analysis.sections import SECTIONS
 from eigenlm.analysis.term import Term
 from eigenlm.cli import main
 from eigenlm.errors import ConfigError, DataError
+from tests.short import check_short
 
 EVERY = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
 WHERE = "eigenlm.analysis.sections.SECTIONS"
@@ -132,6 +133,11 @@ def test_its_part_of_the_page_asks_the_network_for_nothing_and_its_words_are_exp
     assert words <= set(all_terms())
     assert set(part.rows) <= {matrix.name for matrix in seen.matrices}
     json.dumps(part.curves, allow_nan=False)
+
+
+@EVERY
+def test_it_is_a_few_lines_in_a_console(section, seen: Analysis):
+    check_short(seen.results[section.name])
 
 
 @EVERY

@@ -57,5 +57,6 @@ def _facts(model: str) -> tuple[str, dict[str, str]]:
         opened = open_model(model)
     except (CheckpointError, ConfigError):
         return Path(model).stem, {}
-    title = opened.path.stem if opened.path.is_file() else opened.path.name
-    return title, {"format": opened.format, "family": opened.family, "layers": str(opened.config.num_layers)}
+    own = opened.path.stem if opened.path.is_file() else opened.path.name
+    facts = {"format": opened.format, "family": opened.family, "layers": str(opened.config.num_layers)}
+    return own if Path(model).exists() else model, facts

@@ -1,5 +1,6 @@
 """The one call: every section in turn measures what was asked of it."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,10 +9,18 @@ from eigenlm.analysis import sections
 from eigenlm.analysis.about import about
 from eigenlm.analysis.analysis import Analysis
 from eigenlm.analysis.subject import Subject, Text, running_subject
-from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
+from eigenlm.errors import EigenError
 from eigenlm.machine.processes import join_ranks
+from eigenlm.parameters import check_known, shows
 
 
+def _parameters() -> list[inspect.Parameter]:
+    """What asks for each section that is not there by itself."""
+    asks = [section for section in sections.SECTIONS if section.option is not None]
+    return [inspect.Parameter(section.name, inspect.Parameter.KEYWORD_ONLY, default=None) for section in asks]
+
+
+@shows(_parameters())
 def analyze(model: Any, *, text: Text | None = None, **asked: Any) -> Analysis:
     """See inside a model: every matrix; with a text or an option of a section, also the model at work.
 
@@ -47,10 +56,7 @@ def analyze(model: Any, *, text: Text | None = None, **asked: Any) -> Analysis:
 def _read(asked: Mapping[str, Any]) -> dict[str, Any]:
     """What the options of sections were given, made ready for them; without those that were left at nothing."""
     options = {section.name: section.option for section in sections.SECTIONS if section.option is not None}
-    for name in asked:
-        if name not in options:
-            do = did_you_mean(name, options, "leave it out")
-            raise ConfigError(explain("analyze", expected=f"text, {', '.join(options)}", got=repr(name), do=do))
+    check_known("analyze", asked, ["text", *options])
     given = {name: value for name, value in asked.items() if value is not None and value is not False}
     return {name: options[name].read(value) for name, value in given.items()}
 

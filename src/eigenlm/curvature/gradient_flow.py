@@ -29,6 +29,7 @@ from eigenlm.curvature.layer_maps import (
 from eigenlm.errors import DataError
 from eigenlm.observe import evaluating
 from eigenlm.progress import track
+from eigenlm.shown import Shown
 
 # Directions apart by less than a factor of e^0.5 over the whole depth are told as equal.
 _ALIKE = 0.5
@@ -72,7 +73,7 @@ class LayerGain:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientFlow:
+class GradientFlow(Shown):
     """All layers, and what they come to together.
 
     Attributes:

@@ -1,14 +1,16 @@
 """From logits to the next token."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from eigenlm.errors import ConfigError, check_seed, explain
+from eigenlm.parameters import check_known
 
 _COLDEST = 1e-30  # of two float32 logits around 1 that differ, none but the larger is drawn at it
 
@@ -50,6 +52,15 @@ class Sampling:
             if not fits:
                 raise ConfigError(explain(name, expected=expected, got=value))
         check_seed(self.seed or 0)
+
+    def changed(self, choice: Mapping[str, Any]) -> "Sampling":
+        """The same but for the attributes that are given by name.
+
+        Raises:
+            ConfigError: there is no such attribute, or its value is no choice.
+        """
+        check_known("sampling", choice, [field.name for field in fields(self)])
+        return replace(self, **choice)
 
     def of_row(self, row: int) -> "Sampling":
         """The same for a row of a batch, whose seed is greater by its number, so that equal prompts differ."""

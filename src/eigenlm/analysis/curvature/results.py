@@ -51,7 +51,7 @@ class BlockCurvature:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Density:
+class Density(Shown):
     """How the eigenvalues are spread.
 
     Attributes:
