@@ -1,6 +1,6 @@
 """Progress of long acts, on standard error, only where a person is watching."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -16,9 +16,21 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
-def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Yield `items` while a bar on standard error shows count, rate and time left; silent when it is no terminal."""
+def track(items: Iterable[T], description: str, total: int | Callable[[], int | None] | None = None) -> Iterator[T]:
+    """Yield `items` while a bar on standard error shows count, rate and time left; silent when it is no terminal.
+
+    Args:
+        items: what is gone through.
+        description: what is done, in a word.
+        total: how many items there are, or what reckons that anew before each; by default, as many as they say.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     console = Terminal(stderr=True)
+    known = len(items) if total is None and isinstance(items, Sized) else total
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield from progress.track(items, total=total, description=description)
+        task = progress.add_task(description, total=None if callable(known) else known)
+        for item in items:
+            if callable(known):
+                progress.update(task, total=known())
+            yield item
+            progress.advance(task)

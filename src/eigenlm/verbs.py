@@ -10,8 +10,9 @@ from eigenlm.compression import Plan
 from eigenlm.errors import ConfigError, explain
 from eigenlm.language_model import LanguageModel, check_speaks, load
 from eigenlm.tasks import Effect, effect
-from eigenlm.text.corpus import documents_of, read_documents
-from eigenlm.text.windows import spread, token_windows
+from eigenlm.text.corpus import documents_of
+from eigenlm.text.reading import Text
+from eigenlm.text.windows import windows_across
 
 
 def plan(
@@ -45,7 +46,7 @@ def plan(
         raise ConfigError(explain("planning", expected="a decoder or an encoder with a head", got=got, do=do))
     text, documents = documents_of(calibration)
     window = max(2, min(1024, lm.config.context_length, tokens // 8))
-    windows = spread(token_windows(documents, lm.tokenizer, window), max(2, tokens // window))
+    windows = windows_across(documents, lm.tokenizer, window, max(2, tokens // window))
     windows = windows.to(lm.device)
     return compression.plan(lm.model, windows, keep=keep, model=lm.name, text=text, seed=seed, methods=methods)
 
@@ -70,7 +71,7 @@ def apply(plan: Plan | str | Path, *, dtype: str | torch.dtype = "float32", devi
 def measure(
     before: LanguageModel | str | Path,
     after: LanguageModel | str | Path,
-    text: str | Path | Iterable[str],
+    text: Text,
     *,
     window: int | None = None,
 ) -> Effect:
@@ -87,4 +88,4 @@ def measure(
         DataError: fewer than two tokens.
     """
     first, second = (lm if isinstance(lm, LanguageModel) else load(lm) for lm in (before, after))
-    return effect(first, second, read_documents(text) if isinstance(text, Path) else text, window=window)
+    return effect(first, second, text, window=window)

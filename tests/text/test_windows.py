@@ -1,5 +1,8 @@
 """Windows cover what they say they cover."""
 
+import re
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.text.tokenizer_training import train_tokenizer
-from eigenlm.text.windows import scored_windows, token_windows
+from eigenlm.text.windows import evenly_spread, scored_windows, spread, token_windows, windows_across
 
 from .conftest import CORPUS
 
@@ -66,3 +69,40 @@ def test_too_little_text(bpe):
         token_windows(["a"], bpe, 50)
     with pytest.raises(DataError, match="at least 2 tokens, got 1"):
         list(scored_windows([1], 4))
+
+
+def test_windows_of_a_short_text_are_spread_over_all_of_them(bpe):
+    rows = token_windows(CORPUS, bpe, 10)
+    assert torch.equal(windows_across(CORPUS, bpe, 10, 4), spread(rows, 4))
+    assert torch.equal(windows_across(CORPUS, bpe, 10, len(rows) + 5), rows)
+
+
+def test_of_a_long_text_stretches_are_read_that_reach_its_end(monkeypatch, bpe):
+    monkeypatch.setattr("eigenlm.text.windows._SHORT", 1000)
+    documents = [f"{i:03d} " * 200 for i in range(200)]
+    rows = windows_across(iter(documents), bpe, 16, 8)
+    assert rows.shape == (8, 16)
+    numbers = [int(re.search(r"\d\d\d", bpe.decode(row.tolist()))[0]) for row in rows]
+    assert numbers == sorted(numbers)
+    assert numbers[0] == 0
+    assert numbers[-1] > 170
+    whole = "".join(documents)
+    assert all(bpe.decode(row.tolist()) in whole for row in rows)
+    with pytest.raises(DataError, match="at least 5000 tokens"):
+        windows_across(["short"] * 3, bpe, 5000, 2)
+
+
+@given(sizes=st.lists(st.integers(0, 90), min_size=1, max_size=40), most=st.integers(1, 6).map(lambda n: 2 * n))
+def test_stretches_have_equal_distances(sizes, most):
+    letters = iter(range(10**6))
+    documents = ["".join(chr(0x4E00 + next(letters)) for _ in range(size)) for size in sizes]
+    whole = "".join(documents)
+    stretches = ["".join(parts) for parts in evenly_spread(documents, most, 7)]
+    assert len(stretches) <= most
+    places = [whole.index(stretch) for stretch in stretches]
+    distances = {b - a for a, b in pairwise(places)}
+    assert len(distances) <= 1
+    if distances:
+        (distance,) = distances
+        assert len(whole) - places[-1] <= distance
+        assert all(len(stretch) == 7 for stretch in stretches[:-1])

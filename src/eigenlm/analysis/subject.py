@@ -12,7 +12,7 @@ from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.language_model import LanguageModel, load
 from eigenlm.machine.processes import Ranks
 from eigenlm.text.corpus import documents_of
-from eigenlm.text.windows import spread, token_windows
+from eigenlm.text.windows import windows_across
 
 Text = Iterable[str] | str | Path | Tensor
 
@@ -78,4 +78,4 @@ def _text_windows(running: LanguageModel | nn.Module, text: Text | None) -> Int6
         raise ConfigError(explain("analyze on a text", expected=expected, got=type(text).__name__))
     _, documents = documents_of(text)
     window = min(_WINDOW, running.config.context_length)
-    return spread(token_windows(documents, running.tokenizer, window), _WINDOWS)
+    return windows_across(documents, running.tokenizer, window, _WINDOWS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from eigenlm.cli.measure import print_effect
-from eigenlm.cli.options import Compute, Json, Out, read_text
+from eigenlm.cli.options import Compute, Json, Out
 from eigenlm.cli.output import print_json
 from eigenlm.terminal import say
 
@@ -44,10 +44,10 @@ class ApplyCommand:
             "forecast": plan.forecast,
         }
         if self.text is not None:
-            figures["measured"] = self._measured(plan, small, read_text(self.text))
+            figures["measured"] = self._measured(plan, small, self.text)
         print_json(figures) if self.json else _print(figures)
 
-    def _measured(self, plan: "Plan", small: "LanguageModel", text: str) -> "Effect":
+    def _measured(self, plan: "Plan", small: "LanguageModel", text: Path) -> "Effect":
         from eigenlm.tasks import effect
 
         return effect(self.compute.load(plan.model), small, text)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Json, Text, read_text
+from eigenlm.cli.options import Compute, Json, Text
 from eigenlm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ class MeasureCommand:
         """Let both read the text, and print."""
         from eigenlm.tasks import effect
 
-        text = read_text(self.text)
-        found = effect(self.compute.load(self.before), self.compute.load(self.after), text, window=self.window)
+        found = effect(self.compute.load(self.before), self.compute.load(self.after), self.text, window=self.window)
         print_json(found) if self.json else print_effect(found)
 
 

@@ -59,21 +59,20 @@ def read_recipe_for(recipe: Path, text: str | None, depth: int | None, changes: 
     return read_recipe(recipe, depth=depth, changes=[*named, *changes])
 
 
-def read_text(path: Path) -> str:
-    """A text file as it is, however many articles are in it; other documents with a blank line between them.
+def beginning_of(path: Path) -> str:
+    """The first million characters of a text, or its first document.
 
     Raises:
         DataError: there is no text, or it cannot be read.
     """
-    from eigenlm.text.corpus import read_documents
+    from eigenlm.text.corpus import chunks
 
-    is_text = path.is_file() and path.name.lower().endswith((".txt", ".txt.gz", ".md"))
-    return ("" if is_text else "\n\n").join(read_documents(path))
+    return next(chunks(path, _LOOKED_AT), "")
 
 
 def tell_of_control_tokens(lm: "LanguageModel", text: str) -> None:
     """Say on standard error which control tokens the beginning of a text spells, which are read as text."""
-    spelled = [token for token in lm.tokenizer.control_tokens if token in text[:_LOOKED_AT]]
+    spelled = [token for token in lm.tokenizer.control_tokens if token in text]
     if spelled:
         names = ", ".join(map(repr, spelled[:3])) + (", ..." if len(spelled) > 3 else "")
         print(f"eigenlm: {names} in the text are read as text; --control reads control tokens", file=sys.stderr)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Control, Json, Model, Text, read_text, tell_of_control_tokens
+from eigenlm.cli.options import Compute, Control, Json, Model, Text, beginning_of, tell_of_control_tokens
 from eigenlm.cli.output import print_json
 
 
@@ -27,12 +27,12 @@ class PerplexityCommand:
         """Score the text and print."""
         from eigenlm.tasks import perplexity
 
-        text = read_text(self.text)
+        beginning = beginning_of(self.text)
         lm = self.compute.load(self.model)
         if not self.control:
-            tell_of_control_tokens(lm, text)
+            tell_of_control_tokens(lm, beginning)
         window = min(1024, lm.config.context_length) if self.window is None else self.window
-        result = perplexity(lm, text, window=window, stride=self.stride, control=self.control)
+        result = perplexity(lm, self.text, window=window, stride=self.stride, control=self.control)
         figures = {
             "nll": result.nll,
             "perplexity": result.perplexity,

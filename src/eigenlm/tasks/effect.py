@@ -2,9 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +15,9 @@ from eigenlm.linalg.divergence import kl_divergence
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.progress import track
 from eigenlm.shown import Shown
-from eigenlm.tasks.language_modelling import Perplexity, nll_increase, perplexity_of, scored_bytes, token_nll
-from eigenlm.text import scored_windows
+from eigenlm.tasks.language_modelling import Perplexity, nll_increase, perplexity_of, token_nll
+from eigenlm.tasks.scored_text import ScoredText
+from eigenlm.text.reading import Text
 from eigenlm.text.windows import ScoredWindow
 
 # Rows of logits that are compared at a time: a vocabulary has many entries.
@@ -96,7 +95,7 @@ class _Run:
 def effect(
     before: LanguageModel,
     after: LanguageModel,
-    text: str | Iterable[str],
+    text: Text,
     *,
     window: int | None = None,
     stride: int | None = None,
@@ -106,7 +105,7 @@ def effect(
     Args:
         before: a decoder or an encoder with a head.
         after: of the same kind, with the same tokenizer.
-        text: the text, or documents to be read as one with blank lines between.
+        text: as in `perplexity`.
         window: tokens a window holds; 1,024 or the shorter context by default.
         stride: tokens from one window to the next; the window's length by default.
 
@@ -120,14 +119,13 @@ def effect(
     window = min(1024, context) if window is None else window
     _check(before, after, window, context)
     decodes = before.config.kind == "decoder"
-    text = text if isinstance(text, str) else "\n\n".join(text)
-    windows = list(scored_windows(before.tokenizer.encode(text), window, window if stride is None else stride))
-    num_bytes = scored_bytes(text, before.tokenizer, windows)
+    windows = ScoredText(text, before.tokenizer, window, window if stride is None else stride)
     runs, kl = [_Run.of(before), _Run.of(after)], []
-    for run in runs:
-        run.runner(torch.tensor(windows[0].ids, device=run.lm.device)[None])  # the first pass of all is slower
-    for i, scored in enumerate(track(windows, "measuring")):
+    for i, scored in enumerate(track(windows, "measuring", windows.expected)):
         ids_T = torch.tensor(scored.ids)
+        if i == 0:
+            for run in runs:
+                run.runner(ids_T[None].to(run.lm.device))  # the first pass of all is slower
         # In turn, so that neither always comes second.
         logits = {id(run): run.logits(ids_T) for run in (runs if i % 2 == 0 else runs[::-1])}
         said = [_scored(logits[id(run)], scored, decodes) for run in runs]
@@ -137,10 +135,9 @@ def effect(
     if not math.isfinite(sum(kl)):
         got = "NaN or infinity"
         raise DataError(explain("measuring", expected="finite logits of both models", got=got, do=BEYOND_FLOATS))
-    score = partial(perplexity_of, windows, num_bytes=num_bytes, window=window, stride=stride or window)
-    sides = [_performance(run, windows, score(run.nll) if decodes else None) for run in runs]
+    sides = [_performance(run, windows, perplexity_of(windows, run.nll) if decodes else None) for run in runs]
     increase = nll_increase(*(side.score for side in sides)) if decodes else None  # type: ignore[arg-type]
-    counts_W = torch.tensor([float(scored.num_scored) for scored in windows])
+    counts_W = torch.tensor(windows.counts).float()
     faster_W = torch.tensor(runs[0].seconds).log() - torch.tensor(runs[1].seconds).log()
     return Effect(
         before=sides[0],
@@ -158,13 +155,13 @@ def _scored(logits_TV: Tensor, scored: ScoredWindow, decodes: bool) -> Tensor:
     return (logits_TV[:-1] if decodes else logits_TV)[-scored.num_scored :]
 
 
-def _performance(run: _Run, windows: list[ScoredWindow], score: Perplexity | None) -> Performance:
+def _performance(run: _Run, windows: ScoredText, score: Perplexity | None) -> Performance:
     return Performance(
         name=run.lm.name,
         score=score,
         num_params=run.lm.num_params,
         num_bytes=run.lm.num_bytes,
-        tokens_per_second=sum(len(scored.ids) for scored in windows) / sum(run.seconds),
+        tokens_per_second=windows.num_read / sum(run.seconds),
     )
 
 

@@ -1,7 +1,7 @@
 """How well a model expects a text: negative log-likelihood, perplexity, bits per byte."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,8 +16,8 @@ from eigenlm.language_model import LanguageModel, check_speaks
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.progress import track
 from eigenlm.shown import Shown
-from eigenlm.text import Tokenizer, scored_windows
-from eigenlm.text.windows import ScoredWindow
+from eigenlm.tasks.scored_text import ScoredText
+from eigenlm.text.reading import Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Perplexity(Shown):
 @torch.inference_mode()
 def perplexity(
     lm: LanguageModel,
-    text: str | Iterable[str],
+    text: Text,
     *,
     window: int | None = None,
     stride: int | None = None,
@@ -69,7 +69,8 @@ def perplexity(
 
     Args:
         lm: a decoder with its tokenizer.
-        text: the text, or documents to be read as one with blank lines between.
+        text: the text; the path of a file or folder, which is read piece by piece; or documents, read as one text with
+            blank lines between.
         window: tokens a window holds; 1,024 or the model's context if that is shorter.
         stride: tokens from one window to the next; the window's length.
         control: control tokens that the text spells are control tokens.
@@ -82,19 +83,15 @@ def perplexity(
     window = min(1024, lm.config.context_length) if window is None else window
     stride = window if stride is None else stride
     _check(lm, window)
-    text = text if isinstance(text, str) else "\n\n".join(text)
-    windows = list(scored_windows(lm.tokenizer.encode(text, control=control), window, stride))
+    windows = ScoredText(text, lm.tokenizer, window, stride, control=control)
     model, sums = lm.runner.current(), []
-    for scored in track(windows, "perplexity"):
+    for scored in track(windows, "perplexity", windows.expected):
         ids_T = torch.tensor(scored.ids, device=lm.device)
         sums.append(float(token_nll(model(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
-    num_bytes = scored_bytes(text, lm.tokenizer, windows)
-    return perplexity_of(windows, sums, num_bytes=num_bytes, window=window, stride=stride)
+    return perplexity_of(windows, sums)
 
 
-def perplexity_of(
-    windows: Sequence[ScoredWindow], sums: Sequence[float], *, num_bytes: int, window: int, stride: int
-) -> Perplexity:
+def perplexity_of(windows: ScoredText, sums: Sequence[float]) -> Perplexity:
     """What windows come to, with the nats summed over the scored tokens of each.
 
     Raises:
@@ -102,26 +99,15 @@ def perplexity_of(
     """
     if not math.isfinite(sum(sums)):
         raise DataError(explain("scoring a text", expected="finite logits", got="NaN or infinity", do=BEYOND_FLOATS))
-    counts = [scored.num_scored for scored in windows]
     return Perplexity(
-        nll=sum(sums) / sum(counts),
-        tokens=sum(counts),
-        num_bytes=num_bytes,
-        window=window,
-        stride=stride,
+        nll=sum(sums) / sum(windows.counts),
+        tokens=sum(windows.counts),
+        num_bytes=windows.num_bytes,
+        window=windows.window,
+        stride=windows.stride,
         window_nll=tuple(sums),
-        window_tokens=tuple(counts),
+        window_tokens=tuple(windows.counts),
     )
-
-
-def scored_bytes(text: str, tokenizer: Tokenizer, windows: Sequence[ScoredWindow]) -> int:
-    """The text's bytes without those of tokens that no window scores; an unknown one of them counts as one byte."""
-    left_out, done = 0, 0
-    for scored in windows:
-        first = scored.ids[max(done - scored.start, 0) : len(scored.ids) - scored.num_scored]
-        left_out += sum(1 if token == tokenizer.unknown else len(tokenizer.token_bytes(token)) for token in first)
-        done = scored.start + len(scored.ids)
-    return max(len(text.encode()) - left_out, 1)
 
 
 def nll_increase(before: Perplexity, after: Perplexity) -> Estimate:

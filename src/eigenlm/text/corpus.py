@@ -1,9 +1,11 @@
 """Documents from files (text, JSON lines, Parquet, gzip, and folders of them) and from data sets on the Hub."""
 
+import codecs
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from io import TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
 
@@ -70,9 +72,41 @@ def articles(text: str) -> list[str]:
     return [text[start:end] for start, end in pairwise([0, *starts, len(text)])]
 
 
+def chunks(path: Path, size: int) -> Iterator[str]:
+    """The text of a file or folder in parts that are the text when joined.
+
+    A text file is read as it is, however many articles are in it, at most `size` characters at once; other documents
+    have a blank line between them.
+
+    Raises:
+        DataError: as `read_documents`.
+    """
+    if not (path.is_file() and is_plain_text(path)):
+        for i, document in enumerate(read_documents(path)):
+            yield from ("\n\n" if i else "", document)
+        return
+    found = False
+    for chunk in _told_plainly(path, lambda: _plain(path, size)):
+        found = found or bool(chunk.strip())
+        yield chunk
+    if not found:
+        raise DataError(explain(f"reading {path}", expected="some text", got="none"))
+
+
+def is_plain_text(path: Path) -> bool:
+    """Whether a file is one text by its name, and not lines or rows of them."""
+    return path.name.lower().endswith((".txt", ".txt.gz", ".md"))
+
+
+def _plain(file: Path, size: int) -> Iterator[str]:
+    with _opened(file) as text:
+        while chunk := text.read(size):
+            yield chunk
+
+
 def _from_files(path: Path) -> Iterator[str]:
     for file in text_files(path):
-        yield from _told_plainly(file)
+        yield from _told_plainly(file, lambda: _documents(file))  # noqa: B023  (read before the next)
 
 
 def text_files(path: Path) -> list[Path]:
@@ -97,27 +131,46 @@ def _is_read(name: str) -> bool:
     return name.lower().endswith(FORMATS)
 
 
-def _told_plainly(file: Path) -> Iterator[str]:
+def _told_plainly(file: Path, read: Callable[[], Iterator[str]]) -> Iterator[str]:
     try:
-        yield from _documents(file)
+        yield from read()
     except UnicodeDecodeError as error:
-        raise DataError(explain(f"reading {file}", expected="UTF-8 text", got=f"byte {error.start} is not")) from error
+        place = error.start if file.name.lower().endswith(".parquet") else _bad_byte(file)
+        got = f"byte {place} is not"
+        raise DataError(explain(f"reading {file}", expected="UTF-8 text", got=got)) from error
     except (OSError, EOFError, zlib.error, pyarrow.ArrowException) as error:
         raise DataError(explain(f"reading {file}", expected="a whole file", got=str(error)[:200])) from error
 
 
 def _documents(file: Path) -> Iterator[str]:
-    regular(file)
     name = file.name.lower()
     if name.endswith(".parquet"):
-        yield from _parquet(file)
+        yield from _parquet(regular(file))
         return
-    open_text = gzip.open if name.endswith(".gz") else open
-    with open_text(file, "rt", encoding="utf-8-sig", newline="") as lines:
+    with _opened(file) as lines:
         if name.removesuffix(".gz").endswith(".jsonl"):
             yield from _json_lines(file, lines)
         else:
             yield from articles(lines.read())
+
+
+def _bad_byte(file: Path) -> int:
+    """The place of the first byte that is not UTF-8, or the end of a file whose last character is cut."""
+    decoder, done = codecs.getincrementaldecoder("utf-8")(), 0
+    with (gzip.open if file.name.lower().endswith(".gz") else open)(file, "rb") as raw:
+        while chunk := raw.read(1 << 20):
+            begun = len(decoder.getstate()[0])
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                return done - begun + error.start
+            done += len(chunk)
+    return done
+
+
+def _opened(file: Path) -> TextIOWrapper:
+    open_text: Callable[..., TextIOWrapper] = gzip.open if file.name.lower().endswith(".gz") else open
+    return open_text(regular(file), "rt", encoding="utf-8-sig", newline="")
 
 
 def _json_lines(file: Path, lines: Iterable[str]) -> Iterator[str]:

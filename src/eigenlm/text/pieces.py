@@ -1,5 +1,7 @@
 """A long text in pieces whose tokens, joined, are those of the whole."""
 
+from collections.abc import Iterable, Iterator
+
 from eigenlm.text.tokenizer import Tokenizer
 
 _PIECE = 1 << 16  # characters: many enough for the cost of a piece, few enough to keep every core busy
@@ -18,24 +20,44 @@ def pieces(text: str, tokenizer: Tokenizer) -> list[str]:
         text: a document.
         tokenizer: that will encode the pieces, without markers.
     """
-    if len(text) <= _PIECE or tokenizer.library.pre_tokenizer is None:
-        return [text]
-    cuts = [0]
-    while (near := _next_border(text, cuts[-1], tokenizer)) is not None:
-        cuts.append(near)
-    return [text[start:end] for start, end in zip(cuts, [*cuts[1:], len(text)])]
+    return list(pieces_of([text], tokenizer)) or [text]
 
 
-def _next_border(text: str, start: int, tokenizer: Tokenizer) -> int | None:
+def pieces_of(chunks: Iterable[str], tokenizer: Tokenizer, *, control: bool = False) -> Iterator[str]:
+    """`pieces` of a text that comes in chunks; no more of it is held than lies between two borders and one chunk.
+
+    Args:
+        chunks: the text, when joined.
+        tokenizer: that will encode the pieces, without markers.
+        control: whether it will read control tokens in them.
+    """
+    held, wanted, cuts = "", _PIECE, tokenizer.library.pre_tokenizer is not None
+    for chunk in chunks:
+        held += chunk
+        if not cuts or len(held) < wanted:
+            continue
+        start = 0
+        while border := _next_border(held, start, tokenizer, control):
+            yield held[start:border]
+            start = border
+        cuts = border is None
+        held = held[start:]
+        wanted = max(2 * len(held), _PIECE)
+    if held:
+        yield held
+
+
+def _next_border(text: str, start: int, tokenizer: Tokenizer, control: bool) -> int | None:
+    """The next place to cut; None if more of the text must be seen, 0 if there is none."""
     border = start + _PIECE
     for _ in range(_TRIES):
         border = text.find("\n", border) + 1
-        if border in (0, len(text)):
+        if border == 0 or border + _AROUND > len(text):
             return None
         before, after = text[max(border - _AROUND, start) : border], text[border : border + _AROUND]
         if after[0].isspace() or not before.strip():
             continue  # white space that reaches beyond the view
-        whole, left, right = tokenizer.encode_batch([before + after, before, after])
+        whole, left, right = tokenizer.encode_batch([before + after, before, after], control=control)
         if whole == left + right:
             return border
-    return None
+    return 0

@@ -1,7 +1,10 @@
 """Documents to rows of token ids of one length, and one long sequence to the windows it is scored in."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import torch
 from jaxtyping import Int64
@@ -10,6 +13,8 @@ from torch import Tensor
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.text.tokenizer import Tokenizer
 
+_SHORT = 2_000_000  # characters, which are encoded in a second
+_LONGEST_TOKEN = 32  # characters a token has at the most, over a window
 _BETWEEN = "\n\n"  # for a tokenizer with no end token
 
 
@@ -52,12 +57,73 @@ def token_windows(
     return torch.tensor(ids, dtype=torch.int64).unfold(0, window, stride).contiguous()
 
 
+def windows_across(documents: Iterable[str], tokenizer: Tokenizer, window: int, count: int) -> Int64[Tensor, "C T"]:
+    """At most `count` windows, spread evenly over documents; of a long text, only the stretches they begin are encoded.
+
+    Args:
+        documents: read once; of at most two million characters in all, the windows are those of `token_windows`.
+        tokenizer: encodes them.
+        window: tokens in a window.
+        count: of windows.
+
+    Raises:
+        ConfigError: a window below 1.
+        DataError: less text than one window.
+    """
+    beginning: list[str] = []
+    rest, size = iter(documents), 0
+    while size <= _SHORT:
+        if (document := next(rest, None)) is None:
+            return spread(token_windows(beginning, tokenizer, window), count)
+        beginning.append(document)
+        size += len(document)
+    rows = []
+    for stretch in evenly_spread(chain(beginning, rest), 2 * count, _LONGEST_TOKEN * _checked(window, None, None)):
+        with suppress(DataError):  # one that hardly holds a word, or the text's end
+            rows.append(token_windows(stretch, tokenizer, window)[0])
+    if not rows:
+        raise DataError(explain("cutting text into windows", expected=f"stretches of {window} tokens", got="none"))
+    return spread(torch.stack(rows), count)
+
+
+def evenly_spread(documents: Iterable[str], most: int, length: int) -> list[list[str]]:
+    """Stretches of a text at equal distances, more than half of `most`, each as its parts of documents.
+
+    The text's size is not known beforehand: whenever there are too many, every other one is let go and the distance is
+    doubled.
+
+    Args:
+        documents: the text, read once.
+        most: stretches.
+        length: of a stretch, characters; the last may be shorter.
+    """
+    stretches: list[list[str]] = []
+    distance, start, begun = length, 0, 0
+    for document in documents:
+        if stretches and (lacking := length - sum(map(len, stretches[-1]))) > 0:
+            stretches[-1].append(document[:lacking])
+        while start < begun + len(document):
+            first = _word_start(document, start - begun)
+            stretches.append([document[first : first + length]])
+            if len(stretches) > most:
+                stretches, distance = stretches[::2], 2 * distance
+            start = len(stretches) * distance
+        begun += len(document)
+    return stretches
+
+
+def _word_start(document: str, place: int) -> int:
+    """The next white space, unless a document begins here or no word ends near."""
+    found = re.compile(r"\s").search(document, place, place + _LONGEST_TOKEN)
+    return place if found is None or place == 0 else found.start()
+
+
 def spread(windows: Int64[Tensor, "B T"], count: int) -> Int64[Tensor, "C T"]:
     """At most `count` of the windows, spread evenly over them; the first and the last are among them."""
     return windows[torch.linspace(0, len(windows) - 1, min(len(windows), count)).long()]
 
 
-def scored_windows(ids: Sequence[int], window: int, stride: int | None = None) -> Iterator[ScoredWindow]:
+def scored_windows(ids: Iterable[int], window: int, stride: int | None = None) -> Iterator[ScoredWindow]:
     """Windows over one sequence, the last one shorter, in which every token is scored once.
 
     With `stride = window` (the default) windows do not overlap and the first token of each has no context, so it is
@@ -65,7 +131,7 @@ def scored_windows(ids: Sequence[int], window: int, stride: int | None = None) -
     its first token), each with at least `window - stride` tokens before it.
 
     Args:
-        ids: the token sequence.
+        ids: the token sequence, read no further than the window that is asked for.
         window: the most tokens in a window.
         stride: tokens from the start of one window to the next.
 
@@ -74,18 +140,23 @@ def scored_windows(ids: Sequence[int], window: int, stride: int | None = None) -
         DataError: fewer than two tokens.
     """
     stride = _checked(window, stride, longest=window)
-    if window < 2 or len(ids) < 2:
-        kind, got = (ConfigError, window) if window < 2 else (DataError, len(ids))
-        raise kind(explain("scoring text in windows", expected="at least 2 tokens", got=got))
-    done = 0
-    for start in range(0, len(ids), stride):
-        end = min(start + window, len(ids))
+    if window < 2:
+        raise ConfigError(explain("scoring text in windows", expected="at least 2 tokens", got=window))
+    rest = iter(ids)
+    held = list(islice(rest, window + 1))  # one more, which tells whether this window is the last
+    if len(held) < 2:
+        raise DataError(explain("scoring text in windows", expected="at least 2 tokens", got=len(held)))
+    start = done = 0
+    while True:
+        end = start + min(len(held), window)
         num_scored = end - max(done, start + 1)
         if num_scored > 0:
-            yield ScoredWindow(start, ids[start:end], num_scored)
-        done = end
-        if end == len(ids):
+            yield ScoredWindow(start, held[:window], num_scored)
+        if len(held) <= window:
             return
+        start, done = start + stride, end
+        held = held[stride:]
+        held += islice(rest, window + 1 - len(held))
 
 
 def document_end(tokenizer: Tokenizer) -> list[int]:
