@@ -8,6 +8,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,12 @@ def write_text(target: str | Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with whole_file(target) as path:
         path.write_text(text, encoding="utf-8")
+
+
+def unused(path: Path) -> Path:
+    """The path, or the first of it with a number that is free."""
+    names = chain([path], (path.with_name(f"{path.name}-{n}") for n in count(2)))
+    return next(name for name in names if not name.exists())
 
 
 def _umask() -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.files import unused
 from eigenlm.machine.facts import product_rate
 from eigenlm.machine.heap import keep_freed_memory
 from eigenlm.machine.processes import Ranks, join_ranks
@@ -22,7 +23,7 @@ from eigenlm.training.inputs import check_text
 from eigenlm.training.journal import Journal
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.result import is_saved, sample, trained_model
-from eigenlm.training.run_folder import disk_errors_told, forget_other_recipe, held, settle_recipe, sweep
+from eigenlm.training.run_folder import disk_errors_told, forget_other_recipe, held, lengthen, settle_recipe, sweep
 from eigenlm.training.schedules import check as check_schedule
 from eigenlm.training.snapshots import (
     latest_snapshot,
@@ -31,7 +32,6 @@ from eigenlm.training.snapshots import (
     save_snapshot,
     snapshot_before,
     snapshot_name,
-    unused,
 )
 from eigenlm.training.telemetry.alarms import SPIKE_STEPS
 from eigenlm.training.training import Step, Training
@@ -67,7 +67,8 @@ def train(
 
     The folder gets the recipe, the tokenizer, the shards, logs, snapshots and, at the end, `model`. Called again it
     goes on from the last whole snapshot; weights, optimizer and `log.jsonl` come out as if it had never stopped, to the
-    bit, on the same machine with as many threads. Under torchrun each process calls it.
+    bit, on the same machine with as many threads. With more `train.steps` it goes on to them, from where it stands and
+    on the schedule of the new length. Under torchrun each process calls it.
 
     Args:
         recipe: what to train.
@@ -91,6 +92,7 @@ def train(
             if (folder / "recipe.json").exists():
                 sweep(folder)
             forget_other_recipe(recipe, folder)
+            lengthen(recipe, folder, ranks.device)
             recipe = settle_recipe(recipe, folder, ranks.device)
             check_text(recipe, folder)
             data = prepare_data(recipe, folder)

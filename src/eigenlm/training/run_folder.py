@@ -5,6 +5,7 @@ import fcntl
 import json
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ import torch
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import differing_fields, from_dict, to_dict
 from eigenlm.errors import ConfigError, DataError, explain
-from eigenlm.files import regular, write_text
+from eigenlm.files import regular, unused, write_text
 from eigenlm.training.precision import choose_precision
 from eigenlm.training.recipe import LayoutRecipe, Recipe
 
@@ -86,13 +87,10 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
     path = folder / "recipe.json"
     if not path.exists():
         precision = choose_precision(recipe.train.precision, device)
-        settled = replace(recipe, train=replace(recipe.train, precision=precision))
-        told = {"asked": to_dict(recipe), "settled": to_dict(settled), "sha256": _digest(settled)}
-        write_text(path, json.dumps(told, indent=1) + "\n")
-        return settled
+        return _write(path, recipe, replace(recipe, train=replace(recipe.train, precision=precision)))
     if differing := _differing(_asked(path), recipe):
         name, (before, now) = next(iter(differing.items()))
-        do = "give the same recipe to go on, or another --out to begin anew"
+        do = "give the same recipe to go on, or another --out to begin anew; train.steps alone may grow"
         expected = f"{name} = {before!r}, as it began"
         raise ConfigError(explain(f"going on in {folder}", expected=expected, got=repr(now), do=do))
     written = read_json_object(path)
@@ -105,6 +103,37 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
             explain(f"going on in {folder}", expected="recipe.json as written", got="an edited one", do=do)
         )
     return replace(settled, layout=recipe.layout)
+
+
+def lengthen(recipe: Recipe, folder: Path, device: torch.device) -> None:
+    """Let a run go on to more `train.steps` than it had, on the schedule of the new length; a model it has stays aside.
+
+    Raises:
+        ConfigError: recipe.json was edited.
+    """
+    path, steps = folder / "recipe.json", recipe.train.steps
+    if not path.exists() or steps <= (before := (asked := _asked(path)).train.steps):
+        return
+    if _differing(asked, _with_steps(recipe, before)):
+        return
+    settled = settle_recipe(asked, folder, device)
+    told = f"eigenlm: {folder} goes on to {steps:,} steps instead of {before:,}, by the learning rates of {steps:,}"
+    if (model := folder / "model").exists():
+        aside = unused(folder / f"model-{before}-steps")
+        model.rename(aside)
+        told += f"; the model so far is {aside}"
+    _write(path, _with_steps(asked, steps), _with_steps(settled, steps))
+    print(told, file=sys.stderr)
+
+
+def _with_steps(recipe: Recipe, steps: int) -> Recipe:
+    return replace(recipe, train=replace(recipe.train, steps=steps))
+
+
+def _write(path: Path, asked: Recipe, settled: Recipe) -> Recipe:
+    told = {"asked": to_dict(asked), "settled": to_dict(settled), "sha256": _digest(settled)}
+    write_text(path, json.dumps(told, indent=1) + "\n")
+    return settled
 
 
 def _digest(recipe: Recipe) -> str:

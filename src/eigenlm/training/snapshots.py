@@ -6,13 +6,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from hashlib import file_digest
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import published_folder, regular
+from eigenlm.files import published_folder, regular, unused
 from eigenlm.training.snapshot_files import (
     load_model_and_optimizer_,
     load_state,
@@ -169,12 +168,6 @@ def _remove(path: Path) -> None:
         doomed = unused(path.with_name(f".{path.name}.deleted"))
         path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def unused(path: Path) -> Path:
-    """The path, or the first of it with a number that is free."""
-    names = chain([path], (path.with_name(f"{path.name}-{n}") for n in count(2)))
-    return next(name for name in names if not name.exists())
 
 
 def _files(folder: Path) -> Iterator[Path]:
