@@ -114,7 +114,7 @@ def measure_machine(seconds: float = 1.2, processes: int = 1) -> Machine:
 
 
 def _shared(machine: Machine, processes: int, part: float) -> Machine:
-    """As each of several processes has it, with a part of its rates; they talk through memory, which takes four copies."""
+    """As each of several processes has it, with a part of its rates; they talk through memory, in four copies."""
     single, half = (
         Rates(**{name: part * rate for name, rate in vars(rates).items()})
         for rates in (machine.float32, machine.bfloat16)
