@@ -96,7 +96,12 @@ def damage(number: int, specimens: Specimens) -> dict[str, Any]:
         failed += [f"{name} differs" for name in differing(specimens.mine["finished"], folder)]
         if ended.told and kind == "log.jsonl":
             failed = [fault for fault in failed if not fault.startswith("log ")]
-    return {**case, "outcome": outcome, "said": [line.replace(str(folder), "run") for line in ended.told], "failed": failed}
+    return {
+        **case,
+        "outcome": outcome,
+        "said": [line.replace(str(folder), "run") for line in ended.told],
+        "failed": failed,
+    }
 
 
 def changed(before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:

@@ -14,7 +14,11 @@ from eigenlm.errors import CheckpointError
 from eigenlm.training.snapshots import check_snapshot, snapshots
 
 STEPS, SAVE_EVERY = 12, 3
-MINE = {"notes.txt": "mine", ".thesis.partial": "mine too", "snapshots.old/step-1": "and this"}  # a user's, in the folder
+MINE = {
+    "notes.txt": "mine",
+    ".thesis.partial": "mine too",
+    "snapshots.old/step-1": "and this",
+}  # a user's, in the folder
 SAVING = ("recipe.json", "tokenizer", "inputs.json", "shards", "step-", "model")  # what is written under hidden names
 Instant = Callable[[float], bool]
 
@@ -146,11 +150,13 @@ def files_of(folder: Path) -> dict[str, bytes]:
     """Everything that can be seen in a folder."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = {path: str(path.relative_to(folder)) for path in paths}
-    return {name: path.read_bytes() for path, name in names.items() if not any(p.startswith(".") for p in Path(name).parts)}
+    return {
+        name: path.read_bytes() for path, name in names.items() if not any(p.startswith(".") for p in Path(name).parts)
+    }
 
 
 def others(model: Path, smaller: Path, former: Path, text: Path, place: Path, kills: int) -> Iterator[dict[str, Any]]:
-    """Those commands killed: afterwards there is what was there before, or all of what is new; then they get through."""
+    """Those commands killed: afterwards there is what was there before, or all of what is new; then they are through."""
     commands = writing_commands(model, smaller, text, place / "out")
     for name, words in commands.items():
         draw, out = random.Random(f"others {name}"), place / "out"

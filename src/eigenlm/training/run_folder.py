@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,6 +19,7 @@ from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import differing_fields, from_dict, to_dict
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.files import regular, unused, write_text
+from eigenlm.text.shard_manifest import Manifest
 from eigenlm.training.precision import choose_precision
 from eigenlm.training.recipe import LayoutRecipe, Recipe
 
@@ -87,7 +89,9 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
     path = folder / "recipe.json"
     if not path.exists():
         precision = choose_precision(recipe.train.precision, device)
-        return _write(path, recipe, replace(recipe, train=replace(recipe.train, precision=precision)))
+        settled = replace(recipe, train=replace(recipe.train, precision=precision))
+        _write(path, to_dict(recipe), to_dict(settled))
+        return settled
     if differing := _differing(_asked(path), recipe):
         name, (before, now) = next(iter(differing.items()))
         do = "give the same recipe to go on, or another --out to begin anew; train.steps alone may grow"
@@ -97,7 +101,8 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
     settled = from_dict(Recipe, written.get("settled", {}), f"{path} settled")
     precision = settled.train.precision
     is_asked = settled == replace(asked := _asked(path), train=replace(asked.train, precision=precision))
-    if not is_asked or written.get("sha256", _digest(settled)) != _digest(settled):
+    digest = _digest(written.get("settled"))
+    if not is_asked or written.get("sha256", digest) != digest:
         do = "restore the file, or choose another --out to begin anew"
         raise ConfigError(
             explain(f"going on in {folder}", expected="recipe.json as written", got="an edited one", do=do)
@@ -116,13 +121,16 @@ def lengthen(recipe: Recipe, folder: Path, device: torch.device) -> None:
         return
     if _differing(asked, _with_steps(recipe, before)):
         return
-    settled = settle_recipe(asked, folder, device)
+    settle_recipe(asked, folder, device)
     told = f"eigenlm: {folder} goes on to {steps:,} steps instead of {before:,}, by the learning rates of {steps:,}"
     if (model := folder / "model").exists():
         aside = unused(folder / f"model-{before}-steps")
         model.rename(aside)
         told += f"; the model so far is {aside}"
-    _write(path, _with_steps(asked, steps), _with_steps(settled, steps))
+    written = read_json_object(path)
+    for name in ("asked", "settled"):
+        written[name]["train"]["steps"] = steps
+    _write(path, written["asked"], written["settled"])
     print(told, file=sys.stderr)
 
 
@@ -130,14 +138,20 @@ def _with_steps(recipe: Recipe, steps: int) -> Recipe:
     return replace(recipe, train=replace(recipe.train, steps=steps))
 
 
-def _write(path: Path, asked: Recipe, settled: Recipe) -> Recipe:
-    told = {"asked": to_dict(asked), "settled": to_dict(settled), "sha256": _digest(settled)}
+def run_identity(folder: Path, shards: Manifest) -> str:
+    """What a run's snapshots say that they are of: its recipe, whatever its steps and layout, and its shards."""
+    settled = read_json_object(folder / "recipe.json")["settled"]
+    train = {name: value for name, value in settled["train"].items() if name != "steps"}
+    return _digest([{**settled, "train": train, "layout": None}, to_dict(shards)])
+
+
+def _write(path: Path, asked: dict[str, Any], settled: dict[str, Any]) -> None:
+    told = {"asked": asked, "settled": settled, "sha256": _digest(settled)}
     write_text(path, json.dumps(told, indent=1) + "\n")
-    return settled
 
 
-def _digest(recipe: Recipe) -> str:
-    return sha256(json.dumps(to_dict(recipe), sort_keys=True).encode()).hexdigest()
+def _digest(values: Any) -> str:
+    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _asked(path: Path) -> Recipe:
