@@ -24,8 +24,11 @@ import killed_commands
 import torch
 from command_runs import run, warm
 from record import record
-from tiny_runs import write_documents, write_recipe
+from tiny_runs import write_documents
 
+RECIPES = Path(__file__).parent.parent / "recipes"
+SETTINGS = ["tokenizer.vocab_size=300", "model.context_length=16", "train.steps=4", "schedule.warmup=2"]
+SETTINGS += ["model.feed_forward.activation=gelu_tanh"]  # which llama.cpp has
 FORKS = "forks of a process that has torch imported, through the function that `python -m eigenlm` calls"
 
 
@@ -70,16 +73,18 @@ def prepared(text: Path, place: Path) -> tuple[Path, Path, Path]:
     """A model, a plan for it, and a folder of outputs that another model had."""
     streams, models = place / "streams", []
     streams.mkdir()
-    recipe = write_recipe(place, 0, text, steps=6, save_every=3)
+    words = ["train", str(RECIPES / "gpt_small.py"), "--depth", "1", "--text", str(text)]
     for seed in (1, 2):
-        words = ["train", str(recipe), "--out", str(place / f"made-{seed}"), "--set", f"train.seed={seed}"]
-        warm(words, streams)
+        out = ["--out", str(place / f"made-{seed}")]
+        warm([*words, *out, "--set", *SETTINGS, f"train.seed={seed}"], streams)
         models.append(place / f"made-{seed}" / "model")
     former, plan = place / "former", place / "plan.json"
     former.mkdir()
     for kind in ("export gguf", "plan", "analyze"):
-        assert run(killed_commands.writing_commands(models[1], plan, text, former)[kind], streams).code == 0
-    assert run(["plan", str(models[0]), "--text", str(text), "--tokens", "512", "--out", str(plan)], streams).code == 0
+        words = killed_commands.writing_commands(models[1], plan, text, former)[kind]
+        assert (made := run(words, streams)).code == 0, made.err
+    words = killed_commands.writing_commands(models[0], plan, text, place)["plan"]  # which is `plan`
+    assert (made := run(words, streams)).code == 0, made.err
     return models[0], plan, former
 
 
