@@ -90,12 +90,12 @@ def damage(number: int, specimens: Specimens) -> dict[str, Any]:
     if ended.code == 2:
         outcome = "refused"
         failed += [f"refused, and changed {name}" for name in changed(before, files_of(folder))]
-        failed += [] if len(ended.told) == 1 else [f"told in {len(ended.told)} lines"]
+        failed += [] if sum(", got " in line for line in ended.told) == 1 else [f"told in {len(ended.told)} lines"]
     else:
         outcome = "told and made again" if ended.told else "the same, without a word"
         failed += [f"{name} differs" for name in differing(specimens.mine["finished"], folder)]
-        if ended.told and kind == "log.jsonl":
-            failed = [fault for fault in failed if not fault.startswith("log ")]
+        if ended.told and kind == "log.jsonl":  # a new log, and its length beside the weights
+            failed = [fault for fault in failed if fault not in ("log differs", "numbers differs")]
     return {
         **case,
         "outcome": outcome,

@@ -61,7 +61,12 @@ def others(model: Path, smaller: Path, former: Path, text: Path, place: Path) ->
         shutil.copytree(former, roomy)
         assert run(writing_commands(model, smaller, text, roomy)[name], place / "streams").code == 0
         failed += [] if after == files_of(roomy) else ["another output than on a roomy disk"]
-        yield {"kind": f"full disk, {name}", "times full": len(said), "said": generalised(said, place), "failed": failed}
+        yield {
+            "kind": f"full disk, {name}",
+            "times full": len(said),
+            "said": generalised(said, place),
+            "failed": failed,
+        }
 
 
 def generalised(said: list[str], place: Path) -> list[str]:

@@ -156,7 +156,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def others(model: Path, smaller: Path, former: Path, text: Path, place: Path, kills: int) -> Iterator[dict[str, Any]]:
-    """Those commands killed: afterwards there is what was there before, or all of what is new; then they are through."""
+    """Those commands killed: afterwards there is what was there, or all of what is new; then they get through."""
     commands = writing_commands(model, smaller, text, place / "out")
     for name, words in commands.items():
         draw, out = random.Random(f"others {name}"), place / "out"
