@@ -14,6 +14,7 @@ from killed_commands import differing, files_of, unloadable, writing_commands
 from tiny_runs import write_recipe
 
 STEPS, SAVE_EVERY = 12, 3
+_PAGE = 4096
 
 
 def trainings(text: Path, place: Path, count: int) -> Iterator[dict[str, Any]]:
@@ -43,7 +44,7 @@ def others(model: Path, smaller: Path, former: Path, text: Path, place: Path) ->
     disk = place / "disk"
     for name, words in writing_commands(model, smaller, text, disk / "out").items():
         draw, said, failed = random.Random(f"disks of {name}"), [], []
-        with small_disk(disk, size_of(former) + (1 << 14)) as grow:
+        with small_disk(disk, size_of(former) + 3 * _PAGE) as grow:
             shutil.copytree(former, disk / "out")
             before = files_of(disk / "out")
             for _ in range(60):
@@ -75,7 +76,8 @@ def generalised(said: list[str], place: Path) -> list[str]:
 
 
 def size_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of the pages that its files and folders take."""
+    return sum(_PAGE * -(-path.stat().st_size // _PAGE) for path in folder.rglob("*"))
 
 
 @contextmanager
