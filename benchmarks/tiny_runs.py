@@ -94,6 +94,14 @@ def tiny_recipe(seed: int, text: Path, *, steps: int, save_every: int) -> Recipe
     )
 
 
+def write_recipe(place: Path, seed: int, text: Path, *, steps: int, save_every: int) -> Path:
+    """A recipe's file for `eigenlm train`, which gives a `tiny_recipe`."""
+    made = f"tiny_recipe({seed}, Path({str(text)!r}), steps={steps}, save_every={save_every})"
+    head = "from pathlib import Path\n\nfrom tiny_runs import tiny_recipe\n\n\n"
+    write_text(path := place / f"recipe-{seed}-{steps}.py", f"{head}def recipe(depth: int = 2):\n    return {made}\n")
+    return path
+
+
 def outcome_of(folder: Path) -> dict[str, str]:
     """SHA-256 of what a finished run came to: its model, its log, and weights, optimizer and the rest of its state."""
     last = sorted((folder / "snapshots").glob("step-*"))[-1]

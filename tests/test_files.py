@@ -1,5 +1,6 @@
 """Files that are the user's: what is replaced was meant to be, and what is opened has an end."""
 
+import errno
 import os
 import shutil
 import socket
@@ -9,7 +10,7 @@ import pytest
 
 from eigenlm.cli import main
 from eigenlm.errors import DataError
-from eigenlm.files import regular, whole_file, write_text
+from eigenlm.files import regular, whole_file, whole_files, write_text
 
 Capture = pytest.CaptureFixture[str]
 
@@ -89,3 +90,22 @@ def test_a_link_stays_and_what_it_points_to_is_written(tmp_path: Path) -> None:
         path.write_text("new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "far" / "file").read_text() == "new"
+
+
+def test_files_that_belong_together_are_written_together_or_not_at_all(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for path in (one, two):
+        write_text(path, "before")
+
+    def write_and_fail() -> None:
+        with whole_files(one, two) as (first, second):
+            first.write_text("after")
+            raise OSError(errno.ENOSPC, "No space left on device", str(second))
+
+    with pytest.raises(DataError, match="No space left"):
+        write_and_fail()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"one": "before", "two": "before"}
+    with whole_files(one, two) as places:
+        for place in places:
+            place.write_text("after")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"one": "after", "two": "after"}

@@ -8,6 +8,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -97,21 +98,33 @@ def whole_file(target: str | Path) -> Iterator[Path]:
         DataError: `target` is no regular file, the place cannot be written, or the disk is full; `target` is then as it
             was.
     """
-    target = Path(os.path.realpath(target))  # what a link points to is written, the link stays
-    with _told_plainly(target):
-        _check_regular(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
+    with whole_files(target) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def whole_files(*targets: str | Path) -> Iterator[list[Path]]:
+    """The same for files that belong together: all take their names, one right after the other, or none does."""
+    places = [Path(os.path.realpath(target)) for target in targets]  # what a link points to is written, the link stays
+    temporaries: list[Path] = []
+    with _told_plainly(places[0]):
         try:
-            yield temporary
-            _sync(temporary)
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(target)
-            _sync(target.parent)
+            for place in places:
+                _check_regular(place)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                handle, name = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent)
+                os.close(handle)
+                temporaries.append(Path(name))
+            yield temporaries
+            for temporary in temporaries:
+                _sync(temporary)
+                temporary.chmod(0o666 & ~_umask())
+            for temporary, place in zip(temporaries, places, strict=True):
+                temporary.replace(place)
+            _sync(places[0].parent)
         finally:
-            temporary.unlink(missing_ok=True)
+            for temporary in temporaries:
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -165,6 +178,12 @@ def write_text(target: str | Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with whole_file(target) as path:
         path.write_text(text, encoding="utf-8")
+
+
+def unused(path: Path) -> Path:
+    """The path, or the first of it with a number that is free."""
+    names = chain([path], (path.with_name(f"{path.name}-{n}") for n in count(2)))
+    return next(name for name in names if not name.exists())
 
 
 def _umask() -> int:

@@ -1,7 +1,9 @@
 """The command line as a whole: help, exit codes, and one line for each error."""
 
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -68,6 +70,37 @@ def test_errors_become_one_line_and_a_code(monkeypatch, capsys, error: BaseExcep
     monkeypatch.setattr(program, "_dispatch", fail)
     assert program.main(["info", "x"]) == code
     assert capsys.readouterr() == ("", line)
+
+
+@pytest.mark.parametrize("words", [["info", "/no/such"], ["info", "--no-such-option"], ["inf"]])
+def test_ranks_that_have_not_met_leave_it_to_the_first_to_tell(monkeypatch, capsys, words: list[str]) -> None:
+    """As under torchrun, which ends the others when the first has ended, and where it does not."""
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("eigenlm.cli.boundary.time.sleep", lambda _: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as end:
+        program.main(words)
+    assert end.value.code == 2
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("eigenlm.cli.boundary.time.sleep", lambda _: None)
+    with suppress(SystemExit):
+        program.main(words)
+    assert capsys.readouterr().err.count("\n") == (words[1:] != ["--no-such-option"])
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_what_one_rank_alone_found_is_told_by_it(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    error = DataError("no room")
+    error.add_note("rank 1 of 2")
+
+    def fail(words: list[str]) -> int:
+        raise DataError("training: no room") from error
+
+    monkeypatch.setattr(program, "_dispatch", fail)
+    monkeypatch.setattr("eigenlm.cli.boundary.time.sleep", lambda _: pytest.fail("waited"))
+    assert program.main(["info", "x"]) == 2
+    assert capsys.readouterr().err == "eigenlm: training: no room\n"
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

@@ -125,8 +125,22 @@ def test_what_is_not_there(tiny_text: Path, tmp_path: Path, capsys: Capture) -> 
 def test_the_folder_of_another_recipe(tiny_text: Path, tmp_path: Path, capsys: Capture) -> None:
     assert main(words(tiny_text, tmp_path)) == 0
     capsys.readouterr()
-    told = refused(words(tiny_text, tmp_path, "train.steps=7"), capsys)
+    told = refused(words(tiny_text, tmp_path, "train.steps=5"), capsys)
+    assert "expected train.steps = 6, as it began, got 5" in told
+    told = refused(words(tiny_text, tmp_path, "train.steps=7", "train.seed=1"), capsys)
     assert "expected train.steps = 6, as it began, got 7" in told
+
+
+def test_a_finished_run_goes_on_to_more_steps(tiny_text: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert main(words(tiny_text, tmp_path)) == 0
+    capsys.readouterr()
+    assert main(words(tiny_text, tmp_path, "train.steps=8")) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{tmp_path / 'model'}: next, eigenlm chat")
+    told = "goes on to 8 steps instead of 6, by the learning rates of 8; the model so far is"
+    assert f"eigenlm: {tmp_path} {told} {tmp_path / 'model-6-steps'}\n" in err
+    assert "going on from step 6" in err
+    assert "expected train.steps = 8, as it began, got 6" in refused(words(tiny_text, tmp_path), capsys)
 
 
 def test_a_damaged_snapshot_is_told_and_an_older_one_used(tiny_text: Path, tmp_path: Path, capsys: Capture) -> None:

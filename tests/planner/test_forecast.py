@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from eigenlm.errors import ConfigError
 from eigenlm.model import DenseFeedForward, SoftmaxConfig
@@ -110,3 +111,18 @@ def test_this_machine_is_measured() -> None:
     # No kernel runs faster than plain products of the same precision by more than noise; half again is far outside it.
     assert machine.float32.attention_forward < 1.5 * machine.float32.products
     assert 1e8 < machine.base < machine.memory
+
+
+def test_this_machine_is_shared_by_the_ranks_of_a_layout(monkeypatch) -> None:
+    monkeypatch.setattr("eigenlm.planner.machine.cores", lambda: 3 * torch.get_num_threads())
+    monkeypatch.setattr("eigenlm.planner.machine.median_seconds", lambda act, seconds: 1e-3)
+    monkeypatch.setattr("eigenlm.planner.machine.product_rate", lambda _: 1e11)
+    alone, split, copied = (forecast(recipe(layout=LayoutRecipe(tensor=n)), None) for n in (1, 2, 4))
+    assert [told.machine.devices for told in (alone, split, copied)] == [1, 2, 4]
+    assert split.machine.memory == pytest.approx(alone.machine.memory / 2, rel=0.1)  # what is free changes meanwhile
+    assert split.memory["weights"] == alone.memory["weights"] / 2
+    assert split.time["forward"] == pytest.approx(alone.time["forward"] / 2)  # each has cores of its own
+    assert copied.time["forward"] == pytest.approx(alone.time["forward"] / 4 * 4 / 3)  # four on three cores
+    assert "2 devices (ddp, matrices over 2)" in lines(split)[0][2]
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert forecast(recipe(layout=LayoutRecipe(tensor=2, data="fsdp"))).shards == 4

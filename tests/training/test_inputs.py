@@ -83,7 +83,7 @@ def test_settled_fields_are_those_of_the_run(finished: Path, run: Path) -> None:
         train(tiny_recipe(finished / "text.jsonl", *SHORT), run)
 
 
-@pytest.mark.parametrize("damaged", ["empty", "truncated", "of another run"])
+@pytest.mark.parametrize("damaged", ["empty", "truncated", "of another run", "edited beside the weights"])
 def test_a_model_that_is_not_the_runs_is_made_again(finished: Path, run: Path, capsys: Capture, damaged: str) -> None:
     model = run / "model"
     if damaged == "empty":
@@ -91,6 +91,8 @@ def test_a_model_that_is_not_the_runs_is_made_again(finished: Path, run: Path, c
         model.mkdir()
     elif damaged == "truncated":
         cut(model / "model.safetensors")
+    elif damaged == "edited beside the weights":
+        edited(model / "chat_template.jinja", "content", "role")
     else:
         (model / "model.safetensors").write_bytes((model / "model.safetensors").read_bytes()[:-4] + b"\0\0\0\x40")
     before = content(model)
@@ -100,6 +102,22 @@ def test_a_model_that_is_not_the_runs_is_made_again(finished: Path, run: Path, c
     assert "is not what this run made" in capsys.readouterr().err
     train(tiny_recipe(finished / "text.jsonl", *SHORT), run)
     assert capsys.readouterr().err == ""
+
+
+def test_a_snapshot_of_another_run_is_not_gone_on_from(finished: Path, tmp_path: Path) -> None:
+    """Before the first step no log tells the two apart; nor is there a recipe to differ from, where that is gone."""
+    mine, other = (tiny_recipe(finished / "text.jsonl", *SHORT, f"train.seed={seed}") for seed in (0, 1))
+    for recipe, folder in ((mine, tmp_path / "mine"), (other, tmp_path / "other")):
+        train(recipe, folder, stop=lambda: True)
+    before = content(tmp_path / "mine")
+    (tmp_path / "mine" / "recipe.json").unlink()
+    with pytest.raises(EigenError, match="expected a snapshot of this run, got one of another"):
+        train(other, tmp_path / "mine")
+    (tmp_path / "mine" / "recipe.json").write_bytes(before["recipe.json"])
+    shutil.rmtree(tmp_path / "mine" / "snapshots")
+    shutil.copytree(tmp_path / "other" / "snapshots", tmp_path / "mine" / "snapshots")
+    with pytest.raises(EigenError, match="expected a snapshot of this run, got one of another"):
+        train(mine, tmp_path / "mine")
 
 
 def test_a_log_that_is_gone_is_told_in_the_next(finished: Path, run: Path) -> None:

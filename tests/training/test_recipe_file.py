@@ -1,12 +1,13 @@
 """Recipes from files: the dial, the fields that can be set, and what is said of those that cannot."""
 
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from eigenlm.config import differing_fields, from_dict, to_dict
 from eigenlm.errors import ConfigError
-from eigenlm.model import Transformer
+from eigenlm.model import DenseFeedForward, MixtureConfig, Transformer
 from eigenlm.training import Recipe, read_recipe, with_changes
 
 FOLDER = Path(__file__).parent.parent.parent / "recipes"
@@ -79,9 +80,34 @@ def test_any_field_can_be_set(recipe: Recipe, change: str, read) -> None:
     assert read(with_changes(recipe, [change]))
 
 
+EXPERTS = ("model.feed_forward.kind=mixture", "model.feed_forward.num_experts=4", "model.feed_forward.top_k=2")
+
+
+@pytest.mark.parametrize("changes", list(permutations(EXPERTS)))
+def test_a_kind_and_its_own_fields_are_set_together_in_any_order(recipe: Recipe, changes: tuple[str, ...]) -> None:
+    made = with_changes(recipe, changes)
+    before = recipe.model.layers[0].feed_forward
+    assert isinstance(before, DenseFeedForward)
+    shared = {name: getattr(before, name) for name in ("d_ff", "activation", "gated", "bias")}
+    assert {x.feed_forward for x in made.model.layers} == {MixtureConfig(num_experts=4, top_k=2, **shared)}
+    again = with_changes(made, ["model.feed_forward.kind=dense"])
+    assert not differing_fields(recipe, again)
+
+
+def test_layers_are_those_of_the_new_number(recipe: Recipe) -> None:
+    changes = [
+        "model.layers.5.attention.window=8",
+        "model.layers.5.attention.kind=sliding_window",
+        "model.num_layers=6",
+    ]
+    assert _kinds(with_changes(recipe, changes)) == ["softmax"] * 5 + ["sliding_window"]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        ("model.feed_forward.kind=mixture", "expected field 'num_experts', got nothing"),
+        ("model.feed_forward.kind=[1]", "feed_forward.kind: expected one of"),
         ("train.step=200", "did you mean 'train.steps'"),
         ("steps=200", "did you mean 'train.steps'"),
         ("trian.steps=200", "did you mean 'train.steps'"),

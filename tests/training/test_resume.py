@@ -9,9 +9,10 @@ from eigenlm.machine.processes import Ranks
 from eigenlm.text.tokenizer_training import train_tokenizer
 from eigenlm.training import Recipe, Watcher, train
 from eigenlm.training.data import prepare_data
+from eigenlm.training.schedules import factor
 from eigenlm.training.snapshots import load_snapshot
 from eigenlm.training.training import Training
-from tests.training.tiny_run import WORDS, bits_of, names_of, stop_after, tiny_recipe
+from tests.training.tiny_run import WORDS, bits_of, log_of, names_of, stop_after, tiny_recipe
 
 pytestmark = pytest.mark.usefixtures("no_rates")
 
@@ -88,6 +89,27 @@ def test_stopped_between_steps_and_at_once(documents: Path, tmp_path: Path) -> N
         train(recipe, tmp_path / "parts", stop=stop_after(count))
     assert train(recipe, tmp_path / "parts").finished
     assert bits_of(tmp_path / "parts") == bits_of(tmp_path / "whole")
+
+
+def test_a_run_given_more_steps_is_one_that_had_them_from_there(documents: Path, tmp_path: Path) -> None:
+    """With a schedule that does not know the end: as if the longer recipe had been given from the first."""
+    even = ("schedule.kind=constant", "train.eval_every=3", "train.micro_batch_size=None")
+    short, long = (tiny_recipe(documents, *even, f"train.steps={steps}") for steps in (6, 12))
+    train(long, tmp_path / "whole")
+    assert train(short, tmp_path / "grown").finished
+    assert not train(long, tmp_path / "grown", stop=stop_after(2)).finished
+    assert train(long, tmp_path / "grown").finished
+    assert bits_of(tmp_path / "grown") == bits_of(tmp_path / "whole")
+
+
+def test_the_schedule_is_that_of_the_new_length(documents: Path, tmp_path: Path) -> None:
+    settings = ("schedule.kind=cosine", "train.micro_batch_size=None", "telemetry.every=0", "train.sample_every=0")
+    short, long = (tiny_recipe(documents, *settings, f"train.steps={steps}") for steps in (5, 9))
+    train(short, tmp_path)
+    train(long, tmp_path)
+    rates = [line["learning_rate"] for line in log_of(tmp_path) if "learning_rate" in line]
+    lengths = [5] * 5 + [9] * 4
+    assert rates == [3e-3 * factor(step, steps, short.schedule) for step, steps in enumerate(lengths)]
 
 
 class Spiking(Watcher):

@@ -178,7 +178,7 @@ def test_a_full_disk_in_a_save(run: Path, documents: Path, monkeypatch, moment: 
     with monkeypatch.context() as patched:
         patched.setattr(f"eigenlm.training.snapshots.{moment}", full)
         # To go on, sums are needed too.
-        patched.setattr("eigenlm.training.snapshots.check_snapshot", lambda _: None)
+        patched.setattr("eigenlm.training.snapshots.check_snapshot", lambda *_: None)
         with pytest.raises(DataError, match="expected a writable place with room, got No space left on device"):
             train(tiny_recipe(documents, *SETTINGS), run)
     assert names_of(run) == before

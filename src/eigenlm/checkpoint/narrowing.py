@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 from eigenlm.errors import CheckpointError, explain
@@ -9,7 +10,7 @@ from eigenlm.errors import CheckpointError, explain
 # The most of a tensor's norm that rounding may take, 1 % unless a type's own steps are coarser: half a step of each of
 # 32 numbers beside the block's largest, which is 127 steps in Q8_0 and 8 in Q4_0; in Q4_1 15 steps are the range.
 _MOST_LOST = {"Q8_0": 0.03, "Q4_0": 0.4, "Q4_1": 0.4}
-_PIECE = 1 << 20  # numbers compared at a time, in float64
+_PIECE = 1 << 20  # numbers compared at a time
 
 
 def check_narrowed(name: str, before: Tensor, after: Tensor, storage: str) -> None:
@@ -25,9 +26,13 @@ def check_narrowed(name: str, before: Tensor, after: Tensor, storage: str) -> No
         CheckpointError: some became infinite or NaN, or rounding took more than it does to numbers that the type holds.
     """
     pieces = zip(before.flatten().split(_PIECE), after.flatten().split(_PIECE))
-    sums = [(float((b.double() - a.double()).square().sum()), float(b.double().square().sum())) for b, a in pieces]
-    lost, whole = (math.sqrt(sum(side)) for side in zip(*sums))
+    norms = [(_norm(b - a), _norm(b)) for b, a in pieces]
+    lost, whole = (math.hypot(*side) for side in zip(*norms))
     if not lost <= _MOST_LOST.get(storage, 0.01) * whole:
         do = f"choose a wider type than {storage}"
         got = f"numbers up to {float(before.abs().max()):.3g} that become others"
         raise CheckpointError(explain(f"tensor {name}", expected=f"numbers that {storage} holds", got=got, do=do))
+
+
+def _norm(numbers: Tensor) -> float:
+    return float(torch.linalg.vector_norm(numbers, dtype=torch.float64))

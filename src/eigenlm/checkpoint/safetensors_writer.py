@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 
-def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+def save_tensors(tensors: Mapping[str, Tensor], path: Path, format: str = "pt") -> None:
     """Write tensors under their names; one that is a view of a larger one, or of another, is written by itself.
 
     Raises:
@@ -27,7 +27,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     path.touch()
     mode = path.stat().st_mode
     try:
-        save_file(alone, path, metadata={"format": "pt"})
+        save_file(alone, path, metadata={"format": format})
         path.chmod(mode)  # safetensors lets only the owner read it
     except SafetensorError as error:
         raise OSError(errno.EIO, str(error)) from error

@@ -2,14 +2,18 @@
 
 import io
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from eigenlm.errors import EigenError
+from eigenlm.errors import EigenError, RankError
 
+USER_ERROR = 2
 _MOST = 400  # characters of what another library says
+_TO_TELL = 10.0  # seconds that ranks of one machine may be apart before they meet
 
 
 @contextmanager
@@ -51,3 +55,34 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"{words or type(error).__name__}; --debug shows where"
     return f"{type(error).__name__}: {words}; a fault of eigenlm or of a library it uses, which --debug shows"
+
+
+def is_first_here() -> bool:
+    """Whether this process is the first that torchrun started on this machine, or the only one."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def leave_to_the_first(error: BaseException) -> None:
+    """Wait until torchrun ends this rank, because the first of its machine tells of what all of them found.
+
+    Returns where this rank has to tell by itself: it is the first or heard of no other, or the ranks had met and the
+    error is its own.
+
+    Raises:
+        SystemExit: torchrun ended it.
+    """
+    if is_first_here() or not isinstance(error, EigenError | SystemExit) or _is_of_one_rank(error):
+        return
+
+    def leave(*_: object) -> None:
+        raise SystemExit(USER_ERROR)
+
+    signal.signal(signal.SIGTERM, leave)
+    time.sleep(_TO_TELL)
+
+
+def _is_of_one_rank(error: BaseException | None) -> bool:
+    """Whether it passed `machine.processes`, which notes the rank."""
+    if error is None or isinstance(error, RankError):
+        return error is not None
+    return hasattr(error, "__notes__") or _is_of_one_rank(error.__cause__)

@@ -12,8 +12,8 @@ from typing import Protocol, runtime_checkable
 import tyro
 from rich.table import Table
 
-from eigenlm.cli.boundary import one_line, standard_streams
-from eigenlm.errors import RankToldError, did_you_mean, visible
+from eigenlm.cli.boundary import USER_ERROR, is_first_here, leave_to_the_first, one_line, standard_streams
+from eigenlm.errors import ConfigError, RankToldError, did_you_mean, explain, visible
 from eigenlm.files import check_output
 from eigenlm.terminal import Terminal
 
@@ -35,7 +35,7 @@ COMMANDS = {
     "doctor": ("doctor", "DoctorCommand"),
 }
 _OUTPUTS = ("out", "html", "beside")  # attributes of commands; what else names a file or folder is read
-USER_ERROR, INTERRUPTED = 2, 130
+INTERRUPTED = 130
 
 
 @runtime_checkable
@@ -68,9 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail("interrupted; no output was left half-written", INTERRUPTED)
         except BrokenPipeError:
             return 0  # whoever read our output has left
-        except SystemExit:
+        except SystemExit as end:
+            if end.code == USER_ERROR:  # of options that do not fit
+                leave_to_the_first(end)
             raise
         except BaseException as error:  # a panic of the tokenizer library is no Exception
+            leave_to_the_first(error)
             if "--debug" in words:
                 traceback.print_exc()
             return _fail(one_line(error), USER_ERROR)
@@ -98,6 +101,7 @@ def parse(name: str, words: Sequence[str]) -> Command:
         load_command(name),
         prog=f"eigenlm {name}",
         args=words,
+        console_outputs=is_first_here(),
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
     )
 
@@ -129,7 +133,7 @@ def _dispatch(words: list[str]) -> int:
             command.run()
             return 0
     hint = did_you_mean(words[0], COMMANDS, "see eigenlm --help")
-    return _fail(f"command: expected one of {', '.join(COMMANDS)}, got {words[0]!r}; {hint}", USER_ERROR)
+    raise ConfigError(explain("command", expected=f"one of {', '.join(COMMANDS)}", got=repr(words[0]), do=hint))
 
 
 def _print_overview() -> None:

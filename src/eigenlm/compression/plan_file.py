@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, DataError, explain
 from eigenlm.files import PLAN as FORMAT
-from eigenlm.files import read_json, whole_file, write_text
+from eigenlm.files import read_json, whole_files
 
 VERSION = 2
 T = TypeVar("T")
@@ -22,7 +23,7 @@ Factors = Mapping[str, Mapping[str, Tensor]]
 
 
 def write(path: Path, plan: Mapping[str, Any], factors: Factors) -> None:
-    """Write both files, each whole or not at all.
+    """Write both files, whole and together or not at all.
 
     Raises:
         DataError: the place cannot be written, or the name is that of the tensors.
@@ -31,11 +32,10 @@ def write(path: Path, plan: Mapping[str, Any], factors: Factors) -> None:
         do = "give it another name, such as plan.json"
         raise DataError(explain(f"writing {path}", expected="a name for the plan", got="that of its tensors", do=do))
     tensors = {f"{name}.{part}": t.contiguous() for name, parts in factors.items() for part, t in parts.items()}
-    with whole_file(_factors_file(path)) as temporary:
-        save_file(tensors, temporary, metadata={"format": FORMAT})
-        digest = _sha256(temporary)
-    content = {"format": FORMAT, "version": VERSION, "factors_sha256": digest, "plan": plan}
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    with whole_files(path, _factors_file(path)) as (decided, factors_file):
+        save_tensors(tensors, factors_file, FORMAT)
+        content = {"format": FORMAT, "version": VERSION, "factors_sha256": _sha256(factors_file), "plan": plan}
+        decided.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read(path: Path) -> tuple[dict[str, Any], Factors]:

@@ -134,7 +134,7 @@ def join_ranks(*, tensor: int = 1) -> Iterator[Ranks]:
         RankError: another rank was killed.
         RankToldError: another rank failed.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = num_ranks()
     if size % tensor:
         do = f"start a multiple of {tensor} with torchrun --nproc-per-node"
         raise ConfigError(explain("layout.tensor", expected=f"a divisor of the {size} rank(s)", got=tensor, do=do))
@@ -188,6 +188,7 @@ def _ending_together(store: Store, ranks: Ranks) -> Iterator[None]:
             expected, do = f"all {ranks.size} ranks at work", "the same command goes on from the last snapshot"
             told = explain(f"rank {ranks.rank}", expected=expected, got="one that was killed", do=do)
             raise RankError(told) from error
+        error.add_note(own)
         raise
     _close()
 
@@ -236,6 +237,11 @@ def _attempt(store: Store, rank: int, size: int) -> str:
             raise TimeoutError(f"ranks {sorted(missing)} did not come within {_TO_MEET}")
         time.sleep(0.01)
     return word
+
+
+def num_ranks() -> int:
+    """How many processes torchrun started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_first_rank() -> bool:

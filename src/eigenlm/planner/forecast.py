@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.machine.processes import num_ranks
 from eigenlm.planner.job import Execution, Job, Parts
 from eigenlm.planner.machine import Machine, measure_machine
 from eigenlm.planner.memory import peak_memory
@@ -75,14 +76,15 @@ def forecast(
 
     Args:
         recipe: the job.
-        machine: where; None measures this one for a second.
+        machine: where; None measures this one for a second, shared by the ranks of torchrun or, without it, by the
+            fewest that the layout takes.
         corpus_tokens: tokens there are to learn from.
         execution: how it is carried out; None for what `eigenlm train` does.
 
     Raises:
         ConfigError: more devices than texts to share, or a layout that does not divide them.
     """
-    machine = measure_machine() if machine is None else machine
+    machine = machine or measure_machine(processes=max(num_ranks(), recipe.layout.tensor))
     if machine.devices % recipe.layout.tensor:
         expected = f"a divisor of {machine.devices} devices"
         raise ConfigError(explain("layout.tensor", expected=expected, got=recipe.layout.tensor))

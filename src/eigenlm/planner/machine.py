@@ -1,7 +1,7 @@
 """What a machine can do, in the units that a training step is counted in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eigenlm.attention import Visibility, softmax_attention
-from eigenlm.machine.facts import product_rate, training_precision
+from eigenlm.machine.facts import cores, product_rate, training_precision
 from eigenlm.machine.heap import give_back_freed_memory
 from eigenlm.machine.memory import free_memory
 from eigenlm.machine.speed import median_seconds
@@ -87,7 +87,7 @@ class Machine:
         return sum(n * self.call if unit == "calls" else n / rates[unit] for unit, n in work.items())
 
 
-def measure_machine(seconds: float = 1.2) -> Machine:
+def measure_machine(seconds: float = 1.2, processes: int = 1) -> Machine:
     """This machine's processor, measured with torch's current number of threads.
 
     `memory` is what a new process could have now, `base` what this process holds after the measurement: an interpreter
@@ -95,19 +95,42 @@ def measure_machine(seconds: float = 1.2) -> Machine:
 
     Args:
         seconds: for all measurements together.
+        processes: ranks that share it, each with as many threads; where those are more than the cores they take turns.
     """
     median = partial(median_seconds, seconds=seconds / 15)
     single, half, others = _rates(torch.float32, median), _rates(torch.bfloat16, median), _other_rates(median)
     give_back_freed_memory()
-    base = psutil.Process().memory_info().rss
-    return Machine(
-        name=f"this machine, {torch.get_num_threads()} threads",
+    base, threads = psutil.Process().memory_info().rss, torch.get_num_threads()
+    machine = Machine(
+        name=f"this machine, {threads} threads",
         device="cpu",
         float32=single,
         bfloat16=half,
         **others,
         memory=float(free_memory(torch.device("cpu")) + base),
         base=float(base),
+    )
+    return machine if processes == 1 else _shared(machine, processes, min(1.0, cores() / (processes * threads)))
+
+
+def _shared(machine: Machine, processes: int, part: float) -> Machine:
+    """As each of several processes has it, with a part of its rates; they talk through memory, in four copies."""
+    single, half = (
+        Rates(**{name: part * rate for name, rate in vars(rates).items()})
+        for rates in (machine.float32, machine.bfloat16)
+    )
+    return replace(
+        machine,
+        name=f"{machine.name}, shared by {processes} processes",
+        devices=processes,
+        devices_a_node=processes,
+        float32=single,
+        bfloat16=half,
+        softmax=part * machine.softmax,
+        updated=part * machine.updated,
+        call=machine.call / part,
+        memory=machine.memory / processes,
+        link=single.moved / 4,
     )
 
 

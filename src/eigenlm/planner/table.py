@@ -8,7 +8,8 @@ from eigenlm.planner.forecast import Forecast
 def lines(forecast: Forecast) -> list[tuple[str, str, str]]:
     """(what, how much, how it is made up) for each figure, in the order a person asks."""
     f, b, flops = forecast, forecast.batch, forecast.flops
-    layout = f"{f.machine.devices} devices ({f.recipe.layout.data}), " if f.machine.devices > 1 else ""
+    split = f", matrices over {f.recipe.layout.tensor}" if f.recipe.layout.tensor > 1 else ""
+    layout = f"{f.machine.devices} devices ({f.recipe.layout.data}{split}), " if f.machine.devices > 1 else ""
     shared = f"{f.precision}, {layout}{b.texts} texts of {b.tokens} tokens at once, {b.accumulation} times a step"
     causal, all_pairs, six_n = (n / flops.tokens for n in (flops.step, flops.step_unhalved, flops.six_n))
     a_token = f"a token: {causal:.3g} causal, {all_pairs:.3g} with all of attention, {six_n:.3g} by the 6 N rule"

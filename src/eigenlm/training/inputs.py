@@ -68,6 +68,23 @@ def check_made(folder: Path, name: str, identity: str) -> None:
         raise DataError(explain(f"going on in {folder}", expected=f"the {name} it began with", got="another", do=do))
 
 
+def is_model_noted(folder: Path) -> bool:
+    """Whether all but the weights of a run's model is as it was noted, or nothing was."""
+    noted = read_json_object(folder / NAME)
+    return noted.get("model", made := _model_identity(folder)) == made
+
+
+def note_model(folder: Path) -> None:
+    """Note what lies beside the weights of the model that a run came to."""
+    if (made := _model_identity(folder)) != (noted := read_json_object(folder / NAME)).get("model"):
+        _note(folder, noted | {"model": made})
+
+
+def _model_identity(folder: Path) -> dict[str, str]:
+    files = [path for path in sorted((folder / "model").rglob("*")) if path.is_file() and path.suffix != ".safetensors"]
+    return {str(path.relative_to(folder)): _sha256(path) for path in files}
+
+
 def text_identity(text: str | None, known: Any = None) -> dict[str, Any]:
     """What tells a text from another: size and SHA-256 of each file, or the name of what is no file here.
 
@@ -88,10 +105,14 @@ def _file_identity(file: Path, known: Any) -> dict[str, Any]:
     marks = {"bytes": about.st_size, "modified": about.st_mtime_ns}
     if isinstance(known, dict) and marks.items() <= known.items():
         return known
-    with file.open("rb") as content:
-        digest = file_digest(content, "sha256").hexdigest()
+    digest = _sha256(file)
     same = isinstance(known, dict) and known.get("sha256") == digest  # only touched
     return known if same else {**marks, "sha256": digest}
+
+
+def _sha256(file: Path) -> str:
+    with regular(file).open("rb") as content:
+        return file_digest(content, "sha256").hexdigest()
 
 
 def _note(folder: Path, noted: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -49,6 +50,7 @@ class Journal:
         self._timing = _mended(regular(folder / "timing.jsonl", or_new=True)).open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
         if is_gone and log_bytes:
+            print(f"eigenlm: {path} is gone; a new one begins at step {step}", file=sys.stderr)
             self.event(step, "the log up to here is gone")
 
     def __enter__(self) -> "Journal":

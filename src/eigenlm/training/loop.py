@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.files import unused
 from eigenlm.machine.facts import product_rate
 from eigenlm.machine.heap import keep_freed_memory
 from eigenlm.machine.processes import Ranks, join_ranks
@@ -19,11 +20,19 @@ from eigenlm.shown import Shown
 from eigenlm.training.data import prepare_data
 from eigenlm.training.evaluation import Evaluation, evaluate
 from eigenlm.training.flops import batch_flops
-from eigenlm.training.inputs import check_text
+from eigenlm.training.inputs import check_text, is_model_noted, note_model
 from eigenlm.training.journal import Journal
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.result import is_saved, sample, trained_model
-from eigenlm.training.run_folder import disk_errors_told, forget_other_recipe, held, settle_recipe, sweep
+from eigenlm.training.run_folder import (
+    disk_errors_told,
+    forget_other_recipe,
+    held,
+    lengthen,
+    run_identity,
+    settle_recipe,
+    sweep,
+)
 from eigenlm.training.schedules import check as check_schedule
 from eigenlm.training.snapshots import (
     latest_snapshot,
@@ -32,7 +41,6 @@ from eigenlm.training.snapshots import (
     save_snapshot,
     snapshot_before,
     snapshot_name,
-    unused,
 )
 from eigenlm.training.telemetry.alarms import SPIKE_STEPS
 from eigenlm.training.training import Step, Training
@@ -68,7 +76,8 @@ def train(
 
     The folder gets the recipe, the tokenizer, the shards, logs, snapshots and, at the end, `model`. Called again it
     goes on from the last whole snapshot; weights, optimizer and `log.jsonl` come out as if it had never stopped, to the
-    bit, on the same machine with as many threads. Under torchrun each process calls it.
+    bit, on the same machine with as many threads. With more `train.steps` it goes on to them, from where it stands and
+    on the schedule of the new length. Under torchrun each process calls it.
 
     Args:
         recipe: what to train.
@@ -92,6 +101,7 @@ def train(
             if (folder / "recipe.json").exists():
                 sweep(folder)
             forget_other_recipe(recipe, folder)
+            lengthen(recipe, folder, ranks.device)
             recipe = settle_recipe(recipe, folder, ranks.device)
             check_text(recipe, folder)
             data = prepare_data(recipe, folder)
@@ -107,6 +117,7 @@ class _Run:
     def __init__(self, training: Training, folder: Path, watcher: Watcher) -> None:
         self.training, self.folder, self.watcher = training, folder, watcher
         self.snapshots = folder / "snapshots"
+        self.identity = run_identity(folder, training.shards.manifest)
         self.best: str | None = None
         self.evaluation: Evaluation | None = None
         self.peak_flops = product_rate(training.model.activation_dtype or torch.float32, training.ranks.device)
@@ -198,7 +209,7 @@ class _Run:
         self.ranks.barrier()
 
     def _save(self, *, stopped: bool = False) -> None:
-        beside: dict[str, Any] = {"best": self.best, "threads": torch.get_num_threads()}
+        beside: dict[str, Any] = {"run": self.identity, "best": self.best, "threads": torch.get_num_threads()}
         if self.journal is not None:
             beside |= {"log_bytes": self.journal.settled(), "log_sha256": self.journal.sha256}
         path = save_snapshot(self.snapshots, self.training, beside, stopped=stopped)
@@ -212,7 +223,7 @@ class _Run:
         position = self.training.position
         suspects = range(max(0, step.batch - SPIKE_STEPS), step.batch + 1)
         passed_over = {*position.passed_over, *suspects}
-        found = snapshot_before(self.snapshots, suspects.start) if self.ranks.is_first else None
+        found = snapshot_before(self.snapshots, suspects.start, self.identity) if self.ranks.is_first else None
         name = self.ranks.broadcast(None if found is None else found.name)
         state = load_snapshot(self.snapshots / name, self.training)
         self.best, position = state["best"], self.training.position
@@ -232,7 +243,7 @@ class _Run:
             raise ConfigError(explain(f"step {position.step}", expected="a run that learns", got=got, do=do))
 
     def _latest(self) -> str | None:
-        found = latest_snapshot(self.snapshots)
+        found = latest_snapshot(self.snapshots, self.identity)
         return None if found is None else found.name
 
     def _check_threads(self, before: int | None) -> None:
@@ -243,10 +254,13 @@ class _Run:
 
     def _finish(self) -> Path:
         target, lm = self.folder / "model", trained_model(self.training)
-        if lm is not None and not is_saved(lm, target):
+        if lm is None:
+            return target
+        if not (is_saved(lm, target) and is_model_noted(self.folder)):
             if target.exists():
                 aside = unused(target.with_name("model-before"))
                 target.rename(aside)
                 print(f"eigenlm: {target} is not what this run made; it is {aside} now", file=sys.stderr)
             lm.save(target)
+        note_model(self.folder)
         return target

@@ -5,12 +5,17 @@ import copy
 import inspect
 import runpy
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
+from eigenlm.tagged import Tagged
 from eigenlm.training.recipe import Recipe
+
+_ORDER = {"num_layers": 0, "kind": 1}  # what decides which other fields there are, is set before them
+_OPEN = object()  # a field that a kind has, without a value yet
 
 
 def read_recipe(path: str | Path, *, depth: int | None = None, changes: Sequence[str] = ()) -> Recipe:
@@ -34,13 +39,18 @@ def read_recipe(path: str | Path, *, depth: int | None = None, changes: Sequence
 def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     """The recipe with fields set by `field=value`; errors as in `read_recipe`."""
     values = to_dict(recipe)
-    for change in changes:
-        name, sign, text = change.partition("=")
-        if not sign:
-            raise ConfigError(explain("--set", expected="FIELD=VALUE, such as train.steps=200", got=repr(change)))
-        _set(values, name.strip(), _value(text.strip()))
+    named = [_named(change) for change in changes]
+    for name, value in sorted(named, key=lambda change: _ORDER.get(change[0].rpartition(".")[2], len(_ORDER))):
+        _set(values, name, value)
     _pair_stacks(values["model"])
-    return from_dict(Recipe, values, "recipe")
+    return from_dict(Recipe, _without_open(values), "recipe")
+
+
+def _named(change: str) -> tuple[str, Any]:
+    name, sign, text = change.partition("=")
+    if not sign:
+        raise ConfigError(explain("--set", expected="FIELD=VALUE, such as train.steps=200", got=repr(change)))
+    return name.strip(), _value(text.strip())
 
 
 def _pair_stacks(model: dict[str, Any]) -> None:
@@ -85,8 +95,26 @@ def _set_one(values: Any, name: str, value: Any) -> bool:
             place = place.get(group) if isinstance(place, dict) else None
     if not isinstance(place, dict) or last not in place:
         return False
+    if last == "kind":
+        _turn(place, value)
     place[last] = value
     return True
+
+
+def _turn(place: dict[str, Any], kind: Any) -> None:
+    """Give a tagged config the fields of another kind: what both have stays, the rest is open."""
+    for family in Tagged.__subclasses__():
+        if isinstance(kind, str) and {place["kind"], kind} <= family.kinds.keys():
+            kept = {field.name: place.get(field.name, _OPEN) for field in fields(family.kinds[kind])}  # type: ignore[arg-type]
+            place.clear()
+            place.update(kept)
+            return
+
+
+def _without_open(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {name: _without_open(value) for name, value in values.items() if value is not _OPEN}
+    return [_without_open(value) for value in values] if isinstance(values, list) else values
 
 
 def _function(path: Path) -> Callable[..., Any]:

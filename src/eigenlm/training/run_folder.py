@@ -5,18 +5,21 @@ import fcntl
 import json
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.config import differing_fields, from_dict, to_dict
 from eigenlm.errors import ConfigError, DataError, explain
-from eigenlm.files import regular, write_text
+from eigenlm.files import regular, unused, write_text
+from eigenlm.text.shard_manifest import Manifest
 from eigenlm.training.precision import choose_precision
 from eigenlm.training.recipe import LayoutRecipe, Recipe
 
@@ -87,19 +90,19 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
     if not path.exists():
         precision = choose_precision(recipe.train.precision, device)
         settled = replace(recipe, train=replace(recipe.train, precision=precision))
-        told = {"asked": to_dict(recipe), "settled": to_dict(settled), "sha256": _digest(settled)}
-        write_text(path, json.dumps(told, indent=1) + "\n")
+        _write(path, to_dict(recipe), to_dict(settled))
         return settled
     if differing := _differing(_asked(path), recipe):
         name, (before, now) = next(iter(differing.items()))
-        do = "give the same recipe to go on, or another --out to begin anew"
+        do = "give the same recipe to go on, or another --out to begin anew; train.steps alone may grow"
         expected = f"{name} = {before!r}, as it began"
         raise ConfigError(explain(f"going on in {folder}", expected=expected, got=repr(now), do=do))
     written = read_json_object(path)
     settled = from_dict(Recipe, written.get("settled", {}), f"{path} settled")
     precision = settled.train.precision
     is_asked = settled == replace(asked := _asked(path), train=replace(asked.train, precision=precision))
-    if not is_asked or written.get("sha256", _digest(settled)) != _digest(settled):
+    digest = _digest(written.get("settled"))
+    if not is_asked or written.get("sha256", digest) != digest:
         do = "restore the file, or choose another --out to begin anew"
         raise ConfigError(
             explain(f"going on in {folder}", expected="recipe.json as written", got="an edited one", do=do)
@@ -107,8 +110,48 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
     return replace(settled, layout=recipe.layout)
 
 
-def _digest(recipe: Recipe) -> str:
-    return sha256(json.dumps(to_dict(recipe), sort_keys=True).encode()).hexdigest()
+def lengthen(recipe: Recipe, folder: Path, device: torch.device) -> None:
+    """Let a run go on to more `train.steps` than it had, on the schedule of the new length; a model it has stays aside.
+
+    Raises:
+        ConfigError: recipe.json was edited.
+    """
+    path, steps = folder / "recipe.json", recipe.train.steps
+    if not path.exists() or steps <= (before := (asked := _asked(path)).train.steps):
+        return
+    if _differing(asked, _with_steps(recipe, before)):
+        return
+    settle_recipe(asked, folder, device)
+    told = f"eigenlm: {folder} goes on to {steps:,} steps instead of {before:,}, by the learning rates of {steps:,}"
+    if (model := folder / "model").exists():
+        aside = unused(folder / f"model-{before}-steps")
+        model.rename(aside)
+        told += f"; the model so far is {aside}"
+    written = read_json_object(path)
+    for name in ("asked", "settled"):
+        written[name]["train"]["steps"] = steps
+    _write(path, written["asked"], written["settled"])
+    print(told, file=sys.stderr)
+
+
+def _with_steps(recipe: Recipe, steps: int) -> Recipe:
+    return replace(recipe, train=replace(recipe.train, steps=steps))
+
+
+def run_identity(folder: Path, shards: Manifest) -> str:
+    """What a run's snapshots say that they are of: its recipe, whatever its steps and layout, and its shards."""
+    settled = read_json_object(folder / "recipe.json")["settled"]
+    train = {name: value for name, value in settled["train"].items() if name != "steps"}
+    return _digest([{**settled, "train": train, "layout": None}, to_dict(shards)])
+
+
+def _write(path: Path, asked: dict[str, Any], settled: dict[str, Any]) -> None:
+    told = {"asked": asked, "settled": settled, "sha256": _digest(settled)}
+    write_text(path, json.dumps(told, indent=1) + "\n")
+
+
+def _digest(values: Any) -> str:
+    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _asked(path: Path) -> Recipe:

@@ -6,13 +6,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from hashlib import file_digest
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import published_folder, regular
+from eigenlm.files import published_folder, regular, unused
 from eigenlm.training.snapshot_files import (
     load_model_and_optimizer_,
     load_state,
@@ -99,47 +98,52 @@ def regular_snapshots(folder: Path) -> list[Path]:
     return [path for path in snapshots(folder) if not path.name.endswith(_STOPPED)]
 
 
-def latest_snapshot(folder: Path) -> Path | None:
-    """The newest that is whole; damaged ones are told of on standard error and set aside as `damaged-...`.
+def latest_snapshot(folder: Path, run: str | None = None) -> Path | None:
+    """The newest of a run that is whole; others are told of on standard error and set aside as `damaged-...`.
 
     Were they left, they would be taken for the newest, and the whole ones before them pruned.
 
     Raises:
-        CheckpointError: there are some, and all are damaged; they stay as they are.
+        CheckpointError: there are some, and none is whole; they stay as they are.
     """
-    return _newest_whole(folder, snapshots(folder))
+    return _newest_whole(folder, snapshots(folder), run)
 
 
-def snapshot_before(folder: Path, batch: int) -> Path | None:
+def snapshot_before(folder: Path, batch: int, run: str | None = None) -> Path | None:
     """The newest whole regular one that has not seen `batch`, or the oldest of all; otherwise as `latest_snapshot`."""
     regular = regular_snapshots(folder)
     innocent = [path for path in regular if int(path.name.split("-")[3]) <= batch]
-    return _newest_whole(folder, innocent or regular[:1])
+    return _newest_whole(folder, innocent or regular[:1], run)
 
 
-def _newest_whole(folder: Path, candidates: list[Path]) -> Path | None:
-    damaged: list[Path] = []
+def _newest_whole(folder: Path, candidates: list[Path], run: str | None) -> Path | None:
+    damaged: dict[Path, CheckpointError] = {}
     for path in reversed(candidates):
         try:
-            check_snapshot(path)
+            check_snapshot(path, run)
         except CheckpointError as error:
-            print(f"eigenlm: {error}; going on from an older snapshot", file=sys.stderr)
-            damaged.append(path)
+            damaged[path] = error
         else:
-            for other in damaged:
+            for other, why in damaged.items():
+                print(f"eigenlm: {why}; going on from an older snapshot", file=sys.stderr)
                 other.rename(unused(other.with_name(f"damaged-{other.name}")))
             return path
     if candidates:
         do = "start anew in another folder"
-        raise CheckpointError(explain(f"reading {folder}", expected="a whole snapshot", got="damaged ones", do=do))
+        told = explain(f"reading {folder}", expected="a whole snapshot", got="damaged ones", do=do)
+        raise CheckpointError(f"{damaged[candidates[-1]]}; {told}")
     return None
 
 
-def check_snapshot(path: Path) -> None:
+def check_snapshot(path: Path, run: str | None = None) -> None:
     """Hold every file of a snapshot against its checksum.
 
+    Args:
+        path: its folder.
+        run: what it has to say that it is of; None does not ask, nor is one asked that does not say.
+
     Raises:
-        CheckpointError: a file is missing, cut short or changed, or another version wrote it.
+        CheckpointError: a file is missing, cut short or changed, another version wrote it, or it is of another run.
     """
     manifest = read_json_object(path / "manifest.json")
     if "state.json" not in manifest:
@@ -151,8 +155,11 @@ def check_snapshot(path: Path) -> None:
             raise CheckpointError(explain(f"reading {path / name}", expected="a file", got=error.strerror)) from error
         if not is_same:
             raise CheckpointError(explain(f"reading {path / name}", expected="what was written", got="other bytes"))
-    if (version := read_json_object(path / "state.json").get("version")) != VERSION:
+    state = read_json_object(path / "state.json")
+    if (version := state.get("version")) != VERSION:
         raise CheckpointError(explain(f"reading {path}", expected=f"version {VERSION}", got=version))
+    if run is not None and state.get("run", run) != run:
+        raise CheckpointError(explain(f"reading {path}", expected="a snapshot of this run", got="one of another"))
 
 
 def prune_snapshots(folder: Path, keep_last: int, newest: Path, best: str | None) -> None:
@@ -169,12 +176,6 @@ def _remove(path: Path) -> None:
         doomed = unused(path.with_name(f".{path.name}.deleted"))
         path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def unused(path: Path) -> Path:
-    """The path, or the first of it with a number that is free."""
-    names = chain([path], (path.with_name(f"{path.name}-{n}") for n in count(2)))
-    return next(name for name in names if not name.exists())
 
 
 def _files(folder: Path) -> Iterator[Path]:
