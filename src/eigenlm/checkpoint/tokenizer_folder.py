@@ -9,8 +9,9 @@ from eigenlm.checkpoint.damage import damage_told
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
+from eigenlm.text.tokenizer_files import PIECES
 
-_FILES = ("tokenizer.json", "vocab.json", "vocab.txt")
+_FILES = ("tokenizer.json", "vocab.json", "vocab.txt", *PIECES)
 _TEMPLATE, _NAMED = "chat_template.jinja", "additional_chat_templates"
 
 ChatTemplates = str | Mapping[str, str]

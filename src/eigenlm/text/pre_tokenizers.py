@@ -123,7 +123,9 @@ _GROUPS: dict[tuple[str, ...], str] = {
 }
 _STAGES = {name: stages for stages, names in _GROUPS.items() for name in names.split()}
 NAMES = frozenset(_STAGES)
-KNOWN = frozenset(("", r"\s+", *(stage for stages in _GROUPS for stage in stages)))
+# What SentencePiece makes of spaces where it leaves out those that part no words.
+SPACES = {r"\A +| +\z": "", " {2,}": " "}
+KNOWN = frozenset(("", r"\s+", *SPACES, *(stage for stages in _GROUPS for stage in stages)))
 _LLAMA3_LIKE = "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano tekken"
 # Under these names a word that is a token as it stands is taken whole, before any merge.
 WHOLE_WORDS = frozenset((*_LLAMA3_LIKE.split(), "glm4", "glm5", "youtu", "minicpm5", "granite-embed-multi-97m"))

@@ -59,8 +59,8 @@ class Tokenizer:
         """Read a tokenizer from a folder or a file.
 
         Args:
-            path: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt` (GPT-2), or `vocab.txt` (BERT); or
-                one of these files.
+            path: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt` (GPT-2), or `vocab.txt` (BERT),
+                or `tokenizer.model` (SentencePiece); or one of these files.
 
         Raises:
             CheckpointError: nothing of that kind is there, or it is damaged.

@@ -15,6 +15,7 @@ from eigenlm.text.tokenizer_classes import CLASSES, TokenizerClass, class_of, fl
 from eigenlm.text.tokenizer_limits import check, check_source
 
 _GPT2_END = "<|endoftext|>"
+PIECES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 _BERT_NEEDS = ("unk_token", "cls_token", "sep_token")
 
 
@@ -30,13 +31,13 @@ def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
         if (found := _read(path, folder, names)) is not None:
             check(found[0])
             return found
-    do = "pip install sentencepiece protobuf transformers, and save it with AutoTokenizer.save_pretrained"
+    pair = "source.spm" in names
     raise CheckpointError(
         explain(
             f"reading a tokenizer from {path}",
-            expected="tokenizer.json, vocab.json with merges.txt, or vocab.txt",
-            got="none of these" if path.exists() else "no such file or folder",
-            do=do if any(name.endswith((".model", ".spm")) for name in names) else "",
+            expected="tokenizer.json, vocab.json with merges.txt, vocab.txt, or tokenizer.model",
+            got="Marian's pair of them" if pair else "none of these" if path.exists() else "no such file or folder",
+            do="give token ids of transformers' MarianTokenizer" if pair else "",
         )
     )
 
@@ -54,6 +55,11 @@ def _read(path: Path, folder: Path, names: set[str]) -> tuple[tokenizers.Tokeniz
     if "vocab.json" in names and (folder / "merges.txt").is_file():
         model = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
         return _from_model(model, folder, "GPT2Tokenizer")
+    for name in PIECES if path.is_dir() else [path.name] if path.suffix == ".model" else []:
+        if name in names:
+            from eigenlm.text.sentence_piece import from_sentence_pieces  # what reads them is imported for them alone
+
+            return from_sentence_pieces(folder / name, folder)
     if "vocab.txt" in names:
         return _from_model(models.WordPiece.from_file(str(folder / "vocab.txt")), folder, "BertTokenizer")
     return None

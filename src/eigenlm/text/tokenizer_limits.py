@@ -36,7 +36,7 @@ def check_source(source: str) -> None:
     if "Precompiled" in source or "\\u00" in source:  # or its name is spelled in escapes
         for part in _parts(json.loads(source).get("normalizer")):
             if part.get("type") == "Precompiled":
-                _check_map(base64.b64decode(str(part.get("precompiled_charsmap"))))
+                check_map(base64.b64decode(str(part.get("precompiled_charsmap"))))
 
 
 def check(library: tokenizers.Tokenizer) -> None:
@@ -146,7 +146,12 @@ def _check_time(expression: str) -> None:
             raise CheckpointError(explain(_WHAT, expected=f"48 characters cut in {_PATIENCE} s", got=got))
 
 
-def _check_map(data: bytes) -> None:
+def check_map(data: bytes) -> None:
+    """Look at a character map before the library does, which a wrong size would abort.
+
+    Raises:
+        CheckpointError: it is none.
+    """
     size = int.from_bytes(data[:4], "little")
     longest = max((len(entry) for entry in data[4 + size :].split(b"\0")), default=0)
     if len(data) < 4 or size % 4 or not 0 < size <= len(data) - 4 or longest > _ENTRY:
