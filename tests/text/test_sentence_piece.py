@@ -122,5 +122,5 @@ def test_what_is_no_sentencepiece_model(tmp_path, data):
 
 def test_marians_pair(tmp_path):
     (tmp_path / "source.spm").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="got Marian's pair of them"):
+    with pytest.raises(CheckpointError, match="got Marian's two"):
         Tokenizer.load(tmp_path)

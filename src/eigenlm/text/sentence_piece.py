@@ -25,6 +25,7 @@ from eigenlm.text.tokenizer_classes import (
     class_of,
     flagged_markers,
 )
+from eigenlm.text.tokenizer_files import UnreadTokenizer
 from eigenlm.text.tokenizer_gguf import _merges_from_scores
 from eigenlm.text.tokenizer_limits import check_map
 
@@ -40,7 +41,7 @@ def from_sentence_pieces(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer
     """The tokenizer of a SentencePiece model and of the settings beside it, and which token plays which part.
 
     Raises:
-        CheckpointError: it is none, or one whose pieces another rule numbers or cuts.
+        CheckpointError: it is none; `UnreadTokenizer` if another rule than those known numbers or cuts its pieces.
     """
     model = _read(path)
     settings, config = read_settings(folder), read_json(folder / "config.json")
@@ -73,7 +74,7 @@ def _read(path: Path) -> Any:
     if spec.model_type not in (_Trained.UNIGRAM, _Trained.BPE, _Trained.CHAR) or spec.treat_whitespace_as_suffix:
         kind = _Trained.ModelType.Name(spec.model_type).lower()
         got = f"{kind} with spaces after words" if spec.treat_whitespace_as_suffix else kind
-        raise CheckpointError(explain(f"reading {path}", expected="unigram, bpe or char", got=got, do=_DO))
+        raise UnreadTokenizer(explain(f"reading {path}", expected="unigram, bpe or char", got=got, do=_DO))
     if not any(piece.type == _Piece.UNKNOWN for piece in model.pieces):
         got = f"{len(model.pieces)} pieces, none of them unknown"
         raise CheckpointError(explain(f"reading {path}", expected="a SentencePiece model", got=got, do=_DO))
@@ -91,7 +92,7 @@ def _class(path: Path, model: Any, settings: Settings, config: Settings) -> Toke
     if name in _PLAIN:
         return None
     fits = [name for name, kind in CLASSES.items() if (kind.arrange if unigram else kind.of_characters)]
-    raise CheckpointError(explain(f"reading {path}", expected=f"{', '.join(fits)} or no class", got=name, do=_DO))
+    raise UnreadTokenizer(explain(f"reading {path}", expected=f"{', '.join(fits)} or no class", got=name, do=_DO))
 
 
 def _vocabulary(model: Any, kind: TokenizerClass | None, settings: Settings) -> Vocabulary:
@@ -102,7 +103,7 @@ def _vocabulary(model: Any, kind: TokenizerClass | None, settings: Settings) -> 
     return pieces if kind.arrange is None else kind.arrange(pieces, settings)
 
 
-def _model(model: Any, vocabulary: Vocabulary, ids: Mapping[str, int], *, byte_fallback: bool) -> models.Model:
+def _model(model: Any, vocabulary: Vocabulary, ids: dict[str, int], *, byte_fallback: bool) -> models.Model:
     spec, unknown = model.trainer_spec, _unknown(model)
     if spec.model_type == _Trained.UNIGRAM:  # transformers' classes take no bytes there, whatever the file says
         return models.Unigram(vocabulary, ids[unknown], spec.byte_fallback and byte_fallback)

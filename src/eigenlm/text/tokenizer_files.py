@@ -19,11 +19,16 @@ PIECES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 _BERT_NEEDS = ("unk_token", "cls_token", "sep_token")
 
 
+class UnreadTokenizer(CheckpointError):
+    """A tokenizer of a kind that is not read; the model beside it may be."""
+
+
 def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
     """The library's tokenizer in a folder or file, and which token plays which part.
 
     Raises:
         CheckpointError: nothing of that kind is there, or it is damaged.
+        UnreadTokenizer: one of another kind.
     """
     folder = path if path.is_dir() else path.parent
     names = {file.name for file in (folder.iterdir() if path.is_dir() else [path]) if file.is_file()}
@@ -31,15 +36,15 @@ def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
         if (found := _read(path, folder, names)) is not None:
             check(found[0])
             return found
-    pair = "source.spm" in names
-    raise CheckpointError(
-        explain(
-            f"reading a tokenizer from {path}",
-            expected="tokenizer.json, vocab.json with merges.txt, vocab.txt, or tokenizer.model",
-            got="Marian's pair of them" if pair else "none of these" if path.exists() else "no such file or folder",
-            do="give token ids of transformers' MarianTokenizer" if pair else "",
+    operation = f"reading a tokenizer from {path}"
+    expected = "tokenizer.model, tokenizer.json, vocab.json with merges.txt, or vocab.txt"
+    if "source.spm" in names:
+        do = "give the ids of transformers' MarianTokenizer to the model"
+        raise UnreadTokenizer(
+            explain(operation, expected=expected, got="Marian's two, source.spm and target.spm", do=do)
         )
-    )
+    got = "none of these" if path.exists() else "no such file or folder"
+    raise CheckpointError(explain(operation, expected=expected, got=got))
 
 
 def write(folder: Path, library: tokenizers.Tokenizer, roles: dict[str, str]) -> None:
