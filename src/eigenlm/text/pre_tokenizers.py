@@ -124,7 +124,7 @@ _GROUPS: dict[tuple[str, ...], str] = {
 _STAGES = {name: stages for stages, names in _GROUPS.items() for name in names.split()}
 NAMES = frozenset(_STAGES)
 # What SentencePiece makes of spaces where it leaves out those that part no words.
-SPACES = {r"\A +| +\z": "", " {2,}": " "}
+SPACES = {" {2,}": " ", r"\A | \z": ""}
 KNOWN = frozenset(("", r"\s+", *SPACES, *(stage for stages in _GROUPS for stage in stages)))
 _LLAMA3_LIKE = "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano tekken"
 # Under these names a word that is a token as it stands is taken whole, before any merge.
