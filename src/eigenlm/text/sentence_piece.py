@@ -85,7 +85,7 @@ def _read(path: Path) -> Any:
 
 def _class(path: Path, model: Any, settings: Settings, config: Settings) -> TokenizerClass | None:
     """The class that numbers and dresses the pieces, None where the file's own word stands."""
-    name, kind, spec = class_name(settings, config), class_of(settings, config, byte_level=False), model.trainer_spec
+    name, kind, spec = class_name(settings, config), class_of(settings, config), model.trainer_spec
     unigram = spec.model_type == _Trained.UNIGRAM
     if kind is not None and (kind.arrange is not None if unigram else kind.of_characters and spec.byte_fallback):
         return kind

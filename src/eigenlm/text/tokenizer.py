@@ -200,7 +200,7 @@ class Tokenizer:
         self, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
     ) -> list[tokenizers.Encoding]:
         rows = self._rows(self._literal, texts, add_markers, offsets=offsets)
-        if all(self._never.isdisjoint(_spelled(row)) for row in rows):
+        if all(self._never.isdisjoint(_spelled(row) if add_markers else row.ids) for row in rows):
             return rows
         return self._rows(self._hardened, texts, add_markers, offsets=offsets)
 

@@ -40,16 +40,14 @@ class TokenizerClass:
     arrange: Callable[[Vocabulary, Settings], Vocabulary] | None = None
 
 
-def class_of(settings: Settings, config: Settings, *, byte_level: bool) -> TokenizerClass | None:
+def class_of(settings: Settings, config: Settings) -> TokenizerClass | None:
     """The class that a folder asks for, None where it is not known or leaves the file as it is.
 
     Args:
         settings: `tokenizer_config.json`.
         config: `config.json`.
-        byte_level: whether `tokenizer.json` cuts text to bytes, which a folder of Llama's class may do.
     """
-    found = CLASSES.get(class_name(settings, config))
-    return None if found is CLASSES["LlamaTokenizer"] and byte_level else found
+    return CLASSES.get(class_name(settings, config))
 
 
 def class_name(settings: Settings, config: Settings) -> str:

@@ -11,7 +11,7 @@ from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import write_text
 from eigenlm.text.added_tokens import add_tokens, read_json, read_settings
 from eigenlm.text.library_errors import told
-from eigenlm.text.tokenizer_classes import CLASSES, TokenizerClass, class_of, flagged_markers
+from eigenlm.text.tokenizer_classes import CLASSES, class_of, flagged_markers
 from eigenlm.text.tokenizer_limits import check, check_source
 
 _GPT2_END = "<|endoftext|>"
@@ -75,7 +75,9 @@ def _from_json(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str
     check_source(source)
     file = tokenizers.Tokenizer.from_str(source)
     settings = read_settings(folder)
-    kind = class_of(settings, read_json(folder / "config.json"), byte_level='"ByteLevel"' in source)
+    kind = class_of(settings, read_json(folder / "config.json"))
+    if kind is CLASSES["LlamaTokenizer"] and '"ByteLevel"' in source:  # Llama 3 and others, which only call it so
+        kind = None
     library, first, more = file, _unknown_of_pieces(file, source), []
     if kind is not None:
         model = _exact_pieces(source) if isinstance(file.model, models.Unigram) else file.model
@@ -105,7 +107,9 @@ def _unknown_of_pieces(file: tokenizers.Tokenizer, source: str) -> Mapping[str, 
 
 def _from_model(model: models.Model, folder: Path, usual: str) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
     settings = read_settings(folder)
-    kind: TokenizerClass = class_of(settings, read_json(folder / "config.json"), byte_level=True) or CLASSES[usual]
+    kind = class_of(settings, read_json(folder / "config.json"))
+    if kind is None or kind is CLASSES["LlamaTokenizer"]:
+        kind = CLASSES[usual]
     library = tokenizers.Tokenizer(model)
     kind.dress(library, settings)
     roles = add_tokens(library, folder, settings, {}, kind.roles, kind.more(settings))

@@ -33,7 +33,10 @@ def check_source(source: str) -> None:
     Raises:
         CheckpointError: a map that is none.
     """
-    if "Precompiled" in source or "\\u00" in source:  # or its name is spelled in escapes
+    place = source.find("\\")  # its name may be spelled in escapes, which are few: one letter is found at once
+    while place >= 0 and not source.startswith("u00", place + 1):
+        place = source.find("\\", place + 1)
+    if place >= 0 or "Precompiled" in source:
         for part in _parts(json.loads(source).get("normalizer")):
             if part.get("type") == "Precompiled":
                 check_map(base64.b64decode(str(part.get("precompiled_charsmap"))))
