@@ -6,6 +6,7 @@ import json
 import pytest
 import sentencepiece
 import transformers
+from sentencepiece import sentencepiece_model_pb2
 
 from eigenlm.errors import CheckpointError
 from eigenlm.text.python_documentation import python_documentation
@@ -23,6 +24,11 @@ TEXTS = [
 CONTROL = [*TEXTS, "<s>a</s> b", "<think> is COVID-19", "<extra_id_1><mask> x <pad>", "<start_of_turn>user"]
 EXACT = {"normalization_rule_name": "identity", "remove_extra_whitespaces": False, "byte_fallback": True}
 BPE, UNIGRAM = {"model_type": "bpe", **EXACT}, {"model_type": "unigram"}
+
+
+LONG = sentencepiece_model_pb2.ModelProto(
+    pieces=[{"piece": "<unk>", "type": 2}, {"piece": "a" * 600}]
+).SerializeToString()
 
 
 def _write(folder, file, trained, settings, model_type):
@@ -113,10 +119,10 @@ def test_what_is_not_read_is_named(tmp_path, trained, settings, why):
         _write(tmp_path, "tokenizer.model", trained, settings, "")
 
 
-@pytest.mark.parametrize("data", [b"", b"IQ== 0\nIg== 1\n", b"\n\x05\n\x03abc", b"\n\x04\n\x02\xff\xfe"])
+@pytest.mark.parametrize("data", [b"", b"IQ== 0\nIg== 1\n", b"\n\x05\n\x03abc", b"\n\x04\n\x02\xff\xfe", LONG])
 def test_what_is_no_sentencepiece_model(tmp_path, data):
     (tmp_path / "tokenizer.model").write_bytes(data)
-    with pytest.raises(CheckpointError, match=r"^[^\n]*expected a [^\n]*$"):
+    with pytest.raises(CheckpointError, match=r"^[^\n]*expected (a|pieces) [^\n]*$"):
         Tokenizer.load(tmp_path)
 
 

@@ -31,6 +31,7 @@ from eigenlm.text.tokenizer_limits import check_map
 
 _Piece, _Trained = schema.ModelProto.SentencePiece, schema.TrainerSpec
 _SPELLED = (_Piece.NORMAL, _Piece.USER_DEFINED, _Piece.UNUSED)
+_LONGEST = 512  # what SentencePiece trains
 _NEVER = -1e6  # the library takes a piece that is found in a text for the text's, whatever its type
 # Classes that leave ids and spaces as the file has them.
 _PLAIN = ("", "PreTrainedTokenizer", "TokenizersBackend", "LlamaTokenizer")
@@ -78,6 +79,9 @@ def _read(path: Path) -> Any:
     if not any(piece.type == _Piece.UNKNOWN for piece in model.pieces):
         got = f"{len(model.pieces)} pieces, none of them unknown"
         raise CheckpointError(explain(f"reading {path}", expected="a SentencePiece model", got=got, do=_DO))
+    if (longest := max(len(piece.piece) for piece in model.pieces if piece.type != _Piece.USER_DEFINED)) > _LONGEST:
+        expected = f"pieces of at most {_LONGEST} characters"
+        raise CheckpointError(explain(f"reading {path}", expected=expected, got=longest))
     if model.normalizer_spec.precompiled_charsmap:
         check_map(model.normalizer_spec.precompiled_charsmap)
     return model
@@ -107,7 +111,8 @@ def _model(model: Any, vocabulary: Vocabulary, ids: dict[str, int], *, byte_fall
     spec, unknown = model.trainer_spec, _unknown(model)
     if spec.model_type == _Trained.UNIGRAM:  # transformers' classes take no bytes there, whatever the file says
         return models.Unigram(vocabulary, ids[unknown], spec.byte_fallback and byte_fallback)
-    spelled = {piece.piece: piece.score for piece in model.pieces if piece.type in _SPELLED}
+    short = (piece for piece in model.pieces if piece.type in _SPELLED and len(piece.piece) <= _LONGEST)
+    spelled = {piece.piece: piece.score for piece in short}
     merges = _merges_from_scores(spelled, ids) if spec.model_type == _Trained.BPE else []
     return models.BPE(ids, merges, unk_token=unknown, fuse_unk=True, byte_fallback=spec.byte_fallback)
 
