@@ -24,7 +24,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	@for script in $$(grep -l '__main__' benchmarks/*.py | xargs grep -L -e '"--python"' -e '"--nanogpt"' -e '"--before"' -e '"folder"'); do \
+	@for script in $$(grep -l '__main__' benchmarks/*.py | xargs grep -L -e '"--python"' -e '"--nanogpt"' -e '"--before"' -e '"folder"' -e 'import llama_cpp'); do \
 	  if ! grep -q '"--text"' $$script; then echo $$script; $(BIN)/python $$script || exit 1; \
 	  elif [ -n "$(TEXT)" ]; then echo $$script --text $(TEXT); $(BIN)/python $$script --text $(TEXT) || exit 1; \
 	  else echo "$$script is left out: it needs make bench TEXT=wikitext2.valid.txt"; fi; done

@@ -288,7 +288,7 @@ def load(
     if read.tokenizer is None:
         expected, do = "a tokenizer beside the weights", "save one there as tokenizer.json"
         if any(read.path.glob("*.model")):
-            do += ": transformers does (pip install sentencepiece protobuf), AutoTokenizer's save_pretrained"
+            do += ": pip install transformers, AutoTokenizer's save_pretrained"
         raise ConfigError(explain(f"loading {where}", expected=expected, got="none", do=do))
     template = None if read.chat_template is None else ChatTemplate(read.chat_template)
     name = str(read.path.resolve()) if Path(where).exists() else str(where)

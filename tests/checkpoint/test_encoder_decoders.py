@@ -11,12 +11,14 @@ import tokenizers
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from sentencepiece import sentencepiece_model_pb2
 
 import eigenlm
 from eigenlm.checkpoint import Generation, open_model, read_model, write_hugging_face
 from eigenlm.engine import generate, left_padded
-from eigenlm.errors import ConfigError, EigenError
+from eigenlm.errors import CheckpointError, ConfigError, EigenError
 from eigenlm.tasks import perplexity
+from eigenlm.text import Tokenizer
 
 TEXT = "the rank of a matrix is at most its width, and the trace of a product is that of its turn"
 TEXTS = ["the rank of a matrix", "a product", "its width is that of the trace of a matrix"]
@@ -230,3 +232,15 @@ def test_marians_pair_of_tokenizers_does_not_hide_its_weights(tmp_path):
     )  # float32 sums in another order
     with pytest.raises(ConfigError, match=r"tokenizer\.json"):
         eigenlm.load(tmp_path)
+
+
+def test_a_tokenizer_that_another_rule_numbers_does_not_hide_its_weights(tmp_path):
+    tiny_transformers.tiny("mbart").save_pretrained(tmp_path)
+    model = sentencepiece_model_pb2.ModelProto()
+    model.pieces.add(piece="<unk>", type=2)
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(model.SerializeToString())
+    assert read_model(tmp_path).tokenizer is None
+    with pytest.raises(ConfigError, match=r"tokenizer\.json: pip install transformers"):
+        eigenlm.load(tmp_path)
+    with pytest.raises(CheckpointError, match="got MBartTokenizer"):
+        Tokenizer.load(tmp_path)

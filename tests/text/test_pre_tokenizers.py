@@ -44,7 +44,7 @@ STAGES = {
     "poro-chat": [BLOOM],
     "viking": [BLOOM, r"\p{N}"],
     "superbpe": [r"\p{N}+", r"(?=(\d{3})+(?!\d))"],
-    "afmoe": [r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))", "[\u0e40-\u0e7f\u4e00-\u9fff]+", DEEPSEEK],
+    "afmoe": [r"\P{N}*\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))", "[\u0e40-\u0e7f\u4e00-\u9fff]+", DEEPSEEK],
     "default": [r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"],
 }
 texts = st.text(st.sampled_from("ab Z'stLl\n\r\t 123½.,<|>!é日́  _"), max_size=24)
@@ -106,6 +106,23 @@ def test_relatives_and_hugging_face_spellings():
 def test_han_letters_stand_alone_under_kimis_name():
     cut = byte_level("kimi-k2").pre_tokenize_str("我们use中文Ab's")
     assert [unspell(word).decode() for word, _ in cut] == ["我们", "use", "中文", "Ab's"]
+
+
+# Ids of llama.cpp 0.3.36 tell where it cuts (`benchmarks/pre_names.py`); the first is the expression of the authors.
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("gpt-4o", ["i", "Phone", "  ", " ", "123", "45", " Мир", "Да", " ह\u093f's"]),
+        ("kanana2", ["i", "Phone", "  ", " ", "123", "45", " МирДа", " ह", "\u093f'", "s"]),
+        ("granite-embed-multi-97m", ["i", "Phone", "  ", " ", "123", "45", " МирДа", " ह\u093f's"]),
+        ("tiny_aya", ["iPhone", "  ", " ", "12", "345", " МирДа", " ह\u093f's"]),
+        ("kimi-k2", ["iPhone", "  ", " ", "123", "45", " МирДа", " ह", "\u093f'", "s"]),
+        ("afmoe", ["iPhone", "  ", " ", "12", "345", " МирДа", " ह\u093f", "'s"]),
+    ],
+)
+def test_capitals_and_marks_part_words_as_in_llama_cpp(name, words):
+    cut = byte_level(name).pre_tokenize_str("iPhone   12345 МирДа ह\u093f's")
+    assert [unspell(word).decode() for word, _ in cut] == words
 
 
 def test_lines_are_cut_and_no_bytes_made_under_gemmas_name():

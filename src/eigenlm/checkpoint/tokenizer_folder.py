@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,23 @@ from eigenlm.checkpoint.damage import damage_told
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.tokenizer import Tokenizer
+from eigenlm.text.tokenizer_files import PIECES, UnreadTokenizer
 
-_FILES = ("tokenizer.json", "vocab.json", "vocab.txt")
+_FILES = ("tokenizer.json", "vocab.json", "vocab.txt", *PIECES)
 _TEMPLATE, _NAMED = "chat_template.jinja", "additional_chat_templates"
 
 ChatTemplates = str | Mapping[str, str]
 
 
 def read_tokenizer(folder: Path) -> Tokenizer | None:
-    """The tokenizer in a model folder, None where there is none or it is Marian's pair of SentencePiece models.
+    """The tokenizer in a model folder, None where there is none or it is of a kind that is not read.
 
     Raises:
         CheckpointError: it is damaged.
     """
-    known = ("tokenizer.json", "vocab.txt") if (folder / "source.spm").exists() else _FILES
-    with damage_told(folder, "a tokenizer"):
-        return Tokenizer.load(folder) if any((folder / name).exists() for name in known) else None
+    with damage_told(folder, "a tokenizer"), suppress(UnreadTokenizer):
+        return Tokenizer.load(folder) if any((folder / name).exists() for name in _FILES) else None
+    return None
 
 
 def read_chat_template(folder: Path) -> ChatTemplates | None:

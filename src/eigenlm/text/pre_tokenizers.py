@@ -6,7 +6,9 @@ from tokenizers import Regex, pre_tokenizers
 
 from eigenlm.errors import CheckpointError, explain
 
-# Each name stands for the stages of its original `tokenizer.json`; every stage cuts the pieces of the one before.
+# Each name stands for stages; every stage cuts the pieces of the one before. They give the ids of llama.cpp, which made
+# the names, but for gpt-4o, llama4, minimax-m2 and tekken: there it parts words at the marks of whole scripts, and the
+# expression of the original `tokenizer.json` stands. Under other names it knows letters and no case (`_UNCASED`).
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 DIGIT = r"\p{N}"
 _CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -24,6 +26,8 @@ _TEKKEN = (
 _GPT4O = _TEKKEN.replace(f"{_LOWER}+|", f"{_LOWER}+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|").replace(
     rf"{_LOWER}*|\p{{N}}|", rf"{_LOWER}*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{{N}}{{1,3}}|"
 )
+_GPT4O_BY_ASCII = _GPT4O.replace(_UPPER, r"[\p{L}&&[^a-z]]").replace(_LOWER, r"[\p{L}&&[^A-Z]]")
+_GPT4O_UNCASED = _GPT4O.replace(_UPPER, r"[\p{L}\p{M}]").replace(_LOWER, r"[\p{L}\p{M}]")
 _DEEPSEEK3 = (
     r"\p{N}{1,3}",
     "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",  # Han, Hiragana, Katakana
@@ -55,9 +59,10 @@ _KOREAN_AND_CHINESE = (
     "[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b\uff0c"
     "\u3001-\u303f\ufe30-\ufe4f]+|[\u3105-\u312f]+|[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"
 )
-_KIMI = r"[\p{Han}]+|" + (
-    _GPT4O.replace(_UPPER, _UPPER[:-1] + r"&&[^\p{Han}]]").replace(_LOWER, _LOWER[:-1] + r"&&[^\p{Han}]]")
-).replace("[\\r\\n/]*", "[\\r\\n]*")
+_IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ebef\U0002f800-\U0002fa1f"
+_KIMI = f"[{_IDEOGRAPHS}]+|" + (
+    _GPT4O_UNCASED.replace(r"[\p{L}\p{M}]", rf"[\p{{L}}&&[^{_IDEOGRAPHS}]]").replace("[\\r\\n/]*", "[\\r\\n]*")
+)
 _EXAONE_MOE = (
     QWEN2.replace(r"\p{L}+", r"(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+")
     .replace(r"[\r\n]*", "[\\r\\n/]?")
@@ -73,6 +78,7 @@ _CHAMELEON = (
     r"[\p{P}!-/:-@\[-`{-~]",
     GPT2,
 )
+_THOUSANDS = r"\P{N}*\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))"
 _LINES = r"[^\n]+|[\n]+"
 
 # The first name of each group is the one written to files.
@@ -86,15 +92,17 @@ _GROUPS: dict[tuple[str, ...], str] = {
     "chatglm-bpe",
     (QWEN2,): "qwen2 deepseek-r1-qwen kormo f2llmv2 stablelm2 megrez hunyuan solar-open grok-2",
     (QWEN35,): "qwen35",
-    (_GPT4O,): "gpt-4o llama4 kanana2 talkie minimax-m2 granite-embed-multi-97m",
+    (_GPT4O,): "gpt-4o llama4 minimax-m2",
+    (_GPT4O_BY_ASCII,): "kanana2 talkie",
+    (_GPT4O_BY_ASCII.replace(r"\p{L}&&", r"\p{L}\p{M}&&"),): "granite-embed-multi-97m",
     (_TEKKEN,): "tekken",
     _DEEPSEEK3: "deepseek-v3 hunyuan-dense joyai-llm hy_v4",
     (*_DEEPSEEK3[:2], _DEEPSEEK3[2].replace(r"[\r\n]*|\s*[\r\n]+", r"|[\r\n]"), r"\p{N}"): "spark2_5",
-    (r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))", _CJK_AND_THAI, _DEEPSEEK3[2]): "afmoe",
+    (_THOUSANDS, _CJK_AND_THAI, _DEEPSEEK3[2]): "afmoe",
     _DEEPSEEK_LLM: "deepseek-llm",
     (r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", _HAN, DIGIT): "deepseek-coder",
-    (_KOREAN_AND_CHINESE, _GPT4O.replace(r"\p{N}{1,3}", r"\p{N}")): "youtu",
-    (r"\d{1,3}(?=(?:\d{3})*\b)", _GPT4O): "tiny_aya cohere2moe",
+    (_KOREAN_AND_CHINESE, _GPT4O_UNCASED.replace(r"\p{N}{1,3}", r"\p{N}")): "youtu",
+    (_THOUSANDS, _GPT4O_UNCASED): "tiny_aya cohere2moe",
     (r"\p{N}{1,3}", _LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}+")): "minicpm5",
     (_LINES, QWEN2): "laguna",
     (QWEN2.removeprefix(f"{_CONTRACTION}|"),): "ufakzeka",
@@ -114,14 +122,17 @@ _GROUPS: dict[tuple[str, ...], str] = {
     (_LINES,): "gemma4 granite-embed-multi-311m sarvam-moe",
 }
 _STAGES = {name: stages for stages, names in _GROUPS.items() for name in names.split()}
-KNOWN = frozenset(("", r"\s+", *(stage for stages in _GROUPS for stage in stages)))
+NAMES = frozenset(_STAGES)
+# What SentencePiece makes of spaces where it leaves out those that part no words.
+SPACES = {" {2,}": " ", r"\A | \z": ""}
+KNOWN = frozenset(("", r"\s+", *SPACES, *(stage for stages in _GROUPS for stage in stages)))
 _LLAMA3_LIKE = "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano tekken"
 # Under these names a word that is a token as it stands is taken whole, before any merge.
 WHOLE_WORDS = frozenset((*_LLAMA3_LIKE.split(), "glm4", "glm5", "youtu", "minicpm5", "granite-embed-multi-97m"))
 # Under these, texts begin with `bos` even where the file does not say so.
 BEGUN = frozenset((*_LLAMA3_LIKE.split(), "chameleon"))
-# Qwen's tokenizers compose characters first.
-COMPOSED = frozenset(["qwen2", "deepseek-r1-qwen", "qwen35", "f2llmv2"])
+# Qwen's tokenizers compose characters first; llama.cpp does not.
+COMPOSED = frozenset(("qwen2", "qwen35"))
 # These merge characters and no bytes; all but one with `▁` for a space, as SentencePiece does.
 CHARACTERS = frozenset(("whitespace", *_GROUPS[(_LINES,)].split()))
 

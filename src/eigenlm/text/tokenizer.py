@@ -59,8 +59,8 @@ class Tokenizer:
         """Read a tokenizer from a folder or a file.
 
         Args:
-            path: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt` (GPT-2), or `vocab.txt` (BERT); or
-                one of these files.
+            path: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt` (GPT-2), or `vocab.txt` (BERT),
+                or `tokenizer.model` (SentencePiece); or one of these files.
 
         Raises:
             CheckpointError: nothing of that kind is there, or it is damaged.
@@ -200,7 +200,7 @@ class Tokenizer:
         self, texts: Sequence[str], add_markers: bool, *, offsets: bool = False
     ) -> list[tokenizers.Encoding]:
         rows = self._rows(self._literal, texts, add_markers, offsets=offsets)
-        if all(self._never.isdisjoint(_spelled(row)) for row in rows):
+        if all(self._never.isdisjoint(_spelled(row) if add_markers else row.ids) for row in rows):
             return rows
         return self._rows(self._hardened, texts, add_markers, offsets=offsets)
 

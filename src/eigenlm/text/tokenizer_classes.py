@@ -15,6 +15,7 @@ from eigenlm.text.pre_tokenizers import DIGIT, GPT2, QWEN2, QWEN35, from_stages
 
 Settings = Mapping[str, Any]
 Roles = Mapping[str, str]
+Vocabulary = list[tuple[str, float]]
 _END = "<|endoftext|>"
 
 
@@ -27,30 +28,37 @@ class TokenizerClass:
         dress: gives a tokenizer on the bare vocabulary its normalizer, pre-tokenizer and decoder.
         markers: the class's own post-processor, where it does not take that of the file.
         more: control tokens that it has beside its roles.
+        of_characters: whether it merges SentencePiece's characters.
+        arrange: numbers SentencePiece's unigrams: the pieces of the file, by its ids, to those of the model.
     """
 
     roles: Roles
     dress: Callable[[tokenizers.Tokenizer, Settings], None]
     markers: Callable[[tokenizers.Tokenizer, Roles, Settings], processors.PostProcessor | None] | None = None
     more: Callable[[Settings], list[str]] = field(default=lambda settings: [])
+    of_characters: bool = False
+    arrange: Callable[[Vocabulary, Settings], Vocabulary] | None = None
 
 
-def class_of(settings: Settings, config: Settings, *, byte_level: bool) -> TokenizerClass | None:
+def class_of(settings: Settings, config: Settings) -> TokenizerClass | None:
     """The class that a folder asks for, None where it is not known or leaves the file as it is.
 
     Args:
         settings: `tokenizer_config.json`.
         config: `config.json`.
-        byte_level: whether `tokenizer.json` cuts text to bytes, which a folder of Llama's class may do.
     """
+    return CLASSES.get(class_name(settings, config))
+
+
+def class_name(settings: Settings, config: Settings) -> str:
+    """The name of that class, known or not; empty where the file is left as it is."""
     declared = str(settings.get("tokenizer_class") or config.get("tokenizer_class") or "").removesuffix("Fast")
     model_type = config.get("model_type")
     registered = _OF_MODEL.get(model_type) if isinstance(model_type, str) else None
-    name = declared or registered
+    name = declared or registered or ""
     if registered is not None and (registered == "" or model_type in _MISDECLARED):
         name = registered
-    found = CLASSES.get(_ALIASES.get(name or "", name or ""))
-    return None if found is CLASSES["LlamaTokenizer"] and byte_level else found
+    return _ALIASES.get(name, name)
 
 
 def flagged_markers(library: tokenizers.Tokenizer, roles: Roles, settings: Settings) -> processors.PostProcessor | None:
@@ -126,6 +134,20 @@ def _pieces(library: tokenizers.Tokenizer, settings: Settings) -> None:
     library.decoder = decoders.Metaspace(prepend_scheme=scheme)
 
 
+def _after_fairseq(replaced: int, *first: str) -> Callable[[Vocabulary, Settings], Vocabulary]:
+    """The control tokens of fairseq instead of the first pieces, and `<mask>` last."""
+
+    def arrange(pieces: Vocabulary, settings: Settings) -> Vocabulary:
+        control = [(token, -100.0 if token == "<unk>NOTUSED" else 0.0) for token in first]
+        return [*control, *pieces[replaced:], (_content(settings.get("mask_token", "<mask>")), 0.0)]
+
+    return arrange
+
+
+def _blanks(settings: Settings) -> list[str]:
+    return [f"<extra_id_{i}>" for i in range(settings.get("extra_ids", 100))]
+
+
 def _between(first: str | None, last: str) -> Callable[..., processors.PostProcessor]:
     """Markers named by their parts; a default serves where the folder takes the part from every token."""
 
@@ -171,7 +193,8 @@ _COHERE_ROLES = {
 }
 _QWEN_ROLES = {"unk_token": _END, "eos_token": _END, "pad_token": _END}
 _GEMMA_ROLES = {
-    role: f"<{role.removesuffix('_token')}>" for role in ("unk_token", "bos_token", "eos_token", "pad_token")
+    role: f"<{role.removesuffix('_token')}>"
+    for role in ("unk_token", "bos_token", "eos_token", "pad_token", "mask_token")
 }
 
 CLASSES = {
@@ -184,21 +207,32 @@ CLASSES = {
     "Qwen3_5Tokenizer": TokenizerClass(roles=_QWEN_ROLES, dress=_bytes(QWEN35, compose=True)),
     "CohereTokenizer": TokenizerClass(roles=_COHERE_ROLES, dress=_bytes(DIGIT, GPT2, compose=True)),
     "LlamaTokenizer": TokenizerClass(
-        roles={"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}, dress=_llama
+        roles={"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}, dress=_llama, of_characters=True
     ),
-    "GemmaTokenizer": TokenizerClass(roles=_GEMMA_ROLES, dress=_gemma),
+    "GemmaTokenizer": TokenizerClass(roles=_GEMMA_ROLES, dress=_gemma, of_characters=True),
     "BertTokenizer": TokenizerClass(roles=BERT_ROLES, dress=dress_words, markers=between_cls_and_sep),
     "MPNetTokenizer": TokenizerClass(
         roles=_ROBERTA_ROLES | {"unk_token": "[UNK]"}, dress=dress_words, markers=between_cls_and_sep
     ),
     "XLMRobertaTokenizer": TokenizerClass(
-        roles=_ROBERTA_ROLES, dress=_pieces, markers=_between("bos_token", "eos_token")
+        roles=_ROBERTA_ROLES,
+        dress=_pieces,
+        markers=_between("bos_token", "eos_token"),
+        arrange=_after_fairseq(3, "<s>", "<pad>", "</s>", "<unk>"),
+    ),
+    "CamembertTokenizer": TokenizerClass(
+        roles=_ROBERTA_ROLES,
+        dress=_pieces,
+        markers=_between("bos_token", "eos_token"),
+        more=lambda settings: ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"],
+        arrange=_after_fairseq(1, "<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED"),
     ),
     "T5Tokenizer": TokenizerClass(
         roles={"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
         dress=_pieces,
         markers=_between(None, "eos_token"),
-        more=lambda settings: [f"<extra_id_{i}>" for i in range(settings.get("extra_ids", 100))],
+        more=_blanks,
+        arrange=lambda pieces, settings: [*pieces, *((token, 0.0) for token in reversed(_blanks(settings)))],
     ),
 }
 _ALIASES = {
@@ -224,6 +258,17 @@ _OF_MODEL = {
         "GemmaTokenizer": "gemma gemma2 gemma3 gemma3_text gemma3n gemma3n_text recurrent_gemma t5gemma",
         "T5Tokenizer": "mt5 switch_transformers t5",
         "XLMRobertaTokenizer": "gte jina_embeddings_v3 xlm-roberta xmod",
+        "CamembertTokenizer": "camembert",
+        "MBartTokenizer": "mbart",
+        "PegasusTokenizer": "pegasus",
+        "AlbertTokenizer": "albert yoso",
+        "DebertaV2Tokenizer": "deberta-v2",
+        "NllbTokenizer": "nllb nllb-moe",
+        "M2M100Tokenizer": "m2m_100",
+        "XGLMTokenizer": "xglm",
+        "XLNetTokenizer": "xlnet",
+        "BigBirdTokenizer": "big_bird",
+        "CodeLlamaTokenizer": "code_llama",
         "MPNetTokenizer": "mpnet",
         "CohereTokenizer": "cohere cohere2",
         "": "arctic ernie4_5 ernie4_5_moe flex_olmo glm glm4 glm4_moe glm4_moe_lite gpt_bigcode granite granitemoe "

@@ -11,11 +11,16 @@ from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import write_text
 from eigenlm.text.added_tokens import add_tokens, read_json, read_settings
 from eigenlm.text.library_errors import told
-from eigenlm.text.tokenizer_classes import CLASSES, TokenizerClass, class_of, flagged_markers
+from eigenlm.text.tokenizer_classes import CLASSES, class_of, flagged_markers
 from eigenlm.text.tokenizer_limits import check, check_source
 
 _GPT2_END = "<|endoftext|>"
+PIECES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 _BERT_NEEDS = ("unk_token", "cls_token", "sep_token")
+
+
+class UnreadTokenizer(CheckpointError):
+    """A tokenizer of a kind that is not read; the model beside it may be."""
 
 
 def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
@@ -23,6 +28,7 @@ def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
 
     Raises:
         CheckpointError: nothing of that kind is there, or it is damaged.
+        UnreadTokenizer: one of another kind.
     """
     folder = path if path.is_dir() else path.parent
     names = {file.name for file in (folder.iterdir() if path.is_dir() else [path]) if file.is_file()}
@@ -30,15 +36,15 @@ def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
         if (found := _read(path, folder, names)) is not None:
             check(found[0])
             return found
-    do = "pip install sentencepiece protobuf transformers, and save it with AutoTokenizer.save_pretrained"
-    raise CheckpointError(
-        explain(
-            f"reading a tokenizer from {path}",
-            expected="tokenizer.json, vocab.json with merges.txt, or vocab.txt",
-            got="none of these" if path.exists() else "no such file or folder",
-            do=do if any(name.endswith((".model", ".spm")) for name in names) else "",
+    operation = f"reading a tokenizer from {path}"
+    expected = "tokenizer.model, tokenizer.json, vocab.json with merges.txt, or vocab.txt"
+    if "source.spm" in names:
+        do = "give the ids of transformers' MarianTokenizer to the model"
+        raise UnreadTokenizer(
+            explain(operation, expected=expected, got="Marian's two, source.spm and target.spm", do=do)
         )
-    )
+    got = "none of these" if path.exists() else "no such file or folder"
+    raise CheckpointError(explain(operation, expected=expected, got=got))
 
 
 def write(folder: Path, library: tokenizers.Tokenizer, roles: dict[str, str]) -> None:
@@ -54,6 +60,11 @@ def _read(path: Path, folder: Path, names: set[str]) -> tuple[tokenizers.Tokeniz
     if "vocab.json" in names and (folder / "merges.txt").is_file():
         model = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
         return _from_model(model, folder, "GPT2Tokenizer")
+    for name in PIECES if path.is_dir() else [path.name] if path.suffix == ".model" else []:
+        if name in names:
+            from eigenlm.text.sentence_piece import from_sentence_pieces  # what reads them is imported for them alone
+
+            return from_sentence_pieces(folder / name, folder)
     if "vocab.txt" in names:
         return _from_model(models.WordPiece.from_file(str(folder / "vocab.txt")), folder, "BertTokenizer")
     return None
@@ -64,7 +75,9 @@ def _from_json(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str
     check_source(source)
     file = tokenizers.Tokenizer.from_str(source)
     settings = read_settings(folder)
-    kind = class_of(settings, read_json(folder / "config.json"), byte_level='"ByteLevel"' in source)
+    kind = class_of(settings, read_json(folder / "config.json"))
+    if kind is CLASSES["LlamaTokenizer"] and '"ByteLevel"' in source:  # Llama 3 and others, which only call it so
+        kind = None
     library, first, more = file, _unknown_of_pieces(file, source), []
     if kind is not None:
         model = _exact_pieces(source) if isinstance(file.model, models.Unigram) else file.model
@@ -94,7 +107,9 @@ def _unknown_of_pieces(file: tokenizers.Tokenizer, source: str) -> Mapping[str, 
 
 def _from_model(model: models.Model, folder: Path, usual: str) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
     settings = read_settings(folder)
-    kind: TokenizerClass = class_of(settings, read_json(folder / "config.json"), byte_level=True) or CLASSES[usual]
+    kind = class_of(settings, read_json(folder / "config.json"))
+    if kind is None or kind is CLASSES["LlamaTokenizer"]:
+        kind = CLASSES[usual]
     library = tokenizers.Tokenizer(model)
     kind.dress(library, settings)
     roles = add_tokens(library, folder, settings, {}, kind.roles, kind.more(settings))
