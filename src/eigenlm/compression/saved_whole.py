@@ -12,6 +12,7 @@ from eigenlm.observe.foreign import ExpertStack
 
 def saves_whole_(module: nn.Module) -> None:
     """Have `save_pretrained` of a module, and of each model in it, write dense weights, which its class can read."""
+    model: Any
     for model in module.modules():
         if hasattr(model, "save_pretrained"):
             # A partial, because a copy of the module then has one of its own.

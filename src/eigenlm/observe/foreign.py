@@ -80,7 +80,8 @@ class ExpertStack(nn.ModuleList):
 
     def dense(self) -> Tensor:
         """The stacked tensor."""
-        matrices = torch.stack([layer.dense().detach() for layer in self.children()])
+        layers: list[Any] = list(self.children())
+        matrices = torch.stack([layer.dense().detach() for layer in layers])
         return matrices.mT if self.transposed else matrices
 
 
