@@ -2,6 +2,7 @@
 
 python benchmarks/llama_cpp.py --python PYTHON [--gemma PATH]
 
+The recipe that README trains first is trained and exported by README's own commands.
 PYTHON is an interpreter that has llama-cpp-python and NumPy; it need not have anything else. PATH is the file of
 Gemma 3 270M, which the packages of `gemma3-270m` make.
 """
@@ -21,6 +22,7 @@ import torch
 import transformers
 from record import record
 
+from eigenlm import cli
 from eigenlm.checkpoint import Checkpoint, misread_by_llama_cpp, read_model, write_gguf
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.locate import locate
@@ -34,6 +36,7 @@ import tiny_transformers
 TEXT = "The singular values of a matrix tell how much it stretches each direction, and the rank counts"
 QUESTION = "<|im_start|>user\nWhat is a matrix, in one sentence?<|im_end|>\n<|im_start|>assistant\n"
 PROMPTS = (TEXT, "Once upon a time, in a village by the sea,", "def fibonacci(n):\n    ")
+RECIPE = Path(__file__).parents[1] / "recipes" / "gpt_small.py"
 PROGRAM = Path(__file__).with_name("in_llama_cpp.py")
 
 
@@ -157,6 +160,22 @@ def smollm2(python: str, folder: Path) -> dict[str, Any]:
     return found
 
 
+def recipe(python: str, folder: Path, tokens: int = 64) -> dict[str, Any]:
+    """README's first recipe, 50 steps on the README: trained, exported and opened; logits and greedy tokens."""
+    text, run, path = RECIPE.parents[1] / "README.md", folder / "run", folder / "run.gguf"
+    steps = ["--set", "train.steps=50", "schedule.warmup=10"]
+    with torch.enable_grad():
+        assert cli.main(["train", str(RECIPE), "--text", str(text), "--out", str(run), *steps]) == 0
+    assert cli.main(["export", str(run / "model"), "--to", "gguf", "--storage", "F32", "--out", str(path)]) == 0
+    read = read_model(run / "model")
+    assert read.tokenizer is not None
+    ids = read.tokenizer.encode(TEXT)
+    theirs = in_llama_cpp(python, path, ids, tokens)
+    ours = greedy_by_us(read.model, ids, tokens)
+    found = {"greedy tokens": tokens, "greedy tokens equal": equal_until(ours, theirs.greedy)}
+    return {**found, "relative difference of logits": relative(read.model(torch.tensor([ids]))[0], theirs.scores)}
+
+
 def beside(ours: torch.Tensor, theirs: torch.Tensor, equal: int) -> dict[str, Any]:
     """Logits (T, V) of our greedy text by two programs, of which the other's own is equal up to `equal` tokens.
 
@@ -223,6 +242,7 @@ def main() -> None:
         figures = {
             "llama-cpp-python": version,
             "tiny": tiny_families(given.python, folder),
+            "recipes/gpt_small.py": recipe(given.python, folder),
             "SmolLM2-135M-Instruct": smollm2(given.python, folder),
             **({} if given.gemma is None else {"Gemma 3 270M": gemma(given.python, folder, given.gemma)}),
             "note": "llama.cpp looks GELU up in a float16 table, and rounds what it multiplies with quantized matrices",

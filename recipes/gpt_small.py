@@ -1,4 +1,5 @@
-"""A GPT for one machine, with the parts of GPT-2: learned positions, LayerNorm before each part, GELU.
+"""A GPT for one machine, with the parts of GPT-2: learned positions, LayerNorm before each part,
+GELU as GPT-2 approximates it.
 
 eigenlm train recipes/gpt_small.py --text my.txt --depth 4
 """
@@ -19,7 +20,7 @@ def recipe(depth: int = 4) -> Recipe:
             d_model=width,
             num_layers=depth,
             attention=SoftmaxConfig(num_heads=heads, num_kv_heads=heads, head_dim=64, bias=True, output_bias=True),
-            feed_forward=DenseFeedForward(d_ff=4 * width, activation="gelu"),
+            feed_forward=DenseFeedForward(d_ff=4 * width, activation="gelu_tanh"),
         ),
         tokenizer=TokenizerRecipe(vocab_size=4096),
         optimizer=OptimizerRecipe(learning_rate=1e-3),

@@ -101,7 +101,7 @@ def test_sharded_files_in_half_precision(name, dtype, tmp_path):
         ("gpt-neox", {"num_attention_heads": 5}, "heads that divide"),
         ("phi3", {"head_dim": 16}, "heads of width 12"),
         ("phi3", {"rope_parameters": {"rope_type": "ntk"}}, "'ntk'"),
-        ("phi", {"qk_layernorm": True}, "qk_layernorm = False"),
+        ("phi", {"qk_layernorm": True}, r"tensors model\.layers\.0\.self_attn\.q_layernorm\.weight"),
         ("stablelm", {"qk_layernorm": True}, "qk_layernorm = False"),
         ("stablelm", {"num_attention_heads": 5}, "heads that divide"),
         ("starcoder2", {"hidden_act": "mish"}, "'mish'"),

@@ -125,6 +125,49 @@ def test_gguf_implies_which_layers_have_a_window(name, every, local_base, tmp_pa
     ]
 
 
+_TEXT = {"vocab_size": 96, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 7}
+_IMAGES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+_IMAGES |= {"image_size": 28, "patch_size": 14}
+_SCALED = {"rope_type": "linear", "factor": 8.0}
+READING_IMAGES = {
+    "gemma3": lambda: transformers.Gemma3ForConditionalGeneration(
+        # As config.json of the 4B model has it, which leaves out what is as usual.
+        transformers.Gemma3Config(
+            text_config=_TEXT | {"sliding_window": 8, "rope_scaling": _SCALED, "pad_token_id": 0},
+            vision_config=_IMAGES,
+            mm_tokens_per_image=1,
+        )
+    ),
+    "llava": lambda: transformers.LlavaForConditionalGeneration(
+        transformers.LlavaConfig(
+            text_config=transformers.LlamaConfig(**_TEXT, num_attention_heads=4),
+            vision_config=transformers.CLIPVisionConfig(**_IMAGES),
+            image_token_index=95,
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("as_before", [True, False])
+@pytest.mark.parametrize("family", READING_IMAGES)
+def test_the_language_model_in_one_that_reads_images(family, as_before, tmp_path, capsys):
+    torch.manual_seed(0)
+    theirs = READING_IMAGES[family]().eval()
+    theirs.save_pretrained(tmp_path, save_original_format=as_before)
+    if family == "gemma3":
+        values = json.loads((tmp_path / "config.json").read_text())
+        kept = {"model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "sliding_window", "vocab_size"}
+        values["text_config"] = {key: value for key, value in values["text_config"].items() if key in kept}
+        values["text_config"]["rope_scaling"] = _SCALED
+        (tmp_path / "config.json").write_text(json.dumps(values))
+        theirs = type(theirs).from_pretrained(tmp_path).eval()
+    ids = torch.randint(1, 90, (2, 17), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found, want = read_model(tmp_path).model(ids), theirs(input_ids=ids).logits
+    torch.testing.assert_close(found, want, rtol=0, atol=1e-5)  # float32 sums in another order
+    assert "tensors for them are left out" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(any(find_spec(part) is None for part in PARTS), reason="gemma3-270m is not installed")
 def test_gemma_3_270m_says_what_transformers_says(tmp_path):
     ours = read_model("gemma3-270m")

@@ -310,6 +310,22 @@ def test_what_llama_cpp_computes_otherwise_is_told(name, told, tmp_path):
     assert found is None if told is None else told in found
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("bart", "can hold, got bart; write a Hugging Face folder$"), ("gpt2-relu", "activation; write a Hugging Face")],
+)
+def test_a_family_without_an_architecture_is_named_with_what_to_do(name, said, tmp_path):
+    ours = original(name, tmp_path)
+    with pytest.raises(ConfigError, match=said):
+        write_gguf(tmp_path / "m.gguf", ours.model, family=ours.family)
+
+
+def test_a_model_of_ours_is_told_the_setting_to_train_with(tmp_path):
+    model = original("gpt2-relu", tmp_path).model
+    with pytest.raises(ConfigError, match=r"folder, or train one with feed_forward\.activation = gelu_tanh$"):
+        write_gguf(tmp_path / "m.gguf", model, family="eigenlm")
+
+
 def test_a_window_as_long_as_the_context_is_none(tmp_path):
     model = changed("mistral", tmp_path, {"attention.window": 64})
     assert misread_by_llama_cpp("llama", model.config) is None

@@ -108,15 +108,109 @@ def int8():
     return {"quant_method": "bitsandbytes", "load_in_8bit": True}, parts, want
 
 
+def _stream(rows, bits):
+    """Numbers of `bits` bits one after the other, 32 bits a word, whatever word a number begins or ends in."""
+    numbers = [sum(int(code) << bits * i for i, code in enumerate(row)) for row in rows]
+    words = [[number >> 32 * w & 0xFFFFFFFF for w in range(-(-rows.shape[1] * bits // 32))] for number in numbers]
+    return torch.tensor([[word - 2**32 * (word >= 2**31) for word in row] for row in words], dtype=torch.int32)
+
+
+def gptq_of_three_bits():
+    generator = torch.Generator().manual_seed(7)
+    codes, zeros = (torch.randint(0, 8, sizes, generator=generator) for sizes in ((32, 64), (2, 64)))
+    scales, groups = _draw(2, 64).abs().half(), torch.arange(32) // 16
+    want = [
+        [float(scales[groups[i], j]) * int(codes[i, j] - zeros[groups[i], j]) for i in range(32)] for j in range(64)
+    ]
+    parts = {".qweight": _stream(codes.mT, 3).mT, ".qzeros": _stream(zeros, 3), ".scales": scales}
+    settings = {"quant_method": "gptq", "bits": 3, "group_size": 16, "checkpoint_format": "gptq_v2"}
+    return settings, parts, torch.tensor(want)
+
+
+def _compressed(**weights):
+    return {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": weights}}}
+
+
+def packed(bits, symmetric):
+    generator = torch.Generator().manual_seed(8)
+    codes, zeros = (torch.randint(0, 2**bits, sizes, generator=generator) for sizes in ((48, 32), (48, 4)))
+    scale = _draw(48, 4).abs()
+    parts = {".weight_packed": _stream(codes, bits), ".weight_scale": scale, ".weight_shape": torch.tensor([48, 32])}
+    if symmetric:
+        zeros = torch.full((48, 4), 2 ** (bits - 1))
+    else:
+        parts[".weight_zero_point"] = _stream(zeros.mT, bits).mT
+    want = [[float(scale[j, i // 8]) * int(codes[j, i] - zeros[j, i // 8]) for i in range(32)] for j in range(48)]
+    return _compressed(num_bits=bits, group_size=8, symmetric=symmetric), parts, torch.tensor(want)
+
+
+def whole_codes():
+    generator = torch.Generator().manual_seed(9)
+    codes, zeros = (
+        torch.randint(-128, 128, sizes, generator=generator).to(torch.int8) for sizes in ((48, 32), (48, 1))
+    )
+    parts = {".weight": codes, ".weight_scale": _draw(48, 1), ".weight_zero_point": zeros}
+    want = (codes.float() - zeros.float()) * parts[".weight_scale"]
+    return _compressed(num_bits=8), parts | {".input_scale": torch.ones(1)}, want
+
+
+def fp8_in_blocks_that_do_not_divide():
+    codes, scale = _draw(48, 32).to(torch.float8_e4m3fn), _draw(3, 2).abs()
+    want = torch.tensor([[float(codes[j, i]) * float(scale[j // 20, i // 24]) for i in range(32)] for j in range(48)])
+    return _compressed(num_bits=8, block_structure=[20, 24]), {".weight": codes, ".weight_scale": scale}, want
+
+
+def nvfp4():
+    values = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0]
+    codes = torch.randint(0, 16, (48, 32), generator=torch.Generator().manual_seed(10)).to(torch.uint8)
+    scale, whole = _draw(48, 2).abs().to(torch.float8_e4m3fn), torch.tensor([3.0])
+    want = [[values[codes[j, i]] * (float(scale[j, i // 16]) / 3) for i in range(32)] for j in range(48)]
+    parts = {".weight_packed": codes[:, ::2] | codes[:, 1::2] << 4, ".weight_scale": scale}
+    return _compressed(num_bits=4), parts | {".weight_global_scale": whole}, torch.tensor(want)
+
+
 KINDS = {
     "fp8 in blocks": fp8_blocks,
     "fp8 in rows": fp8_rows,
     "gptq": gptq,
     "awq": awq,
+    "compressed, packed with zeros in five bits": lambda: packed(5, symmetric=False),
     "nf4, twice": nf4,
     "nf4": lambda: nf4(nested=False),
     "int8": int8,
 }
+
+
+def _stored(parts, folder, others):
+    save_file(others | {LAYER + ending: part.contiguous() for ending, part in parts.items()}, folder / "m.safetensors")
+    return SafetensorsFiles([folder / "m.safetensors"])
+
+
+MORE = {
+    "gptq of three bits": gptq_of_three_bits,
+    "compressed, packed": lambda: packed(4, symmetric=True),
+    "compressed, whole numbers": whole_codes,
+    "compressed, fp8 in blocks": fp8_in_blocks_that_do_not_divide,
+    "compressed, nvfp4": nvfp4,
+}
+
+
+@pytest.mark.parametrize("kind", MORE)
+def test_other_settings_of_these_methods(kind, tmp_path):
+    settings, parts, want = MORE[kind]()
+    source = _stored(parts, tmp_path, {"model.layers.0.self_attn.k_scale": torch.ones(1)})
+    found = dequantized(source, {"quantization_config": settings}, tmp_path)
+    assert found.shape(f"{LAYER}.weight") == tuple(want.shape)
+    # Products of a code and a scale, or two, rounded to float32.
+    torch.testing.assert_close(found[f"{LAYER}.weight"], want, rtol=3e-7, atol=1e-7)
+    assert (len(found) == 1) == (settings["quant_method"] == "compressed-tensors")  # scales of a cache are no matrices
+
+
+def test_another_packing_is_refused(tmp_path):
+    settings, parts, _ = packed(4, symmetric=True)
+    settings["config_groups"]["group_0"]["weights"]["num_bits"] = 3  # ten of which were once put in a word
+    with pytest.raises(CheckpointError, match=r"32 inputs of one of \[3\] bits in 4 words, got another packing"):
+        dequantized(_stored(parts, tmp_path, {}), {"quantization_config": settings}, tmp_path)[f"{LAYER}.weight"]
 
 
 def tiny_llama(folder):

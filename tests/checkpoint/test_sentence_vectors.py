@@ -8,7 +8,7 @@ import torch
 import transformers
 
 import eigenlm
-from eigenlm.checkpoint import SentenceVectors, open_model, write_gguf, write_hugging_face
+from eigenlm.checkpoint import SentenceVectors, misread_by_llama_cpp, open_model, write_gguf, write_hugging_face
 from eigenlm.errors import CheckpointError, ConfigError
 from eigenlm.model.pooling import pool
 
@@ -100,9 +100,25 @@ def test_vectors_are_pooled_and_cut_as_the_folder_says_and_written_back(encoder,
     if how in gguf:
         write_gguf(tmp_path / "m.gguf", lm.model, tokenizer=lm.tokenizer, generation=lm.generation)
         assert open_model(tmp_path / "m.gguf").generation.vectors == SentenceVectors(pooling=(how,))
+        told = misread_by_llama_cpp("bert", lm.config, lm.generation.vectors)
+        assert told is not None
+        assert told.startswith("GGUF has no place for the 6 tokens that it reads of a text: ")
     else:
         with pytest.raises(ConfigError, match="pooling in GGUF: expected mean, cls or last"):
             write_gguf(tmp_path / "m.gguf", lm.model, tokenizer=lm.tokenizer, generation=lm.generation)
+
+
+def test_a_transformer_in_a_folder_of_its_own(encoder, sentences):
+    folder = sentences({"pooling_mode_cls_token": True}, ("Transformer", "Pooling"), length=6)
+    inside = folder / "0_Transformer"
+    inside.mkdir()
+    for file in {file.name for file in encoder[1].iterdir()} | {"sentence_bert_config.json"}:
+        (folder / file).rename(inside / file)
+    modules = json.loads((folder / "modules.json").read_text())
+    write(folder / "modules.json", [modules[0] | {"path": inside.name}, *modules[1:]])
+    expected = right(encoder, "cls", 6).float()
+    for where in (folder, inside):
+        torch.testing.assert_close(eigenlm.load(where, device="cpu").embed(TEXTS), expected, rtol=0, atol=1e-5)
 
 
 def test_several_ways_prompts_and_length_of_the_tokenizer(encoder, sentences):

@@ -28,6 +28,22 @@ def _phi3() -> t.PreTrainedModel:
     return t.Phi3ForCausalLM(t.Phi3Config(**_LLAMA, tie_word_embeddings=False, pad_token_id=0))
 
 
+_SPARSE = _LLAMA | {"num_local_experts": 3, "num_experts": 3, "num_experts_per_tok": 2, "head_dim": 8}
+_EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
+
+
+def _gpt_oss() -> t.PreTrainedModel:
+    return t.GptOssForCausalLM(t.GptOssConfig(**_SPARSE, layer_types=["sliding_attention", "full_attention"]))
+
+
+def _mixtral() -> t.PreTrainedModel:
+    return t.MixtralForCausalLM(t.MixtralConfig(**_SPARSE))
+
+
+def _qwen3_moe() -> t.PreTrainedModel:
+    return t.Qwen3MoeForCausalLM(t.Qwen3MoeConfig(**_SPARSE, moe_intermediate_size=16))
+
+
 # The model, and the settings of PEFT's LoraConfig.
 KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "plain": (_llama, {"target_modules": _LINEAR, "r": 4, "lora_alpha": 16}),
@@ -64,6 +80,19 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "bias of B": (_qwen2, {"target_modules": ["q_proj"], "lora_bias": True}),
     "fused matrices": (_phi3, {"target_modules": ["qkv_proj", "gate_up_proj"], "r": 4}),
     "some layers": (_llama, {"target_modules": ["q_proj"], "layers_to_transform": [1], "layers_pattern": "layers"}),
+    "stacked experts": (
+        _gpt_oss,
+        {"target_modules": ["q_proj"], "target_parameters": _EXPERTS, "rank_pattern": {r"experts\..*": 2}, "r": 3},
+    ),
+    "stacked experts, kept apart in the file": (
+        _mixtral,
+        {"target_modules": [], "target_parameters": _EXPERTS[::-1], "alpha_pattern": {"down_proj": 5}},
+    ),
+    "one of two stacks": (
+        _qwen3_moe,
+        {"target_modules": ["v_proj"], "target_parameters": ["experts.gate_up_proj"], "r": 4, "use_rslora": True},
+    ),
+    "a matrix as a parameter": (_llama, {"target_modules": [], "target_parameters": ["q_proj.weight"], "r": 4}),
     "EVA's form, orthogonal": (_llama, {"target_modules": _LINEAR, "r": 4, "init_lora_weights": "orthogonal"}),
 }
 REFUSED: dict[str, tuple[Any, dict[str, Any]]] = {

@@ -126,6 +126,7 @@ MODELS = {
     "phi-tied": lambda: t.PhiForCausalLM(
         t.PhiConfig(**_SIZES, hidden_act="gelu", tie_word_embeddings=True, rope_parameters=_turned(1.0))
     ),
+    "phi-normed": lambda: t.PhiForCausalLM(t.PhiConfig(**_SIZES, qk_layernorm=True)),
     "phi-headless": lambda: t.PhiModel(t.PhiConfig(**_SIZES)),
     "stablelm": lambda: t.StableLmForCausalLM(t.StableLmConfig(**_SIZES, rope_parameters=_turned(1 / 3))),
     "stablelm-biased": lambda: t.StableLmForCausalLM(
@@ -162,6 +163,7 @@ NOT_IN_GGUF = {
     "opt-no-final-norm",
     "opt-headless",
     "phi-tied",
+    "phi-normed",
     "phi-headless",
     "gpt-neox-unbiased",
     "gpt-neox-gelu-fast",

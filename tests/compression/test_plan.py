@@ -1,5 +1,6 @@
 """Plans: within budget, saved and read whole, refused where they do not belong; applied, the model they promise."""
 
+import copy
 import dataclasses
 import json
 
@@ -271,7 +272,7 @@ def test_an_encoder_without_a_head_is_refused_in_one_line():
 
 
 @pytest.mark.parametrize("make", [gpt2, mixtral, gpt_oss])
-def test_models_of_another_library_are_planned_for_and_made_smaller(make):
+def test_models_of_another_library_are_planned_for_and_made_smaller(make, tmp_path):
     model = drawn(make)
     count, windows = len(linears(model)), WINDOWS[:, :12]
     numbers = sum(layer.dense().numel() for layer in linears(model).values())
@@ -285,6 +286,12 @@ def test_models_of_another_library_are_planned_for_and_made_smaller(make):
     again = plan(model, windows, keep=0.8)
     assert len(again.actions) == count
     assert again.num_params_before == made.num_params_after
+    apply_(model, again)
+    copy.deepcopy(model).save_pretrained(tmp_path, state_dict=model.state_dict())
+    opened, told = type(model).from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(told.values()), told
+    # The same matrices, multiplied out.
+    torch.testing.assert_close(opened(windows).logits, model(windows).logits, rtol=1e-4, atol=1e-4)
 
 
 def _biases(model):

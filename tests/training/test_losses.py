@@ -21,10 +21,11 @@ def problem(dtype: torch.dtype, scale: float = 0.5) -> tuple[torch.Tensor, torch
     return hidden, weight, targets, torch.randn(V) * 0.1
 
 
-def truth(hidden, weight, targets, bias, kind: CrossEntropyTerms) -> list[torch.Tensor]:
+def truth(hidden, weight, targets, bias, kind: CrossEntropyTerms, softcap: float | None = None) -> list[torch.Tensor]:
     """Loss and gradients by torch, all logits at once, in float64."""
     h, w, b = (x.double().requires_grad_() for x in (hidden, weight, bias))
     logits = F.linear(h, w, b)
+    logits = logits if softcap is None else softcap * torch.tanh(logits / softcap)
     loss = F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum", label_smoothing=kind.label_smoothing)
     loss = loss + kind.z_loss * logits.logsumexp(-1)[targets != IGNORED].square().sum()
     loss.backward()
@@ -37,15 +38,18 @@ KINDS += [CrossEntropyTerms(label_smoothing=0.2, z_loss=1e-3)]
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2**30], ids=["chunks", "whole"])
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_loss_and_gradients_in_float32(kind: CrossEntropyTerms, chunk_bytes: int, monkeypatch) -> None:
+@pytest.mark.parametrize("softcap", [None, 2.5])
+def test_loss_and_gradients_in_float32(
+    softcap: float | None, kind: CrossEntropyTerms, chunk_bytes: int, monkeypatch
+) -> None:
     monkeypatch.setattr(losses, "_CHUNK_BYTES", chunk_bytes)
     monkeypatch.setattr(losses, "_LEAST_ROWS", 16)
     monkeypatch.setattr(losses, "COLUMNS", 40)
     hidden, weight, targets, bias = problem(torch.float32)
     parts = [x.clone().requires_grad_() for x in (hidden, weight, bias)]
-    loss = linear_cross_entropy(parts[0], parts[1], targets, parts[2], kind=kind)
+    loss = linear_cross_entropy(parts[0], parts[1], targets, parts[2], kind=kind, softcap=softcap)
     (3 * loss).backward()
-    right = truth(hidden, weight, targets, bias, kind)
+    right = truth(hidden, weight, targets, bias, kind, softcap)
     assert abs(float(loss.detach()) / float(right[0].detach()) - 1) < 1e-6  # float32 rounds at 6e-8; 50 rows add up
     for mine, theirs in zip(parts, right[1:]):
         assert float((mine.grad / 3 - theirs).norm() / theirs.norm()) < 1e-5

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eigenlm.analysis.expert_stacks import ExpertsApart
+from eigenlm.analysis.weight_norm import LengthsGiven
 from eigenlm.checkpoint import open_matrices
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linear import LinearMap
@@ -17,7 +18,7 @@ _FACTORS = ("A", "B", "K", "place")
 
 
 class Weights(Mapping):
-    """Tensors by name, read when asked for; a low-rank layer's factors stand as the one matrix they make.
+    """Tensors by name, read when asked for; what makes one matrix stands as that: factors, lengths and directions.
 
     Args:
         tensors: tensors by eigenlm's names; factors are `LAYER.A` and `LAYER.B`, or `LAYER.A`, `LAYER.K` and
@@ -25,7 +26,7 @@ class Weights(Mapping):
     """
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
-        tensors = self._tensors = ExpertsApart(tensors)
+        tensors = self._tensors = ExpertsApart(LengthsGiven(tensors))
         self._thin = {name.removesuffix(".A") for name in tensors if name.endswith(".A")}
         self._names = list(dict.fromkeys(self._whole(name) for name in tensors))
 

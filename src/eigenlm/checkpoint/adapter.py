@@ -19,18 +19,22 @@ _PREFIX = "base_model.model."
 _FACTOR = re.compile(r"(?P<layer>.+)\.(?P<part>lora_(embedding_)?[AB]|lora_magnitude_vector|lora_B\.bias)(\.weight)?")
 # Settings with which a merge is something else, or none; and initialisations that took something off the base.
 _OTHERS = (
-    *("target_parameters", "trainable_token_indices", "alora_invocation_tokens", "layer_replication"),
+    *("trainable_token_indices", "alora_invocation_tokens", "layer_replication"),
     *("use_qalora", "use_bdlora", "arrow_config", "kasa_config", "velora_config", "monteclora_config"),
     "megatron_config",
 )
+# PEFT wraps a module once for each of its parameters that it targets, the first parameter innermost, and names them in
+# no file; this is the order in which transformers' experts have theirs.
+_EXPERTS, _WRAPPED = ("gate_up_proj", "down_proj"), ".base_layer"
 _ON_A_RESIDUAL = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 
 @dataclass
 class _Layer:
-    """The parts of one layer's change, and the names of their tensors in the file."""
+    """The parts of one layer's change, or of one tensor's, and the names of their tensors in the file."""
 
     parts: dict[str, str] = field(default_factory=dict)
+    is_tensor: bool = False
 
     @property
     def is_embedding(self) -> bool:
@@ -47,12 +51,13 @@ class Adapter:
     """What an adapter does to its base: W' = W + s B A (arXiv 2106.09685), each row then of length m for DoRA.
 
     s is alpha / r, or alpha / sqrt(r) where it was trained rank-stabilised (arXiv 2312.03732); DoRA's W' is
-    m (W + s B A) / |W + s B A|, row by row (arXiv 2402.09353). Tensors without factors (a new head, trained biases)
-    take the place of the base's. Names are those of the model that PEFT wrapped.
+    m (W + s B A) / |W + s B A|, row by row (arXiv 2402.09353). Of a tensor that stacks the matrices of experts
+    (`target_parameters`) A holds the rows of all experts, and B their columns by turns. Tensors without factors (a new
+    head, trained biases) take the place of the base's. Names are those of the model that PEFT wrapped.
 
     Attributes:
         base: the name or path of its base model, as the adapter says it; "" where it does not.
-        layers: matrices with factors, by the name of their layer.
+        layers: matrices with factors, by the name of their layer; stacked ones by that of their tensor.
         in_first: whether PEFT says that matrices of the base are stored as (in, out).
         whole: tensors that are replaced: their names, and those in the file.
 
@@ -80,6 +85,12 @@ class Adapter:
             raise self._refusal("tensors ending in .lora_A.weight", "none")
         for layer in self.layers:
             self._check_factors(layer)
+        if targets := self._config.get("target_parameters"):
+            self.layers = {self._tensor_of(layer, targets): parts for layer, parts in self.layers.items()}
+
+    def tensor(self, layer: str) -> str:
+        """The name of the base's tensor that changes."""
+        return layer if self.layers[layer].is_tensor else f"{layer}.weight"
 
     def factors(self, layer: str) -> tuple[Tensor, Tensor]:
         """A (r, n) and B (m, r) of a layer, in float32."""
@@ -109,21 +120,31 @@ class Adapter:
         """Whether the change depends on the base's matrix, as DoRA's does."""
         return "lora_magnitude_vector" in self.layers[layer].parts
 
-    def change(self, layer: str) -> Tensor:
-        """s B A (out, in); of an embedding (vocabulary, width). Of DoRA it is the change before rows are rescaled."""
+    def shape_of_change(self, layer: str) -> tuple[int, ...]:
+        """Its sizes: outputs by inputs, of an embedding vocabulary by width; before them the experts of a stack."""
+        (rows, n), (m, _) = self.shapes(layer)
+        experts = rows // self.rank(layer)
+        return (*([experts] if experts > 1 else []), *((n, m) if self.layers[layer].is_embedding else (m, n)))
+
+    def change(self, layer: str, experts: slice = slice(None)) -> Tensor:
+        """s B A, in the sizes of `shape_of_change`. Of DoRA it is the change before rows are rescaled."""
         A, B = self.factors(layer)
+        if len(self.shape_of_change(layer)) == 3:
+            A, B = A.unflatten(0, (-1, self.rank(layer)))[experts], B.unflatten(1, (self.rank(layer), -1))[..., experts]
+            B = B.movedim(2, 0)
         change = self.scale(layer) * (B @ A)
         return change.mT if self.layers[layer].is_embedding else change
 
-    def merged(self, layer: str, W: Tensor, *, in_first: bool = False) -> Tensor:
+    def merged(self, layer: str, W: Tensor, *, in_first: bool = False, experts: slice = slice(None)) -> Tensor:
         """What a layer's matrix becomes, in float32.
 
         Args:
             layer: its name.
             W: the base's, (out, in), or (in, out) if `in_first`.
             in_first: as Conv1D of GPT-2 stores it.
+            experts: of a stack, those that W holds.
         """
-        change = self.change(layer)
+        change = self.change(layer, experts)
         merged = W.float() + (change.mT if in_first else change)
         if not self.rescales(layer):
             return merged
@@ -136,16 +157,43 @@ class Adapter:
         key = self.layers[layer].parts.get("lora_B.bias")
         return None if key is None else self.scale(layer) * self._files[key].float()
 
+    def rank(self, layer: str) -> int:
+        """r, which only the settings tell where there are several matrices."""
+        rows = self.shapes(layer)[0][0]
+        if not self.layers[layer].is_tensor:
+            return rows
+        rank = int(self._setting("rank_pattern", "r", rows, layer))
+        if rank < 1 or rows % rank:
+            raise self._refusal(f"a rank that divides the {rows} rows of {layer}", rank)
+        return rank
+
     def scale(self, layer: str) -> float:
-        """s; a key of `alpha_pattern` is a regular expression for the end of the layer's name."""
-        rank = self.shapes(layer)[0][0]
-        named = (self._config.get("alpha_pattern") or {}).items()
-        try:
-            fits = [alpha for pattern, alpha in named if re.fullmatch(rf"(.*\.)?({pattern})", layer)]
-            alpha = float([*fits, self._config.get("lora_alpha", rank)][0])
-        except (re.error, TypeError, ValueError) as error:
-            raise self._refusal("an alpha_pattern of regular expressions and numbers", error) from error
+        """s."""
+        rank = self.rank(layer)
+        alpha = self._setting("alpha_pattern", "lora_alpha", rank, layer)
         return alpha / (rank**0.5 if self._config.get("use_rslora") else rank)
+
+    def _setting(self, pattern: str, otherwise: str, usual: int, layer: str) -> float:
+        """A number of a layer; a key of a pattern is a regular expression for the end of the layer's name."""
+        named = (self._config.get(pattern) or {}).items()
+        try:
+            fits = [number for ending, number in named if re.fullmatch(rf"(.*\.)?({ending})", layer)]
+            return float([*fits, self._config.get(otherwise, usual)][0])
+        except (re.error, TypeError, ValueError) as error:
+            raise self._refusal(f"an {pattern} of regular expressions and numbers", error) from error
+
+    def _tensor_of(self, layer: str, targets: list[str]) -> str:
+        """The name of the tensor that a module's factors change, where they are of one; else that of the layer."""
+        module, *wraps = layer.split(_WRAPPED)
+        owners = (target.rpartition(".") for target in targets)
+        inside = {name for owner, _, name in owners if f".{module}".endswith(f".{owner}")}
+        if not inside:
+            return layer
+        order = list(inside) if len(inside) == 1 else [name for name in _EXPERTS if name in inside]
+        if len(order) < len(inside) or len(wraps) >= len(order):
+            raise self._refusal(f"target_parameters {' and '.join(_EXPERTS)} of {module}", ", ".join(sorted(inside)))
+        self.layers[layer].is_tensor = True
+        return f"{module}.{order[-1 - len(wraps)]}"
 
     def _check_kind(self) -> None:
         kind, start = self._config.get("peft_type"), str(self._config.get("init_lora_weights", "")).lower()
@@ -187,7 +235,7 @@ class AdapterChanges(TensorSource):
 
     def __init__(self, adapter: Adapter, base: TensorSource | None) -> None:
         self._adapter, self._base = adapter, base
-        super().__init__(dict.fromkeys([*(f"{layer}.weight" for layer in adapter.layers), *adapter.whole]))
+        super().__init__(dict.fromkeys([*map(adapter.tensor, adapter.layers), *adapter.whole]))
 
     def __getitem__(self, name: str) -> Tensor:
         adapter, layer = self._adapter, name.removesuffix(".weight")
@@ -205,15 +253,13 @@ class AdapterChanges(TensorSource):
         """Sizes of the change: outputs by inputs."""
         if name in self._adapter.whole:
             return self._adapter.shape_of_whole(name)
-        layer = name.removesuffix(".weight")
-        (_, n), (m, _) = self._adapter.shapes(layer)
-        return (n, m) if self._adapter.layers[layer].is_embedding else (m, n)
+        return self._adapter.shape_of_change(name.removesuffix(".weight"))
 
     def storage(self, name: str) -> str:
         """How the factors are stored, and their rank: `F32, rank 8`."""
         stored, _ = self._adapter.stored(name)
         layer = name.removesuffix(".weight")
-        return stored if name in self._adapter.whole else f"{stored}, rank {self._adapter.shapes(layer)[0][0]}"
+        return stored if name in self._adapter.whole else f"{stored}, rank {self._adapter.rank(layer)}"
 
     def num_bytes(self, name: str) -> int:
         """Bytes in the adapter's file."""

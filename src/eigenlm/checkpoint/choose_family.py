@@ -1,6 +1,8 @@
 """Which family of a format can hold a model: the one whose config, written and read again, says the same."""
 
+import re
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,9 +13,15 @@ from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.linear import DenseLinear, linear_maps
 from eigenlm.model import Transformer, TransformerConfig
 
+_OUR_OWN = (None, "eigenlm")  # families of models that were read from no other program's file
+
 
 def choose_family(
-    dialects: Mapping[str, Dialect], config: TransformerConfig, tensors: Mapping[str, Tensor], preferred: str | None
+    dialects: Mapping[str, Dialect],
+    config: TransformerConfig,
+    tensors: Mapping[str, Tensor],
+    preferred: str | None,
+    instead: str = "write an eigenlm folder",
 ) -> tuple[Dialect, TheirTensors]:
     """The first family that loses nothing of the config, `preferred` before the others; and its tensors.
 
@@ -22,12 +30,13 @@ def choose_family(
         config: the model.
         tensors: its dense parameters.
         preferred: the family it was read from, if any.
+        instead: what to do where none can hold it.
 
     Raises:
         ConfigError: no family can say what the config says; the message names what the nearest would lose.
     """
     order = sorted(dialects.values(), key=lambda dialect: dialect.family != preferred)
-    lost: dict[str, list[str]] = {}
+    lost: dict[str, dict[str, Any]] = {}
     refused: dict[str, str] = {}
     for dialect in order:
         try:
@@ -40,13 +49,19 @@ def choose_family(
             return dialect, theirs
     if lost and preferred not in refused:
         nearest = min(lost, key=lambda family: len(lost[family]))
-        got = f"one of which {nearest}, the nearest, would lose {first_of(lost[nearest])}"
+        got = f"one of which {nearest}, the nearest, would lose {first_of([*lost[nearest]])}"
+        instead += _as_it_has_them(lost[nearest]) if preferred in _OUR_OWN else ""
     else:
-        got = refused.get(preferred or "", "another")
-    do = "write an eigenlm folder"
+        got = refused.get(preferred or "", preferred or "another")
     raise ConfigError(
-        explain("choosing a family", expected=f"a model that {', '.join(dialects)} can hold", got=got, do=do)
+        explain("choosing a family", expected=f"a model that {', '.join(dialects)} can hold", got=got, do=instead)
     )
+
+
+def _as_it_has_them(lost: Mapping[str, Any]) -> str:
+    """Advice for a recipe, where one setting is all that a family has otherwise."""
+    had = {f"{re.sub(r'^layers[.][0-9]+[.]', '', name)} = {value}" for name, value in lost.items()}
+    return f", or train one with {had.pop()}" if len(had) == 1 else ""
 
 
 def dense_tensors(model: Transformer, *, multiply_out: bool) -> dict[str, Tensor]:

@@ -12,11 +12,11 @@ from gguf.constants import GGML_QUANT_SIZES, GGML_QUANT_VERSION
 from gguf.quants import dequantize, quant_shape_to_byte_shape, quantize
 
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
-from eigenlm.checkpoint.families import GGUF
+from eigenlm.checkpoint.families import GGUF, HUGGING_FACE
 from eigenlm.checkpoint.generation import Generation
 from eigenlm.checkpoint.narrowing import check_narrowed
 from eigenlm.checkpoint.renaming import TheirTensors
-from eigenlm.checkpoint.sentence_vectors import to_pooling_type
+from eigenlm.checkpoint.sentence_vectors import SentenceVectors, left_out_of_gguf, to_pooling_type
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, by_name
 from eigenlm.errors import ConfigError, explain
 from eigenlm.files import whole_file
@@ -81,7 +81,8 @@ def write_gguf(
     if storage not in _FILE_TYPES:
         raise ConfigError(explain("GGUF storage", expected=f"one of {', '.join(_FILE_TYPES)}", got=repr(storage)))
     tensors = dense_tensors(model, multiply_out=multiply_out)
-    dialect, theirs = choose_family(GGUF, model.config, tensors, family)
+    instead = f"write {'a Hugging Face' if family in HUGGING_FACE else 'an eigenlm'} folder"
+    dialect, theirs = choose_family(GGUF, model.config, tensors, family, instead)
     use = generation or Generation()
     pooling = None if use.vectors is None else to_pooling_type(use.vectors)
     said = {**dialect.values(model.config), "decoder_start_token_id": use.start, "pooling_type": pooling}
@@ -120,14 +121,18 @@ def _templates(named: Mapping[str, str]) -> dict[str, Any]:
     return {**stored, **({"tokenizer.chat_templates": others} if others else {})}
 
 
-def misread_by_llama_cpp(architecture: str, config: TransformerConfig) -> str | None:
+def misread_by_llama_cpp(
+    architecture: str, config: TransformerConfig, vectors: SentenceVectors | None = None
+) -> str | None:
     """What llama.cpp computes otherwise than this model does, in a sentence; None where nothing.
 
     Args:
         architecture: what the model was written as.
         config: the model.
+        vectors: how it makes vectors of sentences, if it does.
     """
-    return GGUF[architecture].misread(config)
+    left_out = None if vectors is None else left_out_of_gguf(vectors, config.context_length)
+    return "; ".join(told for told in (GGUF[architecture].misread(config), left_out) if told) or None
 
 
 def _write(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors: TheirTensors, storage: str) -> None:

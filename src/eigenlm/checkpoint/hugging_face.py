@@ -14,6 +14,7 @@ from eigenlm.checkpoint.quantized import dequantized
 from eigenlm.checkpoint.safetensors_reader import open_safetensors
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.checkpoint.sentence_vectors import write_sentence_vectors
+from eigenlm.checkpoint.text_tower import TextTower, text_values
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, read_chat_template, read_tokenizer, write_tokenizer
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import whole_folder
@@ -28,13 +29,16 @@ def open_hugging_face(folder: Path, adapter: Adapter | None = None) -> Opened:
         CheckpointError: an unknown model type, a quantized or pickled checkpoint, or tensors that do not fit.
         ConfigError: a config that makes no model.
     """
-    values = read_json_object(folder / "config.json")
+    whole = read_json_object(folder / "config.json")
+    values = text_values(whole)
     family = values.get("model_type")
     dialect = HUGGING_FACE.get(family) if isinstance(family, str) else None
     if dialect is None:
         expected = f"a model_type of {', '.join(HUGGING_FACE)}"
         raise CheckpointError(explain(f"reading {folder}", expected=expected, got=repr(family)))
     files = dequantized(open_safetensors(folder), values, folder)
+    if family != whole["model_type"]:
+        files = TextTower(files, folder)
     source = files if adapter is None else Merged(files, adapter, dialect, folder)
     config = dialect.config(values, source)
     model, tensors = understand(dialect, config, source, folder)

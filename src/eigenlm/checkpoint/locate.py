@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from eigenlm.checkpoint.safetensors_reader import PICKLES, SINGLE_NAME, refuse_pickle
+from eigenlm.checkpoint.sentence_vectors import transformer_in
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import whole_file
 from eigenlm.progress import track
@@ -39,6 +40,7 @@ PACKAGES = {
 _HUB_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab.*", "merges.txt"]
 _HUB_FILES += ["adapter_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja"]
 _HUB_FILES += ["additional_chat_templates/*.jinja", "modules.json", "*sentence_*.json", "*_Pooling/config.json"]
+_HUB_FILES += ["0_*/*.json", "0_*/vocab.*", "0_*/merges.txt"]
 
 
 def locate(where: str | Path) -> Path:
@@ -54,7 +56,7 @@ def locate(where: str | Path) -> Path:
     """
     path = Path(where)
     if path.is_dir():
-        return path
+        return _inside(path)
     if path.is_file():
         return _file(path)
     name = str(where)
@@ -69,6 +71,12 @@ def locate(where: str | Path) -> Path:
             got="nothing of that name",
         )
     )
+
+
+def _inside(folder: Path) -> Path:
+    """The folder itself, or the one in it that holds a sentence encoder's transformer."""
+    model = transformer_in(folder)
+    return folder if model is None or not (model / "config.json").is_file() else model
 
 
 def _file(path: Path) -> Path:
@@ -127,7 +135,7 @@ def _from_hub(name: str) -> Path:
             explain(f"finding {name}", expected="such a folder, or huggingface_hub", got="neither", do=do)
         ) from error
     try:
-        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
+        return _inside(Path(snapshot_download(name, allow_patterns=_HUB_FILES)))
     except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         do = "check the name and the network, or give a path"
         raise CheckpointError(explain(f"fetching {name}", expected="a model on the Hub", got=error, do=do)) from error

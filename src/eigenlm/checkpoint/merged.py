@@ -8,6 +8,7 @@ from torch import Tensor
 from eigenlm.checkpoint.adapter import Adapter
 from eigenlm.checkpoint.dialects import Dialect, Location
 from eigenlm.checkpoint.dialects.layout import TRANSPOSED
+from eigenlm.checkpoint.expert_stacks import ExpertStacks
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 
@@ -27,6 +28,7 @@ class Merged(TensorSource):
     """
 
     def __init__(self, base: TensorSource, adapter: Adapter, dialect: Dialect, path: Path) -> None:
+        base = ExpertStacks(base, dialect, map(adapter.tensor, adapter.layers))
         super().__init__(dict.fromkeys(base))
         self._base, self._adapter, self._prefix = base, adapter, dialect.prefix
         places = [place for place in dialect.names.values() if isinstance(place, Location)]
@@ -44,7 +46,7 @@ class Merged(TensorSource):
             return found[0]
 
         for layer in adapter.layers:
-            self._layers[place(f"{layer}.weight")] = layer
+            self._layers[place(adapter.tensor(layer))] = layer
             if adapter.bias_change(layer) is not None:
                 self._biases[place(f"{layer}.bias")] = layer
         self._whole = {place(name): name for name in adapter.whole}
@@ -56,6 +58,13 @@ class Merged(TensorSource):
             return self._adapter.merged(self._layers[name], tensor, in_first=self._in_first(name))
         change = self._adapter.bias_change(self._biases[name]) if name in self._biases else None
         return tensor if change is None else tensor.float() + change
+
+    def rows(self, name: str, where: slice) -> Tensor:
+        """Some slices along the first dimension of a tensor; of a stack, only these experts are read and merged."""
+        if name not in self._layers or len(self.shape(name)) < 3:
+            return self[name][where]
+        layer, W = self._layers[name], self._base.rows(name, where)
+        return self._adapter.merged(layer, W, in_first=self._in_first(name), experts=where)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""
@@ -75,9 +84,8 @@ class Merged(TensorSource):
 
     def _check_sizes(self, path: Path) -> None:
         for name, layer in self._layers.items():
-            (_, n), (m, _) = self._adapter.shapes(layer)
-            turned = self._in_first(name) or self._adapter.layers[layer].is_embedding
-            self._same(path, name, (n, m) if turned else (m, n))
+            *stack, m, n = self._adapter.shape_of_change(layer)
+            self._same(path, name, (*stack, n, m) if self._in_first(name) else (*stack, m, n))
         for name, whole in self._whole.items():
             self._same(path, name, self._adapter.shape_of_whole(whole))
 

@@ -72,7 +72,7 @@ def open_safetensors(folder: Path) -> SafetensorsFiles:
     """
     index, single, found = folder / INDEX_NAME, folder / SINGLE_NAME, sorted(folder.glob("*.safetensors"))
     if single.exists() and index.exists():
-        _tell_once(f"eigenlm: {folder} holds {SINGLE_NAME} and {INDEX_NAME}; the first is read")
+        tell_once(f"eigenlm: {folder} holds {SINGLE_NAME} and {INDEX_NAME}; the first is read")
     if single.exists() or (len(found) == 1 and not index.exists()):
         return SafetensorsFiles([single if single.exists() else found[0]])
     if index.exists():
@@ -85,7 +85,8 @@ def open_safetensors(folder: Path) -> SafetensorsFiles:
 
 
 @functools.cache
-def _tell_once(line: str) -> None:
+def tell_once(line: str) -> None:
+    """Say something of a model on standard error, however often it is opened."""
     print(line, file=sys.stderr)
 
 

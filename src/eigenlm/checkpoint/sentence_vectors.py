@@ -57,36 +57,41 @@ def read_sentence_vectors(folder: Path, values: Mapping[str, Any]) -> SentenceVe
     """What modules.json and the files it names say; None where there is none.
 
     Args:
-        folder: the model's.
+        folder: the model's, which may be one of the modules' own.
         values: its config.json.
 
     Raises:
         CheckpointError: a file is damaged.
     """
-    if not (folder / _MODULES).is_file():
+    whole = next((place for place in (folder, folder.parent) if transformer_in(place) == folder), None)
+    if whole is None:
         return None
-    try:
-        modules = json.loads((folder / _MODULES).read_text(encoding="utf-8"))
-        paths = {module["type"].rpartition(".")[2]: folder / module["path"] for module in modules}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        expected = "modules, each with a type and a path"
-        raise CheckpointError(explain(f"reading {folder / _MODULES}", expected=expected, got=error)) from error
-    pooling = _read(paths.get("Pooling", folder / "1_Pooling") / "config.json")
-    text = next(filter(None, map(_read, sorted(paths.get("Transformer", folder).glob("sentence_*_config.json")))), {})
-    about = _read(folder / "config_sentence_transformers.json")
+    paths = _modules(whole)
+    pooling = _read(paths.get("Pooling", whole / "1_Pooling") / "config.json")
+    text = next(filter(None, map(_read, sorted(folder.glob("sentence_*_config.json")))), {})
+    about = _read(whole / "config_sentence_transformers.json")
+    most = values.get("max_position_embeddings")
     longest = text.get("max_seq_length") or _read(folder / "tokenizer_config.json").get("model_max_length")
-    whole = values.get("max_position_embeddings")
     prompts = about.get("prompts") or {}
     return SentenceVectors(
         pooling=_ways(pooling, folder),
         normalize="Normalize" in paths,
-        max_length=int(longest) if isinstance(longest, (int, float)) and longest < 1e9 else whole,
+        max_length=int(longest) if isinstance(longest, (int, float)) and longest < 1e9 else most,
         lowercase=bool(text.get("do_lower_case")),
         prompts={str(name): str(prompt or "") for name, prompt in prompts.items()},
         default_prompt=about.get("default_prompt_name"),
         pool_prompt=bool(pooling.get("include_prompt", True)),
         others=tuple(kind for kind in paths if kind not in _SAME) + (() if "Pooling" in paths else ("no Pooling",)),
     )
+
+
+def transformer_in(folder: Path) -> Path | None:
+    """Where a sentence encoder keeps its transformer, in files of 2019 to 2021 in a folder of its own; None for none.
+
+    Raises:
+        CheckpointError: modules.json is damaged.
+    """
+    return _modules(folder).get("Transformer", folder) if (folder / _MODULES).is_file() else None
 
 
 def write_sentence_vectors(folder: Path, vectors: SentenceVectors, width: int) -> None:
@@ -140,6 +145,18 @@ def to_pooling_type(vectors: SentenceVectors) -> int:
     return _GGUF.index(way)
 
 
+def left_out_of_gguf(vectors: SentenceVectors, context_length: int) -> str | None:
+    """What GGUF has no place for, in a sentence; None where nothing."""
+    cut = vectors.max_length or context_length
+    parts = {
+        f"its prompts ({', '.join(vectors.prompts)})": any(vectors.prompts.values()),
+        f"the {cut} tokens that it reads of a text": cut < context_length,
+        "its lower case": vectors.lowercase,
+    }
+    lost = " or ".join(part for part, there in parts.items() if there)
+    return f"GGUF has no place for {lost}: whoever asks llama.cpp for vectors must see to it" if lost else None
+
+
 def _refuse_others(vectors: SentenceVectors, where: str) -> None:
     if vectors.others:
         expected = f"only {', '.join(_SAME[:3])}"
@@ -155,6 +172,16 @@ def _ways(pooling: Mapping[str, Any], folder: Path) -> tuple[Pooling, ...]:
         expected = f"pooling by {', '.join(get_args(Pooling))}"
         raise CheckpointError(explain(f"reading {folder / _MODULES}", expected=expected, got=odd[0]))
     return tuple(ways)
+
+
+def _modules(folder: Path) -> dict[str, Path]:
+    """The place of each module of modules.json, by its kind."""
+    try:
+        modules = json.loads((folder / _MODULES).read_text(encoding="utf-8"))
+        return {module["type"].rpartition(".")[2]: folder / module["path"] for module in modules}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        expected = "modules, each with a type and a path"
+        raise CheckpointError(explain(f"reading {folder / _MODULES}", expected=expected, got=error)) from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class ExportCommand:
             family, misread = write_hugging_face(self.out, read.model, **parts), None
         else:
             family = write_gguf(self.out, read.model, storage=storage, **parts)
-            misread = misread_by_llama_cpp(family, read.config)
+            misread = misread_by_llama_cpp(family, read.config, read.generation.vectors)
         written = open_model(self.out).tensors
         num_bytes = sum(written.num_bytes(name) for name in written)
         if self.json:

@@ -6,6 +6,7 @@ from torch import nn
 
 from eigenlm.compression.actions import Decision, Keep
 from eigenlm.compression.plan import Plan
+from eigenlm.compression.saved_whole import saves_whole_
 from eigenlm.errors import CheckpointError, did_you_mean, explain
 from eigenlm.linear import LinearMap
 from eigenlm.observe.foreign import separate_experts_
@@ -18,6 +19,8 @@ _SAME_NORM = 1e-3
 
 def apply_(module: nn.Module, plan: Plan) -> None:
     """Do to each layer of a module what a plan says, in place.
+
+    `save_pretrained` of a Hugging Face model then writes the matrices that its layers apply, whole, for any reader.
 
     Raises:
         CheckpointError: the plan is for other layers or other weights, or without its factors; the module is then
@@ -33,8 +36,11 @@ def apply_(module: nn.Module, plan: Plan) -> None:
     for stack in {decision.name.rpartition(".")[0] for decision in changing} & stacked:
         separate_experts_(module, stack)
     for decision in track(changing, "applying"):
-        layer = decision.action.build(layers.pop(decision.name), plan.factors.get(decision.name, {}))
+        before = layers.pop(decision.name)
+        layer = decision.action.build(before, plan.factors.get(decision.name, {}))
+        layer.in_first = before.in_first
         replace_(module, decision.name, layer)
+    saves_whole_(module)
 
 
 def _check(decision: Decision, layers: Mapping[str, LinearMap]) -> None:

@@ -25,6 +25,7 @@ from torch import Tensor
 from eigenlm.errors import ConfigError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.linalg.jackknife import jackknife
+from eigenlm.linalg.seeded import seeded
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
 from eigenlm.linalg.trace import signs
 from eigenlm.progress import track
@@ -206,7 +207,7 @@ def draws_of(operator: SymmetricOperator, count: int, *, seed: int = 0) -> Itera
     if B is None:
         do = "use the Gauss-Newton matrix of a loss with a known root"
         raise ConfigError(explain(f"draws of the {operator.name}", expected="F = B B^T", got="no factor", do=do))
-    generator = torch.Generator(operator.device).manual_seed(seed)
+    generator = seeded(seed, operator.device)
     for _ in range(count):
         u = torch.empty(B.r, dtype=operator.dtype, device=operator.device)
         yield B.product(u.bernoulli_(0.5, generator=generator).mul_(2).sub_(1))

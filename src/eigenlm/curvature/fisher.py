@@ -18,6 +18,7 @@ from eigenlm.curvature.losses import CrossEntropy, RootedLoss
 from eigenlm.curvature.objective import Objective, ObjectivePart
 from eigenlm.curvature.parameters import parameters_of, twice_differentiable
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linalg.seeded import seeded
 from eigenlm.text.batches import IGNORED
 
 
@@ -47,7 +48,7 @@ def monte_carlo_fisher(
     if draws < 1:
         raise ConfigError(explain("Monte Carlo Fisher", expected="at least one draw", got=draws))
     _check(objective)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     chosen = list(parameters_of(objective.module, names).values())
     parts = []
     for part in objective.parts:

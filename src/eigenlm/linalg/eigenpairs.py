@@ -12,6 +12,7 @@ from torch import Tensor
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.basis import Basis
 from eigenlm.linalg.inner_product import inner_product, length
+from eigenlm.linalg.seeded import seeded
 from eigenlm.linalg.symmetric_operator import Factor, SymmetricOperator
 
 End = Literal["largest", "smallest", "both", "magnitude"]
@@ -166,7 +167,7 @@ class _Lanczos:
     def _direction(self, start: Tensor | None) -> Tensor:
         """A unit vector orthogonal to the basis: along `start`, or random."""
         if start is None:
-            generator = torch.Generator().manual_seed(self._seed + self.products)
+            generator = seeded(self._seed).manual_seed(self._seed + self.products)
             w = torch.randn(self._A.n, generator=generator, dtype=self._A.dtype).to(self._A.device)
         else:
             w = start.to(self._A.dtype, copy=True)

@@ -8,6 +8,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from eigenlm.linalg.seeded import seeded
+
 _FEWEST = 20
 _HALVES = 200
 
@@ -56,7 +58,7 @@ def intrinsic_dimension(X: Float[Tensor, "C n"], *, seed: int = 0) -> IntrinsicD
     C = len(log_ratios)
     if C < _FEWEST:
         return None
-    low, high = _interval(log_ratios, cluster, torch.Generator().manual_seed(seed))
+    low, high = _interval(log_ratios, cluster, seeded(seed))
     return IntrinsicDimension(value=float((C - 1) / log_ratios.sum()), low=low, high=high, num_points=C)
 
 

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linalg.seeded import seeded
 
 
 def power_iteration(
@@ -51,6 +52,6 @@ def power_iteration(
 
 def unit_vector(n: int, *, seed: int, like: Float[Tensor, "..."]) -> Float[Tensor, "n"]:
     """A random direction, of `n` and `seed` alone, on the device and in the precision (float32 or more) of `like`."""
-    draw = torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    draw = torch.randn(n, generator=seeded(seed), dtype=torch.float64)
     dtype = torch.promote_types(like.dtype, torch.float32)
     return (draw / torch.linalg.vector_norm(draw)).to(device=like.device, dtype=dtype)

@@ -11,6 +11,7 @@ from torch import Tensor
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.basis import Basis
 from eigenlm.linalg.inner_product import inner_product, length
+from eigenlm.linalg.seeded import seeded
 from eigenlm.linalg.symmetric_operator import SymmetricOperator
 
 
@@ -89,7 +90,7 @@ def hutch_plus_plus(operator: SymmetricOperator, products: int = 30, *, seed: in
 
 def signs(A: SymmetricOperator, seed: int, index: int) -> Float[Tensor, "n"]:
     """The probe of this index: n random signs, in A's precision."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
+    generator = seeded(seed).manual_seed(seed * 1_000_003 + index)
     z = torch.randint(0, 2, (A.n,), generator=generator, dtype=torch.int8)
     return z.to(A.device, A.dtype).mul_(2).sub_(1)
 

@@ -26,6 +26,7 @@ class LinearMap(nn.Module):
         in_features: width of x.
         out_features: width of y.
         bias: b, or None.
+        in_first: whether the file that its module is written to holds W as (in, out), as of Hugging Face's Conv1D.
     """
 
     kind: ClassVar[str]
@@ -33,6 +34,7 @@ class LinearMap(nn.Module):
     in_features: int
     out_features: int
     bias: nn.Parameter | None
+    in_first: bool = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

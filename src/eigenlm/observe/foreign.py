@@ -18,22 +18,22 @@ class ForeignLinear(DenseLinear):
 
     Args:
         module: that is called.
-        transposed: whether it stores W as (in, out), as Hugging Face's Conv1D does.
+        in_first: whether it stores W as (in, out), as Hugging Face's Conv1D does.
     """
 
     module: Any
 
-    def __init__(self, module: nn.Module, transposed: bool) -> None:
+    def __init__(self, module: nn.Module, in_first: bool) -> None:
         nn.Module.__init__(self)
         # Not as a child, or the module would be moved and counted twice.
         object.__setattr__(self, "module", module)
-        self._transposed = transposed
+        self.in_first = in_first
         self.out_features, self.in_features = self.weight.shape
 
     @property
     def weight(self) -> Tensor:  # type: ignore[override]
         """W, or a view of what is stored."""
-        return self.module.weight.mT if self._transposed else self.module.weight
+        return self.module.weight.mT if self.in_first else self.module.weight
 
     @property
     def bias(self) -> nn.Parameter | None:  # type: ignore[override]
@@ -77,6 +77,12 @@ class ExpertStack(nn.ModuleList):
 
     def __getitem__(self, index: Any) -> Any:
         return _Slice(super().__getitem__(int(index)), self.transposed)
+
+    def dense(self) -> Tensor:
+        """The stacked tensor."""
+        layers: list[Any] = list(self.children())
+        matrices = torch.stack([layer.dense().detach() for layer in layers])
+        return matrices.mT if self.transposed else matrices
 
 
 class _Slice:
@@ -137,9 +143,9 @@ def as_linear(module: nn.Module) -> LinearMap | None:
     if not isinstance(weight, Tensor) or weight.ndim != 2 or not weight.is_floating_point():
         return None
     if isinstance(module, nn.Linear) and weight.shape == (module.out_features, module.in_features):
-        return ForeignLinear(module, transposed=False)
+        return ForeignLinear(module, in_first=False)
     if type(module).__name__ == "Conv1D" and weight.shape[1] == getattr(module, "nf", None):
-        return ForeignLinear(module, transposed=True)
+        return ForeignLinear(module, in_first=True)
     return None
 
 

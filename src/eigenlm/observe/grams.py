@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.errors import DataError, explain
+from eigenlm.linalg.seeded import seeded
 from eigenlm.observe.foreign import experts_apart
 from eigenlm.observe.inputs import SharedInputs, gram_of
 from eigenlm.observe.linears import linears
@@ -52,7 +52,7 @@ def measure(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0) ->
     Raises:
         DataError: activations or gradients that are not finite; the layer is named.
     """
-    found, generator = Measurement(), torch.Generator(windows.device).manual_seed(seed)
+    found, generator = Measurement(), seeded(seed, windows.device)
     inputs = SharedInputs()
 
     def felt(name: str, gradient: Tensor) -> None:

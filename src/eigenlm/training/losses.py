@@ -48,6 +48,7 @@ def linear_cross_entropy(
     bias: Float[Tensor, " V"] | None = None,
     *,
     kind: CrossEntropyTerms | None = None,
+    softcap: float | None = None,
 ) -> Float[Tensor, ""]:
     """The sum over targets of cross_entropy(hidden W^T + b), in nats; divide by how many are not ignored.
 
@@ -61,6 +62,7 @@ def linear_cross_entropy(
         targets: (...) token ids; `IGNORED` (-100) leaves a place out.
         bias: (V).
         kind: what is added to it; nothing by default.
+        softcap: a, where logits z are a tanh(z / a) before the loss (arXiv:2408.00118, section 2); None for no cap.
 
     Raises:
         ShapeError: sizes that do not belong together.
@@ -74,7 +76,7 @@ def linear_cross_entropy(
         first = int(targets[outside][0])
         raise DataError(explain("targets", expected=f"token ids from 0 to {len(weight) - 1}, or {IGNORED}", got=first))
     return _LinearCrossEntropy.apply(
-        hidden.flatten(0, -2), weight, targets.flatten(), bias, kind or CrossEntropyTerms()
+        hidden.flatten(0, -2), weight, targets.flatten(), bias, kind or CrossEntropyTerms(), softcap
     )
 
 
@@ -87,16 +89,17 @@ class _LinearCrossEntropy(torch.autograd.Function):
         targets_N: Tensor,
         bias_V: Tensor | None,
         kind: CrossEntropyTerms,
+        softcap: float | None,
     ) -> Tensor:
         W_VD = weight_VD.to(hidden_ND.dtype)
-        want_h, want_w, _, want_b, _ = ctx.needs_input_grad
+        want_h, want_w, _, want_b, *_ = ctx.needs_input_grad
         dhidden_ND = torch.empty_like(hidden_ND) if want_h else None
         dweight_VD = torch.zeros_like(weight_VD, dtype=torch.float32) if want_w else None
         dbias_V = torch.zeros_like(bias_V, dtype=torch.float32) if want_b and bias_V is not None else None
         loss = hidden_ND.new_zeros((), dtype=torch.float64)
         for rows in _slices(len(hidden_ND), chunk_rows(len(W_VD))):
             h_CD, y_C = hidden_ND[rows], targets_N[rows]
-            part, dlogits_CV = _loss_and_gradient(h_CD, W_VD, bias_V, y_C, kind)
+            part, dlogits_CV = _loss_and_gradient(h_CD, W_VD, bias_V, y_C, kind, softcap)
             loss += part
             if dbias_V is not None:
                 dbias_V += dlogits_CV.sum(0)
@@ -110,11 +113,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, Tensor | None, None, Tensor | None, None]:
+    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, Tensor | None, None, Tensor | None, None, None]:
         dhidden, dweight, dbias, dtype = ctx.gradients
         ctx.gradients = None
         scaled = [None if g is None else g.mul_(grad_loss) for g in (dhidden, dweight, dbias)]
-        return scaled[0], None if scaled[1] is None else scaled[1].to(dtype), None, scaled[2], None
+        return scaled[0], None if scaled[1] is None else scaled[1].to(dtype), None, scaled[2], None, None
 
 
 def _slices(length: int, size: int) -> list[slice]:
@@ -122,14 +125,16 @@ def _slices(length: int, size: int) -> list[slice]:
 
 
 def _loss_and_gradient(
-    h_CD: Tensor, W_VD: Tensor, bias_V: Tensor | None, y_C: Tensor, kind: CrossEntropyTerms
+    h_CD: Tensor, W_VD: Tensor, bias_V: Tensor | None, y_C: Tensor, kind: CrossEntropyTerms, softcap: float | None
 ) -> tuple[Tensor, Tensor]:
     """The loss of some rows, summed in float64, and its gradient by their logits, float32.
 
     With p = softmax(z), Z = sum exp z, e the smoothing and c the z-loss,
 
         loss = ln Z - (1 - e) z_y - e mean(z) + c ln^2 Z
-        d loss / d z = (1 + 2 c ln Z) p - (1 - e) onehot(y) - e / V.
+        d loss / d z = (1 + 2 c ln Z) p - (1 - e) onehot(y) - e / V,
+
+    times dz / d(logit) = 1 - (z / a)^2 where z = a tanh(logit / a).
     """
     e, c, V = kind.label_smoothing, kind.z_loss, len(W_VD)
     real_C1, y_C1 = (y_C != IGNORED)[:, None], y_C.clamp(min=0)[:, None]
@@ -140,6 +145,10 @@ def _loss_and_gradient(
         logits_CV += bias_V
         target_C1 += bias_V[y_C1].float()
     logits_CV.scatter_(1, y_C1, target_C1)
+    capped_CV = None if softcap is None else logits_CV.div_(softcap).tanh_()
+    if softcap is not None:
+        logits_CV = logits_CV * softcap
+        target_C1 = logits_CV.gather(1, y_C1)
     logp_CV = F.log_softmax(logits_CV, dim=-1)
     logp_target_C1 = logp_CV.gather(1, y_C1)
     logZ_C1 = target_C1 - logp_target_C1
@@ -152,6 +161,8 @@ def _loss_and_gradient(
     gradient_CV.scatter_add_(1, y_C1, torch.full_like(target_C1, e - 1))
     if e:
         gradient_CV -= e / V
+    if capped_CV is not None:
+        gradient_CV.addcmul_(gradient_CV, capped_CV.square_(), value=-1)
     if not bool(real_C1.all()):
         loss_C1, gradient_CV = loss_C1 * real_C1, gradient_CV.mul_(real_C1)
     return loss_C1.sum(dtype=torch.float64), gradient_CV

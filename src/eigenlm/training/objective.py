@@ -91,4 +91,5 @@ class Learner(nn.Module):
         before_BTD = head.before(hidden_BTD)
         if head.scale != 1.0:
             before_BTD, bias = before_BTD * head.scale, None if bias is None else bias * head.scale
-        return linear_cross_entropy(before_BTD, weight, targets, bias, kind=None if plain else self.kind)
+        kind = None if plain else self.kind
+        return linear_cross_entropy(before_BTD, weight, targets, bias, kind=kind, softcap=head.softcap)

@@ -205,8 +205,6 @@ class Recipe(Shown):
             objective = f"objective {self.data.objective!r}"
             raise ConfigError(explain(objective, expected=f"a model of kind {expected}", got=self.model.kind))
         head = self.model.head
-        if not isinstance(head, VocabularyHead) or head.softcap is not None:
-            got = (
-                "none" if head is None else head.kind if not isinstance(head, VocabularyHead) else "one with a softcap"
-            )
-            raise ConfigError(explain("training", expected="a head over the vocabulary, without a softcap", got=got))
+        if not isinstance(head, VocabularyHead):
+            got = "none" if head is None else head.kind
+            raise ConfigError(explain("training", expected="a head over the vocabulary", got=got))

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.attention import Scores, Visibility, attention_weights
+from eigenlm.linalg.seeded import seeded
 from eigenlm.model import Transformer
 from eigenlm.observe.watching import run, watch_attention
 
@@ -38,7 +39,7 @@ def induction_scores(model: Transformer, *, seed: int = 0) -> dict[int, Float[Te
         # The diagonal of keys L - 1 before their query begins at the last token of the first copy.
         scores[layer] = weights_BHTS.diagonal(1 - L, dim1=2, dim2=3)[..., 1:].mean((0, 2))
 
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     copies = torch.stack([torch.randperm(model.config.vocab_size, generator=generator)[:L] for _ in range(_TEXTS)])
     with watch_attention(model, see):
         run(model, copies.repeat(1, 2).to(model.embedding.token.weight.device))

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float64, Int
 from torch import Tensor
 
+from eigenlm.linalg.seeded import seeded
+
 
 @dataclass(frozen=True)
 class Relabellings:
@@ -35,13 +37,13 @@ def relabellings(labels: Int[Tensor, " C"], *, most: int, seed: int) -> Relabell
     count = math.factorial(len(labels)) // math.prod(map(math.factorial, sizes))
     if count <= most:
         return Relabellings(torch.tensor(list(_arrangements(len(labels), sizes))), exact=True)
-    order = torch.rand(most - 1, len(labels), generator=torch.Generator().manual_seed(seed)).argsort(dim=1)
+    order = torch.rand(most - 1, len(labels), generator=seeded(seed)).argsort(dim=1)
     return Relabellings(torch.cat([labels[None], labels[order]]), exact=False)
 
 
 def resamples(labels: Int[Tensor, " C"], *, count: int, seed: int) -> Float64[Tensor, "P k C"]:
     """How often each sentence is drawn when each sense's are drawn again with replacement, (P, senses, C)."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     weights = torch.zeros(count, int(labels.max()) + 1, len(labels), dtype=torch.float64)
     for sense, size in enumerate(labels.bincount().tolist()):
         own = (labels == sense).nonzero()[:, 0]

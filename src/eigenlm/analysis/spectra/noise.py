@@ -12,6 +12,7 @@ from eigenlm.linalg.by_rows import MANY_NUMBERS, ByRows
 from eigenlm.linalg.decomposition import largest_entry
 from eigenlm.linalg.gram import add_gram_
 from eigenlm.linalg.marchenko_pastur import FEWEST_VALUES, MarchenkoPastur, fit_marchenko_pastur
+from eigenlm.linalg.seeded import seeded
 from eigenlm.linalg.spectrum import energy_kept, numerical_rank, relative
 
 _BLOCK_NUMBERS = 1 << 20
@@ -99,7 +100,7 @@ def shuffled_singular_values(W: Float[Tensor, "m n"] | ByRows, *, seed: int) -> 
     """
     r = min(W.shape)
     for dtype in (torch.float32, torch.float64):
-        S = _shuffled(W, dtype, torch.Generator().manual_seed(seed))
+        S = _shuffled(W, dtype, seeded(seed))
         if S[0] <= _MOST_SPREAD * S[r // 2]:
             break
     return S

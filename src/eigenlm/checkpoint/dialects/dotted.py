@@ -37,11 +37,12 @@ def fields_of(config: TransformerConfig) -> dict[str, Any]:
     return dotted({**to_dict(config), **{name: to_dict(first[0]) for name, first in firsts.items() if first}})
 
 
-def differences(config: TransformerConfig, came_back: TransformerConfig) -> list[str]:
-    """Our fields that a format did not bring back; dropout is for training and is not counted."""
+def differences(config: TransformerConfig, came_back: TransformerConfig) -> dict[str, Any]:
+    """Our fields that a format did not bring back, and what it brought; dropout is for training and not counted."""
     before, after = _each_layer(config), _each_layer(came_back)
     names = (before.keys() | after.keys()) - {"dropout"}
-    return sorted(name for name in names if not _same(before.get(name, "absent"), after.get(name, "absent")))
+    changed = (name for name in names if not _same(before.get(name, "absent"), after.get(name, "absent")))
+    return {name: after.get(name, "absent") for name in sorted(changed)}
 
 
 def _each_layer(config: TransformerConfig) -> dict[str, Any]:

@@ -76,7 +76,14 @@ GEMMA3 = GEMMA2.but(
     constants={"layer.attention.query_key_norm": "head"},
     fields={"layer.attention.softcap": ...},
     fixed={"attn_logit_softcapping": None},
-    absent={"attn_logit_softcapping": ..., "final_logit_softcapping": None},
+    absent={
+        "vocab_size": 262208,
+        "max_position_embeddings": 131072,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "attn_logit_softcapping": ...,
+        "final_logit_softcapping": None,
+    },
     parts={
         "head": language_head("Gemma3"),
         "rope": ropes_by_type(every(6), {FULL: ("rope_theta", 1e6), LOCAL: ("rope_local_base_freq", 1e4)}),

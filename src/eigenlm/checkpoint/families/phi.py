@@ -7,7 +7,7 @@ from eigenlm.checkpoint.dialects.decoder_heads import language_head
 from eigenlm.checkpoint.dialects.dialect import FamilyPart, FileReading
 from eigenlm.checkpoint.dialects.gguf import GGUF_DECODER, LAYER_NORM_EPS
 from eigenlm.checkpoint.dialects.gguf_rope import SHORT_AND_LONG, gguf_rope
-from eigenlm.checkpoint.dialects.keys import NO_BIAS, activation, biases
+from eigenlm.checkpoint.dialects.keys import NO_BIAS, activation, biases, choice
 from eigenlm.checkpoint.dialects.layers import HEADS_OF_THE_STREAM
 from eigenlm.checkpoint.dialects.names import GATE_UP, QUERY_KEY_VALUE, fused, in_blocks
 from eigenlm.checkpoint.dialects.rope import rope, rotary_of
@@ -85,14 +85,20 @@ PHI = LLAMA.but(
         "norm.eps": "layer_norm_eps",
         "dropout": "resid_pdrop",
         "layer.feed_forward.activation": activation("hidden_act"),
+        "layer.attention.query_key_norm": choice("qk_layernorm", {False: None, True: "head"}),
     },
-    fixed={"qk_layernorm": False},
-    defaults={"hidden_act": "gelu_new", "resid_pdrop": 0.0, "partial_rotary_factor": 0.5},
+    defaults={"qk_layernorm": False, "hidden_act": "gelu_new", "resid_pdrop": 0.0, "partial_rotary_factor": 0.5},
     parts={"head": language_head("Phi"), "rope": _ROPE},
     names={
         **in_blocks(
             "model.layers.{i}.",
-            {"attention.output": "self_attn.dense", "feed_forward.up": "mlp.fc1", "feed_forward.down": "mlp.fc2"},
+            {
+                "attention.query_norm": "self_attn.q_layernorm",
+                "attention.key_norm": "self_attn.k_layernorm",
+                "attention.output": "self_attn.dense",
+                "feed_forward.up": "mlp.fc1",
+                "feed_forward.down": "mlp.fc2",
+            },
         ),
         "norm": "model.final_layernorm",
     },

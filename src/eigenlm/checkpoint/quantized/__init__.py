@@ -5,6 +5,7 @@ from typing import Any
 
 from eigenlm.checkpoint.quantized.awq import Awq
 from eigenlm.checkpoint.quantized.bitsandbytes import EightBit, FourBit
+from eigenlm.checkpoint.quantized.compressed import OneCode, Packed
 from eigenlm.checkpoint.quantized.fp8 import Fp8
 from eigenlm.checkpoint.quantized.gptq import Gptq
 from eigenlm.checkpoint.quantized.method import Dequantized, Method
@@ -22,6 +23,7 @@ METHODS: dict[str, tuple[type[Method], ...]] = {
     "gptq": (Gptq,),
     "awq": (Awq,),
     "bitsandbytes": (FourBit, EightBit),
+    "compressed-tensors": (Packed, OneCode),
 }
 
 

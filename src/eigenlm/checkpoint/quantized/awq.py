@@ -33,7 +33,8 @@ class Awq(Method):
         if str(version).lower() != "gemm" or bits != 4:
             raise self.refuse("4 bits in the order of gemm", f"{bits} bits in that of {version}")
         place = torch.tensor(_ORDER).argsort()
-        codes, zeros = (unpacked(parts[name], 4)[..., place].flatten(1) for name in (self.codes, ".qzeros"))
+        words = (unpacked(parts[name], 4).unflatten(1, (-1, 8)) for name in (self.codes, ".qzeros"))
+        codes, zeros = (eight[..., place].flatten(1) for eight in words)
         scales = parts[".scales"].float()
         group = torch.arange(len(codes)) // self.settings.get("group_size", len(codes) // len(scales))
         return ((codes - by_group(zeros, group)).float() * by_group(scales, group)).mT

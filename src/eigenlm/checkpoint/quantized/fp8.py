@@ -1,6 +1,7 @@
 """8-bit floats with a scale a block, a row or a matrix, as DeepSeek and others store them."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,8 +17,8 @@ class Fp8(Method):
 
     kind = "FP8"
     codes = ".weight"
-    marks = (".weight_scale_inv", ".weight_scale")
-    others = (".input_scale", ".activation_scale")
+    marks: ClassVar[tuple[str, ...]] = (".weight_scale_inv", ".weight_scale")
+    others: ClassVar[tuple[str, ...]] = (".input_scale", ".activation_scale")
 
     def shape(self, shapes: Shapes, small: Mapping) -> tuple[int, ...]:
         """Those of the codes."""
@@ -26,16 +27,18 @@ class Fp8(Method):
     def dense(self, parts: Tensors) -> Tensor:
         """Codes times scales."""
         codes = parts[self.codes].float()
-        scale = next(parts[mark] for mark in self.marks if mark in parts).float()
-        if scale.dim() == 2 and scale.shape[1] != 1:
-            rows, columns = self._block(codes.shape, scale.shape)
-            scale = scale.repeat_interleave(rows, 0).repeat_interleave(columns, 1)
-            scale = scale[: codes.shape[0], : codes.shape[1]]
-        elif scale.dim() == 1 and scale.numel() == len(codes):
-            scale = scale[:, None]
-        return codes * scale
+        return codes * self.spread(next(parts[mark] for mark in self.marks if mark in parts), codes.shape)
 
-    def _block(self, codes: torch.Size, grid: torch.Size) -> tuple[int, int]:
+    def spread(self, scale: Tensor, codes: torch.Size) -> Tensor:
+        """A scale for each code."""
+        scale = scale.float()
+        if scale.dim() == 2 and scale.shape[1] != 1:
+            rows, columns = self.block(codes, scale.shape)
+            scale = scale.repeat_interleave(rows, 0).repeat_interleave(columns, 1)
+            return scale[: codes[0], : codes[1]]
+        return scale[:, None] if scale.dim() == 1 and len(scale) == codes[0] else scale
+
+    def block(self, codes: torch.Size, grid: torch.Size) -> tuple[int, int]:
         """Rows and columns of a block, as the settings say, or as the numbers of blocks do."""
         said = self.settings.get("weight_block_size")
         if said is not None:

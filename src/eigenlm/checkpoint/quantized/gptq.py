@@ -9,9 +9,10 @@ from eigenlm.checkpoint.quantized.method import Method, Shapes, Tensors, by_grou
 
 
 class Gptq(Method):
-    """W_ji = scale_gj (code_ij - zero_gj), g the group of input i: eight 4-bit codes of inputs in a word (in / 8, out).
+    """W_ji = scale_gj (code_ij - zero_gj), g the group of input i: codes of inputs in words one below the other.
 
-    Zeros are stored less 1, but in `gptq_v2`. Source: arXiv:2210.17323 and the packing of AutoGPTQ.
+    Eight 4-bit codes are in a word (in / 8, out), and 32 of 3 bits in three words. Zeros are stored less 1, but in
+    `gptq_v2`. Source: arXiv:2210.17323 and the packing of AutoGPTQ.
     """
 
     kind = "GPTQ"
@@ -27,9 +28,9 @@ class Gptq(Method):
     def dense(self, parts: Tensors) -> Tensor:
         """Codes less zeros, times scales."""
         bits, scales = self._bits, parts[".scales"].float()
-        codes = unpacked(parts[self.codes], bits).movedim(-1, 1).flatten(0, 1)
+        codes = unpacked(parts[self.codes].mT, bits).mT
         offset = 0 if self.settings.get("checkpoint_format") == "gptq_v2" else 1
-        zeros = unpacked(parts[".qzeros"], bits).flatten(1) + offset
+        zeros = unpacked(parts[".qzeros"], bits) + offset
         group = parts.get(".g_idx")
         if group is None:
             size = self.settings.get("group_size", -1)
@@ -39,6 +40,6 @@ class Gptq(Method):
     @property
     def _bits(self) -> int:
         bits = self.settings.get("bits", 4)
-        if bits not in (2, 4, 8):
-            raise self.refuse("bits of 2, 4 or 8", bits)
+        if bits not in (2, 3, 4, 8):
+            raise self.refuse("bits of 2, 3, 4 or 8", bits)
         return int(bits)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from eigenlm.checkpoint.tensors import TensorSource
@@ -25,6 +26,7 @@ class Method(ABC):
         codes: how the name of the tensor that holds the codes ends.
         marks: endings of tensors of which one has to be beside the codes.
         others: endings of tensors that may be.
+        ignored: endings of tensors that say nothing of a matrix.
         gives: how the matrix's own name ends.
         stacked: whether slices of the codes along their first dimension are matrices of their own.
     """
@@ -35,6 +37,7 @@ class Method(ABC):
     codes: ClassVar[str]
     marks: ClassVar[tuple[str, ...]]
     others: ClassVar[tuple[str, ...]] = ()
+    ignored: ClassVar[tuple[str, ...]] = ()
     gives: ClassVar[str] = ".weight"
     stacked: ClassVar[bool] = False
 
@@ -64,7 +67,8 @@ class Dequantized(TensorSource):
     def __init__(self, source: TensorSource, *methods: Method) -> None:
         self._source = source
         entries: dict[str, Any] = {}
-        taken: set[str] = set()
+        ignored = tuple(ending for method in methods for ending in method.ignored)
+        taken = {name for name in source if name.endswith(ignored)}
         for name in source:
             for method in methods:
                 stem = name.removesuffix(method.codes)
@@ -139,9 +143,14 @@ class _Parts(Mapping):
 
 
 def unpacked(words: Tensor, bits: int) -> Tensor:
-    """The whole numbers of `bits` bits in each 32-bit word, lowest bits first, along a new last dimension."""
-    shifts = torch.arange(0, 32, bits, device=words.device)
-    return (words.long()[..., None] >> shifts) & (2**bits - 1)
+    """The whole numbers of `bits` bits, at most 8, along the last dimension of 32-bit words, lowest bits first.
+
+    Where the bits do not divide 32, some numbers begin in one word and end in the next.
+    """
+    starts = torch.arange(0, 32 * words.shape[-1] - bits + 1, bits, device=words.device)
+    whole = words.long() & 0xFFFFFFFF
+    longer = whole | (F.pad(whole[..., 1:], (0, 1)) & 0xFF) << 32
+    return longer[..., starts // 32] >> starts % 32 & 2**bits - 1
 
 
 def by_group(values: Tensor, group: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from torch import Tensor
 from eigenlm.checkpoint.quantized.method import Method, Shapes, Tensors
 
 # E2M1: one bit of sign, two of exponent, one of mantissa (OCP Microscaling Formats 1.0, section 5.3.3).
-_VALUES = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0])
-_BIAS = 127
+VALUES = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0])
+BIAS = 127
 
 
 class Mxfp4(Method):
@@ -29,5 +29,5 @@ class Mxfp4(Method):
     def dense(self, parts: Tensors) -> Tensor:
         """The low half of each byte comes first."""
         codes = parts[self.codes].int()
-        values = _VALUES[torch.stack([codes & 15, codes >> 4], dim=-1).flatten(-2)]
-        return torch.ldexp(values, parts["_scales"].int()[..., None] - _BIAS).flatten(-2).mT
+        values = VALUES[torch.stack([codes & 15, codes >> 4], dim=-1).flatten(-2)]
+        return torch.ldexp(values, parts["_scales"].int()[..., None] - BIAS).flatten(-2).mT
