@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from eigenlm.errors import DataError, ShapeError
 from eigenlm.linalg import singular_values, svd
-from eigenlm.linalg.by_rows import ByRows
+from eigenlm.linalg.by_blocks import ByBlocks
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (7, 7), (40, 12), (12, 40), (300, 20)]
 
@@ -141,7 +141,7 @@ def test_weights_that_require_grad_are_read_without_a_graph():
 
 
 @pytest.mark.parametrize("smallest", [1e-2, 1e-9])  # by the Gram matrix, and by QR
-def test_a_matrix_that_is_read_by_rows_has_the_same_singular_values(smallest):
+def test_a_matrix_that_is_read_by_blocks_has_the_same_singular_values(smallest):
     W = with_spectrum(9000, 5, torch.tensor([1.0, 0.7, 0.3, 0.1, smallest], dtype=torch.float64))
     read = []
 
@@ -149,8 +149,8 @@ def test_a_matrix_that_is_read_by_rows_has_the_same_singular_values(smallest):
         read.append(len(range(*where.indices(len(W)))))
         return W[where]
 
-    assert torch.equal(singular_values(ByRows((9000, 5), rows)), singular_values(W))
+    assert torch.equal(singular_values(ByBlocks((9000, 5), rows)), singular_values(W))
     assert max(read) <= 4096
     W[7000, 3] = torch.nan
     with pytest.raises(DataError, match="1 NaN or infinite of 45000"):
-        singular_values(ByRows((9000, 5), rows))
+        singular_values(ByBlocks((9000, 5), rows))

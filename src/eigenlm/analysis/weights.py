@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from eigenlm.analysis.expert_stacks import ExpertsApart
 from eigenlm.checkpoint import open_matrices
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linalg.by_blocks import Part
 from eigenlm.linear import LinearMap
 
 _FACTORS = ("A", "B", "K", "place")
@@ -38,13 +39,13 @@ class Weights(Mapping):
             return self._tensors[f"{layer}.B"] @ A
         return torch.cat([A, self._tensors[f"{layer}.K"] @ A])[self._tensors[f"{layer}.place"]]
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some rows of a tensor."""
-        return self._tensors.rows(name, where) if self.reads_rows(name) else self[name][where]
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some rows of a tensor, or some columns of them."""
+        return self._tensors.part(name, where) if self.reads_parts(name) else self[name][where]
 
-    def reads_rows(self, name: str) -> bool:
-        """Whether `rows` reads no more of a tensor than it gives."""
-        return name.removesuffix(".weight") not in self._thin and self._tensors.reads_rows(name)
+    def reads_parts(self, name: str) -> bool:
+        """Whether `part` reads no more of a tensor than it gives."""
+        return name.removesuffix(".weight") not in self._thin and self._tensors.reads_parts(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
