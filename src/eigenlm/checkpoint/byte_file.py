@@ -50,7 +50,7 @@ class ByteFile:
         return content
 
     def _fill(self, content: np.ndarray, start: int) -> None:
-        left = memoryview(content.reshape(-1))
+        left = content.reshape(-1).data
         while left:
             count = os.preadv(self._descriptor, [left], start)
             if count == 0:
