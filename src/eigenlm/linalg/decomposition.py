@@ -73,8 +73,11 @@ def svd(
 
 
 def _values(W: Tensor | ByBlocks, rel_error: float) -> Tensor:
-    exponent = _exponent(W)
-    S = torch.linalg.eigvalsh(_gram(W, exponent)).clamp_min(0).sqrt().flip(-1)
+    exponent = _exponent(W) if W[:0].dtype == torch.float64 else 0  # squares of the narrower types fit into float64
+    gram = _gram(W, exponent)
+    if not bool(gram.diagonal().isfinite().all()):
+        raise _not_finite(W)
+    S = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt().flip(-1)
     if _gram_error(S) > 2 * rel_error:
         S = torch.linalg.svdvals(_triangle(W, exponent))
     return S * 2.0**exponent
@@ -130,11 +133,13 @@ def _exponent(W: Tensor | ByBlocks) -> int:
     """The power of two to divide by, exactly, so that squares of float64 entries neither overflow nor vanish."""
     peak = largest_entry(W)
     if not math.isfinite(peak):
-        count, total = sum(int((~block.isfinite()).sum()) for block in row_blocks(W)), math.prod(W.shape)
-        raise DataError(
-            explain("singular values", expected="finite numbers", got=f"{count} NaN or infinite of {total}")
-        )
+        raise _not_finite(W)
     return max(-1000, min(1000, math.frexp(peak)[1]))
+
+
+def _not_finite(W: Tensor | ByBlocks) -> DataError:
+    count, total = sum(int((~block.isfinite()).sum()) for block in row_blocks(W)), math.prod(W.shape)
+    return DataError(explain("singular values", expected="finite numbers", got=f"{count} NaN or infinite of {total}"))
 
 
 def largest_entry(W: Float[Tensor, "m n"] | ByBlocks) -> float:

@@ -75,7 +75,8 @@ def noise(W: Float[Tensor, "m n"] | ByBlocks, S: Float64[Tensor, " r"], *, seed:
         ShapeError: S is not the spectrum of a matrix of W's size.
     """
     m, n = W.shape
-    S, null = _without_rounding(S), _without_rounding(shuffled_singular_values(W, seed=seed))
+    null = _without_rounding(shuffled_singular_values(W, seed=seed, bound=S[0].item()))
+    S = _without_rounding(S)
     bulk = fit_marchenko_pastur(S, m, n)
     spikes = _num_spikes(S, bulk)
     return Noise(
@@ -89,17 +90,25 @@ def noise(W: Float[Tensor, "m n"] | ByBlocks, S: Float64[Tensor, " r"], *, seed:
     )
 
 
-def shuffled_singular_values(W: Float[Tensor, "m n"] | ByBlocks, *, seed: int) -> Float64[Tensor, " r"]:
+def shuffled_singular_values(
+    W: Float[Tensor, "m n"] | ByBlocks, *, seed: int, bound: float | None = None
+) -> Float64[Tensor, " r"]:
     """The singular values of W with its entries in random order, descending; their squares to about 1e-6 sigma_1^2.
 
     The order is `torch.randperm` of m n numbers; of more than 2^25, of each of k parts of about 2^23 numbers that have
     one distribution but for sampling: every k-th row, or of a wide matrix a k-th of every row. The shuffled
     matrix is never held, only its Gram matrix, block by block. That is float32 as long as no spike would bury the other
     eigenvalues in its rounding, and float64 then.
+
+    Args:
+        W: the matrix.
+        seed: seed of the order.
+        bound: what no entry exceeds by far, such as the largest singular value; None if it is not known.
     """
     r = min(W.shape)
+    scale = (largest_entry(W) if bound is None else bound) or 1.0
     for dtype in (torch.float32, torch.float64):
-        S = _shuffled(W, dtype, torch.Generator().manual_seed(seed))
+        S = _shuffled(W, scale, dtype, torch.Generator().manual_seed(seed))
         if S[0] <= _MOST_SPREAD * S[r // 2]:
             break
     return S
@@ -115,8 +124,8 @@ def rand_distance(S: Float64[Tensor, " r"], null: Float64[Tensor, " r"]) -> floa
     return divergence.clamp_min(0).sqrt().item()
 
 
-def _shuffled(W: Tensor | ByBlocks, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
-    scale, r = largest_entry(W) or 1.0, min(W.shape)
+def _shuffled(W: Tensor | ByBlocks, scale: float, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
+    r = min(W.shape)
     gram = torch.zeros(r, r, dtype=dtype, device=W[:0].device)
     for numbers in _parts(W):
         wide = torch.promote_types(numbers.dtype, dtype)  # scaling may neither round half types nor overflow float32
