@@ -131,11 +131,18 @@ def _given(name: object, tensor: Any) -> Tensor:
     """A tensor that stands in a dictionary, where numpy's arrays are as good."""
     try:
         if isinstance(name, str):
-            return tensor if isinstance(tensor, Tensor) else torch.from_numpy(np.ascontiguousarray(tensor))
+            return tensor if isinstance(tensor, Tensor) else _from_numpy(np.asarray(tensor))
     except TypeError:  # words, or objects
         pass
     got = f"{name!r}: {type(tensor).__name__}"
     raise ConfigError(explain("analyze", expected="names, and tensors or numpy arrays of numbers", got=got))
+
+
+def _from_numpy(array: np.ndarray) -> Tensor:
+    try:
+        return torch.from_numpy(array)
+    except ValueError:  # strides that torch does not have
+        return torch.from_numpy(array.copy())
 
 
 def weights_of(model: Any) -> Weights:
