@@ -10,11 +10,15 @@ import pytest
 import scipy.linalg
 import torch
 from rich.console import Console
+from safetensors.torch import save_file
 
 import eigenlm
+from eigenlm.analysis import stream
 from eigenlm.analysis.comparison import compare, comparison_findings, comparison_table, difference
 from eigenlm.checkpoint import write_folder
+from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles
 from eigenlm.errors import ConfigError, DataError
+from eigenlm.linalg import by_blocks, decomposition, subspace
 from eigenlm.model import InterpolativeLinear, LowRankLinear
 
 
@@ -273,3 +277,34 @@ def test_what_cannot_be_compared_is_refused():
         compare({"a": W}, 3)
     with pytest.raises(DataError, match="floating-point"):
         difference(W, W.int(), "a")
+
+
+@pytest.mark.parametrize(("m", "n"), [(2000, 12), (12, 2000)])
+def test_large_matrices_of_files_are_compared_block_by_block(m, n, tmp_path, monkeypatch):
+    W, D = random(m, n), 0.1 * random(m, n, seed=1)
+    save_file({"w": W}, tmp_path / "before.safetensors")
+    save_file({"w": (W + D).to(torch.bfloat16)}, tmp_path / "after.safetensors")
+    whole = compare({"w": W}, {"w": (W + D).to(torch.bfloat16)}).to_dict()
+    read = []
+    part = SafetensorsFiles.part
+    monkeypatch.setattr(SafetensorsFiles, "part", lambda *call: [found := part(*call), read.append(found.numel())][0])
+    monkeypatch.setattr(stream, "MANY_NUMBERS", 1000)
+    monkeypatch.setattr(by_blocks, "_NUMBERS_AT_ONCE", 1000)
+    monkeypatch.setattr(decomposition, "_GRAM_ROWS", 80)
+    monkeypatch.setattr(subspace, "_ROWS", 80)
+    found = compare(tmp_path / "before.safetensors", tmp_path / "after.safetensors").to_dict()
+    assert 0 < max(read) <= 1000
+    (told,), (expected,) = found["matrices"], whole["matrices"]
+    assert (told["storage_before"], told["storage_after"]) == ("F32", "BF16")
+    assert flat(told["change"]) == pytest.approx(flat(expected["change"]), rel=1e-9)  # the same sums in float64
+    assert told["rel_change"] == pytest.approx(expected["rel_change"], rel=1e-9)
+    same = compare(tmp_path / "after.safetensors", tmp_path / "after.safetensors")
+    assert same.matrices[0].change is None
+
+
+def flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Numbers of dictionaries in dictionaries, by their paths."""
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found

@@ -11,7 +11,7 @@ from eigenlm.analysis.stream import Skipped, each_matrix, share
 from eigenlm.analysis.weights import Weights
 from eigenlm.checkpoint import open_matrices
 from eigenlm.errors import ConfigError
-from eigenlm.linalg.by_rows import ByRows
+from eigenlm.linalg.by_blocks import ByBlocks
 
 
 def sized(*shape: int) -> torch.Tensor:
@@ -74,7 +74,7 @@ def test_eight_bit_floats_stand_for_themselves_unless_scales_lie_beside_them():
 
 
 @pytest.mark.parametrize("form", ["gguf", "safetensors"])
-def test_a_tall_matrix_of_a_file_is_read_by_rows(form, tmp_path, monkeypatch):
+def test_a_large_matrix_of_a_file_is_read_by_blocks(form, tmp_path, monkeypatch):
     W = torch.randn(9000, 6, generator=torch.Generator().manual_seed(0))
     path = tmp_path / f"w.{form}"
     if form == "safetensors":
@@ -92,7 +92,7 @@ def test_a_tall_matrix_of_a_file_is_read_by_rows(form, tmp_path, monkeypatch):
     monkeypatch.setattr(stream, "MANY_NUMBERS", 1000)
     weights = Weights(open_matrices(path))
     each_matrix(weights, lambda matrix, name, storage: kinds.__setitem__(name, type(matrix)), list(weights))
-    assert kinds == {"w": ByRows, "wide": torch.Tensor}
+    assert kinds == {"w": ByBlocks, "wide": ByBlocks}
     assert [row.to_dict() | {"storage": None} for row in analyze(path).matrices] == [
         row.to_dict() for row in whole.matrices
     ]

@@ -98,7 +98,7 @@ def test_every_type_gives_the_values_of_the_gguf_package(kind, tmp_path):
 def test_some_rows_of_a_tensor(where, tmp_path):
     numbers = quantize(np.random.default_rng(0).standard_normal((9, 64), dtype=np.float32), Q8_0)
     file = opened(g.gguf(ENTRIES, [g.tensor("blocks", (64, 9), Q8_0, 0)], numbers.tobytes()), tmp_path)
-    assert torch.equal(file.rows("blocks", where), file["blocks"][where])
+    assert torch.equal(file.part("blocks", where), file["blocks"][where])
 
 
 def test_metadata_equals_the_gguf_package(tmp_path):

@@ -260,7 +260,7 @@ def test_experts_of_four_bits_are_those_that_transformers_decodes(tmp_path):
     assert list(found) == [name]
     assert found.shape(name) == tuple(want.shape) == (3, 64, 10)
     assert torch.equal(found[name], want)
-    assert all(torch.equal(found.rows(name, slice(e, e + 1))[0], want[e]) for e in range(3))
+    assert all(torch.equal(found.part(name, slice(e, e + 1))[0], want[e]) for e in range(3))
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -6,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eigenlm.errors import DataError, ShapeError
-from eigenlm.linalg import singular_values, svd
-from eigenlm.linalg.by_rows import ByRows
+from eigenlm.linalg import by_blocks, singular_values, svd
+from eigenlm.linalg.by_blocks import ByBlocks
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (7, 7), (40, 12), (12, 40), (300, 20)]
 
@@ -141,7 +143,7 @@ def test_weights_that_require_grad_are_read_without_a_graph():
 
 
 @pytest.mark.parametrize("smallest", [1e-2, 1e-9])  # by the Gram matrix, and by QR
-def test_a_matrix_that_is_read_by_rows_has_the_same_singular_values(smallest):
+def test_a_matrix_that_is_read_by_blocks_has_the_same_singular_values(smallest):
     W = with_spectrum(9000, 5, torch.tensor([1.0, 0.7, 0.3, 0.1, smallest], dtype=torch.float64))
     read = []
 
@@ -149,8 +151,36 @@ def test_a_matrix_that_is_read_by_rows_has_the_same_singular_values(smallest):
         read.append(len(range(*where.indices(len(W)))))
         return W[where]
 
-    assert torch.equal(singular_values(ByRows((9000, 5), rows)), singular_values(W))
+    assert torch.equal(singular_values(ByBlocks((9000, 5), rows)), singular_values(W))
     assert max(read) <= 4096
     W[7000, 3] = torch.nan
     with pytest.raises(DataError, match="1 NaN or infinite of 45000"):
-        singular_values(ByRows((9000, 5), rows))
+        singular_values(ByBlocks((9000, 5), rows))
+
+
+def test_a_wide_matrix_is_read_by_blocks_of_columns():
+    W = torch.randn(5, 9000, generator=torch.Generator().manual_seed(0))
+    read = []
+
+    def part(where: slice | tuple[slice, slice]) -> torch.Tensor:
+        read.append(W[where].numel())
+        return W[where]
+
+    assert torch.equal(singular_values(ByBlocks((5, 9000), part)), singular_values(W))
+    assert max(read) <= 5 * 1024
+    torch.testing.assert_close(singular_values(W), lapack(W), rtol=1e-6, atol=0)
+    W[3, 7000] = -torch.inf
+    with pytest.raises(DataError, match="1 NaN or infinite of 45000"):
+        singular_values(ByBlocks((5, 9000), part))
+
+
+@pytest.mark.parametrize("at_once", [64, 1 << 21])
+@pytest.mark.parametrize("shape", [(300, 20), (20, 300), (1, 9)])
+def test_blocks_are_the_whole_matrix_in_its_order(shape, at_once, monkeypatch):
+    monkeypatch.setattr(by_blocks, "_NUMBERS_AT_ONCE", at_once)
+    W = torch.arange(math.prod(shape)).reshape(shape)
+    blocks = list(by_blocks.row_blocks(W))
+    assert torch.equal(torch.cat([block.flatten() for block in blocks]), W.flatten())
+    assert max(block.numel() for block in blocks) <= max(at_once, 20)
+    tall = W if shape[0] >= shape[1] else W.mT
+    assert torch.equal(torch.cat(list(by_blocks.tall_blocks(W, 7))), tall)

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from eigenlm.linalg.by_blocks import Part
+
 # `blk.0.ffn_gate_exps.weight` in GGUF, `model.layers.0.mlp.experts.gate_up_proj` in Hugging Face's files.
 _STACK = re.compile(r"(_exps|\bexperts)\b")
 
@@ -32,21 +34,21 @@ class ExpertsApart(Mapping):
 
     def __getitem__(self, name: str) -> Tensor:
         source, expert = self._places[name]
-        return self._tensors[source] if expert is None else self._rows(source, slice(expert, expert + 1))[0]
+        return self._tensors[source] if expert is None else self._part(source, slice(expert, expert + 1))[0]
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some rows of a tensor."""
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some rows of a tensor, or some columns of them."""
         source, expert = self._places[name]
-        return self._rows(source, where) if expert is None else self[name][where]
+        return self._part(source, where) if expert is None else self[name][where]
 
-    def reads_rows(self, name: str) -> bool:
-        """Whether `rows` reads no more of a tensor than it gives."""
+    def reads_parts(self, name: str) -> bool:
+        """Whether `part` reads no more of a tensor than it gives."""
         source, expert = self._places[name]
-        told: Any = getattr(self._tensors, "reads_rows", None)
+        told: Any = getattr(self._tensors, "reads_parts", None)
         return expert is None and callable(told) and told(source)
 
-    def _rows(self, source: str, where: slice) -> Tensor:
-        read: Any = getattr(self._tensors, "rows", None)
+    def _part(self, source: str, where: Part) -> Tensor:
+        read: Any = getattr(self._tensors, "part", None)
         return read(source, where) if callable(read) else self._tensors[source][where]
 
     def __iter__(self) -> Iterator[str]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from eigenlm.analysis.weights import Weights
 from eigenlm.errors import ConfigError, DataError
-from eigenlm.linalg.by_rows import MANY_NUMBERS, ByRows
+from eigenlm.linalg.by_blocks import MANY_NUMBERS, ByBlocks, Part
 from eigenlm.machine.memory import check_memory
 from eigenlm.progress import track
 
@@ -24,6 +24,7 @@ _SCALES = ("weight_scale", "weight_scale_inv")  # beside 8-bit floats, in files 
 # Small symmetric eigenproblems do not gain from a second BLAS thread, and lose much on a busy machine. Each worker
 # holds one tensor, so their number also bounds the memory.
 _MOST_WORKERS = 4
+_BLOCKS = 1 << 28  # bytes of the parts in which a large matrix is read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class Skipped:
     reason: str
 
 
-Look = Callable[[Tensor | ByRows, str, str | None], Row]
+Look = Callable[[Tensor | ByBlocks, str, str | None], Row]
 """What is done with one matrix W (m, n), given its name without `.weight`, and how it is stored if that is known."""
 
 
@@ -76,8 +77,8 @@ def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -
     if 0 in shape:
         return Skipped(name=name, reason=f"no numbers in {shape}")
     try:
-        W = _matrix(weights, parameter, reading)
-        first = W[:1]
+        W = matrix_of(weights, parameter, reading)
+        first = W[:0]
         if first.is_meta:
             return Skipped(name=name, reason="on the meta device, where no numbers are")
         if not first.is_floating_point():
@@ -93,28 +94,35 @@ def _examine(weights: Weights, look: Look[Row], reading: Lock, parameter: str) -
         return Skipped(name=name, reason=f"of a type or size that is not read: {error}"[:200])
 
 
-def _matrix(weights: Weights, parameter: str, reading: Lock) -> Tensor | ByRows:
-    """One of the tensors as a matrix; read by rows, if it is tall and large.
+def matrix_of(weights: Weights, parameter: str, reading: Lock) -> Tensor | ByBlocks:
+    """One of the tensors as a matrix; read by blocks, if it is large and its file can.
+
+    Args:
+        weights: the tensors.
+        parameter: the tensor's name.
+        reading: held while something is read.
 
     Raises:
         ConfigError: it does not fit in memory.
     """
 
-    def read(rows: slice) -> Tensor:
+    def read(part: Part) -> Tensor:
         with reading:
-            return weights.rows(parameter, rows).detach().flatten(1)
+            return weights.part(parameter, part).detach().flatten(1)
 
-    m, n = shape = _sizes(weights.shape(parameter))
-    if m >= n and m * n > MANY_NUMBERS and weights.reads_rows(parameter):
-        return ByRows(shape, read)
-    _check_memory(m, n)
+    shape = weights.shape(parameter)
+    m, n = _sizes(shape)
+    if m * n > MANY_NUMBERS and (m >= n or len(shape) == 2) and weights.reads_parts(parameter):
+        _check_memory(m, n, held=_BLOCKS)
+        return ByBlocks((m, n), read)
+    _check_memory(m, n, held=8 * m * n)
     with reading:
         W = weights[parameter].detach()
     return (W if W.layout == torch.strided else W.to_dense()).flatten(1)
 
 
-def _float32(W: Tensor | ByRows) -> Tensor | ByRows:
-    return W.float() if isinstance(W, Tensor) else ByRows(W.shape, lambda rows: W[rows].float())
+def _float32(W: Tensor | ByBlocks) -> ByBlocks:
+    return ByBlocks((W.shape[0], W.shape[1]), lambda part: W[part].float())
 
 
 def _sizes(shape: Sequence[int]) -> tuple[int, int]:
@@ -130,10 +138,10 @@ def _cost(shape: tuple[int, ...]) -> int:
     return m * n * min(m, n) + min(m, n) ** 3
 
 
-def _check_memory(m: int, n: int) -> None:
-    """Refuse what would not fit: the numbers and their shuffled copy in float32, and five Gram matrices in float64."""
+def _check_memory(m: int, n: int, held: int) -> None:
+    """Refuse what would not fit: the bytes of numbers that are held at once, and five Gram matrices in float64."""
     do = "free some, or analyse this matrix on a larger machine"
-    check_memory(8 * m * n + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
+    check_memory(held + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from eigenlm.analysis.expert_stacks import ExpertsApart
 from eigenlm.analysis.weight_norm import LengthsGiven
 from eigenlm.checkpoint import open_matrices
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linalg.by_blocks import Part
 from eigenlm.linear import LinearMap
 
 _FACTORS = ("A", "B", "K", "place")
@@ -39,13 +40,13 @@ class Weights(Mapping):
             return self._tensors[f"{layer}.B"] @ A
         return torch.cat([A, self._tensors[f"{layer}.K"] @ A])[self._tensors[f"{layer}.place"]]
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some rows of a tensor."""
-        return self._tensors.rows(name, where) if self.reads_rows(name) else self[name][where]
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some rows of a tensor, or some columns of them."""
+        return self._tensors.part(name, where) if self.reads_parts(name) else self[name][where]
 
-    def reads_rows(self, name: str) -> bool:
-        """Whether `rows` reads no more of a tensor than it gives."""
-        return name.removesuffix(".weight") not in self._thin and self._tensors.reads_rows(name)
+    def reads_parts(self, name: str) -> bool:
+        """Whether `part` reads no more of a tensor than it gives."""
+        return name.removesuffix(".weight") not in self._thin and self._tensors.reads_parts(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -131,11 +132,18 @@ def _given(name: object, tensor: Any) -> Tensor:
     """A tensor that stands in a dictionary, where numpy's arrays are as good."""
     try:
         if isinstance(name, str):
-            return tensor if isinstance(tensor, Tensor) else torch.from_numpy(np.ascontiguousarray(tensor))
+            return tensor if isinstance(tensor, Tensor) else _from_numpy(np.asarray(tensor))
     except TypeError:  # words, or objects
         pass
     got = f"{name!r}: {type(tensor).__name__}"
     raise ConfigError(explain("analyze", expected="names, and tensors or numpy arrays of numbers", got=got))
+
+
+def _from_numpy(array: np.ndarray) -> Tensor:
+    try:
+        return torch.from_numpy(array)
+    except ValueError:  # strides that torch does not have
+        return torch.from_numpy(array.copy())
 
 
 def weights_of(model: Any) -> Weights:

@@ -1,5 +1,6 @@
 """Tensors and metadata of a GGUF file."""
 
+import math
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,17 @@ from gguf.constants import GGML_QUANT_SIZES
 from gguf.quants import dequantize
 from torch import Tensor
 
+from eigenlm.checkpoint.byte_file import ByteFile
 from eigenlm.checkpoint.gguf_header import read_header
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import regular
+from eigenlm.linalg.by_blocks import Part
 
 _NUMBERS_AT_ONCE = 1 << 17  # what the decoder makes on its way then stays in the processor's cache
 
 
 class GGUFFile(TensorSource):
-    """A memory-mapped GGUF file; tensors come as float32, with the values that the `gguf` package gives.
+    """A GGUF file; tensors come as float32, with the values that the `gguf` package gives.
 
     Attributes:
         path: of the file.
@@ -32,34 +34,43 @@ class GGUFFile(TensorSource):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            with regular(self.path).open("rb") as file:
-                self._data = mmap(file.fileno(), 0, access=ACCESS_READ)
+            self._file = ByteFile(self.path)
+            with self.path.open("rb") as file:
+                data = mmap(file.fileno(), 0, access=ACCESS_READ)
         except (OSError, ValueError) as error:
             got = getattr(error, "strerror", None) or "an empty file"
             raise CheckpointError(explain(f"reading {path}", expected="a GGUF file", got=got)) from error
-        header = read_header(self._data, str(path))
+        with data:
+            header = read_header(data, str(path))
         self.metadata: dict[str, Any] = header.metadata
         super().__init__(header.tensors)
 
     def __getitem__(self, name: str) -> Tensor:
-        return self.rows(name, slice(None))
+        return self.part(name, slice(None))
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some slices along the first dimension of a tensor, decoded without the others."""
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some slices along the first dimension of a tensor, or columns of a matrix, decoded without the others."""
         place = self._entries[name]
-        stored = np.frombuffer(self._data, np.uint8, place.num_bytes, place.start)
-        if len(place.shape) == 1:
-            return self._decoded(name, stored)[where]
-        rows = stored.reshape(place.shape[0], -1)[where]
-        return self._decoded(name, rows.reshape(-1)).reshape(-1, *place.shape[1:])
+        count, *inner = place.shape
+        if not inner:  # the numbers of a vector share blocks
+            return self._decoded(name, self._file.rows(place.start, (1, place.num_bytes), slice(None)))[where]
+        rows, columns = where if isinstance(where, tuple) else (where, slice(None))
+        first, last, _ = columns.indices(math.prod(inner))
+        block, size = GGML_QUANT_SIZES[place.kind]
+        blocks = slice(first // block * size, -(-last // block) * size)
+        stored = self._file.rows(place.start, (count, place.num_bytes // count), rows, blocks)
+        numbers = self._decoded(name, stored).reshape(len(stored), stored.shape[1] // size * block)
+        numbers = numbers[:, first % block :][:, : last - first]
+        return numbers if isinstance(where, tuple) else numbers.reshape(len(stored), *inner)
 
-    def reads_rows(self, name: str) -> bool:
+    def reads_parts(self, name: str) -> bool:
         """Always."""
         return True
 
-    def _decoded(self, name: str, stored: np.ndarray) -> Tensor:
+    def _decoded(self, name: str, content: Tensor) -> Tensor:
         kind = self._entries[name].kind
         block, num_bytes = GGML_QUANT_SIZES[kind]
+        stored = content.numpy().reshape(-1)
         numbers = np.empty(len(stored) // num_bytes * block, np.float32)
         at_once = max(1, _NUMBERS_AT_ONCE // block)
         try:

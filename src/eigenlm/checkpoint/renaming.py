@@ -1,5 +1,7 @@
 """Tensors of a foreign file under our names, and our tensors under the file's names, one at a time."""
 
+import functools
+import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +15,7 @@ from eigenlm.checkpoint.dialects import Dialect, Location
 from eigenlm.checkpoint.dialects.layout import STACKED, Select, Widths, to_ours, to_theirs
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.linalg.by_blocks import ByBlocks, Part, row_blocks
 from eigenlm.model import TransformerConfig
 
 _OLD_ENDINGS = {".weight": ".gamma", ".bias": ".beta"}  # BERT's norms in files of 2018
@@ -36,18 +39,18 @@ class OurTensors(TensorSource):
         widths = _widths(self._config, name)
         match place.layout:
             case (Select(part=int(e), take=STACKED.take), *rest):
-                return to_ours(self._source.rows(place.name, slice(e, e + 1))[0], tuple(rest), widths).contiguous()
+                return to_ours(self._source.part(place.name, slice(e, e + 1))[0], tuple(rest), widths).contiguous()
             case layout:
                 return to_ours(self._source[place.name], layout, widths).contiguous()
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some rows of a tensor."""
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some rows of a tensor, or some columns of them."""
         place = self._entries[name]
-        return self[name][where] if place.layout else self._source.rows(place.name, where)
+        return self[name][where] if place.layout else self._source.part(place.name, where)
 
-    def reads_rows(self, name: str) -> bool:
+    def reads_parts(self, name: str) -> bool:
         """Whether it lies as we keep it, in a file that does."""
-        return not self._entries[name].layout and self._source.reads_rows(self._entries[name].name)
+        return not self._entries[name].layout and self._source.reads_parts(self._entries[name].name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor as we keep it; where its layout does not fit, as the file keeps it."""
@@ -169,7 +172,12 @@ def _spellings(place: Location, other: Location | None, alone: Mapping[str, Sequ
 
 def _is_copy(name: str, twin: str | None, source: TensorSource) -> bool:
     """Whether the tensor is an equal twin of another, such as a tied head that is stored all the same."""
-    return twin is not None and torch.equal(source[name], source[twin])
+    if twin is None or (shape := source.shape(name)) != source.shape(twin):
+        return False
+    if len(shape) != 2:
+        return torch.equal(source[name], source[twin])
+    pair = (ByBlocks(shape, functools.partial(source.part, tensor)) for tensor in (name, twin))
+    return all(itertools.starmap(torch.equal, zip(*map(row_blocks, pair))))
 
 
 def first_of(names: list[str]) -> str:

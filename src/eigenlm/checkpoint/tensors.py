@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from eigenlm.linalg.by_blocks import Part
+
 
 class TensorSource(Mapping):
     """A mapping from name to tensor that knows sizes and storage without reading any number.
@@ -36,12 +38,12 @@ class TensorSource(Mapping):
     def __contains__(self, name: object) -> bool:
         return name in self._entries  # Mapping's own would read the tensor
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some slices along the first dimension of a tensor."""
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some slices along the first dimension of a tensor, or some columns of a matrix."""
         return self[name][where].clone()
 
-    def reads_rows(self, name: str) -> bool:
-        """Whether `rows` reads no more of a tensor than it gives."""
+    def reads_parts(self, name: str) -> bool:
+        """Whether `part` reads no more of a tensor than it gives."""
         return False
 
     @abstractmethod

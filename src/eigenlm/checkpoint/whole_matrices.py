@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.linalg.by_blocks import Part
 from eigenlm.linear import LinearMap, linear_map
 
 
@@ -40,13 +41,13 @@ class WholeMatrices(TensorSource):
             return empty.bias.detach()
         return empty.dense().detach()
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some rows of a tensor."""
-        return self._tensors.rows(name, where) if self._entries[name] is None else self[name][where]
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some rows of a tensor, or some columns of them."""
+        return self._tensors.part(name, where) if self._entries[name] is None else self[name][where]
 
-    def reads_rows(self, name: str) -> bool:
+    def reads_parts(self, name: str) -> bool:
         """Whether it is stored as it is, in a file that does."""
-        return self._entries[name] is None and self._tensors.reads_rows(name)
+        return self._entries[name] is None and self._tensors.reads_parts(name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""

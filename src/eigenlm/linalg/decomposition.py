@@ -17,7 +17,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from eigenlm.errors import DataError, ShapeError, explain
-from eigenlm.linalg.by_rows import ByRows, row_blocks
+from eigenlm.linalg.by_blocks import ByBlocks, row_blocks, tall_blocks
 from eigenlm.linalg.gram import add_gram_
 
 _UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
@@ -25,13 +25,13 @@ _UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
 _GRAM_ROWS, _QR_ROWS = 1024, 4096
 
 
-def singular_values(W: Float[Tensor, "*batch m n"] | ByRows, rel_error: float = 1e-6) -> Float64[Tensor, "*batch r"]:
+def singular_values(W: Float[Tensor, "*batch m n"] | ByBlocks, rel_error: float = 1e-6) -> Float64[Tensor, "*batch r"]:
     """All min(m, n) singular values in float64, descending, each within `rel_error` of the true one or as LAPACK's SVD.
 
-    W is read in float64 by blocks of rows, so beside W only a square of its smaller side is held.
+    W is read in float64 by blocks along its longer side, so beside W only a square of its smaller side is held.
 
     Args:
-        W: matrices of any floating type, (..., m, n), or one that is read by rows.
+        W: matrices of any floating type, (..., m, n), or one that is read by blocks.
         rel_error: the relative error up to which the Gram shortcut is taken.
 
     Returns:
@@ -44,7 +44,7 @@ def singular_values(W: Float[Tensor, "*batch m n"] | ByRows, rel_error: float = 
     >>> singular_values(torch.tensor([[3.0, 0.0], [0.0, -4.0]])).tolist()
     [4.0, 3.0]
     """
-    if isinstance(W, ByRows):
+    if isinstance(W, ByBlocks):
         return _values(W, rel_error)
     _check(W, "singular values")
     matrices = W.detach().reshape(-1, *W.shape[-2:])
@@ -72,12 +72,14 @@ def svd(
     return U.reshape(*batch, m, r), S.reshape(*batch, r), Vh.reshape(*batch, r, n)
 
 
-def _values(W: Tensor | ByRows, rel_error: float) -> Tensor:
-    tall = W if isinstance(W, ByRows) or W.shape[0] >= W.shape[1] else W.mT
-    exponent = _exponent(tall)
-    S = torch.linalg.eigvalsh(_gram(tall, exponent)).clamp_min(0).sqrt().flip(-1)
+def _values(W: Tensor | ByBlocks, rel_error: float) -> Tensor:
+    exponent = _exponent(W) if W[:0].dtype == torch.float64 else 0  # squares of the narrower types fit into float64
+    gram = _gram(W, exponent)
+    if not bool(gram.diagonal().isfinite().all()):
+        raise _not_finite(W)
+    S = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt().flip(-1)
     if _gram_error(S) > 2 * rel_error:
-        S = torch.linalg.svdvals(_triangle(tall, exponent))
+        S = torch.linalg.svdvals(_triangle(W, exponent))
     return S * 2.0**exponent
 
 
@@ -105,44 +107,47 @@ def _gram_error(S: Tensor) -> float:
     return len(S) * _UNIT_ROUNDOFF * (largest / smallest) ** 2 if smallest > 0 else math.inf
 
 
-def _gram(tall: Tensor | ByRows, exponent: int) -> Tensor:
-    """The lower triangle of W^T W."""
-    n = tall.shape[-1]
-    gram = torch.zeros(n, n, dtype=torch.float64, device=tall[:1].device)
-    for block in _blocks(tall, exponent, _GRAM_ROWS):
+def _gram(W: Tensor | ByBlocks, exponent: int) -> Tensor:
+    """The lower triangle of W^T W, or of W W^T if that is smaller."""
+    r = min(W.shape)
+    gram = torch.zeros(r, r, dtype=torch.float64, device=W[:0].device)
+    for block in _blocks(W, exponent, _GRAM_ROWS):
         add_gram_(gram, block)
     return gram
 
 
-def _triangle(tall: Tensor | ByRows, exponent: int) -> Tensor:
-    """R of W = QR, a block of rows at a time; its singular values are those of W."""
-    R = tall[:0].double()
-    for block in _blocks(tall, exponent, _QR_ROWS):
+def _triangle(W: Tensor | ByBlocks, exponent: int) -> Tensor:
+    """R of W = QR or W^T = QR, a block of rows at a time; its singular values are those of W."""
+    R = torch.zeros(0, min(W.shape), dtype=torch.float64, device=W[:0].device)
+    for block in _blocks(W, exponent, _QR_ROWS):
         R = torch.linalg.qr(torch.cat([R, block]), mode="r").R
     return R
 
 
-def _blocks(tall: Tensor | ByRows, exponent: int, rows: int) -> Iterator[Tensor]:
-    for block in row_blocks(tall, rows):
+def _blocks(W: Tensor | ByBlocks, exponent: int, rows: int) -> Iterator[Tensor]:
+    for block in tall_blocks(W, rows):
         yield block.to(torch.float64, copy=True).mul_(2.0**-exponent)
 
 
-def _exponent(W: Tensor | ByRows) -> int:
+def _exponent(W: Tensor | ByBlocks) -> int:
     """The power of two to divide by, exactly, so that squares of float64 entries neither overflow nor vanish."""
     peak = largest_entry(W)
     if not math.isfinite(peak):
-        count, total = sum(int((~block.isfinite()).sum()) for block in row_blocks(W, _QR_ROWS)), math.prod(W.shape)
-        raise DataError(
-            explain("singular values", expected="finite numbers", got=f"{count} NaN or infinite of {total}")
-        )
+        raise _not_finite(W)
     return max(-1000, min(1000, math.frexp(peak)[1]))
 
 
-def largest_entry(W: Float[Tensor, "m n"] | ByRows) -> float:
+def _not_finite(W: Tensor | ByBlocks) -> DataError:
+    count, total = sum(int((~block.isfinite()).sum()) for block in row_blocks(W)), math.prod(W.shape)
+    return DataError(explain("singular values", expected="finite numbers", got=f"{count} NaN or infinite of {total}"))
+
+
+def largest_entry(W: Float[Tensor, "m n"] | ByBlocks) -> float:
     """max |W_ij|: NaN if some entry is, else infinite if some entry is."""
-    # Either bound is NaN when some entry is, and they cost no copy of W.
-    bounds = [torch.stack(block.aminmax()).abs() for block in row_blocks(W, _QR_ROWS)]
-    return torch.stack(bounds).max().item()
+    # Either bound is NaN when some entry is, and they cost no copy of W. Tensors kept from block to block would split
+    # the space in which the next one is read.
+    bounds = [torch.stack(block.aminmax()).abs().max().item() for block in row_blocks(W)]
+    return torch.tensor(bounds, dtype=torch.float64).max().item()
 
 
 def _check(W: Tensor, operation: str) -> None:

@@ -6,9 +6,16 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from eigenlm.errors import ConfigError, ShapeError, explain
+from eigenlm.linalg.by_blocks import ByBlocks, tall_blocks
+from eigenlm.linalg.decomposition import largest_entry
+from eigenlm.linalg.gram import add_gram_
+
+_ROWS = 1024
 
 
-def leading_subspaces(W: Float[Tensor, "m n"], rank: int) -> tuple[Float64[Tensor, "m R"], Float64[Tensor, "n R"]]:
+def leading_subspaces(
+    W: Float[Tensor, "m n"] | ByBlocks, rank: int
+) -> tuple[Float64[Tensor, "m R"], Float64[Tensor, "n R"]]:
     """Orthonormal bases of the spans of the first R left and right singular vectors of W, in float64.
 
     The vectors of the smaller side are eigenvectors of its Gram matrix; their images under W, made orthonormal, span
@@ -16,24 +23,29 @@ def leading_subspaces(W: Float[Tensor, "m n"], rank: int) -> tuple[Float64[Tenso
     (Davis and Kahan), so its last directions mean little where the spectrum is flat.
 
     Args:
-        W: (m, n), finite.
+        W: (m, n), finite; it may be one that is read by blocks.
         rank: R; sigma_R has to stand above rounding.
 
     Raises:
         ConfigError: R outside 1 ... min(m, n).
     """
     m, n = W.shape
+    r = min(m, n)
     if not 1 <= rank <= min(m, n):
         raise ConfigError(explain("leading subspaces", expected=f"a rank from 1 to {min(m, n)}", got=rank))
-    if m < n:
-        right, left = leading_subspaces(W.mT, rank)
-        return left, right
-    W = W.detach().double()
-    W = W / torch.linalg.vector_norm(W, torch.inf).clamp_min(torch.finfo(torch.float64).tiny)
-    gram = (W.mT @ W).cpu().numpy()
-    _, vectors = scipy.linalg.eigh(gram, subset_by_index=[n - rank, n - 1], overwrite_a=True, check_finite=False)
-    V = torch.from_numpy(vectors).to(W.device).flip(-1)
-    return torch.linalg.qr(W @ V).Q, V
+    scale = largest_entry(W) or 1.0
+    gram = torch.zeros(r, r, dtype=torch.float64, device=W[:0].device)
+    for block in tall_blocks(W, _ROWS):
+        add_gram_(gram, block.detach().double() / scale)
+    _, vectors = scipy.linalg.eigh(
+        gram.cpu().numpy(), subset_by_index=[r - rank, r - 1], overwrite_a=True, check_finite=False
+    )
+    V = torch.from_numpy(vectors).to(gram.device).flip(-1)
+    images = gram.new_empty(max(m, n), rank)
+    for image, block in zip(images.split(_ROWS), tall_blocks(W, _ROWS)):
+        image.copy_(block.detach().double() / scale @ V)
+    U = torch.linalg.qr(images).Q
+    return (U, V) if m >= n else (V, U)
 
 
 def subspace_overlap(U: Float[Tensor, "n R"], V: Float[Tensor, "n _"]) -> float:

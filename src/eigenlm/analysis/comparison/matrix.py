@@ -1,5 +1,7 @@
 """One matrix in two models: how much it changed, in which directions, and what that did to its spectrum."""
 
+import functools
+import math
 from dataclasses import fields
 
 import torch
@@ -8,12 +10,13 @@ from torch import Tensor
 from eigenlm.analysis.comparison.comparison import Change, MatrixChange, SubspaceOverlap
 from eigenlm.analysis.spectra import MatrixSpectrum, SpectrumFigures, spectrum_of
 from eigenlm.errors import DataError, explain
+from eigenlm.linalg.by_blocks import ByBlocks, Part, row_blocks
 from eigenlm.linalg.subspace import leading_subspaces, subspace_overlap
 
 
 def difference(
-    before: Tensor,
-    after: Tensor,
+    before: Tensor | ByBlocks,
+    after: Tensor | ByBlocks,
     name: str = "W",
     *,
     rank: int = 16,
@@ -31,11 +34,14 @@ def difference(
     Raises:
         DataError: NaN or infinite numbers in one of them, or numbers that are not floating point.
     """
-    eps = max(_eps(before, name), _eps(after, name))
-    dtype = torch.promote_types(torch.promote_types(before.dtype, after.dtype), torch.float32)
-    W, other = before.detach().to(dtype), after.detach().to(before.device, dtype)
+    none, other_none = before[:0].detach(), after[:0].detach()
+    eps = max(_eps(none, name), _eps(other_none, name))
+    like = none.to(torch.promote_types(torch.promote_types(none.dtype, other_none.dtype), torch.float32))
+    sizes = before.shape[0], before.shape[1]
+    W, other = (ByBlocks(sizes, functools.partial(_part, M, like)) for M in (before, after))
     norms = [_norm(M, name, which) for M, which in ((W, "first"), (other, "second"))]
-    change = None if torch.equal(W, other) else _change(W, other, rank, eps)
+    same = all(torch.equal(*pair) for pair in zip(row_blocks(W), row_blocks(other)))
+    change = None if same else _change(W, other, rank, eps)
     return MatrixChange(
         name=name,
         rows=W.shape[0],
@@ -48,8 +54,13 @@ def difference(
     )
 
 
-def _change(W: Tensor, other: Tensor, rank: int, eps: float) -> Change:
-    before, after, D = spectrum_of(W), spectrum_of(other), spectrum_of(other - W)
+def _part(W: Tensor | ByBlocks, like: Tensor, part: Part) -> Tensor:
+    return W[part].detach().to(like)
+
+
+def _change(W: ByBlocks, other: ByBlocks, rank: int, eps: float) -> Change:
+    before, after = spectrum_of(W), spectrum_of(other)
+    D = spectrum_of(ByBlocks(W.shape, lambda part: other[part] - W[part]))
     # Rounding moves no singular value further than eps ||W||_F (Weyl), and D carries that of both.
     rounding = eps * (before.frobenius_norm + after.frobenius_norm)
     R = min(rank, before.numerical_rank, after.numerical_rank)
@@ -68,7 +79,7 @@ def _change(W: Tensor, other: Tensor, rank: int, eps: float) -> Change:
     )
 
 
-def _overlap(W: Tensor, other: Tensor, rank: int) -> SubspaceOverlap:
+def _overlap(W: ByBlocks, other: ByBlocks, rank: int) -> SubspaceOverlap:
     left, right = leading_subspaces(W, rank)
     other_left, other_right = leading_subspaces(other, rank)
     return SubspaceOverlap(
@@ -91,11 +102,12 @@ def _eps(W: Tensor, name: str) -> float:
     return float(torch.finfo(W.dtype).eps)
 
 
-def _norm(W: Tensor, name: str, which: str) -> float:
-    if not bool(torch.linalg.vector_norm(W, torch.inf).isfinite()):
-        got = f"{W.numel() - int(W.isfinite().sum())} NaN or infinite of {W.numel()} in the {which}"
+def _norm(W: ByBlocks, name: str, which: str) -> float:
+    odd = sum(int((~block.isfinite()).sum()) for block in row_blocks(W))
+    if odd:
+        got = f"{odd} NaN or infinite of {math.prod(W.shape)} in the {which}"
         raise DataError(explain(f"comparing {name}", expected="finite numbers in both models", got=got))
-    return float(torch.linalg.vector_norm(W, dtype=torch.float64))
+    return math.hypot(*(float(torch.linalg.vector_norm(block, dtype=torch.float64)) for block in row_blocks(W)))
 
 
 def _ratio(part: float, whole: float) -> float | None:

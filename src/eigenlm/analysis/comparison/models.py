@@ -8,17 +8,18 @@ from torch import Tensor
 
 from eigenlm.analysis.comparison.comparison import Comparison, MatrixChange, OtherShape, VectorChange
 from eigenlm.analysis.comparison.matrix import difference
-from eigenlm.analysis.stream import Skipped, each_matrix
+from eigenlm.analysis.stream import Skipped, each_matrix, matrix_of
 from eigenlm.analysis.weights import Weights, weights_of
 from eigenlm.errors import ConfigError, explain
-from eigenlm.linalg.by_rows import ByRows
+from eigenlm.linalg.by_blocks import ByBlocks
 
 
 def compare(before: Any, after: Any, *, rank: int = 16) -> Comparison:
     """What changed from one model to another, in every matrix that both have.
 
     Matrices are matched by name, which is eigenlm's for models that it reads; a low-rank layer counts as the product of
-    its factors. Two tensors are in memory at a time, for each of at most four workers.
+    its factors. Two tensors, or blocks of them if they are large, are in memory at a time, for each of at most four
+    workers.
 
     Args:
         before: a `LanguageModel`, any `torch.nn.Module`, tensors by name, or the path or name of a model.
@@ -62,11 +63,10 @@ def _matrices(first: Weights, second: Weights, names: list[str], rank: int) -> l
     parameters = {_layer(name): name for name in names}
     reading = Lock()  # sources need not be safe to read from two threads
 
-    def look(W: Tensor | ByRows, name: str, storage: str | None) -> MatrixChange:
-        with reading:
-            other = second[parameters[name]].detach().flatten(1)
+    def look(W: Tensor | ByBlocks, name: str, storage: str | None) -> MatrixChange:
+        other = matrix_of(second, parameters[name], reading)
         told = (storage, second.storage(parameters[name]))
-        return difference(W[:], other, name, rank=rank, storage=told)
+        return difference(W, other, name, rank=rank, storage=told)
 
     return each_matrix(first, look, names)
 

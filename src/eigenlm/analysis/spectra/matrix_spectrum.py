@@ -15,7 +15,7 @@ from eigenlm.analysis.spectra.noise import Noise, noise
 from eigenlm.analysis.spectra.tail import Tail, tail
 from eigenlm.analysis.spectra.weightwatcher import WeightWatcherFit, weightwatcher
 from eigenlm.config import from_dict, to_dict
-from eigenlm.linalg.by_rows import ByRows
+from eigenlm.linalg.by_blocks import ByBlocks
 from eigenlm.shown import Shown
 
 
@@ -94,7 +94,7 @@ class MatrixSpectrum(SpectrumFigures):
         return cls(**told)
 
 
-def spectrum_of(W: Tensor | ByRows, name: str = "W", storage: str | None = None) -> MatrixSpectrum:
+def spectrum_of(W: Tensor | ByBlocks, name: str = "W", storage: str | None = None) -> MatrixSpectrum:
     """Decompose one matrix (m, n).
 
     Raises:
@@ -121,7 +121,7 @@ def spectrum_of(W: Tensor | ByRows, name: str = "W", storage: str | None = None)
     )
 
 
-def examine(W: Tensor | ByRows, name: str = "W", storage: str | None = None) -> MatrixSpectrum:
+def examine(W: Tensor | ByBlocks, name: str = "W", storage: str | None = None) -> MatrixSpectrum:
     """All that one matrix (m, n) tells by itself: its spectrum, and what noise and power laws have to do with it.
 
     Raises:

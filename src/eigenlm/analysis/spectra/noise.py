@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from eigenlm.linalg.by_rows import MANY_NUMBERS, ByRows
+from eigenlm.linalg.by_blocks import MANY_NUMBERS, ByBlocks
 from eigenlm.linalg.decomposition import largest_entry
 from eigenlm.linalg.gram import add_gram_
 from eigenlm.linalg.marchenko_pastur import FEWEST_VALUES, MarchenkoPastur, fit_marchenko_pastur
@@ -64,7 +64,7 @@ class Noise:
     rand_distance: float | None
 
 
-def noise(W: Float[Tensor, "m n"] | ByRows, S: Float64[Tensor, " r"], *, seed: int = 0) -> Noise:
+def noise(W: Float[Tensor, "m n"] | ByBlocks, S: Float64[Tensor, " r"], *, seed: int = 0) -> Noise:
     """How much of a spectrum noise explains.
 
     Args:
@@ -76,7 +76,8 @@ def noise(W: Float[Tensor, "m n"] | ByRows, S: Float64[Tensor, " r"], *, seed: i
         ShapeError: S is not the spectrum of a matrix of W's size.
     """
     m, n = W.shape
-    S, null = _without_rounding(S), _without_rounding(shuffled_singular_values(W, seed=seed))
+    null = _without_rounding(shuffled_singular_values(W, seed=seed, bound=S[0].item()))
+    S = _without_rounding(S)
     bulk = fit_marchenko_pastur(S, m, n)
     spikes = _num_spikes(S, bulk)
     return Noise(
@@ -90,17 +91,25 @@ def noise(W: Float[Tensor, "m n"] | ByRows, S: Float64[Tensor, " r"], *, seed: i
     )
 
 
-def shuffled_singular_values(W: Float[Tensor, "m n"] | ByRows, *, seed: int) -> Float64[Tensor, " r"]:
+def shuffled_singular_values(
+    W: Float[Tensor, "m n"] | ByBlocks, *, seed: int, bound: float | None = None
+) -> Float64[Tensor, " r"]:
     """The singular values of W with its entries in random order, descending; their squares to about 1e-6 sigma_1^2.
 
-    The order is `torch.randperm` of m n numbers; of more than 2^25, of the numbers in every k-th row, for each of k
-    parts of about 2^23 numbers that have one distribution but for sampling. The shuffled matrix is never held, only its
-    Gram matrix, block by block. That is float32 as long as no spike would bury the other eigenvalues in its rounding,
-    and float64 then.
+    The order is `torch.randperm` of m n numbers; of more than 2^25, of each of k parts of about 2^23 numbers that have
+    one distribution but for sampling: every k-th row, or of a wide matrix a k-th of every row. The shuffled
+    matrix is never held, only its Gram matrix, block by block. That is float32 as long as no spike would bury the other
+    eigenvalues in its rounding, and float64 then.
+
+    Args:
+        W: the matrix.
+        seed: seed of the order.
+        bound: what no entry exceeds by far, such as the largest singular value; None if it is not known.
     """
     r = min(W.shape)
+    scale = (largest_entry(W) if bound is None else bound) or 1.0
     for dtype in (torch.float32, torch.float64):
-        S = _shuffled(W, dtype, seeded(seed))
+        S = _shuffled(W, scale, dtype, seeded(seed))
         if S[0] <= _MOST_SPREAD * S[r // 2]:
             break
     return S
@@ -116,9 +125,9 @@ def rand_distance(S: Float64[Tensor, " r"], null: Float64[Tensor, " r"]) -> floa
     return divergence.clamp_min(0).sqrt().item()
 
 
-def _shuffled(W: Tensor | ByRows, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
-    scale, r = largest_entry(W) or 1.0, min(W.shape)
-    gram = torch.zeros(r, r, dtype=dtype, device=W[:1].device)
+def _shuffled(W: Tensor | ByBlocks, scale: float, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
+    r = min(W.shape)
+    gram = torch.zeros(r, r, dtype=dtype, device=W[:0].device)
     for numbers in _parts(W):
         wide = torch.promote_types(numbers.dtype, dtype)  # scaling may neither round half types nor overflow float32
         order = torch.randperm(len(numbers), generator=generator, dtype=torch.int32)
@@ -128,15 +137,22 @@ def _shuffled(W: Tensor | ByRows, dtype: torch.dtype, generator: torch.Generator
     return torch.linalg.eigvalsh(gram).double().clamp_min(0).sqrt().flip(-1).cpu() * scale
 
 
-def _parts(W: Tensor | ByRows) -> Iterator[Tensor]:
-    """The numbers of a matrix, all at once or those of every k-th row of its longer side."""
-    if (total := math.prod(W.shape)) <= MANY_NUMBERS:
+def _parts(W: Tensor | ByBlocks) -> Iterator[Tensor]:
+    """The numbers of a matrix, all at once or in k parts, each with every k-th row, or with a k-th of every row."""
+    m, n = W.shape
+    if m * n <= MANY_NUMBERS:
         yield W[:].detach().flatten()
         return
-    tall = W if isinstance(W, ByRows) or W.shape[0] >= W.shape[1] else W.mT
-    count = min(math.ceil(total / _PART_NUMBERS), tall.shape[0])
-    for part in range(count):
-        yield tall[part::count].detach().flatten()
+    k = min(math.ceil(m * n / _PART_NUMBERS), max(m, n))
+    if m >= n:
+        yield from (W[part::k].detach().flatten() for part in range(k))
+        return
+    width = n // k
+    for part in range(k):  # the rows take turns at the stretches of columns, which may differ
+        starts = [(row + part) % k * width for row in range(min(k, m))]
+        turns = [W[row::k, start : start + width].detach().flatten() for row, start in enumerate(starts)]
+        yield torch.cat(turns)
+    yield W[:, k * width :].detach().flatten()
 
 
 def _num_spikes(S: Tensor, bulk: MarchenkoPastur | None) -> int | None:

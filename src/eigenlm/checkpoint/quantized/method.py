@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.linalg.by_blocks import Part
 
 Shapes = Mapping[str, tuple[int, ...]]
 Tensors = Mapping[str, Tensor]
@@ -87,16 +88,16 @@ class Dequantized(TensorSource):
     def __getitem__(self, name: str) -> Tensor:
         return self._dense(name, self._source.__getitem__)
 
-    def rows(self, name: str, where: slice) -> Tensor:
+    def part(self, name: str, where: Part) -> Tensor:
         """Some slices along the first dimension of a tensor, without decoding the others where they are apart."""
         entry = self._entries[name]
         if entry is None:
-            return self._source.rows(name, where)
-        return self._dense(name, lambda part: self._source.rows(part, where)) if entry[0].stacked else self[name][where]
+            return self._source.part(name, where)
+        return self._dense(name, lambda part: self._source.part(part, where)) if entry[0].stacked else self[name][where]
 
-    def reads_rows(self, name: str) -> bool:
+    def reads_parts(self, name: str) -> bool:
         """Whether it is stored as it is, in a file that does."""
-        return self._entries[name] is None and self._source.reads_rows(name)
+        return self._entries[name] is None and self._source.reads_parts(name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of the matrix."""
