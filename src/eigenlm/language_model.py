@@ -1,6 +1,6 @@
 """A model, its tokenizer and its chat template: text in, text out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,8 +135,11 @@ class LanguageModel:
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
         control: bool = False,
-    ) -> Iterator[str]:
-        """Continue a text, piece by piece as it comes; arguments as in `generate`."""
+    ) -> Generator[str, None, bool]:
+        """Continue a text, piece by piece as it comes; arguments as in `generate`.
+
+        At its end the generator returns whether the text was cut, at `max_tokens` or where the context is full.
+        """
         return self._stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop, control=control)
 
     def chat(self, messages: str | Sequence[Mapping[str, Any]], **options: Any) -> str:
@@ -156,8 +159,8 @@ class LanguageModel:
         stop: Sequence[str] = (),
         tools: Sequence[Mapping[str, Any]] | None = None,
         variables: Mapping[str, Any] | None = None,
-    ) -> Iterator[str]:
-        """The answer, piece by piece as it comes.
+    ) -> Generator[str, None, bool]:
+        """The answer, piece by piece as it comes; at its end the generator returns whether it was cut, as in `stream`.
 
         Args:
             messages: a question, or a list of `{"role": ..., "content": ...}`.
@@ -243,10 +246,15 @@ class LanguageModel:
         parts: dict[str, Any] = {"tokenizer": self.tokenizer, "chat_template": template, "generation": self.generation}
         checkpoint.write_folder(folder, self.model, **parts)
 
-    def _stream(self, prompt: str | Sequence[int], **options: Any) -> Iterator[str]:
+    def _stream(self, prompt: str | Sequence[int], **options: Any) -> Generator[str, None, bool]:
         session = self.session()
-        session.admit(prompt, **options)
-        return (piece for _, piece in session)
+        return _pieces(session, session.admit(prompt, **options))
+
+
+def _pieces(session: TextSession, slot: int) -> Generator[str, None, bool]:
+    for _, piece in session:
+        yield piece
+    return session.was_cut(slot)
 
 
 def load(
