@@ -1,6 +1,7 @@
 """The conversation behind `eigenlm chat`: what the model reads, what is kept, and what files hold."""
 
 import json
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -53,21 +54,20 @@ def test_after_a_stopped_answer_the_next_is_that_of_a_new_session(conversation, 
     assert conversation.exchanges[1].answer == new
 
 
-def test_it_is_known_why_an_answer_ended(lm) -> None:
-    pieces = lm.stream("The matrix", max_tokens=8)
-    told = []
-    while True:
-        try:
-            told.append(next(pieces))
-        except StopIteration as end:
-            assert end.value is True
-            break
-    text = "".join(told)
-    stopped = lm.stream("The matrix", max_tokens=40, stop=[text[-1]])
-    with pytest.raises(StopIteration) as ended:
-        while True:
-            next(stopped)
-    assert ended.value.value is False
+def text_and_cut(pieces: Generator[str, None, bool]) -> tuple[str, bool]:
+    cut: list[bool] = []
+
+    def told() -> Generator[str, None, None]:
+        cut.append((yield from pieces))
+
+    return "".join(told()), cut[0]
+
+
+def test_it_is_known_whether_an_answer_was_cut(lm) -> None:
+    text, cut = text_and_cut(lm.stream("The matrix", max_tokens=8))
+    assert cut
+    before, cut = text_and_cut(lm.stream("The matrix", max_tokens=40, stop=[text[-1]]))
+    assert (before, cut) == (text[: text.index(text[-1])], False)
 
 
 def test_the_oldest_are_left_out_and_it_is_said(conversation, lm, capsys, monkeypatch) -> None:

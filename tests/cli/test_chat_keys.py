@@ -23,8 +23,24 @@ from rich.cells import cell_len
 from eigenlm.cli import main
 from eigenlm.language_model import LanguageModel
 
+RAW = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e]")
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-WORDS = "slow words of several lengths 漢字漢字漢字 extraordinarily 👩‍💻 so on and so forth \x1b[31mred\u202e ".split(" ")
+WORDS = [
+    "slow",
+    "words",
+    "of",
+    "several",
+    "lengths",
+    "漢字漢字漢字",
+    "extraordinarily",
+    "👩\u200d💻",
+    "so",
+    "on",
+    "and",
+    "so",
+    "forth",
+    "\x1b[31mred\u202e",
+]
 
 
 def answer(lm: LanguageModel, messages: list[dict[str, str]], **options: Any) -> Iterator[str]:
@@ -168,15 +184,17 @@ def test_lines_are_as_wide_as_the_terminal_is_now(model: Path, tmp_path: Path) -
     screen.until(">>> ")
     screen.type("slowly\r")
     screen.until("slowly")
-    screen.until("red\ufffd slow")
+    wide = "".join(screen.until("red\ufffd") for _ in range(8))
     screen.resize(40)
     screen.until("red\ufffd")
-    narrow = (screen.until("\n") and "") + "".join(screen.until("red\ufffd") for _ in range(8))
+    screen.until("\n")
+    narrow = "".join(screen.until("red\ufffd") for _ in range(8))
     screen.type("\x03")
-    lines = narrow.replace("\r", "").split("\n")[1:-1]
-    assert len(lines) > 10
-    assert 30 < max(map(cell_len, lines)) <= 40
-    assert set(" ".join(lines).replace("漢字", "").split()) <= set(WORDS) | {"\u241b[31m"}
+    for shown, columns in ((wide, 70), (narrow, 40)):
+        lines = shown.replace("\r", "").split("\n")[1:-1]
+        assert columns - 16 < max(map(cell_len, lines)) <= columns
+        assert set(" ".join(lines).replace("漢字", "").split()) <= {*WORDS, "漢", "字", "\u241b[31m"}
+    assert not RAW.search(screen.shown)
     screen.until(">>> ")
     screen.type("\x04")
     assert screen.leave() == 0
