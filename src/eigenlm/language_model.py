@@ -1,7 +1,7 @@
 """A model, its tokenizer and its chat template: text in, text out."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -144,8 +144,11 @@ class LanguageModel(Shown):
         stop: Sequence[str] = (),
         control: bool = False,
         **choice: Any,
-    ) -> Iterator[str]:
-        """Continue a text, piece by piece as it comes; arguments as in `generate`."""
+    ) -> Generator[str, None, bool]:
+        """Continue a text, piece by piece as it comes; arguments as in `generate`.
+
+        At its end the generator returns whether the text was cut, at `max_tokens` or where the context is full.
+        """
         sampling = (sampling or Sampling()).changed(choice)
         return self._stream(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop, control=control)
 
@@ -160,8 +163,8 @@ class LanguageModel(Shown):
         tools: Sequence[Mapping[str, Any]] | None = None,
         variables: Mapping[str, Any] | None = None,
         **choice: Any,
-    ) -> Iterator[str]:
-        """The answer, piece by piece as it comes.
+    ) -> Generator[str, None, bool]:
+        """The answer, piece by piece as it comes; at its end the generator returns whether it was cut, as in `stream`.
 
         Args:
             messages: a question, or a list of `{"role": ..., "content": ...}`.
@@ -258,10 +261,15 @@ class LanguageModel(Shown):
         parts: dict[str, Any] = {"tokenizer": self.tokenizer, "chat_template": template, "generation": self.generation}
         checkpoint.write_folder(folder, self.model, **parts)
 
-    def _stream(self, prompt: str | Sequence[int], **options: Any) -> Iterator[str]:
+    def _stream(self, prompt: str | Sequence[int], **options: Any) -> Generator[str, None, bool]:
         session = self.session()
-        session.admit(prompt, **options)
-        return (piece for _, piece in session)
+        return _pieces(session, session.admit(prompt, **options))
+
+
+def _pieces(session: TextSession, slot: int) -> Generator[str, None, bool]:
+    for _, piece in session:
+        yield piece
+    return session.was_cut(slot)
 
 
 def load(

@@ -28,3 +28,8 @@ def say_piece(piece: str) -> None:
     """A piece of a model's text on standard output: to a terminal without controls, elsewhere as it is."""
     sys.stdout.write(visible(piece) if sys.stdout.isatty() else piece)
     sys.stdout.flush()
+
+
+def tell(line: str) -> None:
+    """A line on standard error."""
+    print(visible(line), file=sys.stderr, flush=True)

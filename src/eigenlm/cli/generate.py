@@ -1,5 +1,6 @@
 """`eigenlm generate`."""
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ class GenerateCommand:
 
     model: Model
     prompt: str
-    """The text to continue."""
+    """The text to continue; - reads it from standard input."""
     max_tokens: int = 128
     """The most new tokens."""
     stop: tuple[str, ...] = ()
@@ -24,11 +25,12 @@ class GenerateCommand:
 
     def run(self) -> None:
         """Stream the continuation to standard output."""
+        prompt = sys.stdin.read() if self.prompt == "-" else self.prompt
         lm = self.compute.load(self.model)
         if not self.control:
-            tell_of_control_tokens(lm, self.prompt)
+            tell_of_control_tokens(lm, prompt)
         options: dict[str, Any] = {"max_tokens": self.max_tokens, "stop": self.stop, "control": self.control}
-        pieces = lm.stream(self.prompt, sampling=self.choice.sampling(), **options)
+        pieces = lm.stream(prompt, sampling=self.choice.sampling(), **options)
         for piece in pieces:
             say_piece(piece)
         print()

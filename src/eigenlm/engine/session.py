@@ -51,6 +51,9 @@ class Session:
         max_tokens_held: the most places for tokens in the state, which has as many for each text as the longest needs;
             by default as many as half of the free memory holds.
 
+    Attributes:
+        cut: slots whose text ended at its `max_tokens` or with the context, not by itself.
+
     Raises:
         ShapeError: the model does not generate.
     """
@@ -76,6 +79,7 @@ class Session:
         self._failed: list[int] = []  # slots that ended because their logits are no numbers
         self._room = (0, 0, 0)  # rows, columns, columns for encoders' outputs
         self._num_slots = 0
+        self.cut: set[int] = set()
 
     def __enter__(self) -> "Session":
         return self
@@ -151,7 +155,7 @@ class Session:
         if left > 0:
             self._waiting.append(text)
         else:
-            self._ended.append(text.slot)
+            self._run_out(text)
         return text.slot
 
     @torch.inference_mode()
@@ -189,6 +193,7 @@ class Session:
             self._leave(text)
         elif slot in self._ended:
             self._ended.remove(slot)
+            self.cut.discard(slot)
         elif slot in self._failed:
             self._failed.remove(slot)
         else:
@@ -249,9 +254,13 @@ class Session:
             text.tokens.append(token)
             text.left -= 1
             if text.left == 0:
-                self._ended.append(text.slot)
+                self._run_out(text)
                 self._leave(text)
         return told
+
+    def _run_out(self, text: _Text) -> None:
+        self._ended.append(text.slot)
+        self.cut.add(text.slot)
 
     def _leave(self, text: _Text) -> None:
         """Take a text out; the last row takes the place of its."""
