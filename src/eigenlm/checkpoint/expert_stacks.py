@@ -9,6 +9,7 @@ from torch import Tensor
 
 from eigenlm.checkpoint.dialects import Dialect, Location
 from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.linalg.by_blocks import Part
 
 
 class ExpertStacks(TensorSource):
@@ -28,12 +29,12 @@ class ExpertStacks(TensorSource):
         self._base = base
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._base[name] if self._entries[name] is None else self.rows(name, slice(None))
+        return self._base[name] if self._entries[name] is None else self.part(name, slice(None))
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some experts of a stack, or rows of another tensor."""
-        if self._entries[name] is None:
-            return self._base.rows(name, where)
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some experts of a stack, or a part of another tensor."""
+        if self._entries[name] is None or not isinstance(where, slice):
+            return self._base.part(name, where)
         return torch.stack([torch.cat([self._base[part] for part in parts]) for parts in self._entries[name][where]])
 
     def shape(self, name: str) -> tuple[int, ...]:

@@ -63,7 +63,7 @@ class Merged(TensorSource):
         """Some slices along the first dimension of a tensor; of a stack, only these experts are read and merged."""
         if name not in self._layers or len(self.shape(name)) < 3:
             return self[name][where]
-        layer, W = self._layers[name], self._base.rows(name, where)
+        layer, W = self._layers[name], self._base.part(name, where)
         return self._adapter.merged(layer, W, in_first=self._in_first(name), experts=where)
 
     def shape(self, name: str) -> tuple[int, ...]:

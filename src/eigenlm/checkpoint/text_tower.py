@@ -9,6 +9,7 @@ from torch import Tensor
 
 from eigenlm.checkpoint.safetensors_reader import tell_once
 from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.linalg.by_blocks import Part
 
 # Models that read a text without images as the language model in them does by itself.
 _FAMILIES = ("gemma3", "llava", "mistral3")
@@ -45,13 +46,13 @@ class TextTower(TensorSource):
     def __getitem__(self, name: str) -> Tensor:
         return self._tensors[self._entries[name]]
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some slices along the first dimension of a tensor."""
-        return self._tensors.rows(self._entries[name], where)
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some slices along the first dimension of a tensor, or some columns of a matrix."""
+        return self._tensors.part(self._entries[name], where)
 
-    def reads_rows(self, name: str) -> bool:
+    def reads_parts(self, name: str) -> bool:
         """Whether the file does."""
-        return self._tensors.reads_rows(self._entries[name])
+        return self._tensors.reads_parts(self._entries[name])
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor."""

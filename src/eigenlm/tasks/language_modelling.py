@@ -19,6 +19,8 @@ from eigenlm.shown import Shown
 from eigenlm.tasks.scored_text import ScoredText
 from eigenlm.text.reading import Text
 
+_ROWS = 128  # of logits, whose logarithms are in memory at once
+
 
 @dataclass(frozen=True, kw_only=True)
 class Perplexity(Shown):
@@ -126,7 +128,8 @@ def nll_increase(before: Perplexity, after: Perplexity) -> Estimate:
 
 def token_nll(logits_TV: Float[Tensor, "T V"], ids_T: Int[Tensor, " T"]) -> Float[Tensor, " T1"]:
     """-ln p of each token but the first, given those before it."""
-    return F.cross_entropy(logits_TV[:-1].float(), ids_T[1:], reduction="none")
+    rows = zip(logits_TV[:-1].split(_ROWS), ids_T[1:].split(_ROWS))
+    return torch.cat([F.cross_entropy(some.float(), ids, reduction="none") for some, ids in rows])
 
 
 def _check(lm: LanguageModel, window: int) -> None:

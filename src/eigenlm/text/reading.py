@@ -12,7 +12,7 @@ Text = str | Path | Iterable[str]
 """A text; the path of a file or folder; or documents, which are read as one text with blank lines between."""
 
 _CHUNK = 1 << 20  # characters
-_AT_ONCE = 8  # pieces that are encoded side by side
+_AT_ONCE = 4  # pieces that are encoded side by side: the library takes some 400 bytes for each of theirs
 
 
 class ReadText:
