@@ -1,5 +1,6 @@
 """How much memory can be had, asked before it is taken."""
 
+import resource
 from pathlib import Path
 
 import psutil
@@ -8,14 +9,29 @@ from rich.filesize import decimal
 
 from eigenlm.errors import ConfigError, explain
 
+# Of the address space alone: the C library's heaps beside the main one, and what each thread to come maps as its stack.
+_HEAPS, _STACK = 96 << 20, 16 << 20
+
 
 def free_memory(device: torch.device) -> int:
     """Bytes that can be had on a device without anybody giving way."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    room = container_room()
-    available = psutil.virtual_memory().available
-    return available if room is None else min(available, room)
+    rooms = (container_room(), process_room())
+    return min([psutil.virtual_memory().available, *(room for room in rooms if room is not None)])
+
+
+def process_room() -> int | None:
+    """Bytes that this process may still take by its own limits (`ulimit -v`, `ulimit -d`); None where it has none.
+
+    Of the address space, which mapped files take as well, some is left for heaps and stacks of threads.
+    """
+    held = psutil.Process().memory_info()
+    reserve = _HEAPS + _STACK * torch.get_num_threads()
+    taken = {resource.RLIMIT_AS: held.vms + reserve, resource.RLIMIT_DATA: getattr(held, "data", held.rss)}
+    limits = {kind: resource.getrlimit(kind)[0] for kind in taken}
+    rooms = [max(0, limits[kind] - taken[kind]) for kind in taken if limits[kind] != resource.RLIM_INFINITY]
+    return min(rooms, default=None)
 
 
 def container_room(cgroup: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> int | None:
