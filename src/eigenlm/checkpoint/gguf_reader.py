@@ -12,8 +12,9 @@ from torch import Tensor
 
 from eigenlm.checkpoint.gguf_header import read_header
 from eigenlm.checkpoint.tensors import TensorSource
-from eigenlm.errors import CheckpointError, explain
+from eigenlm.errors import CheckpointError, EigenError, explain
 from eigenlm.files import regular
+from eigenlm.machine.memory import check_mapping
 
 _NUMBERS_AT_ONCE = 1 << 17  # what the decoder makes on its way then stays in the processor's cache
 
@@ -32,8 +33,11 @@ class GGUFFile(TensorSource):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            with regular(self.path).open("rb") as file:
+            check_mapping(regular(self.path))
+            with self.path.open("rb") as file:
                 self._data = mmap(file.fileno(), 0, access=ACCESS_READ)
+        except EigenError:
+            raise
         except (OSError, ValueError) as error:
             got = getattr(error, "strerror", None) or "an empty file"
             raise CheckpointError(explain(f"reading {path}", expected="a GGUF file", got=got)) from error

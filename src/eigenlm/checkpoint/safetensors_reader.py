@@ -12,6 +12,7 @@ from torch import Tensor
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import read_json, regular
+from eigenlm.machine.memory import check_mapping
 
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
@@ -113,7 +114,8 @@ def _shards(index: Path) -> list[Path]:
 
 def _opened(path: Path) -> Any:
     try:
-        return safe_open(regular(path), framework="pt")
+        check_mapping(regular(path), times=2)  # by the library, and by torch
+        return safe_open(path, framework="pt")
     except (OSError, SafetensorError) as error:
         got = "no such file" if isinstance(error, FileNotFoundError) else f"a damaged one ({error})"
         raise CheckpointError(explain(f"reading {path}", expected="a safetensors file", got=got)) from error

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.errors import CheckpointError, ConfigError, explain
+from eigenlm.files import read_json
 from eigenlm.model.pooling import Pooling
 
 _MODULES = "modules.json"
@@ -66,9 +67,9 @@ def read_sentence_vectors(folder: Path, values: Mapping[str, Any]) -> SentenceVe
     if not (folder / _MODULES).is_file():
         return None
     try:
-        modules = json.loads((folder / _MODULES).read_text(encoding="utf-8"))
+        modules = read_json(folder / _MODULES)
         paths = {module["type"].rpartition(".")[2]: folder / module["path"] for module in modules}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         expected = "modules, each with a type and a path"
         raise CheckpointError(explain(f"reading {folder / _MODULES}", expected=expected, got=error)) from error
     pooling = _read(paths.get("Pooling", folder / "1_Pooling") / "config.json")

@@ -29,7 +29,9 @@ class ChatCommand:
 
     def run(self) -> None:
         """Answer each line of standard input."""
-        lm = self.compute.load(self.model)
+        from eigenlm.engine.room import continuing
+
+        lm = self.compute.load(self.model, continuing(self.system, self.max_tokens))
         messages = [{"role": "system", "content": self.system}] if self.system else []
         for question in _questions():
             messages.append({"role": "user", "content": question})

@@ -24,7 +24,9 @@ class GenerateCommand:
 
     def run(self) -> None:
         """Stream the continuation to standard output."""
-        lm = self.compute.load(self.model)
+        from eigenlm.engine.room import continuing
+
+        lm = self.compute.load(self.model, continuing(self.prompt, self.max_tokens))
         if not self.control:
             tell_of_control_tokens(lm, self.prompt)
         options: dict[str, Any] = {"max_tokens": self.max_tokens, "stop": self.stop, "control": self.control}

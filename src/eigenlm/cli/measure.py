@@ -29,10 +29,15 @@ class MeasureCommand:
 
     def run(self) -> None:
         """Let both read the text, and print."""
+        from eigenlm.checkpoint import open_model
+        from eigenlm.engine.room import scoring
         from eigenlm.tasks import effect
 
         text = read_text(self.text)
-        found = effect(self.compute.load(self.before), self.compute.load(self.after), text, window=self.window)
+        before = self.compute.load(
+            self.before, scoring(self.window, models=2, also_read=open_model(self.after, self.compute.adapter))
+        )
+        found = effect(before, self.compute.load(self.after), text, window=self.window)
         print_json(found) if self.json else print_effect(found)
 
 
