@@ -64,7 +64,6 @@ def test_a_limit_of_the_process_leaves_what_can_be_had(kind: int) -> None:
         assert 0 < room <= 1 << 30
         assert len(torch.zeros(room * 9 // 10, dtype=torch.uint8)) > 0  # it can be had
         assert memory.process_room() <= 1 << 30
-        del taken
         with pytest.raises(ConfigError, match=r"expected 2\.1 GB of memory"):
             memory.check_memory(1 << 31, torch.device("cpu"), "a test", "nothing")
     finally:

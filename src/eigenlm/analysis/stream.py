@@ -42,12 +42,18 @@ def each_matrix(weights: Weights, look: Look[Row], mine: Sequence[str]) -> list[
     """`look` at each tensor of two or more dimensions, in order, by as many workers as torch may use threads.
 
     A tensor of more than two dimensions is the matrix of its first dimension by all the others, as for convolutions.
+    What does not fit is skipped; where most would not, nothing is begun.
 
     Args:
         weights: they need not be safe to read from two threads.
         look: what to do with a matrix.
         mine: the names to look at.
+
+    Raises:
+        ConfigError: there is not the memory for most matrices.
     """
+    if sizes := sorted((_sizes(weights.shape(name)) for name in mine if len(weights.shape(name)) > 1), key=math.prod):
+        _check_memory(*sizes[len(sizes) // 2])
     examine = functools.partial(_examine, weights, look, Lock())
     with _one_thread_each() as pool:
         rows = list(track(pool.map(examine, mine), "analyze", total=len(mine)))
@@ -133,7 +139,7 @@ def _cost(shape: tuple[int, ...]) -> int:
 def _check_memory(m: int, n: int) -> None:
     """Refuse what would not fit: the numbers and their shuffled copy in float32, and five Gram matrices in float64."""
     do = "free some, or analyse this matrix on a larger machine"
-    check_memory(8 * m * n + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
+    check_memory(8 * m * n + 40 * min(m, n) ** 2, None, f"decomposing {m} x {n}", do)
 
 
 @contextmanager
