@@ -53,7 +53,7 @@ def each_matrix(weights: Weights, look: Look[Row], mine: Sequence[str]) -> list[
         ConfigError: there is not the memory for most matrices.
     """
     if sizes := sorted((_sizes(weights.shape(name)) for name in mine if len(weights.shape(name)) > 1), key=math.prod):
-        _check_memory(*sizes[len(sizes) // 2])
+        _check_memory(*sizes[(len(sizes) - 1) // 2])
     examine = functools.partial(_examine, weights, look, Lock())
     with _one_thread_each() as pool:
         rows = list(track(pool.map(examine, mine), "analyze", total=len(mine)))
