@@ -27,7 +27,7 @@ def check_run(recipe: Recipe, ranks: Ranks) -> None:
     """
     on_processor = ranks.device.type == "cpu"
     local = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if on_processor else 1
-    held = psutil.Process().memory_info().rss if on_processor else 0
+    held = float(psutil.Process().memory_info().rss if on_processor else 0)
     machine = Machine(
         name="this machine",
         device="cpu" if on_processor else "cuda",
