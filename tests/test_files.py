@@ -1,6 +1,7 @@
 """Files that are the user's: what is replaced was meant to be, and what is opened has an end."""
 
 import errno
+import gzip
 import os
 import shutil
 import socket
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from eigenlm.checkpoint import open_model
 from eigenlm.cli import main
-from eigenlm.errors import DataError
+from eigenlm.errors import CheckpointError, ConfigError, DataError
 from eigenlm.files import regular, whole_file, whole_files, write_text
+from eigenlm.text import corpus
 
 Capture = pytest.CaptureFixture[str]
 
@@ -109,3 +112,31 @@ def test_files_that_belong_together_are_written_together_or_not_at_all(tmp_path:
         for place in places:
             place.write_text("after")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"one": "after", "two": "after"}
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"])
+def test_a_file_of_three_gigabytes_is_not_read(name: str, tiny_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    os.truncate((folder / name) if (folder / name).exists() else write(folder / name), 3_000_000_000)
+    with pytest.raises(CheckpointError, match=r"3\.0 GB, of which such files have at most"):
+        open_model(folder).read_tokenizer()
+
+
+def write(path: Path) -> Path:
+    path.write_text("{}")
+    return path
+
+
+def test_texts_that_swell_or_do_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb, endless = tmp_path / "a.txt.gz", tmp_path / "a.jsonl"
+    bomb.write_bytes(gzip.compress(b"a" * 4000))
+    endless.write_text('{"text": "' + "a" * 4000 + '"}')
+    monkeypatch.setattr(corpus, "_PART", 1000)
+    monkeypatch.setattr(corpus, "_LINE", 1000)
+    assert "".join(corpus.read_documents(bomb)) == "a" * 4000
+    with pytest.raises(DataError, match="lines of less than 1,000 characters"):
+        list(corpus.read_documents(endless))
+    monkeypatch.setattr("eigenlm.machine.memory.free_memory", lambda device=None: 4500)
+    with pytest.raises(ConfigError, match="cut it into several files"):
+        list(corpus.read_documents(bomb))

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from eigenlm.tasks import perplexity as perplexity
     from eigenlm.training import Recipe as Recipe
     from eigenlm.training import read_recipe as read_recipe
-    from eigenlm.training import train as train
     from eigenlm.verbs import apply as apply
     from eigenlm.verbs import measure as measure
     from eigenlm.verbs import plan as plan
+    from eigenlm.verbs import train as train
 
 # Imported when first used: torch takes seconds, and `eigenlm --help` does not need it.
 _HOMES = {
@@ -44,7 +44,7 @@ _HOMES = {
     "perplexity": "eigenlm.tasks",
     "plan": "eigenlm.verbs",
     "read_recipe": "eigenlm.training",
-    "train": "eigenlm.training",
+    "train": "eigenlm.verbs",
 }
 __all__ = list(_HOMES)
 

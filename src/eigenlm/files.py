@@ -12,21 +12,29 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from rich.filesize import decimal
+
 from eigenlm.errors import DataError, explain
 
+# Bytes of files that are read whole: of settings and lists, and of vocabularies (the largest known has 40 MB).
+SETTINGS, VOCABULARY = 1 << 26, 1 << 28
 PLAN = "eigenlm plan"  # what a file of a plan's tensors says of itself, which no model says
 
 
-def regular(path: str | Path, *, or_new: bool = False) -> Path:
-    """The path, if what is there can be opened without waiting, and has an end.
+def regular(path: str | Path, *, or_new: bool = False, most: int | None = None) -> Path:
+    """The path, if what is there can be opened without waiting, and has an end, within `most` bytes.
 
     Raises:
-        OSError: a folder, a pipe, a device or a socket; or nothing, unless `or_new`.
+        OSError: a folder, a pipe, a device or a socket; too large a file; or nothing, unless `or_new`.
     """
     if or_new and not os.path.exists(path):
         return Path(path)
-    if not stat.S_ISREG(Path(path).stat().st_mode):
+    about = Path(path).stat()
+    if not stat.S_ISREG(about.st_mode):
         raise OSError(errno.EINVAL, "a folder, pipe, device or socket, which is no file", str(path))
+    if most is not None and about.st_size > most:
+        got = f"a file of {decimal(about.st_size)}, of which such files have at most {decimal(most)}"
+        raise OSError(errno.EFBIG, got, str(path))
     return Path(path)
 
 
@@ -37,7 +45,7 @@ def read_json(path: str | Path) -> Any:
         OSError: there is no file, or it cannot be read.
         ValueError: no JSON, no UTF-8, or nested too deeply.
     """
-    return parse_json(regular(path).read_text(encoding="utf-8"))
+    return parse_json(regular(path, most=SETTINGS).read_text(encoding="utf-8"))
 
 
 def parse_json(text: str) -> Any:

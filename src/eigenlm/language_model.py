@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm import checkpoint
-from eigenlm.checkpoint import Generation, SentenceVectors
+from eigenlm.checkpoint import Generation, SentenceVectors, Work
 from eigenlm.engine import Runner, Sampling, Session, left_padded
 from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
@@ -278,6 +278,7 @@ def load(
     adapter: str | Path | None = None,
     dtype: str | torch.dtype = "float32",
     device: str = "auto",
+    work: Work | None = None,
 ) -> LanguageModel:
     """Read a model by name, folder or file.
 
@@ -287,12 +288,13 @@ def load(
         adapter: a LoRA adapter that is merged into the model.
         dtype: `float32` or `bfloat16`.
         device: `cpu`, `cuda`, or `auto` for the accelerator if there is one.
+        work: what it is read for, if that takes memory to be asked for as well.
 
     Raises:
         CheckpointError: nothing there, or it is damaged or of a kind that is not read.
-        ConfigError: a dtype or device that does not serve.
+        ConfigError: a dtype or device that does not serve, or too little memory.
     """
-    read = checkpoint.read_model(where, adapter=adapter, dtype=_dtype(dtype), device=_device(device))
+    read = checkpoint.read_model(where, adapter=adapter, dtype=_dtype(dtype), device=_device(device), work=work)
     if read.tokenizer is None:
         expected, do = "a tokenizer beside the weights", "save one there as tokenizer.json"
         if any(read.path.glob("*.model")):

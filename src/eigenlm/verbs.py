@@ -1,18 +1,22 @@
-"""The verbs on a language model: plan a smaller one, apply the plan, measure what became of it."""
+"""The verbs on a language model: plan a smaller one, apply the plan, measure what became of it; and train one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
 
 from eigenlm import compression
 from eigenlm.compression import Plan
+from eigenlm.compression.room import applying
 from eigenlm.errors import ConfigError, explain
 from eigenlm.language_model import LanguageModel, check_speaks, load
+from eigenlm.planner.room import check_run
 from eigenlm.tasks import Effect, effect
 from eigenlm.text.corpus import documents_of
 from eigenlm.text.reading import Text
 from eigenlm.text.windows import windows_across
+from eigenlm.training import Outcome, Recipe, Watcher
+from eigenlm.training import train as train_unchecked
 
 
 def plan(
@@ -63,7 +67,7 @@ def apply(plan: Plan | str | Path, *, dtype: str | torch.dtype = "float32", devi
         CheckpointError: the plan or its model is missing, damaged, or they do not belong together.
     """
     plan = plan if isinstance(plan, Plan) else Plan.load(plan)
-    lm = load(plan.model, dtype=dtype, device=device)
+    lm = load(plan.model, dtype=dtype, device=device, work=applying())
     compression.apply_(lm.model, plan)
     return lm
 
@@ -89,3 +93,20 @@ def measure(
     """
     first, second = (lm if isinstance(lm, LanguageModel) else load(lm) for lm in (before, after))
     return effect(first, second, text, window=window)
+
+
+def train(
+    recipe: Recipe, folder: str | Path, *, watcher: Watcher | None = None, stop: Callable[[], bool] = lambda: False
+) -> Outcome:
+    """Train what a recipe says, in a folder, if the planner finds the memory for it; see `training.train`.
+
+    Args:
+        recipe: what to train.
+        folder: of the run.
+        watcher: is told of what happens.
+        stop: asked between steps; when it says True, the run is saved as it stands.
+
+    Raises:
+        ConfigError: as of `training.train`, or too little memory; the message says what to change.
+    """
+    return train_unchecked(recipe, folder, watcher=watcher, stop=stop, check=check_run)

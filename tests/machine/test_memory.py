@@ -1,10 +1,13 @@
 """What a container may still take, from control groups written out as Linux writes them."""
 
+import resource
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
+from eigenlm.errors import ConfigError
 from eigenlm.machine import memory
 
 
@@ -42,6 +45,31 @@ def test_where_nothing_limits_there_is_no_figure(tmp_path: Path) -> None:
     assert memory.container_room(cgroup, tmp_path / "fs") is None
 
 
-def test_free_memory_is_the_smaller_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "container_room", lambda: 7)
+@pytest.mark.parametrize("room", ["container_room", "process_room"])
+def test_free_memory_is_the_smallest_of_all(monkeypatch: pytest.MonkeyPatch, room: str) -> None:
+    monkeypatch.setattr(memory, room, lambda: 7)
     assert memory.free_memory(torch.device("cpu")) == 7
+
+
+@pytest.mark.parametrize("kind", [resource.RLIMIT_AS, resource.RLIMIT_DATA])
+def test_a_limit_of_the_process_leaves_what_can_be_had(kind: int) -> None:
+    before = resource.getrlimit(kind)
+    assert memory.process_room() is None
+    held = psutil.Process().memory_info()
+    limit = (held.vms if kind == resource.RLIMIT_AS else held.data) + (1 << 30)
+    try:
+        resource.setrlimit(kind, (limit, before[1]))
+        room = memory.process_room()
+        assert room is not None
+        assert 0 < room <= 1 << 30
+        assert len(torch.zeros(room * 9 // 10, dtype=torch.uint8)) > 0  # it can be had
+        assert memory.process_room() <= 1 << 30
+        with pytest.raises(ConfigError, match=r"expected 2\.1 GB of memory"):
+            memory.check_memory(1 << 31, torch.device("cpu"), "a test", "nothing")
+    finally:
+        resource.setrlimit(kind, before)
+
+
+def test_no_limit_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert memory.process_room() is None

@@ -15,7 +15,7 @@ from tokenizers import pre_tokenizers
 from eigenlm.errors import CheckpointError
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.tokenizer import Tokenizer
-from eigenlm.text.tokenizer_gguf import gguf_metadata, tokenizer_from_gguf
+from eigenlm.text.tokenizer_gguf import _merges_from_scores, gguf_metadata, tokenizer_from_gguf
 from eigenlm.text.tokenizer_training import train_tokenizer
 
 from .conftest import CORPUS
@@ -179,3 +179,37 @@ def test_sentence_pieces_without_scores():
 def test_what_gguf_has_no_name_for(kind):
     with pytest.raises(CheckpointError, match="write a Hugging Face folder"):
         gguf_metadata(train_tokenizer(kind, CORPUS, 400))
+
+
+def _every_cut(scores, vocab):
+    """All cuts of all tokens, each half looked up."""
+    ranked = sorted((token for token in scores if len(token) > 1), key=lambda token: (-scores[token], vocab[token]))
+    cuts = ((token[:cut], token[cut:]) for token in ranked for cut in range(1, len(token)))
+    return [(left, right) for left, right in cuts if left in scores and right in scores]
+
+
+@given(words=st.lists(st.text("ab▁", min_size=1, max_size=6), min_size=3, unique=True))
+def test_merges_are_all_cuts_into_two_pieces(words):
+    scores = {word: float(-len(word) % 3) for word in words}
+    vocab = {word: i for i, word in enumerate(words)}
+    assert _merges_from_scores(scores, vocab) == _every_cut(scores, vocab)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "refused"),
+    [
+        (["a", "b" * 513], "pieces of at most 512 characters, got 513"),
+        (["a" * k for k in range(1, 513)] + ["b" + "a" * k for k in range(512)], "merges of 16,777,216"),
+    ],
+)
+def test_pieces_that_no_sentence_piece_has_are_refused(pieces, refused):
+    count = len(pieces)
+    damage = {"tokens": ["<unk>", *pieces], "scores": [0.0] * (count + 1), "token_type": [2] + [1] * count}
+    with pytest.raises(CheckpointError, match=refused):
+        tokenizer_from_gguf(
+            {
+                "tokenizer.ggml.model": "llama",
+                **{f"tokenizer.ggml.{key}": value for key, value in damage.items()},
+                "tokenizer.ggml.unknown_token_id": 0,
+            }
+        )

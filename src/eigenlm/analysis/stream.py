@@ -43,12 +43,19 @@ def each_matrix(weights: Weights, look: Look[Row], mine: Sequence[str]) -> list[
     """`look` at each tensor of two or more dimensions, in order, by as many workers as torch may use threads.
 
     A tensor of more than two dimensions is the matrix of its first dimension by all the others, as for convolutions.
+    What does not fit is skipped; where most would not, nothing is begun.
 
     Args:
         weights: they need not be safe to read from two threads.
         look: what to do with a matrix.
         mine: the names to look at.
+
+    Raises:
+        ConfigError: there is not the memory for most matrices.
     """
+    matrices = sorted((name for name in mine if len(weights.shape(name)) > 1), key=lambda name: _needed(weights, name))
+    if matrices:
+        _check_memory(weights, matrices[(len(matrices) - 1) // 2])
     examine = functools.partial(_examine, weights, look, Lock())
     with _one_thread_each() as pool:
         rows = list(track(pool.map(examine, mine), "analyze", total=len(mine)))
@@ -110,12 +117,9 @@ def matrix_of(weights: Weights, parameter: str, reading: Lock) -> Tensor | ByBlo
         with reading:
             return weights.part(parameter, part).detach().flatten(1)
 
-    shape = weights.shape(parameter)
-    m, n = _sizes(shape)
-    if m * n > MANY_NUMBERS and (m >= n or len(shape) == 2) and weights.reads_parts(parameter):
-        _check_memory(m, n, held=_BLOCKS)
-        return ByBlocks((m, n), read)
-    _check_memory(m, n, held=8 * m * n)
+    _check_memory(weights, parameter)
+    if _by_blocks(weights, parameter):
+        return ByBlocks(_sizes(weights.shape(parameter)), read)
     with reading:
         W = weights[parameter].detach()
     return (W if W.layout == torch.strided else W.to_dense()).flatten(1)
@@ -138,10 +142,22 @@ def _cost(shape: tuple[int, ...]) -> int:
     return m * n * min(m, n) + min(m, n) ** 3
 
 
-def _check_memory(m: int, n: int, held: int) -> None:
-    """Refuse what would not fit: the bytes of numbers that are held at once, and five Gram matrices in float64."""
+def _by_blocks(weights: Weights, parameter: str) -> bool:
+    shape = weights.shape(parameter)
+    m, n = _sizes(shape)
+    return m * n > MANY_NUMBERS and (m >= n or len(shape) == 2) and weights.reads_parts(parameter)
+
+
+def _needed(weights: Weights, parameter: str) -> int:
+    """The bytes of the numbers that are held at once, and of five Gram matrices in float64."""
+    m, n = _sizes(weights.shape(parameter))
+    return (_BLOCKS if _by_blocks(weights, parameter) else 8 * m * n) + 40 * min(m, n) ** 2
+
+
+def _check_memory(weights: Weights, parameter: str) -> None:
+    m, n = _sizes(weights.shape(parameter))
     do = "free some, or analyse this matrix on a larger machine"
-    check_memory(held + 40 * min(m, n) ** 2, torch.device("cpu"), f"decomposing {m} x {n}", do)
+    check_memory(_needed(weights, parameter), None, f"decomposing {m} x {n}", do)
 
 
 @contextmanager

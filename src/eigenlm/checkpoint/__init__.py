@@ -6,6 +6,7 @@ from eigenlm.checkpoint.gguf_writer import misread_by_llama_cpp, write_gguf
 from eigenlm.checkpoint.hugging_face import write_hugging_face
 from eigenlm.checkpoint.opened import Matrices, Opened
 from eigenlm.checkpoint.read import Checkpoint, open_any, open_matrices, open_model, open_tensors, read_model
+from eigenlm.checkpoint.room import Work
 from eigenlm.checkpoint.sentence_vectors import SentenceVectors
 from eigenlm.checkpoint.tensors import TensorSource
 
@@ -16,6 +17,7 @@ __all__ = [
     "Opened",
     "SentenceVectors",
     "TensorSource",
+    "Work",
     "misread_by_llama_cpp",
     "open_any",
     "open_matrices",

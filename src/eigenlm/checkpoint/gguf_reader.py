@@ -14,8 +14,9 @@ from torch import Tensor
 from eigenlm.checkpoint.byte_file import ByteFile
 from eigenlm.checkpoint.gguf_header import read_header
 from eigenlm.checkpoint.tensors import TensorSource
-from eigenlm.errors import CheckpointError, explain
+from eigenlm.errors import CheckpointError, EigenError, explain
 from eigenlm.linalg.by_blocks import Part
+from eigenlm.machine.memory import check_mapping
 
 _NUMBERS_AT_ONCE = 1 << 17  # what the decoder makes on its way then stays in the processor's cache
 
@@ -35,8 +36,11 @@ class GGUFFile(TensorSource):
         self.path = Path(path)
         try:
             self._file = ByteFile(self.path)
+            check_mapping(self.path)
             with self.path.open("rb") as file:
                 data = mmap(file.fileno(), 0, access=ACCESS_READ)
+        except EigenError:
+            raise
         except (OSError, ValueError) as error:
             got = getattr(error, "strerror", None) or "an empty file"
             raise CheckpointError(explain(f"reading {path}", expected="a GGUF file", got=got)) from error

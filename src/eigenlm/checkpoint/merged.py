@@ -11,6 +11,7 @@ from eigenlm.checkpoint.dialects.layout import TRANSPOSED
 from eigenlm.checkpoint.expert_stacks import ExpertStacks
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.linalg.by_blocks import Part
 
 
 class Merged(TensorSource):
@@ -59,9 +60,9 @@ class Merged(TensorSource):
         change = self._adapter.bias_change(self._biases[name]) if name in self._biases else None
         return tensor if change is None else tensor.float() + change
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some slices along the first dimension of a tensor; of a stack, only these experts are read and merged."""
-        if name not in self._layers or len(self.shape(name)) < 3:
+    def part(self, name: str, where: Part) -> Tensor:
+        """A part of a tensor; of a stack, only these experts are read and merged."""
+        if name not in self._layers or len(self.shape(name)) < 3 or not isinstance(where, slice):
             return self[name][where]
         layer, W = self._layers[name], self._base.part(name, where)
         return self._adapter.merged(layer, W, in_first=self._in_first(name), experts=where)

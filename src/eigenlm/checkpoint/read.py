@@ -17,6 +17,7 @@ from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.locate import locate
 from eigenlm.checkpoint.opened import Matrices, Opened
 from eigenlm.checkpoint.quantized import dequantized
+from eigenlm.checkpoint.room import Work, check_room
 from eigenlm.checkpoint.safetensors_reader import SafetensorsFiles, open_safetensors
 from eigenlm.checkpoint.tensors import TensorSource, storage_summary
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates
@@ -58,6 +59,7 @@ def read_model(
     adapter: str | Path | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
+    work: Work | None = None,
 ) -> Checkpoint:
     """Read a model folder (ours or Hugging Face's), a GGUF file, an installed model package or a Hub name.
 
@@ -66,18 +68,21 @@ def read_model(
         adapter: a LoRA adapter that is merged into it.
         dtype: of the parameters.
         device: where they go.
+        work: what the model is read for, whose memory is asked for with that of the weights.
 
     Raises:
         CheckpointError: nothing is there, or it is damaged, unknown, or holds NaN or infinite weights.
-        ConfigError: its config makes no model.
+        ConfigError: its config makes no model, or there is not the memory for it.
     """
     opened = open_model(where, adapter)
+    tokenizer = opened.read_tokenizer()
+    check_room(opened, tokenizer, dtype=dtype, device=torch.device(device), work=work)
     return Checkpoint(
         path=opened.path,
         family=opened.family,
         config=opened.config,
         model=fill(opened.skeleton, opened.tensors, dtype=dtype, device=device),
-        tokenizer=opened.read_tokenizer(),
+        tokenizer=tokenizer,
         chat_template=opened.chat_template,
         generation=opened.generation,
         storage=storage_summary(opened.tensors),

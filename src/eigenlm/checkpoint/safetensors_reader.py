@@ -18,6 +18,7 @@ from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, DataError, explain
 from eigenlm.files import read_json
 from eigenlm.linalg.by_blocks import Part
+from eigenlm.machine.memory import check_mapping
 
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
@@ -156,6 +157,7 @@ def _places(path: Path) -> Iterator[tuple[str, _Place]]:
     """Names and places of the tensors of a file, as the library that the format comes from accepts them."""
     try:
         file = ByteFile(path)
+        check_mapping(path)
         with safe_open(path, framework="pt") as checked:
             names = list(checked.keys())
     except (OSError, SafetensorError) as error:

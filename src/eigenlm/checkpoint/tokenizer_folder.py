@@ -9,6 +9,7 @@ from typing import Any
 from eigenlm.checkpoint.damage import damage_told
 from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.errors import CheckpointError, explain
+from eigenlm.files import SETTINGS, regular
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_files import PIECES, UnreadTokenizer
 
@@ -36,7 +37,9 @@ def read_chat_template(folder: Path) -> ChatTemplates | None:
         CheckpointError: tokenizer_config.json is damaged.
     """
     files = {"default": folder / _TEMPLATE, **{file.stem: file for file in sorted((folder / _NAMED).glob("*.jinja"))}}
-    named = {name: file.read_text(encoding="utf-8") for name, file in files.items() if file.is_file()}
+    named = {
+        name: regular(file, most=SETTINGS).read_text(encoding="utf-8") for name, file in files.items() if file.is_file()
+    }
     config = folder / "tokenizer_config.json"
     said = read_json_object(config).get("chat_template") if config.is_file() and not named else None
     listed = said if isinstance(said, list) else [{"name": "default", "template": said}]

@@ -31,11 +31,15 @@ class ApplyCommand:
 
     def run(self) -> None:
         """Apply, write, and say what changed."""
-        import eigenlm
-        from eigenlm.compression import Plan
+        from eigenlm.checkpoint import open_model
+        from eigenlm.compression import Plan, apply_
+        from eigenlm.compression.room import applying
+        from eigenlm.engine.room import scoring
 
         plan = Plan.load(self.plan)
-        small = eigenlm.apply(plan, dtype=self.compute.dtype, device=self.compute.device)
+        measured = None if self.text is None else scoring(None, models=2, also_read=open_model(plan.model))
+        small = self.compute.load(plan.model, applying(measured))
+        apply_(small.model, plan)
         small.save(self.out)
         figures: dict[str, Any] = {
             "out": self.out,

@@ -32,6 +32,7 @@ class ExportCommand:
         import torch
 
         from eigenlm.checkpoint import misread_by_llama_cpp, open_model, read_model, write_gguf, write_hugging_face
+        from eigenlm.checkpoint.written import writing
 
         storage = self.storage or ("F32" if self.to == "hf" else "Q8_0")
         if self.to == "hf" and storage not in _PLAIN:
@@ -40,7 +41,7 @@ class ExportCommand:
                 explain("storage of a Hugging Face folder", expected=", ".join(_PLAIN), got=storage, do=do)
             )
         dtype = getattr(torch, _PLAIN[storage]) if self.to == "hf" else torch.float32
-        read = read_model(self.model, adapter=self.merge, dtype=dtype)
+        read = read_model(self.model, adapter=self.merge, dtype=dtype, work=writing(self.to))
         parts: dict[str, Any] = {
             "tokenizer": read.tokenizer,
             "chat_template": read.chat_template,

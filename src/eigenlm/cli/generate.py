@@ -25,8 +25,10 @@ class GenerateCommand:
 
     def run(self) -> None:
         """Stream the continuation to standard output."""
+        from eigenlm.engine.room import continuing
+
         prompt = sys.stdin.read() if self.prompt == "-" else self.prompt
-        lm = self.compute.load(self.model)
+        lm = self.compute.load(self.model, continuing(prompt, self.max_tokens))
         if not self.control:
             tell_of_control_tokens(lm, prompt)
         options: dict[str, Any] = {"max_tokens": self.max_tokens, "stop": self.stop, "control": self.control}

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from eigenlm.analysis.anatomy import Part
     from eigenlm.checkpoint import Opened
 
+_HEADER = 96 << 20  # bytes that the sizes of a model and its vocabulary take
+
 
 @dataclass(frozen=True)
 class InfoCommand:
@@ -26,7 +28,9 @@ class InfoCommand:
         """Open the model and tell."""
         from eigenlm.analysis.anatomy import anatomy, module_kind, part_of
         from eigenlm.checkpoint import Opened, open_any, open_model
+        from eigenlm.machine.memory import check_memory
 
+        check_memory(_HEADER, None, f"the header of {self.model}", "take a larger machine")
         found = open_any(self.model) if self.adapter is None else open_model(self.model, self.adapter)
         parts = anatomy(found.tensors, part_of if isinstance(found, Opened) else module_kind)
         facts = {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Json, Text
+from eigenlm.cli.options import Compute, Json, Text, beginning_of
 from eigenlm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -29,9 +29,14 @@ class MeasureCommand:
 
     def run(self) -> None:
         """Let both read the text, and print."""
+        from eigenlm.checkpoint import open_model
+        from eigenlm.engine.room import scoring
         from eigenlm.tasks import effect
 
-        found = effect(self.compute.load(self.before), self.compute.load(self.after), self.text, window=self.window)
+        beginning_of(self.text)  # no text is told before models are read
+        also = open_model(self.after, self.compute.adapter)
+        before = self.compute.load(self.before, scoring(self.window, models=2, also_read=also))
+        found = effect(before, self.compute.load(self.after), self.text, window=self.window)
         print_json(found) if self.json else print_effect(found)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 if TYPE_CHECKING:
+    from eigenlm.checkpoint import Work
     from eigenlm.engine import Sampling
     from eigenlm.language_model import LanguageModel
     from eigenlm.training import Recipe
@@ -88,11 +89,11 @@ class Compute:
     """Numbers of weights and activations."""
     adapter: Adapter = None
 
-    def load(self, model: str) -> "LanguageModel":
-        """Read a model to run there."""
+    def load(self, model: str, work: "Work | None" = None) -> "LanguageModel":
+        """Read a model to run there, if there is memory for it and for the work."""
         from eigenlm.language_model import load
 
-        return load(model, adapter=self.adapter, dtype=self.dtype, device=self.device)
+        return load(model, adapter=self.adapter, dtype=self.dtype, device=self.device, work=work)
 
 
 @dataclass(frozen=True)

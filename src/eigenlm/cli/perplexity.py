@@ -25,10 +25,11 @@ class PerplexityCommand:
 
     def run(self) -> None:
         """Score the text and print."""
+        from eigenlm.engine.room import scoring
         from eigenlm.tasks import perplexity
 
         beginning = beginning_of(self.text)
-        lm = self.compute.load(self.model)
+        lm = self.compute.load(self.model, scoring(self.window))
         if not self.control:
             tell_of_control_tokens(lm, beginning)
         window = min(1024, lm.config.context_length) if self.window is None else self.window

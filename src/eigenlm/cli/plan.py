@@ -46,10 +46,11 @@ class PlanCommand:
 
     def run(self) -> None:
         """Measure, plan, write the plan, and print what it decided."""
-        import eigenlm
+        from eigenlm import verbs
+        from eigenlm.compression.room import planning
 
-        lm = self.compute.load(self.model)
-        plan = eigenlm.plan(
+        lm = self.compute.load(self.model, planning(self.tokens))
+        plan = verbs.plan(
             lm, keep=self.keep, calibration=self.text, tokens=self.tokens, seed=self.seed, methods=self.methods
         )
         plan.save(self.out)

@@ -7,6 +7,8 @@ from eigenlm.cli.options import Json, Out, Text
 from eigenlm.cli.output import print_json
 from eigenlm.terminal import say
 
+_TIMES = 4  # the text, its words, and their counts
+
 
 @dataclass(frozen=True)
 class TokenizerTrainCommand:
@@ -25,16 +27,19 @@ class TokenizerTrainCommand:
     def run(self) -> None:
         """Train, write, and say how well the vocabulary packs its own text."""
         from eigenlm.files import whole_folder
+        from eigenlm.machine.memory import check_memory
         from eigenlm.progress import track
-        from eigenlm.text.corpus import read_documents
+        from eigenlm.text.corpus import read_documents, text_files
         from eigenlm.text.tokenizer_training import train_tokenizer
 
+        size = sum(file.stat().st_size for file in text_files(self.text))
+        check_memory(_TIMES * size, None, f"learning a vocabulary from {self.text}", "give less text")
         documents = list(track(read_documents(self.text), "reading"))
         with whole_folder(self.out) as folder:
             tokenizer = train_tokenizer(self.kind, documents, self.vocab_size, self.control_tokens)
             tokenizer.save(folder)
         num_bytes = sum(len(document.encode()) for document in documents)
-        num_tokens = sum(map(len, tokenizer.encode_batch(documents)))
+        num_tokens = sum(len(tokenizer.encode(document)) for document in documents)
         figures = {
             "out": self.out,
             "kind": self.kind,

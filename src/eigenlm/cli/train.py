@@ -42,7 +42,7 @@ class TrainCommand:
         """Train, showing how it goes; exits with 130 or 143 when a signal stopped it."""
         from eigenlm.cli.train_display import Display
         from eigenlm.machine.processes import is_first_rank
-        from eigenlm.training import train
+        from eigenlm.verbs import train
 
         recipe = read_recipe_for(self.recipe, self.text, self.depth, self.set)
         if self.dry_run:

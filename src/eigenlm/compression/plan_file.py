@@ -15,6 +15,7 @@ from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, DataError, explain
 from eigenlm.files import PLAN as FORMAT
 from eigenlm.files import read_json, whole_files
+from eigenlm.machine.memory import check_mapping
 
 VERSION = 2
 T = TypeVar("T")
@@ -50,6 +51,7 @@ def read(path: Path) -> tuple[dict[str, Any], Factors]:
         got = "other bytes" if factors_file.is_file() else "no such file"
         expected = f"the factors it was saved with in {factors_file.name}"
         raise CheckpointError(explain(f"plan {path}", expected=expected, got=got, do="make the plan again"))
+    check_mapping(factors_file, times=2)
     factors: dict[str, dict[str, Tensor]] = {}
     try:
         for name, tensor in load_file(factors_file).items():

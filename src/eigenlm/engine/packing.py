@@ -120,7 +120,7 @@ def serves(model: Transformer) -> bool:
         weight.device.type == "cpu"
         and weight.dtype in (torch.float32, torch.bfloat16)
         and torch.backends.mkldnn.is_available()
-        and size < free_memory(weight.device) // 2
+        and size < free_memory(weight.device) // 3  # the rest is for the work
     )
 
 

@@ -1,5 +1,6 @@
 """How much memory can be had, asked before it is taken."""
 
+import resource
 from pathlib import Path
 
 import psutil
@@ -8,14 +9,52 @@ from rich.filesize import decimal
 
 from eigenlm.errors import ConfigError, explain
 
+# Of the address space alone, beside what is asked for: the C library's heaps of threads, and what each maps as a stack.
+_HEAPS, _STACK = 160 << 20, 16 << 20
 
-def free_memory(device: torch.device) -> int:
-    """Bytes that can be had on a device without anybody giving way."""
-    if device.type == "cuda":
+
+def free_memory(device: torch.device | None = None) -> int:
+    """Bytes that can be had on a device, or by the processor, without anybody giving way."""
+    if device is not None and device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    room = container_room()
-    available = psutil.virtual_memory().available
-    return available if room is None else min(available, room)
+    rooms = (container_room(), process_room())
+    return min([psutil.virtual_memory().available, *(room for room in rooms if room is not None)])
+
+
+def process_room() -> int | None:
+    """Bytes that this process may still take by its own limits (`ulimit -v`, `ulimit -d`); None where it has none.
+
+    Files that are mapped take address space as well.
+    """
+    data = _within(resource.RLIMIT_DATA, getattr(psutil.Process().memory_info(), "data", 0))
+    rooms = [room for room in (_address_room(), data) if room is not None]
+    return min(rooms, default=None)
+
+
+def _address_room() -> int | None:
+    return _within(resource.RLIMIT_AS, psutil.Process().memory_info().vms)
+
+
+def _within(kind: int, taken: int) -> int | None:
+    limit, _ = resource.getrlimit(kind)
+    return None if limit == resource.RLIM_INFINITY else max(0, limit - taken)
+
+
+def check_mapping(path: Path, times: int = 1) -> None:
+    """Refuse to map a file that the address space has no room for.
+
+    Args:
+        path: of the file.
+        times: how often it will be mapped.
+
+    Raises:
+        ConfigError: a limit of the process leaves less.
+    """
+    needed, room = times * path.stat().st_size, _address_room()
+    if room is not None and needed > room:
+        expected = f"{decimal(needed)} of address space to be free"
+        do = "raise the limit (ulimit -v), or take a smaller file"
+        raise ConfigError(explain(f"reading {path}", expected=expected, got=decimal(room), do=do))
 
 
 def container_room(cgroup: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> int | None:
@@ -55,18 +94,20 @@ def _room(group: Path, limit: str, usage: str, droppable: str) -> int | None:
     return None if most == "max" else max(0, int(most) - held + int(stat.get(droppable, 0)))
 
 
-def check_memory(needed: int, device: torch.device, what: str, do: str) -> None:
+def check_memory(needed: int, device: torch.device | None, what: str, do: str) -> None:
     """Refuse what would not fit.
 
     Args:
         needed: bytes, predicted.
-        device: where they are needed.
+        device: where they are needed; None for the processor.
         what: needs them.
         do: what would need fewer.
 
     Raises:
         ConfigError: less is free.
     """
-    free = free_memory(device)
+    free, addresses = free_memory(device), None if device is not None and device.type == "cuda" else _address_room()
+    if addresses is not None:
+        free = min(free, max(0, addresses - _HEAPS - _STACK * torch.get_num_threads()))
     if needed > free:
         raise ConfigError(explain(what, expected=f"{decimal(needed)} of memory to be free", got=decimal(free), do=do))

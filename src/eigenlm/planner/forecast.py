@@ -85,10 +85,23 @@ def forecast(
         ConfigError: more devices than texts to share, or a layout that does not divide them.
     """
     machine = machine or measure_machine(processes=max(num_ranks(), recipe.layout.tensor))
+    job = job_of(recipe, machine, execution)
+    return Forecast(
+        **vars(job),
+        flops=count_flops(recipe.model, job.batch),
+        memory=peak_memory(job),
+        time=step_time(job),
+        advice=advice(job),
+        corpus_tokens=corpus_tokens,
+    )
+
+
+def job_of(recipe: Recipe, machine: Machine, execution: Execution | None = None) -> Job:
+    """A recipe on a machine; arguments and errors as of `forecast`."""
     if machine.devices % recipe.layout.tensor:
         expected = f"a divisor of {machine.devices} devices"
         raise ConfigError(explain("layout.tensor", expected=expected, got=recipe.layout.tensor))
-    job = Job(
+    return Job(
         recipe=recipe,
         machine=machine,
         execution=execution or Execution(compiled=recipe.train.compile),
@@ -96,17 +109,9 @@ def forecast(
         batch=batch_of(recipe, machine.devices),
         parameters=count_parameters(recipe.model),
     )
-    return Forecast(
-        **vars(job),
-        flops=count_flops(recipe.model, job.batch),
-        memory=peak_memory(job),
-        time=step_time(job),
-        advice=_advice(job),
-        corpus_tokens=corpus_tokens,
-    )
 
 
-def _advice(job: Job) -> str:
+def advice(job: Job) -> str:
     """What to change so that a run fits: nothing, or the first of these that does."""
     batch = job.batch
     for texts in (batch.texts >> halvings for halvings in range(batch.texts.bit_length())):

@@ -7,8 +7,8 @@ from typing import Any
 import tokenizers
 from tokenizers import AddedToken
 
+from eigenlm import files
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import parse_json
 
 ROLES = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
@@ -22,7 +22,9 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: the file is not a JSON object.
     """
     try:
-        values = parse_json(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        values = files.read_json(path) if path.is_file() else {}
+    except OSError as error:
+        raise CheckpointError(explain(f"reading {path}", expected="a file", got=error.strerror)) from error
     except ValueError as error:
         raise CheckpointError(explain(f"reading {path}", expected="JSON", got=str(error))) from error
     if not isinstance(values, dict):

@@ -14,6 +14,7 @@ import pyarrow.parquet
 
 from eigenlm.errors import DataError, explain
 from eigenlm.files import parse_json, regular
+from eigenlm.machine.memory import check_memory
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.unicode import check_unicode
 
@@ -21,6 +22,7 @@ FORMATS = (".txt", ".md", ".jsonl", ".parquet", ".txt.gz", ".jsonl.gz")
 # An article of WikiText begins at a line ` = Title = `; its sections have more signs: ` = = Section = = `.
 _ARTICLE = re.compile(r"^ = [^=\n].* = *\n", re.MULTILINE)
 _ROWS = 1024  # of Parquet, read at once
+_PART, _LINE = 1 << 26, 1 << 28  # characters of a text read at once, and of a line of JSON at most
 _STRINGS = ("string", "binary")  # the types of a column of texts, however they are laid out
 _HUB_NAME = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?::([\w.-]+))?")
 
@@ -151,7 +153,7 @@ def _documents(file: Path) -> Iterator[str]:
         if name.removesuffix(".gz").endswith(".jsonl"):
             yield from _json_lines(file, lines)
         else:
-            yield from articles(lines.read())
+            yield from articles(_whole(file, lines))
 
 
 def _bad_byte(file: Path) -> int:
@@ -173,8 +175,31 @@ def _opened(file: Path) -> TextIOWrapper:
     return open_text(regular(file), "rt", encoding="utf-8-sig", newline="")
 
 
-def _json_lines(file: Path, lines: Iterable[str]) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
+def _whole(file: Path, lines: TextIOWrapper) -> str:
+    """A text that is one document; memory is asked for before each further part, of which a small .gz may have many."""
+    parts: list[str] = []
+    while part := lines.read(_PART):
+        parts.append(part)
+        if len(part) == _PART:  # all of it once more, when the parts are joined
+            _check_room(file, (len(parts) + 2) * _PART)
+    return "".join(parts)
+
+
+def _check_room(file: Path, needed: int) -> None:
+    check_memory(needed, None, f"reading {file}", "cut it into several files")
+
+
+def _lines(file: Path, lines: TextIOWrapper) -> Iterator[str]:
+    """Lines that have an end."""
+    while line := lines.readline(_LINE):
+        if len(line) == _LINE:
+            expected = f"lines of less than {_LINE:,} characters"
+            raise DataError(explain(f"reading {file}", expected=expected, got="a longer one"))
+        yield line
+
+
+def _json_lines(file: Path, lines: TextIOWrapper) -> Iterator[str]:
+    for number, line in enumerate(_lines(file, lines), start=1):
         if not line.strip():
             continue
         try:
@@ -195,6 +220,8 @@ def _parquet(file: Path) -> Iterator[str]:
         kind = table.schema_arrow.field("text").type if "text" in names else pyarrow.null()
         if str(getattr(kind, "value_type", kind)).removeprefix("large_").removesuffix("_view") not in _STRINGS:
             raise DataError(explain(f"reading {file}", expected="a column 'text' of strings", got=", ".join(names)))
+        groups = [table.metadata.row_group(i) for i in range(table.metadata.num_row_groups)]
+        _check_room(file, max((group.total_byte_size for group in groups), default=0))
         for rows in table.iter_batches(batch_size=_ROWS, columns=["text"]):
             for text in rows["text"].to_pylist():
                 yield text.decode() if isinstance(text, bytes) else text or ""

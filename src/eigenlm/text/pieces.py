@@ -55,7 +55,7 @@ def _next_border(text: str, start: int, tokenizer: Tokenizer, control: bool) -> 
         if border == 0 or border + _AROUND > len(text):
             return None
         before, after = text[max(border - _AROUND, start) : border], text[border : border + _AROUND]
-        if after[0].isspace() or not before.strip():
+        if not after.strip() or not before.strip():
             continue  # white space that reaches beyond the view
         whole, left, right = tokenizer.encode_batch([before + after, before, after], control=control)
         if whole == left + right:

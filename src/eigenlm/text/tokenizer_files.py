@@ -8,7 +8,7 @@ import tokenizers
 from tokenizers import models
 
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import write_text
+from eigenlm.files import VOCABULARY, regular, write_text
 from eigenlm.text.added_tokens import add_tokens, read_json, read_settings
 from eigenlm.text.library_errors import told
 from eigenlm.text.tokenizer_classes import CLASSES, class_of, flagged_markers
@@ -58,7 +58,7 @@ def _read(path: Path, folder: Path, names: set[str]) -> tuple[tokenizers.Tokeniz
     if "tokenizer.json" in names or (path.is_file() and path.suffix == ".json" and path.name != "vocab.json"):
         return _from_json(folder / "tokenizer.json" if path.is_dir() else path, folder)
     if "vocab.json" in names and (folder / "merges.txt").is_file():
-        model = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+        model = models.BPE.from_file(_small(folder / "vocab.json"), _small(folder / "merges.txt"))
         return _from_model(model, folder, "GPT2Tokenizer")
     for name in PIECES if path.is_dir() else [path.name] if path.suffix == ".model" else []:
         if name in names:
@@ -66,12 +66,16 @@ def _read(path: Path, folder: Path, names: set[str]) -> tuple[tokenizers.Tokeniz
 
             return from_sentence_pieces(folder / name, folder)
     if "vocab.txt" in names:
-        return _from_model(models.WordPiece.from_file(str(folder / "vocab.txt")), folder, "BertTokenizer")
+        return _from_model(models.WordPiece.from_file(_small(folder / "vocab.txt")), folder, "BertTokenizer")
     return None
 
 
+def _small(path: Path) -> str:
+    return str(regular(path, most=VOCABULARY))
+
+
 def _from_json(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
-    source = path.read_text(encoding="utf-8")
+    source = regular(path, most=VOCABULARY).read_text(encoding="utf-8")
     check_source(source)
     file = tokenizers.Tokenizer.from_str(source)
     settings = read_settings(folder)

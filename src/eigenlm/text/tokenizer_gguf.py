@@ -26,6 +26,8 @@ _ROLE_KEYS = {
 }
 _BERT_IDS = {"pad_token": 0, "unk_token": 100, "cls_token": 101, "sep_token": 102, "mask_token": 103}
 _WORD_START = "▁"
+_PIECE = 512  # characters; the longest that SentencePiece trains
+_MERGED = 1 << 24  # characters of all merges, which the library copies; those of Gemma's 262,144 tokens are 3 million
 
 
 def tokenizer_from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
@@ -115,8 +117,14 @@ def _llama(fields: Mapping[str, Any], tokens: Sequence[str], roles: Mapping[str,
         raise CheckpointError(explain("a SentencePiece vocabulary", expected="a score for every token", got=got))
     types = fields.get("token_type") or [_NORMAL] * len(tokens)
     spelled = {
-        token: score for token, score, type in zip(tokens, scores, types) if type in (_NORMAL, _USER_DEFINED, _UNUSED)
+        token: score
+        for token, score, type in zip(tokens, scores, types)
+        if type in (_NORMAL, _UNUSED) or (type == _USER_DEFINED and len(token) <= _PIECE)
     }
+    if (longest := max(map(len, spelled), default=0)) > _PIECE:
+        raise CheckpointError(
+            explain("a SentencePiece vocabulary", expected=f"pieces of at most {_PIECE} characters", got=longest)
+        )
     vocab = {token: i for i, token in enumerate(tokens)}
     library = tokenizers.Tokenizer(
         models.BPE(
@@ -167,13 +175,18 @@ def _bracketed(token: str) -> bool:
 
 def _merges_from_scores(scores: Mapping[str, float], vocab: Mapping[str, int]) -> list[tuple[str, str]]:
     """Every cut of a token into two tokens, the best-scored product first, as SentencePiece merges."""
+    own = {token: token for token in scores}  # one string for each, however many merges name it
     ranked = sorted((token for token in scores if len(token) > 1), key=lambda token: (-scores[token], vocab[token]))
-    return [
-        (token[:cut], token[cut:])
-        for token in ranked
-        for cut in range(1, len(token))
-        if token[:cut] in scores and token[cut:] in scores
-    ]
+    merges, characters = [], 0
+    for token in ranked:
+        for cut in range(1, len(token)):
+            if (left := own.get(token[:cut])) is not None and (right := own.get(token[cut:])) is not None:
+                merges.append((left, right))
+                characters += len(token)
+        if characters > _MERGED:
+            got = f"more up to a piece of {len(token)} characters"
+            raise CheckpointError(explain("a SentencePiece vocabulary", expected=f"merges of {_MERGED:,}", got=got))
+    return merges
 
 
 def _add_markers(

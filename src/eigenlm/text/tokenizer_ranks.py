@@ -10,7 +10,7 @@ import tokenizers
 from tokenizers import decoders, models
 
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.files import regular
+from eigenlm.files import VOCABULARY, regular
 from eigenlm.text.byte_alphabet import spell
 from eigenlm.text.pre_tokenizers import GPT2, from_stages
 from eigenlm.text.tokenizer import Tokenizer
@@ -26,7 +26,7 @@ def read_ranks(path: str | Path) -> dict[bytes, int]:
     """
     ranks: dict[bytes, int] = {}
     try:
-        lines = regular(path).read_bytes().splitlines()
+        lines = regular(path, most=VOCABULARY).read_bytes().splitlines()
     except OSError as error:
         got = error.strerror or str(error)
         raise CheckpointError(explain(f"reading ranks from {path}", expected="a file", got=got)) from error

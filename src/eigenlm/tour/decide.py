@@ -8,6 +8,7 @@ from rich.markup import escape
 from eigenlm.analysis.kinds import kind_of
 from eigenlm.compression import Decision, Plan
 from eigenlm.language_model import LanguageModel
+from eigenlm.tour.meet import CALIBRATED
 from eigenlm.tour.story import Story
 from eigenlm.tour.texts import Texts
 from eigenlm.verbs import plan
@@ -23,7 +24,7 @@ def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
         f" In that metric each matrix has a best approximation of every rank. One budget, {keep:.0%} of the numbers, is"
         " then spent where it saves most loss; leaving a matrix dense is one of the offers.",
     )
-    made = plan(lm, keep=keep, calibration=texts.calibration)
+    made = plan(lm, keep=keep, calibration=texts.calibration, tokens=CALIBRATED)
     kinds: dict[str, list[Decision]] = {}
     for action in made.actions:
         kinds.setdefault(kind_of(action.name), []).append(action)

@@ -8,10 +8,12 @@ from rich.markup import escape
 from eigenlm.analysis.anatomy import anatomy
 from eigenlm.attention import SoftmaxConfig
 from eigenlm.checkpoint import open_model
+from eigenlm.compression.room import planning
 from eigenlm.language_model import LanguageModel, load
 from eigenlm.model import DenseFeedForward
 from eigenlm.tour.story import Story
 
+CALIBRATED = 8192  # tokens that the plan of the tour is made on
 QUESTION = "What is gravity? Answer in one short sentence."
 
 
@@ -50,7 +52,7 @@ def meet(story: Story, model: str) -> LanguageModel:
         + [["all", "", f"{total:,}", "", decimal(sum(part.num_bytes for part in parts)), ""]],
     )
     start = time.perf_counter()
-    lm = load(model)
+    lm = load(model, work=planning(CALIBRATED))
     story.say(f"Loaded as float32 in {time.perf_counter() - start:.1f} s.")
     return lm
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,12 @@ class Outcome(Shown):
 
 
 def train(
-    recipe: Recipe, folder: str | Path, *, watcher: Watcher | None = None, stop: Callable[[], bool] = lambda: False
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    watcher: Watcher | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    check: Callable[[Recipe, Ranks], None] = lambda recipe, ranks: None,
 ) -> Outcome:
     """Train what a recipe says, in a folder, from the beginning or from where it stopped.
 
@@ -85,6 +90,7 @@ def train(
         watcher: is told of what happens.
         stop: asked between steps, and between the micro-batches of a single process; when it says True, the run is
             saved as it stands.
+        check: is given the settled recipe before the model is made, and raises what is to stop it there.
 
     Raises:
         ConfigError: a recipe that makes no run, the folder of another recipe, or a run that diverges.
@@ -105,6 +111,7 @@ def train(
             recipe = settle_recipe(recipe, folder, ranks.device)
             check_text(recipe, folder)
             data = prepare_data(recipe, folder)
+            check(replace(recipe, model=replace(recipe.model, vocab_size=data[0].vocab_size)), ranks)
         ranks.barrier()
         if not ranks.is_first:
             recipe = settle_recipe(recipe, folder, ranks.device)

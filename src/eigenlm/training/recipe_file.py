@@ -11,6 +11,7 @@ from typing import Any
 
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
+from eigenlm.files import SETTINGS, regular
 from eigenlm.tagged import Tagged
 from eigenlm.training.recipe import Recipe
 
@@ -123,7 +124,7 @@ def _function(path: Path) -> Callable[..., Any]:
         hint = f"one of {', '.join(near)}?" if near else "give the path of a recipe's Python file"
         raise ConfigError(explain("reading a recipe", expected="a file", got=f"none at {path}", do=hint))
     try:
-        found = runpy.run_path(str(path)).get("recipe")
+        found = runpy.run_path(str(regular(path, most=SETTINGS))).get("recipe")
     except EigenError:
         raise
     except Exception as error:

@@ -14,11 +14,13 @@ from eigenlm.bench.race.runs import RunResult, execute
 from eigenlm.bench.race.stages import planned_steps, run_stages
 from eigenlm.config import to_dict
 from eigenlm.files import write_text
+from eigenlm.machine.processes import Ranks
 from eigenlm.model import Transformer
+from eigenlm.planner.room import check_run
 from eigenlm.text.shards import TokenShards
 from eigenlm.training.data import prepare_data
 from eigenlm.training.inputs import check_text
-from eigenlm.training.recipe import Recipe
+from eigenlm.training.recipe import OptimizerRecipe, Recipe
 from eigenlm.training.run_folder import held, settle_recipe
 
 
@@ -39,6 +41,8 @@ def hold_race(plan: Race, folder: str | Path) -> RaceResult:
         check_text(recipe, folder)
         tokenizer, shards = prepare_data(recipe, folder)
         recipe = replace(recipe, model=replace(recipe.model, vocab_size=tokenizer.vocab_size))
+        for kind in plan.optimizers:
+            check_run(replace(recipe, optimizer=OptimizerRecipe(kind=kind)), Ranks(device=device))
 
         def run_one(run: Run) -> RunResult:
             announcer.begin(run)

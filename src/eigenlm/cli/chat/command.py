@@ -53,6 +53,7 @@ class ChatCommand:
     def _load(self) -> "LanguageModel":
         """The model, refused before its weights are read where it does not chat."""
         from eigenlm.checkpoint import open_model
+        from eigenlm.engine.room import continuing
 
         opened = open_model(self.model, self.compute.adapter)
         if opened.config.kind == "encoder" or opened.config.head is None:
@@ -60,7 +61,7 @@ class ChatCommand:
             raise ShapeError(explain("chat", expected="a model that predicts tokens", got=got, do="use analyze"))
         if opened.chat_template is None:
             raise ConfigError(explain("chat", expected="a model with a chat template", got="none", do="use generate"))
-        return self.compute.load(self.model)
+        return self.compute.load(self.model, continuing(self.system, self.max_tokens))
 
 
 def _answer_all(conversation: Conversation) -> None:

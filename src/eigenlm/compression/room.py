@@ -1,0 +1,39 @@
+"""The memory that planning takes beside a model: Grams, the factors of every matrix, and the changes to be tried."""
+
+from eigenlm.checkpoint import Opened, Work
+from eigenlm.observe import linears
+from eigenlm.text.tokenizer import Tokenizer
+
+# Of logits in float32, their softmax and its running sum, and of their gradients: bytes a token and entry.
+_LOGITS = 4 * 5
+
+
+def applying(measured: Work | None = None) -> Work:
+    """To put thinner layers in the place of others, one at a time, and then perhaps to measure both models."""
+
+    def needed(opened: Opened, tokenizer: Tokenizer | None, number: int) -> int:
+        largest = max(layer.out_features * layer.in_features for layer in linears(opened.skeleton).values())
+        return max(16 * largest, 0 if measured is None else measured.num_bytes(opened, tokenizer, number))
+
+    do = "take --dtype bfloat16, or a larger machine"
+    return Work(num_bytes=needed, do=do, also_read=None if measured is None else measured.also_read)
+
+
+def planning(tokens: int) -> Work:
+    """To plan with windows of calibration text, as `verbs.plan` cuts them.
+
+    For W (m, n): the Grams of its outputs and, once for all layers that read the same, of its inputs; factors of every
+    rank in float64 and those taken in float32; the change and the changed matrix.
+    """
+
+    def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
+        total, read = 0, set()
+        for name, layer in linears(opened.skeleton).items():
+            m, n = layer.out_features, layer.in_features
+            total += 4 * m * m + (8 + number) * min(m, n) * (m + n) + 2 * number * m * n
+            read.add((name.rpartition(".")[0], n, name.endswith("output")))
+        total += sum(4 * n * n for _, n, _ in read)
+        window = max(2, min(1024, opened.config.context_length, tokens // 8))
+        return total + window * opened.config.vocab_size * _LOGITS
+
+    return Work(num_bytes=needed, do="take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine")
