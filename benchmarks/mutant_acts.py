@@ -37,26 +37,24 @@ def acts_on(kind: str, path: Path) -> Iterator[tuple[str, Act]]:
     elif kind == "tokenizer":
         yield from _of_a_tokenizer(path)
     else:
-        yield from _of_a_model(path)
+        yield from _of_a_model(path, kind)
 
 
-def _of_a_model(path: Path) -> Iterator[tuple[str, Act]]:
+def _of_a_model(path: Path, kind: str) -> Iterator[tuple[str, Act]]:
     held: dict[str, Any] = {}
     yield "info", lambda: _quiet(InfoCommand(model=str(path)).run)
-    yield "look", lambda: held.update(found=open_any(path))
-    if "found" in held:
-        yield "matrices", lambda: _matrices(held["found"].tensors)
+    if kind in ("gguf", "weights", "adapter"):
+        yield "matrices", lambda: _matrices(open_any(path).tensors)
     yield "load", lambda: held.update(lm=eigenlm.load(path))
     if "lm" not in held:
         return
     lm = held["lm"]
     yield from _reading(lm.tokenizer)
-    for text in TEXTS[:2]:
-        yield "generate", lambda text=text: lm.generate(text, max_tokens=4) if lm.config.head else lm.embed([text])
     yield "embed", lambda: lm.embed(list(TEXTS[:2]))
+    if lm.config.head and lm.config.kind != "encoder":
+        yield "generate", lambda: lm.generate(TEXTS[1], max_tokens=4)
     if lm.chat_template is not None:
         yield from _chatting(lm.chat_template, lm.tokenizer)
-        yield "chat", lambda: lm.chat("Is 2 < 3?", max_tokens=3)
 
 
 def _matrices(tensors: Any) -> None:

@@ -141,6 +141,7 @@ def small_tokenizer(kind: str) -> tokenizers.Tokenizer:
             made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     options: dict[str, Any] = {"unk_token": unknown} if kind == "pieces" else {}
     made.train_from_iterator([TEXT], trainer(vocab_size=96, special_tokens=special, show_progress=False, **options))
+    made.add_tokens([f"<word {i}>" for i in range(96 - made.get_vocab_size())])
     return made
 
 

@@ -1,5 +1,6 @@
 """A process that tries mutants one after another, watched by the one that made it, with the lines of eigenlm it reaches."""
 
+import contextlib
 import faulthandler
 import gc
 import json
@@ -67,7 +68,7 @@ class Worker:
     def __init__(self, kind: str, place: Path) -> None:
         self._kind, self._said = kind, place / "stderr"
         place.mkdir(parents=True, exist_ok=True)
-        self._coverage, self._process = Coverage(), 0
+        self._process, self._worked = 0, 0.0
 
     def __enter__(self) -> "Worker":
         return self
@@ -80,20 +81,19 @@ class Worker:
         if not self._process:
             self._begin()
         self._said.write_bytes(b"")
-        start = time.monotonic()
+        start, self._worked = time.monotonic(), self._processor_time()
         os.write(self._to, f"{json.dumps([str(entry), size])}\n".encode())
         answer = self._answer(start)
         seconds = round(time.monotonic() - start, 3)
         if answer is None:
-            is_hang = seconds >= SECONDS
-            code = self._end()
-            detail = self._said.read_text(errors="replace")[-3000:]
-            told = {"outcome": "hang" if is_hang else "abort", "detail": f"exit code {code}: {detail}"}
+            code = self._end()  # a pipe that closed is an abort
+            detail = self._said.read_text(errors="replace")[:1500]
+            told = {"outcome": "hang" if self._hung else "abort", "detail": f"exit code {code}: {detail}"}
             return {**told, "lines": [], "peak_mb": 0.0, "seconds": seconds}
         told = json.loads(answer) | {"seconds": seconds}
         said = self._said.read_text(errors="replace")
         if told["outcome"] not in FAULTS and (noise := [s for s in said.splitlines() if not s.startswith("eigenlm: ")]):
-            told |= {"outcome": "noise", "detail": noise[0][:300]}
+            told |= {"outcome": "noise", "detail": " | ".join(noise)[:500]}
         if told["outcome"] not in FAULTS and told["peak_mb"] > PEAK_MB + 2 * size / 1e6:
             told |= {"outcome": "peak", "detail": f"{told['peak_mb']:.0f} MB"}
         if told.pop("leave"):
@@ -101,21 +101,28 @@ class Worker:
         return told
 
     def _answer(self, start: float) -> bytes | None:
-        answer = b""
+        answer, self._hung = b"", False
         while not answer.endswith(b"\n"):
-            left = SECONDS - (time.monotonic() - start)
-            if left <= 0 or not select.select([self._from], [], [], left)[0]:
+            if not select.select([self._from], [], [], 0.5)[0]:
+                if not self._hangs(time.monotonic() - start):
+                    continue
+                self._hung = True
                 os.kill(self._process, signal.SIGUSR1)  # tells where it stands
                 time.sleep(0.2)
                 return None
             if not (part := os.read(self._from, 1 << 16)):
                 return None
             answer += part
-        self._coverage_seen(json.loads(answer)["lines"])
         return answer
 
-    def _coverage_seen(self, lines: list[str]) -> None:
-        self._seen = getattr(self, "_seen", set()) | set(lines)
+    def _hangs(self, seconds: float) -> bool:
+        """Whether it took its time, which on a machine with other work is no proof; or sleeps."""
+        worked = self._processor_time() - self._worked
+        return seconds > SECONDS and (worked > 0.8 * SECONDS or seconds > 6 * SECONDS)
+
+    def _processor_time(self) -> float:
+        times = Path(f"/proc/{self._process}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
     def _begin(self) -> None:
         reading, self._to = os.pipe()
@@ -127,14 +134,12 @@ class Worker:
         self._process = process
 
     def _end(self) -> int:
-        if not self._process:
-            return 0
-        os.kill(self._process, signal.SIGKILL) if os.waitpid(self._process, os.WNOHANG) == (0, 0) else None
-        try:
+        code = 0
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process, signal.SIGKILL)
             code = os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
-        except ChildProcessError:
-            code = -1
-        os.close(self._to), os.close(self._from)
+            os.close(self._to), os.close(self._from)
         self._process = 0
         return code
 
@@ -149,6 +154,7 @@ def _work(kind: str, reading: int, writing: int, said: Path) -> None:
     warnings.showwarning = lambda *_, **__: None
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + ROOM, now + ROOM))
+    gc.freeze()
     coverage = Coverage()
     plain = deadline._Worker._trace
 

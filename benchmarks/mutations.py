@@ -12,6 +12,8 @@ from mutation_words import NUMBERS, RAW, STAGES, STORAGES, TEMPLATES, TEXTS, VAL
 
 Draw = random.Random
 _MOST = 1 << 21  # bytes of a mutant; larger ones say no more
+_WIDTHS = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "U8": 1, "I8": 1, "BOOL": 1}
+_WIDTHS |= {"F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "C64": 8, "U16": 2, "U32": 4, "U64": 8}
 _MARK = "\ue001"  # around JSON text that no JSON writer would write
 _TEMPLATE = re.compile(r"(\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\})", re.DOTALL)
 _WORD = re.compile(r"(\w+|\W)")
@@ -178,12 +180,13 @@ def _tensors(content: bytes, draw: Draw) -> bytes:
             case 2:
                 tensors[name] = dtype, shape[::-1], numbers
             case 3:
-                tensors[name] = dtype, [len(numbers) // _width(dtype)], numbers
+                tensors[name] = dtype, [len(numbers) // _WIDTHS[dtype]], numbers
             case 4:
                 tensors[name] = dtype, shape, draw.choice((b"\xff", b"\x7f", b"\0", b"\x01")) * len(numbers)
             case 5:
-                other = draw.choice(("F64", "F32", "F16", "BF16", "I64", "I32", "I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"))
-                tensors[name] = other, [len(numbers) // _width(other)], numbers
+                other = draw.choice(list(_WIDTHS))
+                length = len(numbers) // _WIDTHS[dtype] * _WIDTHS[other]
+                tensors[name] = other, shape, draw.choice((numbers * 8, bytes(length), draw.randbytes(length)))[:length]
             case 6:
                 tensors[name] = dtype, [0, *shape[1:]], b""
     header, at = {"__metadata__": metadata}, 0
@@ -192,10 +195,6 @@ def _tensors(content: bytes, draw: Draw) -> bytes:
         at += len(numbers)
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + b"".join(numbers for _, _, numbers in tensors.values())
-
-
-def _width(dtype: str) -> int:
-    return {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2}.get(dtype, 1)
 
 
 def _gguf(content: bytes, draw: Draw) -> bytes:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, ConfigError, explain
+from eigenlm.files import read_json
 from eigenlm.model.pooling import Pooling
 
 _MODULES = "modules.json"
@@ -62,13 +64,14 @@ def read_sentence_vectors(folder: Path, values: Mapping[str, Any]) -> SentenceVe
 
     Raises:
         CheckpointError: a file is damaged.
+        ConfigError: a length that is none.
     """
     if not (folder / _MODULES).is_file():
         return None
     try:
-        modules = json.loads((folder / _MODULES).read_text(encoding="utf-8"))
+        modules = read_json(folder / _MODULES)
         paths = {module["type"].rpartition(".")[2]: folder / module["path"] for module in modules}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         expected = "modules, each with a type and a path"
         raise CheckpointError(explain(f"reading {folder / _MODULES}", expected=expected, got=error)) from error
     pooling = _read(paths.get("Pooling", folder / "1_Pooling") / "config.json")
@@ -77,16 +80,21 @@ def read_sentence_vectors(folder: Path, values: Mapping[str, Any]) -> SentenceVe
     longest = text.get("max_seq_length") or _read(folder / "tokenizer_config.json").get("model_max_length")
     whole = values.get("max_position_embeddings")
     prompts = about.get("prompts") or {}
-    return SentenceVectors(
-        pooling=_ways(pooling, folder),
-        normalize="Normalize" in paths,
-        max_length=int(longest) if isinstance(longest, (int, float)) and longest < 1e9 else whole,
-        lowercase=bool(text.get("do_lower_case")),
-        prompts={str(name): str(prompt or "") for name, prompt in prompts.items()},
-        default_prompt=about.get("default_prompt_name"),
-        pool_prompt=bool(pooling.get("include_prompt", True)),
-        others=tuple(kind for kind in paths if kind not in _SAME) + (() if "Pooling" in paths else ("no Pooling",)),
-    )
+    facts = {
+        "pooling": _ways(pooling, folder),
+        "normalize": "Normalize" in paths,
+        "max_length": int(longest) if isinstance(longest, (int, float)) and longest < 1e9 else whole,
+        "lowercase": bool(text.get("do_lower_case")),
+        "prompts": {str(name): str(prompt or "") for name, prompt in prompts.items()},
+        "default_prompt": about.get("default_prompt_name"),
+        "pool_prompt": bool(pooling.get("include_prompt", True)),
+        "others": tuple(kind for kind in paths if kind not in _SAME) + (() if "Pooling" in paths else ("no Pooling",)),
+    }
+    found = from_dict(SentenceVectors, facts, str(folder / _MODULES))
+    if found.max_length is not None and found.max_length < 1:
+        expected = "texts of at least one token"
+        raise ConfigError(explain(f"reading {folder / _MODULES}", expected=expected, got=found.max_length))
+    return found
 
 
 def write_sentence_vectors(folder: Path, vectors: SentenceVectors, width: int) -> None:
@@ -121,7 +129,7 @@ def from_pooling_type(number: Any) -> SentenceVectors | None:
     """What a GGUF file says in `pooling_type`; None where it does not."""
     if not isinstance(number, int) or not number:
         return None
-    way = _GGUF[number] if number < len(_GGUF) else None
+    way = _GGUF[number] if 0 < number < len(_GGUF) else None
     return SentenceVectors(others=(f"pooling_type {number}",)) if way is None else SentenceVectors(pooling=(way,))
 
 

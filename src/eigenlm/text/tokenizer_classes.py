@@ -11,11 +11,13 @@ from typing import Any
 import tokenizers
 from tokenizers import decoders, normalizers, pre_tokenizers, processors
 
+from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.pre_tokenizers import DIGIT, GPT2, QWEN2, QWEN35, from_stages
 
 Settings = Mapping[str, Any]
 Roles = Mapping[str, str]
 _END = "<|endoftext|>"
+_MOST_MORE = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,13 @@ def class_of(settings: Settings, config: Settings, *, byte_level: bool) -> Token
         name = registered
     found = CLASSES.get(_ALIASES.get(name or "", name or ""))
     return None if found is CLASSES["LlamaTokenizer"] and byte_level else found
+
+
+def _count(number: Any) -> int:
+    """A number of tokens, believed if they are no more than a vocabulary has."""
+    if not isinstance(number, int) or not 0 <= number <= _MOST_MORE:
+        raise CheckpointError(explain("extra_ids", expected=f"a number up to {_MOST_MORE}", got=number))
+    return number
 
 
 def flagged_markers(library: tokenizers.Tokenizer, roles: Roles, settings: Settings) -> processors.PostProcessor | None:
@@ -198,7 +207,7 @@ CLASSES = {
         roles={"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
         dress=_pieces,
         markers=_between(None, "eos_token"),
-        more=lambda settings: [f"<extra_id_{i}>" for i in range(settings.get("extra_ids", 100))],
+        more=lambda settings: [f"<extra_id_{i}>" for i in range(_count(settings.get("extra_ids", 100)))],
     ),
 }
 _ALIASES = {
