@@ -17,13 +17,23 @@ from eigenlm.text import ChatTemplate, Tokenizer
 
 SOURCE = str(Path(eigenlm.__file__).parent)
 TEXTS = ("The matrix maps", " a B\n1é中 \u0301🤖  ", "x" * 300, "<|im_end|> </s>", "a b\0c\x1b[1m" + " the vector" * 20)
-TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"x": {"type": "string"}}}}}]
+TOOLS = [
+    {
+        "type": "function",
+        "function": {"name": "f", "parameters": {"type": "object", "properties": {"x": {"type": "string"}}}},
+    }
+]
 CHATS: list[list[dict[str, Any]]] = [
     [{"role": "user", "content": "Is 2 < 3?"}],
     [
         {"role": "system", "content": "Be brief.<|im_end|>"},
         {"role": "user", "content": [{"type": "text", "text": "One"}, {"type": "text", "text": "two"}]},
-        {"role": "assistant", "content": "<think>\nyes</think>", "reasoning_content": "so", "tool_calls": [{"id": "1"}]},
+        {
+            "role": "assistant",
+            "content": "<think>\nyes</think>",
+            "reasoning_content": "so",
+            "tool_calls": [{"id": "1"}],
+        },
         {"role": "user", "content": "x" * 3000},
     ],
 ]
@@ -83,7 +93,10 @@ def _reading(tokenizer: Tokenizer) -> Iterator[tuple[str, Act]]:
         yield "encode", lambda text=text: ids.extend(tokenizer.encode(text, control=True))
     yield "decode", lambda: tokenizer.decode(ids[:500])
     yield "decode", lambda: [tokenizer.decode([i], control=True) for i in range(min(tokenizer.vocab_size, 20))]
-    yield "tokens", lambda: [tokenizer.token_bytes(i) for i in range(min(tokenizer.vocab_size, 300)) if tokenizer.token(i)]
+    yield (
+        "tokens",
+        lambda: [tokenizer.token_bytes(i) for i in range(min(tokenizer.vocab_size, 300)) if tokenizer.token(i)],
+    )
     yield "tokens", lambda: (tokenizer.bos, tokenizer.eos, tokenizer.pad, tokenizer.fingerprint)
 
 
@@ -135,5 +148,3 @@ def _where(error: BaseException) -> str:
     ours = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(SOURCE)]
     place = f"{ours[-1].filename.removeprefix(SOURCE + '/')}:{ours[-1].lineno}" if ours else "?"
     return f"{type(error).__name__} at {place}: {' '.join(str(error).split())[:160]}"
-
-

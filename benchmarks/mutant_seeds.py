@@ -30,13 +30,39 @@ from tests.checkpoint.tiny_adapters import tiny_adapter  # noqa: E402
 
 TEXT = "The matrix of a language model maps each token to a vector, and the vector to the next token. " * 8
 FAMILIES = (
-    *("llama", "llama-yarn", "qwen2-mixed-windows", "qwen3", "gpt2", "bert-mlm", "bert", "gemma2", "gemma3", "phi3-long", "mixtral"),
+    *(
+        "llama",
+        "llama-yarn",
+        "qwen2-mixed-windows",
+        "qwen3",
+        "gpt2",
+        "bert-mlm",
+        "bert",
+        "gemma2",
+        "gemma3",
+        "phi3-long",
+        "mixtral",
+    ),
     *("gpt-oss", "t5", "bart", "gpt-neox", "roberta-mlm", "modernbert-mlm", "olmo3-yarn", "starcoder2"),
 )
-CUT_INTO = {"bert-mlm": "words", "bert": "words", "t5": "pieces", "gemma2": "characters", "gemma3": "characters", "llama-yarn": "characters"}
+CUT_INTO = {
+    "bert-mlm": "words",
+    "bert": "words",
+    "t5": "pieces",
+    "gemma2": "characters",
+    "gemma3": "characters",
+    "llama-yarn": "characters",
+}
 STORAGES = ("F32", "Q8_0", "Q4_0", "F16", "Q4_1", "BF16")
 TOKENIZERS = (
-    *("gpt2_saved", "gpt2_old_added_tokens_json", "gpt2_old_special_tokens_map", "roberta_old", "bert_saved", "bert_old"),
+    *(
+        "gpt2_saved",
+        "gpt2_old_added_tokens_json",
+        "gpt2_old_special_tokens_map",
+        "roberta_old",
+        "bert_saved",
+        "bert_old",
+    ),
     *("qwen2_saved", "qwen2_old_added_tokens_decoder", "llama_saved", "gemma_saved", "t5_saved", "xlm_roberta_saved"),
     *("any_saved_added_words", "any_bare", "cohere_saved"),
 )
@@ -148,7 +174,9 @@ def small_tokenizer(kind: str) -> tokenizers.Tokenizer:
 def _own(folder: Path, target: Path) -> Path:
     """The same as an eigenlm folder."""
     read = read_model(folder)
-    write_folder(target, read.model, tokenizer=read.tokenizer, chat_template=read.chat_template, generation=read.generation)
+    write_folder(
+        target, read.model, tokenizer=read.tokenizer, chat_template=read.chat_template, generation=read.generation
+    )
     return target
 
 
@@ -170,7 +198,13 @@ def _sharded(folder: Path, target: Path) -> Path:
 def _stored(name: str, folder: Path) -> Path:
     """A tiny Llama with one matrix in the numbers of another program."""
     settings, parts, _ = STORED[name]()
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 96}
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "vocab_size": 96,
+    }
     transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes)).save_pretrained(folder)
     tensors = load_file(folder / "model.safetensors")
     del tensors[f"{LAYER}.weight"]
@@ -188,12 +222,20 @@ def _ggufs(folders: dict[str, Path], place: Path) -> Iterator[Seed]:
         storage = STORAGES[i % len(STORAGES)]
         for tokenizer in (read.tokenizer, None):
             try:
-                write_gguf(path, read.model, storage=storage, tokenizer=tokenizer, chat_template=CHATML, family=read.family)
+                write_gguf(
+                    path, read.model, storage=storage, tokenizer=tokenizer, chat_template=CHATML, family=read.family
+                )
             except EigenError:
                 continue
             yield Seed(f"{name} in {storage}", {"m.gguf": path.read_bytes()}, ("m.gguf",), "m.gguf")
             break
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 420}
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "vocab_size": 420,
+    }
     (place / "pieces").mkdir()
     SHAPES["llama_saved"](place / "pieces")
     transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes)).save_pretrained(place / "pieces")
@@ -228,7 +270,11 @@ def _sentences(name: str, files: dict[str, bytes]) -> Seed:
     ]
     said: dict[str, Any] = {
         "modules.json": modules,
-        "1_Pooling/config.json": {"word_embedding_dimension": 64, "pooling_mode_cls_token": True, "include_prompt": False},
+        "1_Pooling/config.json": {
+            "word_embedding_dimension": 64,
+            "pooling_mode_cls_token": True,
+            "include_prompt": False,
+        },
         "sentence_bert_config.json": {"max_seq_length": 12, "do_lower_case": True},
         "config_sentence_transformers.json": {"prompts": {"query": "find: "}, "default_prompt_name": "query"},
     }

@@ -176,7 +176,12 @@ def command_fault(words: list[str]) -> tuple[str, dict[str, Any] | None]:
     said, out = ran.stderr.decode("utf-8", "replace"), ran.stdout.decode("utf-8", "replace")
     wrong = ran.returncode not in (0, 2) or visible(out) != out
     if ran.returncode == 2:
-        wrong |= bool(out) or said.count("\n") != 1 or not said.startswith("eigenlm: ") or bool(line_fault(said.rstrip("\n")))
+        wrong |= (
+            bool(out)
+            or said.count("\n") != 1
+            or not said.startswith("eigenlm: ")
+            or bool(line_fault(said.rstrip("\n")))
+        )
     elif any(not line.startswith("eigenlm: ") for line in said.splitlines()):
         wrong = True
     detail = {"outcome": "command", "detail": f"{words[0]} ended with {ran.returncode}: {said[-500:]}"}

@@ -38,7 +38,9 @@ class File:
     def content(self, counts: tuple[int, int] | None = None) -> bytes:
         """The file again."""
         head = b"GGUF" + struct.pack("<IQQ", self.version, *(counts or (len(self.tensors), len(self.entries))))
-        head += b"".join(_string(key) + struct.pack("<I", kind) + _value(kind, held) for key, kind, held in self.entries)
+        head += b"".join(
+            _string(key) + struct.pack("<I", kind) + _value(kind, held) for key, kind, held in self.entries
+        )
         for name, dims, kind, offset in self.tensors:
             sizes = struct.pack(f"<{len(dims)}Q", *(size % 2**64 for size in dims))
             head += _string(name) + struct.pack("<I", len(dims)) + sizes + struct.pack("<IQ", kind, offset % 2**64)

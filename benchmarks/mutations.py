@@ -155,7 +155,9 @@ def _safetensors_header(content: bytes, draw: Draw) -> bytes:
             case 1:
                 entry["shape"] = [draw.choice((0, 1, 3, -1, 2**31, 2**32, 2**63, *entry["shape"])) for _ in range(2)]
             case 2:
-                entry["data_offsets"] = [draw.choice((place, place + 1, 0, -8, 2**63)) for place in entry["data_offsets"]]
+                entry["data_offsets"] = [
+                    draw.choice((place, place + 1, 0, -8, 2**63)) for place in entry["data_offsets"]
+                ]
             case _:
                 header = changed_tree(header, draw)
     text = _dumped(header)
@@ -167,7 +169,9 @@ def _tensors(content: bytes, draw: Draw) -> bytes:
     """A file without a lie, of other tensors."""
     header, data = split_safetensors(content)
     metadata = header.pop("__metadata__", {})
-    tensors = {name: (each["dtype"], each["shape"], data[slice(*each["data_offsets"])]) for name, each in header.items()}
+    tensors = {
+        name: (each["dtype"], each["shape"], data[slice(*each["data_offsets"])]) for name, each in header.items()
+    }
     for _ in range(draw.choice((1, 1, 2, 4))):
         name = draw.choice(list(tensors))
         dtype, shape, numbers = tensors[name]
@@ -208,7 +212,16 @@ def _lines(content: bytes, draw: Draw) -> bytes:
     for _ in range(draw.choice((1, 1, 2, 8))):
         at, other = draw.randrange(len(lines)), draw.choice(lines)
         lines[at : at + draw.randrange(2)] = draw.choice(
-            ([], [other], [other, other], [lines[at] + other], [draw.choice(TEXTS)], [""], [lines[at] + "\r"], [other * 999])
+            (
+                [],
+                [other],
+                [other, other],
+                [lines[at] + other],
+                [draw.choice(TEXTS)],
+                [""],
+                [lines[at] + "\r"],
+                [other * 999],
+            )
         )
     if draw.random() < 0.1:
         draw.shuffle(lines)
@@ -225,13 +238,17 @@ def changed_template(source: str, draw: Draw) -> str:
     for _ in range(draw.choice((1, 1, 2, 4))):
         at = draw.randrange(len(pieces))
         if draw.random() < 0.6:
-            new = draw.choice(([draw.choice(TEMPLATES)], [draw.choice(pieces)], [pieces[at]] * 2, [], [pieces[at] * 30]))
+            new = draw.choice(
+                ([draw.choice(TEMPLATES)], [draw.choice(pieces)], [pieces[at]] * 2, [], [pieces[at] * 30])
+            )
             pieces[at : at + draw.randrange(2)] = new
             pieces = pieces or [""]
         else:
             words = [word for word in _WORD.split(pieces[at]) if word]
             known = [word for piece in pieces for word in _WORD.findall(piece)] or ["x"]
             if words:
-                words[draw.randrange(len(words))] = draw.choice((draw.choice(known), draw.choice(TEMPLATES), str(2**70), ""))
+                words[draw.randrange(len(words))] = draw.choice(
+                    (draw.choice(known), draw.choice(TEMPLATES), str(2**70), "")
+                )
             pieces[at] = "".join(words)
     return "".join(pieces)

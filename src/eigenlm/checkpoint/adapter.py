@@ -122,9 +122,14 @@ class Adapter:
             layer: its name.
             W: the base's, (out, in), or (in, out) if `in_first`.
             in_first: as Conv1D of GPT-2 stores it.
+
+        Raises:
+            CheckpointError: the base's has other sizes.
         """
-        change = self.change(layer)
-        merged = W.float() + (change.mT if in_first else change)
+        change = self.change(layer).mT if in_first else self.change(layer)
+        if change.shape != W.shape:
+            raise self._refusal(f"{layer} of sizes {tuple(change.shape)} in its base", tuple(W.shape))
+        merged = W.float() + change
         if not self.rescales(layer):
             return merged
         inputs = 0 if in_first or self.layers[layer].is_embedding else 1
@@ -139,11 +144,11 @@ class Adapter:
     def scale(self, layer: str) -> float:
         """s; a key of `alpha_pattern` is a regular expression for the end of the layer's name."""
         rank = self.shapes(layer)[0][0]
-        named = (self._config.get("alpha_pattern") or {}).items()
         try:
+            named = (self._config.get("alpha_pattern") or {}).items()
             fits = [alpha for pattern, alpha in named if re.fullmatch(rf"(.*\.)?({pattern})", layer)]
             alpha = float([*fits, self._config.get("lora_alpha", rank)][0])
-        except (re.error, TypeError, ValueError) as error:
+        except (re.error, AttributeError, TypeError, ValueError) as error:
             raise self._refusal("an alpha_pattern of regular expressions and numbers", error) from error
         return alpha / (rank**0.5 if self._config.get("use_rslora") else rank)
 
@@ -199,6 +204,9 @@ class AdapterChanges(TensorSource):
             raise DataError(explain(f"the change of {name}", expected="the base model's", got=got, do=do))
         before = self._base[name].float()
         after = adapter.whole_tensor(name).float() if name in adapter.whole else before
+        if after.shape != before.shape:
+            got = f"{tuple(before.shape)}"
+            raise DataError(explain(f"the change of {name}", expected=f"a base of sizes {tuple(after.shape)}", got=got))
         return (adapter.merged(layer, after, in_first=adapter.in_first) if layer in adapter.layers else after) - before
 
     def shape(self, name: str) -> tuple[int, ...]:

