@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from eigenlm.analysis.expert_stacks import ExpertsApart
 from eigenlm.analysis.weight_norm import LengthsGiven
 from eigenlm.checkpoint import open_matrices
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linalg.by_blocks import Part
 from eigenlm.linear import LinearMap
 
@@ -28,7 +28,7 @@ class Weights(Mapping):
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
         tensors = self._tensors = ExpertsApart(LengthsGiven(tensors))
-        self._thin = {name.removesuffix(".A") for name in tensors if name.endswith(".A")}
+        self._thin = {layer for name in tensors if name.endswith(".A") and self._fits(layer := name.removesuffix(".A"))}
         self._names = list(dict.fromkeys(self._whole(name) for name in tensors))
 
     def __getitem__(self, name: str) -> Tensor:
@@ -38,7 +38,11 @@ class Weights(Mapping):
         A = self._tensors[f"{layer}.A"]
         if f"{layer}.B" in self._tensors:
             return self._tensors[f"{layer}.B"] @ A
-        return torch.cat([A, self._tensors[f"{layer}.K"] @ A])[self._tensors[f"{layer}.place"]]
+        rows, place = torch.cat([A, self._tensors[f"{layer}.K"] @ A]), self._tensors[f"{layer}.place"]
+        if place.dtype != torch.int64 or not 0 <= int(place.min()) <= int(place.max()) < len(rows):
+            got = f"others, of {place.dtype}"
+            raise DataError(explain(f"{layer}.place", expected=f"places of {len(rows)} rows", got=got))
+        return rows[place]
 
     def part(self, name: str, where: Part) -> Tensor:
         """Some rows of a tensor, or some columns of them."""
@@ -78,6 +82,14 @@ class Weights(Mapping):
     def _whole(self, name: str) -> str:
         layer, _, part = name.rpartition(".")
         return f"{layer}.weight" if part in _FACTORS and layer in self._thin else name
+
+    def _fits(self, layer: str) -> bool:
+        """Whether the factors of a layer are all there, and make a matrix."""
+        sizes = {part: self._size(f"{layer}.{part}") for part in _FACTORS if f"{layer}.{part}" in self._tensors}
+        other = sizes.get("B") or sizes.get("K", ())
+        if len(sizes["A"]) != 2 or len(other) != 2 or other[1] != sizes["A"][0]:
+            return False
+        return "B" in sizes or sizes.get("place") == (other[0] + other[1],)
 
     def _size(self, name: str) -> tuple[int, ...]:
         known = getattr(self._tensors, "shape", None)

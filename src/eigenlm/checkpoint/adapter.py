@@ -143,9 +143,15 @@ class Adapter:
             W: the base's, (out, in), or (in, out) if `in_first`.
             in_first: as Conv1D of GPT-2 stores it.
             experts: of a stack, those that W holds.
+
+        Raises:
+            CheckpointError: the base's has other sizes.
         """
         change = self.change(layer, experts)
-        merged = W.float() + (change.mT if in_first else change)
+        change = change.mT if in_first else change
+        if change.shape != W.shape:
+            raise self._refusal(f"{layer} of sizes {tuple(change.shape)} in its base", tuple(W.shape))
+        merged = W.float() + change
         if not self.rescales(layer):
             return merged
         inputs = 0 if in_first or self.layers[layer].is_embedding else 1
@@ -175,11 +181,11 @@ class Adapter:
 
     def _setting(self, pattern: str, otherwise: str, usual: int, layer: str) -> float:
         """A number of a layer; a key of a pattern is a regular expression for the end of the layer's name."""
-        named = (self._config.get(pattern) or {}).items()
         try:
+            named = (self._config.get(pattern) or {}).items()
             fits = [number for ending, number in named if re.fullmatch(rf"(.*\.)?({ending})", layer)]
             return float([*fits, self._config.get(otherwise, usual)][0])
-        except (re.error, TypeError, ValueError) as error:
+        except (re.error, AttributeError, TypeError, ValueError) as error:
             raise self._refusal(f"an {pattern} of regular expressions and numbers", error) from error
 
     def _tensor_of(self, layer: str, targets: list[str]) -> str:
@@ -247,6 +253,9 @@ class AdapterChanges(TensorSource):
             raise DataError(explain(f"the change of {name}", expected="the base model's", got=got, do=do))
         before = self._base[name].float()
         after = adapter.whole_tensor(name).float() if name in adapter.whole else before
+        if after.shape != before.shape:
+            got = f"{tuple(before.shape)}"
+            raise DataError(explain(f"the change of {name}", expected=f"a base of sizes {tuple(after.shape)}", got=got))
         return (adapter.merged(layer, after, in_first=adapter.in_first) if layer in adapter.layers else after) - before
 
     def shape(self, name: str) -> tuple[int, ...]:

@@ -87,12 +87,13 @@ def fill(model: Transformer, tensors: TensorSource, *, dtype: torch.dtype, devic
     """Give a skeleton its numbers, one tensor at a time; the model comes back ready for use, in eval mode.
 
     Raises:
-        CheckpointError: a number is NaN or infinite, or codes or places are not what a layer needs.
+        CheckpointError: a number is NaN or infinite, or whole where it should be real, or codes or places are not what
+            a layer needs.
     """
     state = {}
     for name, expected in track(list(model.state_dict().items()), "loading"):
-        tensor = tensors[name]
-        if expected.is_floating_point():
+        tensor = _computed_with(name, tensors[name])
+        if expected.is_floating_point() and tensor.is_floating_point():
             _check_finite(name, tensor)
             state[name] = tensor.to(device=device, dtype=dtype)
             if torch.finfo(dtype).tiny > torch.finfo(tensor.dtype).tiny:  # fewer exponents
@@ -100,13 +101,25 @@ def fill(model: Transformer, tensors: TensorSource, *, dtype: torch.dtype, devic
         elif tensor.dtype == expected.dtype:
             state[name] = tensor.to(device=device)
         else:
-            raise CheckpointError(explain(f"tensor {name}", expected=expected.dtype, got=tensor.dtype))
+            wanted = "real numbers" if expected.is_floating_point() else expected.dtype
+            raise CheckpointError(explain(f"tensor {name}", expected=wanted, got=tensor.dtype))
     model.load_state_dict(state, strict=True, assign=True)
     assert not any(tensor.is_meta for tensor in model.state_dict().values())
     for name, layer in model.named_modules():
         if isinstance(layer, LinearMap) and (fault := layer.fault()):
             raise CheckpointError(f"tensor {name}.{fault}")
     return model.eval()
+
+
+def _computed_with(name: str, tensor: Tensor) -> Tensor:
+    """Floats of 8 bits, for which torch has hardly an operation, as float32."""
+    if not tensor.is_floating_point() or tensor.itemsize > 1:
+        return tensor
+    try:
+        return tensor.float()
+    except (NotImplementedError, RuntimeError) as error:  # two floats of 4 bits in a byte
+        expected = "numbers of 8 bits or more"
+        raise CheckpointError(explain(f"tensor {name}", expected=expected, got=tensor.dtype)) from error
 
 
 def _check_finite(name: str, tensor: Tensor) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from eigenlm.checkpoint.json_file import read_json_object
+from eigenlm.config import from_dict
 from eigenlm.errors import CheckpointError, ConfigError, explain
 from eigenlm.model.pooling import Pooling
 
@@ -62,6 +63,7 @@ def read_sentence_vectors(folder: Path, values: Mapping[str, Any]) -> SentenceVe
 
     Raises:
         CheckpointError: a file is damaged.
+        ConfigError: a length that is none.
     """
     whole = next((place for place in (folder, folder.parent) if transformer_in(place) == folder), None)
     if whole is None:
@@ -73,16 +75,21 @@ def read_sentence_vectors(folder: Path, values: Mapping[str, Any]) -> SentenceVe
     most = values.get("max_position_embeddings")
     longest = text.get("max_seq_length") or _read(folder / "tokenizer_config.json").get("model_max_length")
     prompts = about.get("prompts") or {}
-    return SentenceVectors(
-        pooling=_ways(pooling, folder),
-        normalize="Normalize" in paths,
-        max_length=int(longest) if isinstance(longest, (int, float)) and longest < 1e9 else most,
-        lowercase=bool(text.get("do_lower_case")),
-        prompts={str(name): str(prompt or "") for name, prompt in prompts.items()},
-        default_prompt=about.get("default_prompt_name"),
-        pool_prompt=bool(pooling.get("include_prompt", True)),
-        others=tuple(kind for kind in paths if kind not in _SAME) + (() if "Pooling" in paths else ("no Pooling",)),
-    )
+    facts = {
+        "pooling": _ways(pooling, folder),
+        "normalize": "Normalize" in paths,
+        "max_length": int(longest) if isinstance(longest, (int, float)) and longest < 1e9 else most,
+        "lowercase": bool(text.get("do_lower_case")),
+        "prompts": {str(name): str(prompt or "") for name, prompt in prompts.items()},
+        "default_prompt": about.get("default_prompt_name"),
+        "pool_prompt": bool(pooling.get("include_prompt", True)),
+        "others": tuple(kind for kind in paths if kind not in _SAME) + (() if "Pooling" in paths else ("no Pooling",)),
+    }
+    found = from_dict(SentenceVectors, facts, str(folder / _MODULES))
+    if found.max_length is not None and found.max_length < 1:
+        expected = "texts of at least one token"
+        raise ConfigError(explain(f"reading {folder / _MODULES}", expected=expected, got=found.max_length))
+    return found
 
 
 def transformer_in(folder: Path) -> Path | None:
@@ -126,7 +133,7 @@ def from_pooling_type(number: Any) -> SentenceVectors | None:
     """What a GGUF file says in `pooling_type`; None where it does not."""
     if not isinstance(number, int) or not number:
         return None
-    way = _GGUF[number] if number < len(_GGUF) else None
+    way = _GGUF[number] if 0 < number < len(_GGUF) else None
     return SentenceVectors(others=(f"pooling_type {number}",)) if way is None else SentenceVectors(pooling=(way,))
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.checkpoint.tensors import TensorSource
+from eigenlm.errors import DataError
 from eigenlm.linalg.by_blocks import Part
 from eigenlm.linear import LinearMap, linear_map
 
@@ -36,6 +37,8 @@ class WholeMatrices(TensorSource):
         with torch.device("meta"):
             empty = linear_map(self._layers[layer].spec())
         empty.load_state_dict({part: self._tensors[f"{layer}.{part}"] for part in empty.state_dict()}, assign=True)
+        if fault := empty.fault():
+            raise DataError(f"tensor {layer}.{fault}")
         if name.endswith(".bias"):
             assert empty.bias is not None
             return empty.bias.detach()

@@ -22,7 +22,7 @@ class Sampling:
     """How the next token is chosen; the steps apply in the order of the attributes.
 
     Attributes:
-        never: tokens that are not chosen.
+        never: tokens that are not chosen; those that the model does not have are none.
         repetition_penalty: logits of tokens seen before are divided by it if positive, multiplied if negative
             (arXiv:1909.05858, section 4.1); 1 for none.
         temperature: logits are divided by it; 0 takes the likeliest token.

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -138,11 +138,13 @@ class Session:
         if max_tokens < 0:
             raise ConfigError(explain("max_tokens", expected="0 or more", got=max_tokens))
         left = min(max_tokens, context - len(prompt))
+        sampling = sampling or Sampling()
+        never = tuple(token for token in sampling.never if 0 <= token < self._config.vocab_size)
         text = _Text(
             slot=self._num_slots,
             tokens=prompt,
             source=read,
-            sampler=Sampler(sampling or Sampling(), tuple(prompt), self._device),
+            sampler=Sampler(replace(sampling, never=never), tuple(prompt), self._device),
             stops=frozenset(stop_tokens),
             left=left,
             size=len(prompt) + left - 1,

@@ -11,12 +11,14 @@ from typing import Any
 import tokenizers
 from tokenizers import decoders, normalizers, pre_tokenizers, processors
 
+from eigenlm.errors import CheckpointError, explain
 from eigenlm.text.pre_tokenizers import DIGIT, GPT2, QWEN2, QWEN35, from_stages
 
 Settings = Mapping[str, Any]
 Roles = Mapping[str, str]
 Vocabulary = list[tuple[str, float]]
 _END = "<|endoftext|>"
+_MOST_MORE = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,13 @@ def class_name(settings: Settings, config: Settings) -> str:
     if registered is not None and (registered == "" or model_type in _MISDECLARED):
         name = registered
     return _ALIASES.get(name, name)
+
+
+def _count(number: Any) -> int:
+    """A number of tokens, believed if they are no more than a vocabulary has."""
+    if not isinstance(number, int) or not 0 <= number <= _MOST_MORE:
+        raise CheckpointError(explain("extra_ids", expected=f"a number up to {_MOST_MORE}", got=number))
+    return number
 
 
 def flagged_markers(library: tokenizers.Tokenizer, roles: Roles, settings: Settings) -> processors.PostProcessor | None:
@@ -145,7 +154,7 @@ def _after_fairseq(replaced: int, *first: str) -> Callable[[Vocabulary, Settings
 
 
 def _blanks(settings: Settings) -> list[str]:
-    return [f"<extra_id_{i}>" for i in range(settings.get("extra_ids", 100))]
+    return [f"<extra_id_{i}>" for i in range(_count(settings.get("extra_ids", 100)))]
 
 
 def _between(first: str | None, last: str) -> Callable[..., processors.PostProcessor]:

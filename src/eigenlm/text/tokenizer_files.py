@@ -10,9 +10,9 @@ from tokenizers import models
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import VOCABULARY, regular, write_text
 from eigenlm.text.added_tokens import add_tokens, read_json, read_settings
-from eigenlm.text.library_errors import told
+from eigenlm.text.library_errors import told, unheard
 from eigenlm.text.tokenizer_classes import CLASSES, class_of, flagged_markers
-from eigenlm.text.tokenizer_limits import check, check_source
+from eigenlm.text.tokenizer_limits import check, check_ids, check_source
 
 _GPT2_END = "<|endoftext|>"
 PIECES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
@@ -32,7 +32,7 @@ def read(path: Path) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
     """
     folder = path if path.is_dir() else path.parent
     names = {file.name for file in (folder.iterdir() if path.is_dir() else [path]) if file.is_file()}
-    with told(f"reading a tokenizer from {path}", expected="a readable vocabulary", error=CheckpointError):
+    with told(f"reading a tokenizer from {path}", expected="a readable vocabulary", error=CheckpointError), unheard():
         if (found := _read(path, folder, names)) is not None:
             check(found[0])
             return found
@@ -59,6 +59,7 @@ def _read(path: Path, folder: Path, names: set[str]) -> tuple[tokenizers.Tokeniz
         return _from_json(folder / "tokenizer.json" if path.is_dir() else path, folder)
     if "vocab.json" in names and (folder / "merges.txt").is_file():
         model = models.BPE.from_file(_small(folder / "vocab.json"), _small(folder / "merges.txt"))
+        check_ids((folder / "vocab.json").read_text(encoding="utf-8"), tokenizers.Tokenizer(model))
         return _from_model(model, folder, "GPT2Tokenizer")
     for name in PIECES if path.is_dir() else [path.name] if path.suffix == ".model" else []:
         if name in names:
@@ -78,6 +79,7 @@ def _from_json(path: Path, folder: Path) -> tuple[tokenizers.Tokenizer, dict[str
     source = regular(path, most=VOCABULARY).read_text(encoding="utf-8")
     check_source(source)
     file = tokenizers.Tokenizer.from_str(source)
+    check_ids(source, file)
     settings = read_settings(folder)
     kind = class_of(settings, read_json(folder / "config.json"))
     if kind is CLASSES["LlamaTokenizer"] and '"ByteLevel"' in source:  # Llama 3 and others, which only call it so

@@ -8,7 +8,7 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, processors
 
 from eigenlm.errors import CheckpointError, explain
-from eigenlm.text.library_errors import told
+from eigenlm.text.library_errors import told, unheard
 from eigenlm.text.pre_tokenizers import BEGUN, CHARACTERS, COMPOSED, WHOLE_WORDS, byte_level, name_of
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_classes import between_cls_and_sep, dress_words
@@ -56,7 +56,7 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     if kind == "bert":
         tokens = [_from_phantom(token) for token in tokens]
     roles = _roles(fields, tokens, kind)
-    with told("the tokenizer of a GGUF file", expected="tokens and merges that fit", error=CheckpointError):
+    with told("the tokenizer of a GGUF file", expected="tokens and merges that fit", error=CheckpointError), unheard():
         library = builders[kind](fields, tokens, roles)
     added = {_CONTROL: True, _USER_DEFINED: False}
     library.add_tokens(

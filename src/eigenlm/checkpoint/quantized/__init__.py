@@ -43,7 +43,7 @@ def dequantized(source: TensorSource, values: Mapping[str, Any], where: object) 
         return source
     operation = f"reading {where}, quantization_config"
     method = settings.get("quant_method") if isinstance(settings, Mapping) else settings
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         got, do = f"{method!r}", "read the unquantized model, or its GGUF file"
         raise CheckpointError(explain(operation, expected=f"the method {', '.join(METHODS)}", got=got, do=do))
     found = Dequantized(source, *(each(settings) for each in METHODS[method]))

@@ -33,10 +33,10 @@ class FourBit(Method):
         values = parts[".weight.quant_map"].float()[torch.stack([codes >> 4, codes & 15], dim=-1).flatten()]
         largest = parts[".weight.absmax"]
         if ".weight.nested_absmax" in parts:
-            outer = parts[".weight.nested_absmax"].repeat_interleave(state["nested_blocksize"])[: len(largest)]
+            outer = _repeated(parts[".weight.nested_absmax"], state["nested_blocksize"], len(largest))
             largest = parts[".weight.nested_quant_map"][largest.int()] * outer + state["nested_offset"]
         size = torch.Size(state["shape"])
-        scale = largest.float().repeat_interleave(state["blocksize"])[: size.numel()]
+        scale = _repeated(largest.float(), state["blocksize"], size.numel())
         return (values[: size.numel()] * scale).view(size)
 
 
@@ -55,6 +55,13 @@ class EightBit(Method):
     def dense(self, parts: Tensors) -> Tensor:
         """Codes times scales."""
         return parts[self.codes].float() * (parts[".SCB"].float() / 127)[:, None]
+
+
+def _repeated(values: Tensor, times: int, count: int) -> Tensor:
+    """Each value so many times, `count` in all."""
+    if not 0 < times < 2 * count or len(values) > -(-count // times):
+        raise ValueError(f"{len(values)} blocks of {times} for {count} numbers")
+    return values.repeat_interleave(times)[:count]
 
 
 def _state(parts: Mapping) -> dict[str, Any]:

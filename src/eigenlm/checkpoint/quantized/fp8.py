@@ -42,6 +42,8 @@ class Fp8(Method):
         """Rows and columns of a block, as the settings say, or as the numbers of blocks do."""
         said = self.settings.get("weight_block_size")
         if said is not None:
-            rows, columns = said
-            return int(rows), int(columns)
+            rows, columns = map(int, said)
+            if (-(-codes[0] // rows), -(-codes[1] // columns)) != tuple(grid):
+                raise self.refuse(f"a scale for each {rows} x {columns} of {tuple(codes)}", f"{tuple(grid)} of them")
+            return rows, columns
         return -(-codes[0] // grid[0]), -(-codes[1] // grid[1])

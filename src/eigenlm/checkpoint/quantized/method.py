@@ -1,7 +1,8 @@
 """How other programs store a matrix in few bits, and the matrix itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -86,7 +87,10 @@ class Dequantized(TensorSource):
         return sum(entry is not None for entry in self._entries.values())
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._dense(name, self._source.__getitem__)
+        W = self._dense(name, self._source.__getitem__)
+        if tuple(W.shape) != (sizes := self.shape(name)):
+            raise CheckpointError(explain(f"decoding {name}", expected=f"sizes {sizes}", got=tuple(W.shape)))
+        return W
 
     def part(self, name: str, where: Part) -> Tensor:
         """Some slices along the first dimension of a tensor, without decoding the others where they are apart."""
@@ -105,7 +109,8 @@ class Dequantized(TensorSource):
             return self._source.shape(name)
         method, parts = self._entries[name]
         shapes = {ending: self._source.shape(part) for ending, part in parts.items()}
-        return tuple(method.shape(shapes, _Parts(self._source, parts)))
+        with _fitting(name, method):
+            return tuple(torch.Size(method.shape(shapes, _Parts(self._source, parts))))
 
     def storage(self, name: str) -> str:
         """The method, or how a tensor without codes is stored."""
@@ -120,11 +125,18 @@ class Dequantized(TensorSource):
         if self._entries[name] is None:
             return read(name)
         method, parts = self._entries[name]
-        try:
+        with _fitting(name, method):
             return method.dense({ending: read(part) for ending, part in parts.items()})
-        except (RuntimeError, IndexError, KeyError, ValueError, TypeError) as error:
-            got = f"parts that do not fit: {error}"[:200]
-            raise CheckpointError(explain(f"decoding {name}", expected=f"{method.kind} weights", got=got)) from error
+
+
+@contextmanager
+def _fitting(name: str, method: Method) -> Iterator[None]:
+    """Parts that make no matrix, told in one line."""
+    try:
+        yield
+    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        got = f"parts that do not fit: {error}"[:200]
+        raise CheckpointError(explain(f"decoding {name}", expected=f"{method.kind} weights", got=got)) from error
 
 
 class _Parts(Mapping):
