@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.analysis.expert_stacks import sizes_of
+from eigenlm.linalg.by_blocks import Part
 
 # Endings of the lengths and of the directions: `torch.nn.utils.weight_norm`, and the one among its parametrizations.
 _PAIRS = ((".weight_g", ".weight_v"), (".parametrizations.weight.original0", ".parametrizations.weight.original1"))
@@ -39,14 +40,14 @@ class LengthsGiven(Mapping):
         with torch.no_grad():
             return (g * v / torch.linalg.vector_norm(v.double(), dim=over, keepdim=True)).to(v.dtype)
 
-    def rows(self, name: str, where: slice) -> Tensor:
-        """Some rows of a tensor."""
-        read: Any = getattr(self._tensors, "rows", None)
+    def part(self, name: str, where: Part) -> Tensor:
+        """Some rows of a tensor, or some columns of them."""
+        read: Any = getattr(self._tensors, "part", None)
         return read(name, where) if callable(read) and len(self._places[name]) == 1 else self[name][where]
 
-    def reads_rows(self, name: str) -> bool:
-        """Whether `rows` reads no more of a tensor than it gives."""
-        told: Any = getattr(self._tensors, "reads_rows", None)
+    def reads_parts(self, name: str) -> bool:
+        """Whether `part` reads no more of a tensor than it gives."""
+        told: Any = getattr(self._tensors, "reads_parts", None)
         return len(self._places[name]) == 1 and callable(told) and told(name)
 
     def __iter__(self) -> Iterator[str]:
