@@ -5,10 +5,9 @@ python benchmarks/mutants.py [--tries 2500] [--seed 9] [--workers 2] [--only KIN
 Seeds are small valid files built by the repository's tests. A mutant is one of them, or an earlier mutant that reached
 lines of eigenlm that none had reached, damaged in its structure or its bytes. It is looked at, loaded, encoded with,
 run and rendered in a process that is watched: 10 seconds of the processor (or a minute asleep) for each of these, and
-memory up to twice the file and 500 MB.
-Some go through the command line as well, in a fork or now and then a whole process, which has to answer with one line
-and code 2, or with code 0. Everything
-is drawn from the seed; `--keep` has what failed.
+memory up to twice the file and 500 MB. Some go through the command line as well, in a fork or now and then a whole
+process, which has to answer with one line and code 2, or with code 0. Everything is drawn from the seed; `--keep` has
+what failed.
 """
 
 import argparse

@@ -110,6 +110,19 @@ def test_an_adapter_of_one_matrix_is_looked_at(tmp_path, capsys):
     assert "F32, rank 4" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("kind", ["biases of the layers", "whole head and embedding"])
+def test_an_adapter_with_whole_tensors_is_looked_at(kind, tmp_path, capsys):
+    _, adapter = tiny_adapter(kind, tmp_path)
+    assert main(["info", str(adapter)]) == 0
+    assert "F32, rank" in capsys.readouterr().out
+
+
+def test_tensors_without_numbers_are_looked_at(tmp_path, capsys):
+    save_file({"a.weight": torch.zeros(0, 3)}, tmp_path / "m.safetensors")
+    assert main(["info", str(tmp_path / "m.safetensors")]) == 0
+    assert "0.0%" in capsys.readouterr().out
+
+
 def test_a_name_that_no_file_can_have(tmp_path):
     for name in ("a" * 300, "a" * 300 + ".gguf", "a\0b"):
         with pytest.raises(CheckpointError, match="nothing of that name"):

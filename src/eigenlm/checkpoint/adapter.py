@@ -273,8 +273,9 @@ class AdapterChanges(TensorSource):
     def storage(self, name: str) -> str:
         """How the factors are stored, and their rank: `F32, rank 8`."""
         stored, _ = self._adapter.stored(name)
-        rank = self._adapter.rank(self._adapter.layer_of(name))
-        return stored if name in self._adapter.whole else f"{stored}, rank {rank}"
+        if name in self._adapter.whole:
+            return stored
+        return f"{stored}, rank {self._adapter.rank(self._adapter.layer_of(name))}"
 
     def num_bytes(self, name: str) -> int:
         """Bytes in the adapter's file."""
