@@ -120,16 +120,23 @@ def _quiet(act: Callable[[], None]) -> None:
         act()
 
 
-def outcome(kind: str, path: Path) -> tuple[str, str]:
-    """How a mutant ended: `opened`, `refused` (with the act that refused first), or a fault and what it was."""
-    ended = "opened", ""
+def outcome(kind: str, path: Path, begins: Act) -> tuple[str, str]:
+    """How a mutant ended: `opened`, `refused` (with the act that refused first), or a fault and what it was.
+
+    An act that refused is not tried with another text; `begins` is called before each.
+    """
+    ended, refused = ("opened", ""), set()
     for name, act in acts_on(kind, path):
+        if name in refused:
+            continue
+        begins()
         try:
             act()
         except EigenError as error:
             if fault := line_fault(str(error)):
                 return "message", f"{name}: {fault}: {str(error)[:300]!r}"
-            ended = ("refused", name) if ended[0] == "opened" else ended
+            ended = ended if refused else ("refused", name)
+            refused.add(name)
         except MemoryError as error:
             return "memory", f"{name}: {_where(error)}"
         except BaseException as error:  # a panic is no Exception

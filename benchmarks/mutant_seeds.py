@@ -208,7 +208,8 @@ def _stored(name: str, folder: Path) -> Path:
     transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes)).save_pretrained(folder)
     tensors = load_file(folder / "model.safetensors")
     del tensors[f"{LAYER}.weight"]
-    save_file(tensors | {LAYER + ending: part for ending, part in parts.items()}, folder / "model.safetensors")
+    stored = {LAYER + ending: part.contiguous() for ending, part in parts.items()}
+    save_file(tensors | stored, folder / "model.safetensors")
     values = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(values | {"quantization_config": settings}))
     small_tokenizer("bytes").save(str(folder / "tokenizer.json"))

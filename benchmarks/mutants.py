@@ -4,9 +4,10 @@ python benchmarks/mutants.py [--tries 2500] [--seed 9] [--workers 2] [--only KIN
 
 Seeds are small valid files built by the repository's tests. A mutant is one of them, or an earlier mutant that reached
 lines of eigenlm that none had reached, damaged in its structure or its bytes. It is looked at, loaded, encoded with,
-run and rendered in a process that is watched: 10 seconds for all of that, and memory up to twice the file and 500 MB.
-Some go through the real command line as well, which has to answer with one line and code 2, or with code 0. Everything
-is drawn from the seed; `--keep` has what failed.
+run and rendered in a process that is watched: 10 seconds of the processor (or a minute asleep) for each of these, and
+memory up to twice the file and 500 MB. Some go through the command line as well, in a fork or now and then a whole
+process, which has to answer with one line and code 2, or with code 0. Everything is drawn from the seed; `--keep` has
+what failed.
 """
 
 import argparse
@@ -14,7 +15,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +25,8 @@ from typing import Any
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
-from mutant_acts import SOURCE, line_fault
+from command_runs import killed
+from mutant_acts import line_fault
 from mutant_seeds import Seed, seeds
 from mutant_worker import FAULTS, Worker, executable_lines
 from mutations import damaged
@@ -102,7 +103,7 @@ def tried(kind: str, made: list[Seed], place: Path, options: Any) -> dict[str, A
                 lines |= new
                 corpus.append(mutant)
             if every and number % every == 0 and kind != "tokenizer":
-                code, fault = command_fault(command_on(kind, entry, draw))
+                code, fault = command_fault(command_on(kind, entry, draw), place / "streams", draw)
                 commands[code] += 1
                 if fault:
                     faults.append(kept({"try": number, "seed": mutant.name, **fault}, place / "mutant", kind, options))
@@ -114,7 +115,7 @@ def tried(kind: str, made: list[Seed], place: Path, options: Any) -> dict[str, A
         "mutants kept as seeds": len(corpus) - len(made),
         "commands": dict(commands),
         "lines": sorted(lines),
-        "slowest_seconds": round(slowest, 2),
+        "slowest_act_seconds": round(slowest, 2),
         "largest_peak_mb": round(peak, 1),
         "faults": faults,
     }
@@ -166,26 +167,17 @@ def command_on(kind: str, entry: Path, draw: random.Random) -> list[str]:
     return draw.choice((["info", str(entry)], generate, ["analyze", str(entry)]))
 
 
-def command_fault(words: list[str]) -> tuple[str, dict[str, Any] | None]:
+def command_fault(words: list[str], streams: Path, draw: random.Random) -> tuple[str, dict[str, Any] | None]:
     """Run a command as a process; its exit code, and what is wrong with its end, if anything."""
-    command = [sys.executable, "-m", "eigenlm", *words]
-    try:
-        ran = subprocess.run(command, capture_output=True, timeout=60, env={**os.environ, "PYTHONPATH": f"{SOURCE}/.."})
-    except subprocess.TimeoutExpired:
+    ran = killed(words, streams, lambda seconds: seconds > 60, whole=draw.random() < 0.1)
+    if ran.killed:
         return "hang", {"outcome": "hang", "detail": " ".join(words)}
-    said, out = ran.stderr.decode("utf-8", "replace"), ran.stdout.decode("utf-8", "replace")
-    wrong = ran.returncode not in (0, 2) or visible(out) != out
-    if ran.returncode == 2:
-        wrong |= (
-            bool(out)
-            or said.count("\n") != 1
-            or not said.startswith("eigenlm: ")
-            or bool(line_fault(said.rstrip("\n")))
-        )
-    elif any(not line.startswith("eigenlm: ") for line in said.splitlines()):
-        wrong = True
-    detail = {"outcome": "command", "detail": f"{words[0]} ended with {ran.returncode}: {said[-500:]}"}
-    return str(ran.returncode), detail if wrong else None
+    wrong = ran.code not in (0, 2) or visible(ran.out) != ran.out
+    if ran.code == 2:
+        wrong |= bool(ran.out) or ran.err.count("\n") != 1 or bool(line_fault(ran.err.rstrip("\n")))
+    wrong |= any(not line.startswith("eigenlm: ") for line in ran.err.splitlines())
+    detail = {"outcome": "command", "detail": f"{words[0]} ended with {ran.code}: {ran.err[-500:]}"}
+    return str(ran.code), detail if wrong else None
 
 
 def summary(found: dict[str, dict[str, Any]], seconds: int, options: Any) -> dict[str, Any]:
@@ -204,7 +196,7 @@ def summary(found: dict[str, dict[str, Any]], seconds: int, options: Any) -> dic
         "faults": {fault: faults.count(fault) for fault in (*FAULTS, "command")},
         "lines reached": len(reached),
         "lines of the files reached": known,
-        "slowest_seconds": max(each["slowest_seconds"] for each in found.values()),
+        "slowest_act_seconds": max(each["slowest_act_seconds"] for each in found.values()),
         "largest_peak_mb": max(each["largest_peak_mb"] for each in found.values()),
         "beside other work": options.busy,
         "seconds": seconds,

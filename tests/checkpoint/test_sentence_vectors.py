@@ -160,3 +160,22 @@ def test_damaged_modules(sentences, modules):
 def test_a_pooling_of_another_name(sentences):
     with pytest.raises(CheckpointError, match="expected pooling by cls, last, max"):
         open_model(sentences({"pooling_mode": "attention"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("sentence_bert_config.json", {"max_seq_length": -3}),
+        ("sentence_bert_config.json", {"max_seq_length": 0.5}),
+        ("sentence_bert_config.json", {"max_seq_length": float("-inf")}),
+        ("config_sentence_transformers.json", {"prompts": ["x"]}),
+        ("config_sentence_transformers.json", {"prompts": {"q": "find"}, "default_prompt_name": [1]}),
+        ("config_sentence_transformers.json", {"prompts": {"q": "find"}, "default_prompt_name": 7}),
+    ],
+)
+def test_settings_of_another_type_or_length_are_one_line(sentences, name, values):
+    folder = sentences({FLAGS["mean"]: True})
+    write(folder / name, values)
+    with pytest.raises((CheckpointError, ConfigError)) as told:
+        eigenlm.load(folder)
+    assert "\n" not in str(told.value)

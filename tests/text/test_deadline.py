@@ -29,6 +29,13 @@ def test_a_loop_that_does_nothing_is_stopped(act):
     assert time.monotonic() - start < 5  # 0.1 s, and room for a busy machine
 
 
+def test_a_call_that_cannot_be_stopped_is_left_to_its_thread():
+    start = time.monotonic()
+    with pytest.raises(DataError, match=r"expected an end within 0.1 s"):
+        within(0.1, "sleeping", lambda: time.sleep(3), source=__file__)
+    assert time.monotonic() - start < 2  # 0.2 s, and room for a busy machine
+
+
 def test_results_and_errors_come_through_and_no_trace_is_left():
     before = sys.gettrace()
     assert within(5.0, "adding", lambda: 1 + 1, source=__file__) == 2

@@ -32,6 +32,10 @@ def _size(number):
     return struct.pack("<I", number)
 
 
+def _markers(single):
+    return {"post_processor": {"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": {}}}
+
+
 MARKER = {"Sequence": {"id": "A", "type_id": 0}}
 SHORT = [
     ({"pre_tokenizer": _split("(a+)+$")}, "retry-limit-in-match over"),
@@ -46,10 +50,10 @@ SHORT = [
     (_map(_size(0xFFFFFFFC) + bytes(64)), "4,294,967,292 of them"),  # the library asks for the memory and aborts
     (_map(_size(8) + bytes(8) + b"a" * 999), "an index and its texts"),
     (_map(_size(1024) + b"\xff" * 1024 + b"abc\0"), "index out of bounds"),
-    (
-        {"post_processor": {"type": "TemplateProcessing", "single": [MARKER] * 99, "pair": [], "special_tokens": {}}},
-        "99",
-    ),
+    (_markers([MARKER] * 99), "99"),
+    (_markers([MARKER, {"SpecialToken": {"id": "<s>", "type_id": 0}}]), "markers with ids, got '<s>' without"),
+    (_markers([]), "markers around one text, got around 0"),
+    (_markers([MARKER, MARKER]), "markers around one text, got around 2"),
     ({"model": {"type": "BPE", "vocab": {"a": 0, "b": 4_294_967_295}, "merges": []}}, "ids below 16,777,216"),
     ({"model": {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "a", "max_input_chars_per_word": 10**9}}, "words"),
 ]
@@ -64,6 +68,38 @@ def test_a_file_that_bites_is_refused(tmp_path, change, message):
         Tokenizer.load(tmp_path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
+
+
+def _load(folder, **change):
+    state = json.loads(tokenizers.Tokenizer(models.BPE({"a": 0}, [])).to_str())
+    (folder / "tokenizer.json").write_text(json.dumps(state | change))
+    return Tokenizer.load(folder)
+
+
+def test_padding_and_truncation_of_a_file_count_for_nothing(tmp_path):
+    padding = {"direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "a"}
+    cut = {"direction": "Right", "max_length": 1, "strategy": "LongestFirst", "stride": 0}
+    tokenizer = _load(tmp_path, padding=padding | {"strategy": {"Fixed": 2**40}}, truncation=cut)
+    assert tokenizer.encode("aaa") == [0, 0, 0]
+
+
+@pytest.mark.parametrize("count", [2**40, -1, "many", 0.5])
+def test_a_number_of_more_tokens_that_is_none(tmp_path, count):
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "T5Tokenizer", "extra_ids": count}))
+    model = {"type": "Unigram", "unk_id": 2, "vocab": [["<pad>", 0.0], ["</s>", 0.0], ["<unk>", 0.0], ["a", -1.0]]}
+    with pytest.raises(CheckpointError, match="extra_ids: expected a number up to 65536, got"):
+        _load(tmp_path, model=model)
+
+
+def test_long_numbers_that_are_no_ids_are_no_fault(tmp_path):
+    model = {"type": "BPE", "vocab": {"12345678": 0, "a": 1, "123456789012": 2}, "merges": []}
+    assert _load(tmp_path, model={"continuing_subword_prefix": None} | model).id("12345678") == 0
+
+
+def test_a_panic_is_heard_by_nobody_but_in_its_line(tmp_path, capfd):
+    with pytest.raises(CheckpointError, match="chunk size must be non-zero"):
+        _load(tmp_path, pre_tokenizer={"type": "FixedLength", "length": 0})
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("size", [64, 256, 1024])

@@ -86,11 +86,17 @@ class Adapter:
         for layer in self.layers:
             self._check_factors(layer)
         if targets := self._config.get("target_parameters"):
+            if not isinstance(targets, list) or not all(isinstance(target, str) for target in targets):
+                raise self._refusal("target_parameters that are names", repr(targets)[:80])
             self.layers = {self._tensor_of(layer, targets): parts for layer, parts in self.layers.items()}
 
     def tensor(self, layer: str) -> str:
         """The name of the base's tensor that changes."""
         return layer if self.layers[layer].is_tensor else f"{layer}.weight"
+
+    def layer_of(self, tensor: str) -> str:
+        """The name, among `layers`, of what has this tensor of the base."""
+        return tensor if tensor in self.layers else tensor.removesuffix(".weight")
 
     def factors(self, layer: str) -> tuple[Tensor, Tensor]:
         """A (r, n) and B (m, r) of a layer, in float32."""
@@ -104,7 +110,7 @@ class Adapter:
 
     def stored(self, name: str) -> tuple[str, int]:
         """How the tensors that change one of the base's are stored, and their bytes."""
-        layer = self.layers.get(name.removesuffix(".weight"), _Layer())
+        layer = self.layers.get(self.layer_of(name), _Layer())
         keys = [*layer.parts.values(), *([self.whole[name]] if name in self.whole else [])]
         return self._files.storage(keys[0]), sum(map(self._files.num_bytes, keys))
 
@@ -168,10 +174,10 @@ class Adapter:
         rows = self.shapes(layer)[0][0]
         if not self.layers[layer].is_tensor:
             return rows
-        rank = int(self._setting("rank_pattern", "r", rows, layer))
-        if rank < 1 or rows % rank:
+        rank = self._setting("rank_pattern", "r", rows, layer)
+        if not rank >= 1 or rows % rank:
             raise self._refusal(f"a rank that divides the {rows} rows of {layer}", rank)
-        return rank
+        return int(rank)
 
     def scale(self, layer: str) -> float:
         """s."""
@@ -186,7 +192,7 @@ class Adapter:
             fits = [number for ending, number in named if re.fullmatch(rf"(.*\.)?({ending})", layer)]
             return float([*fits, self._config.get(otherwise, usual)][0])
         except (re.error, AttributeError, TypeError, ValueError) as error:
-            raise self._refusal(f"an {pattern} of regular expressions and numbers", error) from error
+            raise self._refusal(f"{pattern} of regular expressions and numbers", error) from error
 
     def _tensor_of(self, layer: str, targets: list[str]) -> str:
         """The name of the tensor that a module's factors change, where they are of one; else that of the layer."""
@@ -244,7 +250,7 @@ class AdapterChanges(TensorSource):
         super().__init__(dict.fromkeys([*map(adapter.tensor, adapter.layers), *adapter.whole]))
 
     def __getitem__(self, name: str) -> Tensor:
-        adapter, layer = self._adapter, name.removesuffix(".weight")
+        adapter, layer = self._adapter, self._adapter.layer_of(name)
         if name not in adapter.whole and not adapter.rescales(layer):
             return adapter.change(layer)
         if self._base is None or name not in self._base:
@@ -262,13 +268,14 @@ class AdapterChanges(TensorSource):
         """Sizes of the change: outputs by inputs."""
         if name in self._adapter.whole:
             return self._adapter.shape_of_whole(name)
-        return self._adapter.shape_of_change(name.removesuffix(".weight"))
+        return self._adapter.shape_of_change(self._adapter.layer_of(name))
 
     def storage(self, name: str) -> str:
         """How the factors are stored, and their rank: `F32, rank 8`."""
         stored, _ = self._adapter.stored(name)
-        layer = name.removesuffix(".weight")
-        return stored if name in self._adapter.whole else f"{stored}, rank {self._adapter.rank(layer)}"
+        if name in self._adapter.whole:
+            return stored
+        return f"{stored}, rank {self._adapter.rank(self._adapter.layer_of(name))}"
 
     def num_bytes(self, name: str) -> int:
         """Bytes in the adapter's file."""

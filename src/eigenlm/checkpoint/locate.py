@@ -55,9 +55,9 @@ def locate(where: str | Path) -> Path:
         DataError: chunks of a file cannot be joined in the user's cache folder.
     """
     path = Path(where)
-    if path.is_dir():
+    if os.path.isdir(path):  # False for a name that no file can have, where pathlib would raise
         return _inside(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return _file(path)
     name = str(where)
     if name.lower() in PACKAGES:
@@ -76,7 +76,7 @@ def locate(where: str | Path) -> Path:
 def _inside(folder: Path) -> Path:
     """The folder itself, or the one in it that holds a sentence encoder's transformer."""
     model = transformer_in(folder)
-    return folder if model is None or not (model / "config.json").is_file() else model
+    return folder if model is None or not os.path.isfile(model / "config.json") else model
 
 
 def _file(path: Path) -> Path:

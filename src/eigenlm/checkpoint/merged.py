@@ -89,6 +89,10 @@ class Merged(TensorSource):
             self._same(path, name, (*stack, n, m) if self._in_first(name) else (*stack, m, n))
         for name, whole in self._whole.items():
             self._same(path, name, self._adapter.shape_of_whole(whole))
+        for name, layer in self._biases.items():
+            change = self._adapter.bias_change(layer)
+            assert change is not None
+            self._same(path, name, tuple(change.shape))
 
     def _same(self, path: Path, name: str, sizes: tuple[int, ...]) -> None:
         if self._base.shape(name) != sizes:

@@ -1,5 +1,6 @@
 """The one way in: a model's name or place to a model."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,7 +162,7 @@ def _plain(folder: Path) -> TensorSource:
 def _changes(adapter: Adapter) -> AdapterChanges:
     """What an adapter changes, beside its base where that lies on this machine."""
     base = Path(adapter.base)
-    at_hand = bool(adapter.base) and (base / "config.json").is_file()
+    at_hand = bool(adapter.base) and os.path.isfile(base / "config.json")
     return AdapterChanges(adapter, open_safetensors(base) if at_hand else None)
 
 

@@ -1,6 +1,7 @@
 """How a sentence encoder makes the vector of a text: the files of sentence-transformers beside its weights."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,4 +193,4 @@ def _modules(folder: Path) -> dict[str, Path]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return read_json_object(path) if path.is_file() else {}
+    return read_json_object(path) if os.path.isfile(path) else {}

@@ -34,12 +34,12 @@ def read_chat_template(folder: Path) -> ChatTemplates | None:
     """The chat template, or several by name: in files of their own, else in tokenizer_config.json; None without one.
 
     Raises:
-        CheckpointError: tokenizer_config.json is damaged.
+        CheckpointError: a file of these is damaged.
     """
     files = {"default": folder / _TEMPLATE, **{file.stem: file for file in sorted((folder / _NAMED).glob("*.jinja"))}}
-    named = {
-        name: regular(file, most=SETTINGS).read_text(encoding="utf-8") for name, file in files.items() if file.is_file()
-    }
+    found = {name: file for name, file in files.items() if file.is_file()}
+    with damage_told(folder, "chat templates"):
+        named = {name: regular(file, most=SETTINGS).read_text(encoding="utf-8") for name, file in found.items()}
     config = folder / "tokenizer_config.json"
     said = read_json_object(config).get("chat_template") if config.is_file() and not named else None
     listed = said if isinstance(said, list) else [{"name": "default", "template": said}]

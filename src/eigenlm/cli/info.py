@@ -82,7 +82,7 @@ def _print_parts(facts: dict[str, Any], parts: "tuple[Part, ...]", head: str) ->
             part.name + (" (also the head)" if part.name == head else ""),
             str(part.num_tensors),
             f"{part.num_params:,}",
-            f"{part.num_params / facts['num_params']:.1%}",
+            f"{part.num_params / max(1, facts['num_params']):.1%}",
             decimal(part.num_bytes),
             ", ".join(part.storage),
         )

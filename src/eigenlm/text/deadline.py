@@ -19,7 +19,7 @@ class _OutOfTime(BaseException):
 def within(seconds: float, what: str, act: Callable[[], T], source: str) -> T:
     """The result of `act`, run in a thread of its own that is stopped at its next line or call after `seconds`.
 
-    One call into C cannot be stopped; bounding those is the caller's part.
+    One call into C cannot be stopped: after twice the time it is left to its thread.
 
     Args:
         seconds: wall time.
@@ -33,8 +33,8 @@ def within(seconds: float, what: str, act: Callable[[], T], source: str) -> T:
     worker = _Worker(act, time.monotonic() + seconds, source)
     thread = threading.Thread(target=worker.run, name=what, daemon=True)
     thread.start()
-    thread.join()
-    if isinstance(worker.failure, _OutOfTime):
+    thread.join(2 * seconds)
+    if thread.is_alive() or isinstance(worker.failure, _OutOfTime):
         raise DataError(explain(what, expected=f"an end within {seconds:g} s", got="none, so it was stopped"))
     if worker.failure is not None:
         raise worker.failure
