@@ -9,6 +9,7 @@ from eigenlm.cli.output import print_json
 from eigenlm.terminal import say
 
 _TIMES = 4  # the text, its words, and their counts
+_AROUND = 128 << 20  # bytes of the parts that are encoded at once, and of modules imported late
 _LEARNED = 105  # bytes that the library takes for each character of what it learns from at once
 _MORE = 1 << 26  # characters of text that are read before more memory is asked for
 _PART = 1 << 18  # characters that are encoded as one
@@ -60,16 +61,16 @@ class TokenizerTrainCommand:
 
         what, do = f"learning a vocabulary from {self.text}", "give less text"
         expected = sum(file.stat().st_size for file in text_files(self.text))
-        check_memory(_TIMES * expected, None, what, do)
+        check_memory(_TIMES * expected + _AROUND, None, what, do)
         documents, size = [], 0
         for document in track(read_documents(self.text), "reading"):
             documents.append(document)
             size += len(document)
             if size > expected:
                 expected = size + _MORE
-                check_memory(_TIMES * expected - size, None, what, do)
+                check_memory(_TIMES * expected + _AROUND - size, None, what, do)
         longest = max(len(part) for document in documents for part in in_parts(self.kind, document))
-        check_memory((_TIMES - 1) * size + _LEARNED * longest, None, what, do)
+        check_memory((_TIMES - 1) * size + max(_AROUND, _LEARNED * longest), None, what, do)
         return documents
 
 

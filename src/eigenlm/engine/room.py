@@ -46,7 +46,9 @@ def check_scoring(model: torch.nn.Module, config: TransformerConfig, window: int
 
 
 def scored_bytes(config: TransformerConfig, window: int | None, number: int, *, models: int = 1) -> int:
-    """Bytes of the text as it is read, a pass and its logits: of one model as they come, of several kept in float32 and compared by rows.
+    """Bytes of the text as it is read, a pass and its logits.
+
+    Those of one model are held as they come, of several in float32, and compared by rows.
 
     Args:
         config: of the model.
