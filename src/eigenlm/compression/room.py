@@ -8,6 +8,8 @@ from eigenlm.text.tokenizer import Tokenizer
 
 # Of logits in float32, their softmax and its running sum, and of their gradients: bytes a token and entry.
 _LOGITS = 4 * 5
+# An offer for every rank of every matrix, and the holes that float64 work leaves between what is kept.
+_HEAP = 1.25
 _SMALLER = "take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine"
 
 
@@ -58,4 +60,4 @@ def _planned_bytes(model: Transformer, window: int, number: int) -> int:
         total += 4 * m * m + (8 + number) * min(m, n) * (m + n) + 2 * number * m * n
         read.add((name.rpartition(".")[0], n, name.endswith("output")))
     total += sum(4 * n * n for _, n, _ in read)
-    return total + window * model.config.vocab_size * _LOGITS
+    return int(_HEAP * total) + window * model.config.vocab_size * _LOGITS
