@@ -14,9 +14,11 @@ from torch import Tensor
 from eigenlm import checkpoint
 from eigenlm.checkpoint import Generation, SentenceVectors, Work
 from eigenlm.engine import Runner, Sampling, Session, left_padded
+from eigenlm.engine.room import pass_bytes
 from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linear import linear_maps
+from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.model.pooling import pool
 from eigenlm.parameters import fields_of, shows
@@ -206,7 +208,8 @@ class LanguageModel(Shown):
         Raises:
             DataError: no text, an empty one, or numbers that outgrow the model's floats.
             ShapeError: a text longer than the context, which the files do not say to cut.
-            ConfigError: no prompt of that name, or vectors that pass through what is not computed here.
+            ConfigError: no prompt of that name, vectors that pass through what is not computed here, or too little
+                memory.
         """
         if not texts:
             raise DataError(explain("embedding", expected="at least one text", got="none"))
@@ -223,6 +226,8 @@ class LanguageModel(Shown):
         if not all(len(row) for row in rows):
             raise DataError(explain("embedding", expected="texts of at least one token", got="an empty one"))
         ids, positions = (part.to(self.device) for part in left_padded(rows))
+        needed = pass_bytes(self.config, ids.numel(), self.model.embedding.token.weight.itemsize)
+        check_memory(needed, self.device, f"embedding {len(rows):,} texts at once", "give fewer or shorter ones")
         hidden_BTD = self.runner.current().hidden(ids, positions=positions).float()
         skipped = 0 if vectors.pool_prompt or not before else len(self._read([before], vectors)[0]) - self._ends(before)
         taken_BT = (positions >= skipped) | (positions == positions[:, -1:])

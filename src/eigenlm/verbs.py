@@ -7,7 +7,7 @@ import torch
 
 from eigenlm import compression
 from eigenlm.compression import Plan
-from eigenlm.compression.room import applying
+from eigenlm.compression.room import applying, calibration_window, check_planning
 from eigenlm.errors import ConfigError, explain
 from eigenlm.language_model import LanguageModel, check_speaks, load
 from eigenlm.planner.room import check_run
@@ -40,7 +40,7 @@ def plan(
         methods: what may be done to a matrix, `low_rank` or `int8` or both.
 
     Raises:
-        ConfigError: `keep` outside (0, 1], an unknown method, or a model that predicts no tokens.
+        ConfigError: `keep` outside (0, 1], an unknown method, too little memory, or a model that predicts no tokens.
         DataError: too little text, or activations that are not finite.
     """
     check_speaks(lm, "planning")
@@ -49,7 +49,8 @@ def plan(
         do = "see which of its matrices are of low rank with analyze"
         raise ConfigError(explain("planning", expected="a decoder or an encoder with a head", got=got, do=do))
     text, documents = documents_of(calibration)
-    window = max(2, min(1024, lm.config.context_length, tokens // 8))
+    window = calibration_window(lm.config, tokens)
+    check_planning(lm.model, window)
     windows = windows_across(documents, lm.tokenizer, window, max(2, tokens // window))
     windows = windows.to(lm.device)
     return compression.plan(lm.model, windows, keep=keep, model=lm.name, text=text, seed=seed, methods=methods)

@@ -59,20 +59,6 @@ def test_work_grows_with_what_is_asked(tiny_model: Path) -> None:
     assert needed(writing("gguf")) >= largest_decoded(opened)
 
 
-def test_a_forward_pass_takes_what_scoring_asks_for(tiny_model: Path) -> None:
-    lm = read_model(tiny_model)
-    ids = torch.zeros(1, 8, dtype=torch.int64)
-    with torch.profiler.profile(profile_memory=True) as seen, torch.inference_mode():
-        logits_BTV = lm.model(ids)
-        torch.nn.functional.cross_entropy(logits_BTV[0], ids[0], reduction="none")
-    held, peak = 0, 0
-    for event in sorted(seen.events(), key=lambda event: event.time_range.end):
-        held += event.self_cpu_memory_usage
-        peak = max(peak, held)
-    asked = scoring(8).num_bytes(open_model(tiny_model), None, 4)
-    assert peak <= asked
-
-
 def test_a_command_below_its_need_is_one_line(tmp_path: Path) -> None:
     limit = 1_200 << 20  # what the interpreter and torch map, and little beside
 

@@ -36,3 +36,12 @@ def test_empty_text_leaves_no_folder(tmp_path: Path, capsys) -> None:
     assert main(["tokenizer", "train", "--text", str(tmp_path / "text.txt"), "--out", str(tmp_path / "out")]) == 2
     assert "some text" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("kind", "text"), [("unigram", "a line\n" * 9000), ("bpe", "words " * 10_000)])
+def test_memory_is_asked_for_what_is_learned_from_at_once(tmp_path, capsys, monkeypatch, kind: str, text: str) -> None:
+    (tmp_path / "text.txt").write_text(text)
+    monkeypatch.setattr("eigenlm.machine.memory.free_memory", lambda device=None: 1 << 20)
+    words = ["tokenizer", "train", "--kind", kind, "--text", str(tmp_path / "text.txt")]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 2
+    assert "MB of memory to be free, got 1.0 MB; give less text" in capsys.readouterr().err

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from eigenlm.attention import Place
-from eigenlm.engine import Runner, Sampling, Session, session
+from eigenlm.engine import Runner, Sampling, Session
+from eigenlm.engine.room import bytes_per_token
 from eigenlm.errors import ConfigError, DataError, ShapeError
 from eigenlm.model import ClassifierHead, DenseFeedForward, Transformer, TransformerConfig, VocabularyHead
 from tests.model.test_transformer import BERT, GPT2, LLAMA, ORIGINAL, SIZES, build, ids
@@ -170,7 +171,7 @@ def test_bytes_of_a_token_are_those_of_the_state():
     state = model.new_state(capacity=1)
     model(torch.tensor([[3]]), state=state, source=torch.tensor([[4]]))
     held = sum(layer._room[:, :, :, :1].nbytes for layer in (*state.layers, *state.cross))
-    assert held == session.bytes_per_token(model.config, torch.float32)
+    assert held == bytes_per_token(model.config, torch.float32)
 
 
 def test_rows_of_a_state_go_and_the_others_stay():

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from eigenlm.text.pieces import pieces
+from eigenlm.errors import ConfigError
+from eigenlm.text.pieces import pieces, pieces_of
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_training import train_tokenizer
 
@@ -45,3 +46,13 @@ def test_a_tokenizer_without_a_pre_tokenizer_gets_the_whole():
     tokenizer = train_tokenizer("bpe", CORPUS, 400)
     tokenizer.library.pre_tokenizer = None
     assert pieces(book(0), Tokenizer(tokenizer.library)) == [book(0)]
+
+
+def test_memory_is_asked_for_before_a_long_text_is_encoded_in_one_piece(bpe, monkeypatch):
+    monkeypatch.setattr("eigenlm.machine.memory.free_memory", lambda device=None: 1 << 30)
+    chunks = ["x" * (1 << 20)] * 4
+    assert len(list(pieces_of(chunks, bpe))) == 1  # 1.7 GB, but few characters
+    with pytest.raises(ConfigError, match=r"encoding 5,242,880 .* 2\.1 GB of memory .*; put the text on lines"):
+        list(pieces_of([*chunks, *chunks], bpe))
+    lines = "".join(random.Random(0).choices(["word \n", "a line\n"], k=1_000_000))
+    assert len(pieces(lines, bpe)) > 2  # and each small

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eigenlm.errors import ConfigError, DataError
+from eigenlm.text import tokenizer_training
 from eigenlm.text.tokenizer_training import train_tokenizer
 
 from .conftest import CONTROL, CORPUS
@@ -81,3 +82,15 @@ def test_a_vocabulary_too_small():
         train_tokenizer("character", CORPUS, 10)
     with pytest.raises(ConfigError, match="not large enough to contain all chars; raise vocab_size"):
         train_tokenizer("unigram", CORPUS, 20)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_document_gives_the_same_vocabulary_in_parts(kind, monkeypatch):
+    text = "\n".join([*CORPUS, "", "  indented", "\ttabs ", "e\u0301\x1c", "the\r"] * 40)
+    monkeypatch.setattr(tokenizer_training, "_PART", len(text) + 1)
+    whole = train_tokenizer(kind, [text], 400).fingerprint
+    monkeypatch.setattr(tokenizer_training, "_PART", 50)
+    parts = list(tokenizer_training.in_parts(kind, text))
+    assert "".join(parts) == text
+    assert (len(parts) > 40) == (kind != "unigram")
+    assert train_tokenizer(kind, [text], 400).fingerprint == whole

@@ -1,11 +1,16 @@
 """The memory that planning takes beside a model: Grams, the factors of every matrix, and the changes to be tried."""
 
 from eigenlm.checkpoint import Opened, Work
+from eigenlm.machine.memory import check_memory
+from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.observe import linears
 from eigenlm.text.tokenizer import Tokenizer
 
 # Of logits in float32, their softmax and its running sum, and of their gradients: bytes a token and entry.
 _LOGITS = 4 * 5
+# An offer for every rank of every matrix, and the holes that float64 work leaves between what is kept.
+_HEAP = 1.25
+_SMALLER = "take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine"
 
 
 def applying(measured: Work | None = None) -> Work:
@@ -20,20 +25,39 @@ def applying(measured: Work | None = None) -> Work:
 
 
 def planning(tokens: int) -> Work:
-    """To plan with windows of calibration text, as `verbs.plan` cuts them.
-
-    For W (m, n): the Grams of its outputs and, once for all layers that read the same, of its inputs; factors of every
-    rank in float64 and those taken in float32; the change and the changed matrix.
-    """
+    """To plan with windows of calibration text, as `verbs.plan` cuts them."""
 
     def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
-        total, read = 0, set()
-        for name, layer in linears(opened.skeleton).items():
-            m, n = layer.out_features, layer.in_features
-            total += 4 * m * m + (8 + number) * min(m, n) * (m + n) + 2 * number * m * n
-            read.add((name.rpartition(".")[0], n, name.endswith("output")))
-        total += sum(4 * n * n for _, n, _ in read)
-        window = max(2, min(1024, opened.config.context_length, tokens // 8))
-        return total + window * opened.config.vocab_size * _LOGITS
+        return _planned_bytes(opened.skeleton, calibration_window(opened.config, tokens), number)
 
-    return Work(num_bytes=needed, do="take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine")
+    return Work(num_bytes=needed, do=_SMALLER)
+
+
+def check_planning(model: Transformer, window: int) -> None:
+    """Refuse to plan for a model in memory what would not fit beside it.
+
+    Raises:
+        ConfigError: less is free.
+    """
+    weight = next(model.parameters())
+    check_memory(_planned_bytes(model, window, weight.itemsize), weight.device, "planning", _SMALLER)
+
+
+def calibration_window(config: TransformerConfig, tokens: int) -> int:
+    """Tokens of a window, of which there are eight or more."""
+    return max(2, min(1024, config.context_length, tokens // 8))
+
+
+def _planned_bytes(model: Transformer, window: int, number: int) -> int:
+    """Beside the weights, at the end, when all that was made along the way is still there.
+
+    For W (m, n): the Grams of its outputs and, once for all layers that read the same, of its inputs; factors of every
+    rank in float64 and those taken in their type; the change and the changed matrix.
+    """
+    total, read = 0, set()
+    for name, layer in linears(model).items():
+        m, n = layer.out_features, layer.in_features
+        total += 4 * m * m + (8 + number) * min(m, n) * (m + n) + 2 * number * m * n
+        read.add((name.rpartition(".")[0], n, name.endswith("output")))
+    total += sum(4 * n * n for _, n, _ in read)
+    return int(_HEAP * total) + window * model.config.vocab_size * _LOGITS

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from eigenlm.attention import Place
 from eigenlm.attention.rotary import rotate
+from eigenlm.engine.room import scored_bytes
 from eigenlm.linear import LinearMap
 from eigenlm.machine.kernels import pack_weight, packed_linear
 from eigenlm.machine.memory import free_memory
@@ -113,14 +114,18 @@ class PackedGatedFeedForward(nn.Module):
 
 
 def serves(model: Transformer) -> bool:
-    """Whether packing makes a model faster: on a CPU with oneDNN, where there is memory for the copies."""
+    """Whether packing makes a model faster: on a CPU with oneDNN, where there is memory for the copies.
+
+    Beside them fits the work: a session's state, for which as much is left, or the logits of a window.
+    """
     weight = model.embedding.token.weight
     size = sum(parameter.nbytes for parameter in model.parameters())
+    work = max(size, scored_bytes(model.config, None, weight.itemsize))
     return (
         weight.device.type == "cpu"
         and weight.dtype in (torch.float32, torch.bfloat16)
         and torch.backends.mkldnn.is_available()
-        and size < free_memory(weight.device) // 3  # the rest is for the work
+        and size + work < free_memory(weight.device)
     )
 
 

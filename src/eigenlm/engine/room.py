@@ -3,9 +3,13 @@
 import torch
 
 from eigenlm.checkpoint import Opened, Work
-from eigenlm.engine.session import bytes_per_token
+from eigenlm.machine.memory import check_memory
 from eigenlm.model import TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
+
+LOGIT_ROWS = 128  # of logits whose logarithms are made at once
+_TEXT = 48 << 20  # bytes of the pieces of a text on their way to tokens
+_SMALLER = "choose a smaller --window, --dtype bfloat16, or a smaller model"
 
 
 def continuing(prompt: str, max_tokens: int) -> Work:
@@ -25,13 +29,38 @@ def scoring(window: int | None, *, models: int = 1, also_read: Opened | None = N
     """To score tokens by windows; several models hold what they say of a window at once."""
 
     def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
-        tokens = min(window or 1024, opened.config.context_length)
-        logits = number + 4 * (1 + (number < 4)) if models == 1 else 4 * (models + 2)
-        return pass_bytes(opened.config, tokens, number) + tokens * opened.config.vocab_size * logits
+        return scored_bytes(opened.config, window, number, models=models)
 
-    return Work(
-        num_bytes=needed, do="choose a smaller --window, --dtype bfloat16, or a smaller model", also_read=also_read
-    )
+    return Work(num_bytes=needed, do=_SMALLER, also_read=also_read)
+
+
+def check_scoring(model: torch.nn.Module, config: TransformerConfig, window: int, *, models: int = 1) -> None:
+    """Refuse to score by windows that there is not the memory for, beside the weights.
+
+    Raises:
+        ConfigError: less is free.
+    """
+    weight = next(model.parameters())
+    needed = scored_bytes(config, window, weight.itemsize, models=models)
+    check_memory(needed, weight.device, f"scoring windows of {window:,} tokens", _SMALLER)
+
+
+def scored_bytes(config: TransformerConfig, window: int | None, number: int, *, models: int = 1) -> int:
+    """Bytes of the text as it is read, a pass and its logits.
+
+    Those of one model are held as they come, of several in float32, and compared by rows.
+
+    Args:
+        config: of the model.
+        window: tokens, as for `perplexity`.
+        number: bytes of a number.
+        models: how many read each window.
+    """
+    tokens = min(window or 1024, config.context_length)
+    kept = number if models == 1 else 4 * models + number * (number < 4)
+    compared = 4 * (2 if models == 1 else 5)  # a row's numbers and logarithms; of two models also their difference
+    logits = tokens * kept + min(tokens, LOGIT_ROWS) * compared
+    return _TEXT + pass_bytes(config, tokens, number) + config.vocab_size * logits
 
 
 def pass_bytes(config: TransformerConfig, tokens: int, number: int) -> int:
@@ -47,3 +76,9 @@ def pass_bytes(config: TransformerConfig, tokens: int, number: int) -> int:
     """
     inner = max(getattr(layer.feed_forward, "d_ff", 0) for layer in (*config.layers, *config.encoder_layers))
     return tokens * (4 * inner + 12 * config.d_model) * number
+
+
+def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
+    """What the state of decoding takes for each token of a text."""
+    parts = [part for layer in config.layers for part in (layer.attention, layer.cross_attention) if part is not None]
+    return max(1, sum(part.kept_per_token for part in parts) * dtype.itemsize)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from eigenlm.attention import Memory, Place, Visibility
 from eigenlm.engine.left_padding import left_padded
+from eigenlm.engine.room import bytes_per_token
 from eigenlm.engine.runner import Runner
 from eigenlm.engine.sampling import BEYOND_FLOATS, Sampler, Sampling, choose
 from eigenlm.errors import ConfigError, DataError, ShapeError, explain
@@ -299,12 +300,6 @@ class Session:
         most = self.max_tokens_held // max(columns + sources, 1)
         self._room = (max(rows, min(2 * self._room[0], most)), columns, sources)
         self._state.resize(*self._room)
-
-
-def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
-    """What the state of decoding takes for each token of a text."""
-    parts = [part for layer in config.layers for part in (layer.attention, layer.cross_attention) if part is not None]
-    return max(1, sum(part.kept_per_token for part in parts) * dtype.itemsize)
 
 
 def _checked(ids: Sequence[int], what: str, config: TransformerConfig, most: int) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from eigenlm.engine.room import LOGIT_ROWS, check_scoring
 from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
@@ -19,9 +20,6 @@ from eigenlm.tasks.language_modelling import Perplexity, nll_increase, perplexit
 from eigenlm.tasks.scored_text import ScoredText
 from eigenlm.text.reading import Text
 from eigenlm.text.windows import ScoredWindow
-
-# Rows of logits that are compared at a time: a vocabulary has many entries.
-_ROWS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +108,8 @@ def effect(
         stride: tokens from one window to the next; the window's length by default.
 
     Raises:
-        ConfigError: models without a head, of different kinds or tokenizers, or a window that does not fit.
+        ConfigError: models without a head, of different kinds or tokenizers, a window that does not fit, or too
+            little memory.
         DataError: fewer than two tokens, or logits that are not finite.
     """
     check_speaks(before, "measuring")
@@ -118,6 +117,7 @@ def effect(
     context = min(before.config.context_length, after.config.context_length)
     window = min(1024, context) if window is None else window
     _check(before, after, window, context)
+    check_scoring(before.model, before.config, window, models=2)
     decodes = before.config.kind == "decoder"
     windows = ScoredText(text, before.tokenizer, window, window if stride is None else stride)
     runs, kl = [_Run.of(before), _Run.of(after)], []
@@ -129,7 +129,7 @@ def effect(
         # In turn, so that neither always comes second.
         logits = {id(run): run.logits(ids_T) for run in (runs if i % 2 == 0 else runs[::-1])}
         said = [_scored(logits[id(run)], scored, decodes) for run in runs]
-        kl.append(sum(float(kl_divergence(p, q).double().sum()) for p, q in zip(*(x.split(_ROWS) for x in said))))
+        kl.append(sum(float(kl_divergence(p, q).double().sum()) for p, q in zip(*(x.split(LOGIT_ROWS) for x in said))))
         for run in runs:
             run.nll.append(float(token_nll(logits[id(run)], ids_T)[-scored.num_scored :].double().sum()))
     if not math.isfinite(sum(kl)):

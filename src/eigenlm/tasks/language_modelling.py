@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from eigenlm.engine.room import LOGIT_ROWS, check_scoring
 from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
@@ -18,8 +19,6 @@ from eigenlm.progress import track
 from eigenlm.shown import Shown
 from eigenlm.tasks.scored_text import ScoredText
 from eigenlm.text.reading import Text
-
-_ROWS = 128  # of logits, whose logarithms are in memory at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +78,13 @@ def perplexity(
 
     Raises:
         DataError: fewer than two tokens, or logits that are not finite.
-        ConfigError: a window or stride that does not fit, or a model that is no decoder.
+        ConfigError: a window or stride that does not fit, too little memory, or a model that is no decoder.
     """
     check_speaks(lm, "perplexity")
     window = min(1024, lm.config.context_length) if window is None else window
     stride = window if stride is None else stride
     _check(lm, window)
+    check_scoring(lm.model, lm.config, window)
     windows = ScoredText(text, lm.tokenizer, window, stride, control=control)
     model, sums = lm.runner.current(), []
     for scored in track(windows, "perplexity", windows.expected):
@@ -128,7 +128,7 @@ def nll_increase(before: Perplexity, after: Perplexity) -> Estimate:
 
 def token_nll(logits_TV: Float[Tensor, "T V"], ids_T: Int[Tensor, " T"]) -> Float[Tensor, " T1"]:
     """-ln p of each token but the first, given those before it."""
-    rows = zip(logits_TV[:-1].split(_ROWS), ids_T[1:].split(_ROWS))
+    rows = zip(logits_TV[:-1].split(LOGIT_ROWS), ids_T[1:].split(LOGIT_ROWS))
     return torch.cat([F.cross_entropy(some.float(), ids, reduction="none") for some, ids in rows])
 
 

@@ -1,7 +1,6 @@
 """A text of any length as tokens: read in chunks, encoded in pieces, never all of it in memory."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 
 from eigenlm.text.corpus import chunks, is_plain_text
@@ -12,7 +11,7 @@ Text = str | Path | Iterable[str]
 """A text; the path of a file or folder; or documents, which are read as one text with blank lines between."""
 
 _CHUNK = 1 << 20  # characters
-_AT_ONCE = 4  # pieces that are encoded side by side: the library takes some 400 bytes for each of theirs
+_AT_ONCE = 1 << 18  # characters that are encoded side by side: the library takes some 400 bytes for each
 
 
 class ReadText:
@@ -31,7 +30,7 @@ class ReadText:
     def __iter__(self) -> Iterator[int]:
         """The tokens, those of the whole text."""
         found = pieces_of(self._counted(), self._tokenizer, control=self._control)
-        while some := list(islice(found, _AT_ONCE)):
+        for some in side_by_side(found):
             for ids in self._tokenizer.encode_batch(some, control=self._control):
                 self.num_tokens += len(ids)
                 yield from ids
@@ -50,6 +49,20 @@ class ReadText:
         for chunk in _chunks(self._text):
             self.num_bytes += len(chunk.encode())
             yield chunk
+
+
+def side_by_side(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts in groups that are encoded at once, each of some characters or of one long text."""
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        some.append(text)
+        size += len(text)
+        if size >= _AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _chunks(text: Text) -> Iterator[str]:

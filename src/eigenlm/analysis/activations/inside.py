@@ -11,7 +11,8 @@ from torch import Tensor
 from eigenlm.analysis.activations.heads import AttentionHead, AttentionSums
 from eigenlm.analysis.activations.induction import induction_scores
 from eigenlm.analysis.activations.logit_lens import LensSums
-from eigenlm.analysis.activations.residual_stream import LayerStream, StreamSums, evenly, similarity
+from eigenlm.analysis.activations.residual_stream import SAMPLE, LayerStream, StreamSums, evenly, similarity
+from eigenlm.engine.room import pass_bytes
 from eigenlm.model import Transformer
 from eigenlm.observe.watching import watch_attention, watch_residual_stream
 
@@ -58,6 +59,14 @@ class InsideSums:
         self._lens = LensSums(model) if self._decodes and model.head is not None else None
         self._lens_a_window = -(-_LENS_TOKENS // num_windows)
         self._now: dict[int, Tensor] = {}
+
+    def num_bytes(self, tokens: int) -> int:
+        """Held with a window of so many tokens: a pass, its streams and logits, and Grams and samples of streams."""
+        config, number = self._model.config, next(self._model.parameters()).itemsize
+        D = config.d_model
+        streams = len(self._names) * D * (tokens * number + 4 * D + 4 * SAMPLE)
+        logits = 0 if self._model.head is None else tokens * config.vocab_size * number
+        return pass_bytes(config, tokens, number) + streams + logits
 
     @contextmanager
     def watching(self) -> Iterator[None]:

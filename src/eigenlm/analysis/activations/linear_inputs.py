@@ -107,6 +107,11 @@ def groups(layers: Mapping[str, LinearMap]) -> Iterator[dict[str, LinearMap]]:
     yield group
 
 
+def gram_bytes(layers: Mapping[str, LinearMap]) -> int:
+    """Bytes of the Grams of the largest group."""
+    return max(sum(4 * layer.in_features**2 for layer in group.values()) for group in groups(layers))
+
+
 def _rows(sums: Sums, weights: Mapping[str, Tensor]) -> dict[str, LinearInputs]:
     """What the readers of one input have in common, and what each makes of it."""
     C, mean = sums.gram / sums.tokens, sums.total / sums.tokens

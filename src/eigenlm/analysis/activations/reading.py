@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from eigenlm.analysis.activations.heads import AttentionHead
 from eigenlm.analysis.activations.inside import InsideRows, InsideSums, LeftOut
-from eigenlm.analysis.activations.linear_inputs import InputSums, LinearInputs, groups
+from eigenlm.analysis.activations.linear_inputs import InputSums, LinearInputs, gram_bytes, groups
 from eigenlm.analysis.activations.residual_stream import LayerStream
 from eigenlm.analysis.finding import listed
 from eigenlm.analysis.weights import weights_of
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linear import LinearMap
+from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer
 from eigenlm.observe.foreign import experts_apart
 from eigenlm.observe.linears import linears
@@ -66,7 +67,7 @@ def activations(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0
 
     Raises:
         DataError: windows of one token, or none at all; activations that are NaN or infinite from the start.
-        ConfigError: a module that does not take token ids.
+        ConfigError: a module that does not take token ids, or too little memory beside it.
         ShapeError: ids or windows that the model does not take.
     """
     B, T = windows.shape
@@ -83,6 +84,9 @@ def activations(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0
     with at_rest(module), experts_apart(module):
         layers = _layers(module, left_out)
         sums = _inside(module, B, left_out)
+        needed = gram_bytes(layers) + (0 if sums is None else sums.num_bytes(T))
+        do = "give shorter windows, or take a smaller model"
+        check_memory(needed, windows.device, f"activations of {T:,} tokens at once", do)
         for i, group in enumerate(groups(layers)):
             rows += _pass(module, group, windows, sums if i == 0 else None, left_out)
         if sums is not None:

@@ -12,7 +12,7 @@ from eigenlm.linalg.intrinsic_dimension import IntrinsicDimension, intrinsic_dim
 from eigenlm.linalg.similarity import unit_rows
 from eigenlm.shown import Shown
 
-_SAMPLE = 1024
+SAMPLE = 1024
 _MOST_POINTS = 100
 _MASSIVE = 100.0
 _MASSIVE_RATIO = 1000.0
@@ -83,7 +83,7 @@ class StreamSums:
     """
 
     def __init__(self, num_windows: int) -> None:
-        self._a_window = -(-_SAMPLE // num_windows)
+        self._a_window = -(-SAMPLE // num_windows)
         self._windows = 0
         self._tokens = 0
         self._sample: list[Float[Tensor, "C D"]] = []
@@ -107,7 +107,7 @@ class StreamSums:
         self._norms += torch.stack([norms[0], norms[1:].sum()])
         self._median += x.abs().median()
         self._peaks = torch.maximum(self._peaks, torch.stack([x[0].abs(), rest.abs().amax(0)]))
-        if self._windows * self._a_window < _SAMPLE:
+        if self._windows * self._a_window < SAMPLE:
             self._sample.append(rest[evenly(len(rest), self._a_window)])
         self._windows += 1
         self._tokens += len(rest)
@@ -120,7 +120,7 @@ class StreamSums:
     @property
     def sample(self) -> Float[Tensor, "C D"]:
         """Vectors evenly taken from all windows, at most 1024."""
-        return torch.cat(self._sample)[:_SAMPLE]
+        return torch.cat(self._sample)[:SAMPLE]
 
     def row(self, name: str, lens: LogitLens | None, *, seed: int) -> LayerStream:
         """What the sums say."""
