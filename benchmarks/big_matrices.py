@@ -45,14 +45,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", type=Path, help="another checkout")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--only", help="one of the names that the results have")
+    parser.add_argument("--only", nargs="+", help="names that the results have")
     arguments = parser.parse_args()
     checkouts = {"now": HERE} | ({"before": arguments.before.resolve()} if arguments.before else {})
     cases = {f"{m} x {n}, {kind}": [(m, n, kind)] for m, n, kind in SIZES}
     cases["two of 262144 x 2048, F32 and BF16"] = [(262_144, 2_048, "F32"), (262_144, 2_048, "BF16")]
     figures = {}
     for name, matrices in cases.items():
-        if arguments.only in (None, name):
+        if not arguments.only or name in arguments.only:
             with tempfile.TemporaryDirectory() as folder:
                 paths = [written(Path(folder) / f"{i}", *matrix) for i, matrix in enumerate(matrices)]
                 figures[name] = by_turns(checkouts, paths, arguments.rounds)

@@ -64,6 +64,8 @@ class Process:
         """
         streams.mkdir(exist_ok=True)
         self._out, self._err = streams / "out", streams / "err"
+        for stream in (self._out, self._err):
+            stream.write_bytes(b"")  # a process that is killed at once says nothing, and not what another one said
         self._begun, self._code = time.monotonic(), None
         self._child: subprocess.Popen[bytes] | None = None
         if whole:
