@@ -135,3 +135,11 @@ def test_what_the_vocabulary_cannot_encode_is_one_clear_line():
 def test_known_expressions_are_trusted(bpe, minilm):
     assert tokenizer_limits.is_familiar(bpe.library)
     assert tokenizer_limits.is_familiar(Tokenizer.load(minilm).library)
+
+
+def test_a_control_token_that_cannot_be_told_from_text_is_one_line():
+    vocabulary = {"a": 0, "b": 1, "ab": 2, "x": 3, "y": 4, "xy": 5, "z": 5}  # two of one number: the library keeps one
+    library = tokenizers.Tokenizer(models.BPE(vocabulary, [("a", "b"), ("x", "y")]))
+    library.add_special_tokens(["ab"])
+    with pytest.raises(DataError, match="merges that fit the vocabulary"):
+        [Tokenizer(library).encode("ab") for _ in range(20)]  # which of the two is chance

@@ -13,7 +13,7 @@ import tokenizers
 from eigenlm.errors import DataError, explain
 from eigenlm.text import tokenizer_files
 from eigenlm.text.byte_alphabet import unspell
-from eigenlm.text.library_errors import is_the_librarys
+from eigenlm.text.library_errors import is_the_librarys, told
 from eigenlm.text.text_stream import TextStream
 from eigenlm.text.tokenizer_limits import in_time, is_familiar
 from eigenlm.text.unicode import check_unicode
@@ -217,7 +217,8 @@ class Tokenizer:
         pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in model.get("merges", [])]
         if pairs:
             model["merges"] = [pair for pair in pairs if secret.keys().isdisjoint((*pair, "".join(pair)))]
-        plain = tokenizers.Tokenizer.from_str(json.dumps(state | {"added_tokens": [], "post_processor": None}))
+        with told("encoding a control token as text", expected="merges that fit the vocabulary", error=DataError):
+            plain = tokenizers.Tokenizer.from_str(json.dumps(state | {"added_tokens": [], "post_processor": None}))
         return _without_control(self.library, plain.model, dict.fromkeys(self.control_tokens) | secret)
 
 
