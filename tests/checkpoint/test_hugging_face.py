@@ -198,14 +198,14 @@ def test_any_odd_value_in_a_config_gives_a_model_or_one_line(name, tmp_path):
     path = tmp_path / "model" / "config.json"
     values = json.loads(path.read_text())
     messages = []
-    for key in values:
-        for odd in ODD:
+    for place, key in enumerate(values):
+        for odd in ODD[(place + len(name)) % 2 :: 2]:  # the other half is tried on the key in other families
             path.write_text(json.dumps(values | {key: odd}))
             try:
                 open_model(tmp_path / "model")
             except EigenError as error:
                 messages.append(str(error))
-    assert len(messages) > 100
+    assert len(messages) > 50
     assert not any("\n" in message for message in messages)
 
 
