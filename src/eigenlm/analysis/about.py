@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from eigenlm.checkpoint import open_model
 from eigenlm.errors import CheckpointError, ConfigError
 from eigenlm.language_model import LanguageModel
 
@@ -51,8 +52,6 @@ def _words(value: Any) -> str:
 
 def _facts(model: str) -> tuple[str, dict[str, str]]:
     """What a model is called, and what it is, as far as it is one and not only tensors."""
-    from eigenlm.checkpoint import open_model
-
     try:
         opened = open_model(model)
     except (CheckpointError, ConfigError):

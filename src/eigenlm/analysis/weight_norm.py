@@ -1,19 +1,19 @@
 """Tensors whose lengths are stored apart from their directions, as the tensors that are used (arXiv:1602.07868)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from eigenlm.analysis.expert_stacks import sizes_of
+from eigenlm.analysis.tensor_view import TensorView, part_of, reads_parts_of, sizes_of
 from eigenlm.linalg.by_blocks import Part
 
 # Endings of the lengths and of the directions: `torch.nn.utils.weight_norm`, and the one among its parametrizations.
 _PAIRS = ((".weight_g", ".weight_v"), (".parametrizations.weight.original0", ".parametrizations.weight.original1"))
 
 
-class LengthsGiven(Mapping):
+class LengthsGiven(TensorView):
     """Tensors by name, with W = g v / |v| as `LAYER.weight` in the places of g and v, each row or matrix by itself.
 
     Args:
@@ -21,11 +21,7 @@ class LengthsGiven(Mapping):
     """
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
-        self._tensors = tensors
-        self._places: dict[str, tuple[str, ...]] = {}
-        for name in tensors:
-            whole, parts = _pair(tensors, name)
-            self._places[whole] = parts
+        super().__init__(tensors, dict(_pair(tensors, name) for name in tensors))
         told: Any = getattr(tensors, "storage", None)
         if callable(told):
             self.storage = lambda name: told(self._places[name][-1])
@@ -42,22 +38,11 @@ class LengthsGiven(Mapping):
 
     def part(self, name: str, where: Part) -> Tensor:
         """Some rows of a tensor, or some columns of them."""
-        read: Any = getattr(self._tensors, "part", None)
-        return read(name, where) if callable(read) and len(self._places[name]) == 1 else self[name][where]
+        return part_of(self._tensors, name, where) if len(self._places[name]) == 1 else self[name][where]
 
     def reads_parts(self, name: str) -> bool:
         """Whether `part` reads no more of a tensor than it gives."""
-        told: Any = getattr(self._tensors, "reads_parts", None)
-        return len(self._places[name]) == 1 and callable(told) and told(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._places  # Mapping's own would read the tensor
+        return len(self._places[name]) == 1 and reads_parts_of(self._tensors, name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor; a file is not read for them."""

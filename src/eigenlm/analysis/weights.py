@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eigenlm.analysis.expert_stacks import ExpertsApart
+from eigenlm.analysis.tensor_view import TensorView, part_of, reads_parts_of, sizes_of
 from eigenlm.analysis.weight_norm import LengthsGiven
 from eigenlm.checkpoint import open_matrices
 from eigenlm.errors import ConfigError, DataError, explain
@@ -18,7 +19,7 @@ from eigenlm.linear import LinearMap
 _FACTORS = ("A", "B", "K", "place")
 
 
-class Weights(Mapping):
+class Weights(TensorView):
     """Tensors by name, read when asked for; what makes one matrix stands as that: factors, lengths and directions.
 
     Args:
@@ -27,9 +28,9 @@ class Weights(Mapping):
     """
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
-        tensors = self._tensors = ExpertsApart(LengthsGiven(tensors))
+        self._tensors = tensors = ExpertsApart(LengthsGiven(tensors))
         self._thin = {layer for name in tensors if name.endswith(".A") and self._fits(layer := name.removesuffix(".A"))}
-        self._names = list(dict.fromkeys(self._whole(name) for name in tensors))
+        super().__init__(tensors, dict.fromkeys(map(self._whole, tensors)))
 
     def __getitem__(self, name: str) -> Tensor:
         layer = name.removesuffix(".weight")
@@ -46,20 +47,11 @@ class Weights(Mapping):
 
     def part(self, name: str, where: Part) -> Tensor:
         """Some rows of a tensor, or some columns of them."""
-        return self._tensors.part(name, where) if self.reads_parts(name) else self[name][where]
+        return part_of(self._tensors, name, where) if self.reads_parts(name) else self[name][where]
 
     def reads_parts(self, name: str) -> bool:
         """Whether `part` reads no more of a tensor than it gives."""
-        return name.removesuffix(".weight") not in self._thin and self._tensors.reads_parts(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names  # Mapping's own would read the tensor
+        return name.removesuffix(".weight") not in self._thin and reads_parts_of(self._tensors, name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Sizes of a tensor; a file is not read for them."""
@@ -83,6 +75,9 @@ class Weights(Mapping):
         layer, _, part = name.rpartition(".")
         return f"{layer}.weight" if part in _FACTORS and layer in self._thin else name
 
+    def _size(self, name: str) -> tuple[int, ...]:
+        return sizes_of(self._tensors, name)
+
     def _fits(self, layer: str) -> bool:
         """Whether the factors of a layer are all there, and make a matrix."""
         sizes = {part: self._size(f"{layer}.{part}") for part in _FACTORS if f"{layer}.{part}" in self._tensors}
@@ -90,10 +85,6 @@ class Weights(Mapping):
         if len(sizes["A"]) != 2 or len(other) != 2 or other[1] != sizes["A"][0]:
             return False
         return "B" in sizes or sizes.get("place") == (other[0] + other[1],)
-
-    def _size(self, name: str) -> tuple[int, ...]:
-        known = getattr(self._tensors, "shape", None)
-        return tuple(known(name) if callable(known) else self._tensors[name].shape)
 
 
 class _Parameters(Mapping[str, Tensor]):
