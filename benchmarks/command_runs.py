@@ -20,6 +20,7 @@ from eigenlm.cli import main
 from eigenlm.training import loop as training_loop
 
 HERE = Path(__file__).parent
+_MOST = 1000  # characters of what a command said that are kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +46,10 @@ class Ended:
     def fault(self) -> str | None:
         """What is wrong with the way it ended, whatever it was asked for."""
         if "Traceback" in self.err or "Error:" in self.err:
-            return "a traceback, or an error of a library: " + self.err.strip().splitlines()[-1]
+            return f"a traceback, or an error of a library: {self.err[-_MOST:]}"
         if self.code not in (0, 2, -signal.SIGKILL):
             return f"ended with {self.code}"
-        return "refused without its one line" if self.code == 2 and not self.told else None
+        return f"refused without its one line: {self.err[-_MOST:]}" if self.code == 2 and not self.told else None
 
 
 class Process:

@@ -1,5 +1,6 @@
 """Weights that a narrower type does not hold are refused; those that it holds, however unevenly, are written."""
 
+import itertools
 import shutil
 
 import numpy as np
@@ -10,7 +11,7 @@ from gguf.quants import dequantize, quantize
 from safetensors.torch import load_file, save_file
 
 from eigenlm.checkpoint import read_model, write_gguf, write_hugging_face
-from eigenlm.checkpoint.narrowing import check_narrowed
+from eigenlm.checkpoint.narrowing import check_narrowed, surely_held
 from eigenlm.errors import CheckpointError
 
 DOWN = "model.layers.0.mlp.down_proj.weight"
@@ -80,3 +81,19 @@ def test_what_a_type_rounds_most_is_still_held(storage):
         check_narrowed("W", torch.from_numpy(numbers), torch.from_numpy(back), storage)
         with pytest.raises(CheckpointError, match="tensor W: "):
             check_narrowed("W", torch.from_numpy(numbers), torch.zeros(numbers.shape), storage)
+
+
+@pytest.mark.parametrize("storage", ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"])
+def test_what_is_not_read_back_is_held(storage):
+    """Of matrices of every size of numbers, with and without an outlier; the usual ones are not read back."""
+    draw, kind = np.random.default_rng(0), GGMLQuantizationType[storage]
+    unread = []
+    for scale, outlier in itertools.product(10.0 ** np.arange(-38, 38), (1.0, 1e4)):
+        numbers = (draw.standard_normal((8, 64)) * scale).clip(-1e38, 1e38).astype(np.float32)
+        numbers[0, 0] *= outlier if abs(numbers[0, 0]) < 1e33 else 1.0
+        if surely_held(torch.from_numpy(numbers), storage):
+            unread.append(scale)
+            back = dequantize(quantize(numbers, kind), kind)
+            check_narrowed("W", torch.from_numpy(numbers), torch.from_numpy(back), storage)
+    assert {1e-2, 1e-1, 1.0} <= set(unread)
+    assert storage == "F32" or len(unread) < 150

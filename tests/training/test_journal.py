@@ -1,10 +1,12 @@
 import json
 import math
+import resource
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from eigenlm.training import board
 from eigenlm.training.evaluation import Evaluation
 from eigenlm.training.journal import Journal
 from eigenlm.training.training import Step
@@ -102,3 +104,22 @@ def test_tensorboard_shows_each_step_once_after_a_resume(tmp_path: Path) -> None
     board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     shown = [(event.step, event.value) for event in board.Scalars("train/loss")]
     assert shown == [(0, 3.0), (1, 2.5)]
+
+
+def test_a_full_disk_is_told_where_the_curves_are_written(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "_FLUSHED_EVERY", 0.0)
+    journal = Journal(tmp_path, 0, 0)
+    journal.step(step(0), seconds=0.5, tokens_per_second=192.0, mfu=0.1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    there = max(path.stat().st_size for path in (tmp_path / "tensorboard").iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (there + 10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            journal.step(step(1), seconds=0.5, tokens_per_second=192.0, mfu=0.1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    journal.__exit__()
+    assert capfd.readouterr().err == ""
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2

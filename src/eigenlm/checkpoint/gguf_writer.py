@@ -14,7 +14,7 @@ from gguf.quants import dequantize, quant_shape_to_byte_shape, quantize
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import GGUF, HUGGING_FACE
 from eigenlm.checkpoint.generation import Generation
-from eigenlm.checkpoint.narrowing import check_narrowed
+from eigenlm.checkpoint.narrowing import check_narrowed, surely_held
 from eigenlm.checkpoint.renaming import TheirTensors
 from eigenlm.checkpoint.sentence_vectors import SentenceVectors, left_out_of_gguf, to_pooling_type
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, by_name
@@ -149,8 +149,8 @@ def _write(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors:
         numbers = tensors[name].float().cpu().contiguous()
         with np.errstate(over="ignore", invalid="ignore"):  # `check_narrowed` tells of it
             stored = quantize(numbers.numpy(), kind)
-            back = torch.from_numpy(dequantize(stored, kind))
-        check_narrowed(name, numbers, back, kind.name)
+            if not surely_held(numbers, kind.name):
+                check_narrowed(name, numbers, torch.from_numpy(dequantize(stored, kind)), kind.name)
         writer.write_tensor_data(stored)
 
 

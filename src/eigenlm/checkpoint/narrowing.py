@@ -11,6 +11,28 @@ from eigenlm.errors import CheckpointError, explain
 # 32 numbers beside the block's largest, which is 127 steps in Q8_0 and 8 in Q4_0; in Q4_1 15 steps are the range.
 _MOST_LOST = {"Q8_0": 0.03, "Q4_0": 0.4, "Q4_1": 0.4}
 _PIECE = 1 << 20  # numbers compared at a time
+# The largest number that a type holds, and what rounding may take of a number too small for full precision: half a step
+# of float16's subnormals, times the steps of a block where those are its scale.
+_HOLDS = {
+    "F32": (math.inf, 0.0),
+    "BF16": (torch.finfo(torch.bfloat16).max, 2.0**-134),
+    "F16": (65504.0, 2.0**-25),
+    "Q8_0": (127 * 65504.0, 127 * 2.0**-25),
+    "Q4_0": (8 * 65504.0, 8 * 2.0**-25),
+    "Q4_1": (65504.0, 16 * 2.0**-25),
+}
+
+
+def surely_held(before: Tensor, storage: str) -> bool:
+    """Whether the largest number and the norm of a tensor alone show that a type holds it, as nearly always.
+
+    Args:
+        before: in float32.
+        storage: a type of GGUF.
+    """
+    largest, lost = _HOLDS[storage]
+    most = _MOST_LOST.get(storage, 0.01) * float(torch.linalg.vector_norm(before))
+    return float(before.abs().max()) <= largest and lost * math.sqrt(before.numel()) <= most / 10
 
 
 def check_narrowed(name: str, before: Tensor, after: Tensor, storage: str) -> None:

@@ -4,16 +4,16 @@ import json
 import math
 import os
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from torch.utils.tensorboard.writer import SummaryWriter
-
 from eigenlm.errors import DataError, explain
 from eigenlm.files import regular
+from eigenlm.training.board import Board
 from eigenlm.training.evaluation import Evaluation
 from eigenlm.training.telemetry import scalars
 from eigenlm.training.training import Step
@@ -48,7 +48,7 @@ class Journal:
         os.truncate(path, min(log_bytes, path.stat().st_size))
         self._log = path.open("a", encoding="utf-8")
         self._timing = _mended(regular(folder / "timing.jsonl", or_new=True)).open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+        self._board = Board(folder / "tensorboard", step)
         if is_gone and log_bytes:
             print(f"eigenlm: {path} is gone; a new one begins at step {step}", file=sys.stderr)
             self.event(step, "the log up to here is gone")
@@ -59,9 +59,8 @@ class Journal:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         """Close the logs."""
-        self._log.close()
-        self._timing.close()
-        self._board.close()
+        with closing(self._board), closing(self._timing), closing(self._log):
+            pass
 
     def step(self, step: Step, *, seconds: float, tokens_per_second: float, mfu: float) -> None:
         """Note a step and how long it took."""
@@ -88,7 +87,7 @@ class Journal:
     def sample(self, step: int, text: str) -> None:
         """Note what the model wrote."""
         self._write(self._log, {"step": step, "sample": text})
-        self._board.add_text("sample", text, step)
+        self._board.text("sample", text, step)
 
     def event(self, step: int, what: str) -> None:
         """Note something that happened, such as going back to a snapshot."""
@@ -114,7 +113,7 @@ class Journal:
 
     def _show(self, values: dict[str, float], step: int) -> None:
         for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+            self._board.scalar(name, value, step)
 
 
 def _mended(path: Path) -> Path:
