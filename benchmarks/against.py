@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, required=True, help="another checkout")
     parser.add_argument("--text", required=True, help="a text file to train on and to analyze with")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", help="measures whose names begin so")
+    parser.add_argument("--only", nargs="+", default=("",), help="measures whose names begin so")
     arguments = parser.parse_args()
     measures = {
         "decode, tokens/s, float32": program(DECODE, DTYPE="float32"),
@@ -190,7 +190,7 @@ def main() -> None:
     figures = {
         name: compare(measure, arguments.before.resolve(), arguments.rounds)
         for name, measure in measures.items()
-        if name.startswith(arguments.only or "")
+        if name.startswith(tuple(arguments.only))
     }
     record("against", {"what": "this checkout beside one before it, each in processes of its own, by turns", **figures})
 

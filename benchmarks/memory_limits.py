@@ -76,7 +76,12 @@ def run(name: str, given: Path, *, dry: bool = False, before: Callable[[], None]
         held = json.loads(told.read_text()) if told.exists() else {}
     lines = [line for line in done.stderr.splitlines() if line.startswith("eigenlm: ")]
     traceback = "Traceback" in done.stderr
-    return {"code": done.returncode, "said": lines[-1] if lines else "", "traceback": traceback, **held}
+    return {
+        "code": done.returncode,
+        "said": lines[-1].replace(f"{HOME}/", "") if lines else "",
+        "traceback": traceback,
+        **held,
+    }
 
 
 def limited(num_bytes: int) -> Callable[[], None]:

@@ -113,7 +113,7 @@ class Journal:
 
     def _show(self, values: dict[str, float], step: int) -> None:
         for name, value in values.items():
-            self._board.scalar(name, value, step)
+            self._board.scalar(name, float(value), step)
 
 
 def _mended(path: Path) -> Path:
