@@ -142,6 +142,11 @@ def test_what_cannot_be_set_is_told_in_one_line(recipe: Recipe, change: str, say
         ("def recipe(depth=1): return depth", "expected a Recipe, got int"),
         ("import nothing_of_this_name", "got ModuleNotFoundError: No module named 'nothing_of_this_name'"),
         ("def recipe(depth=1:", "got SyntaxError"),
+        (
+            "from eigenlm.model import SoftmaxConfig\n\ndef recipe(depth=1):\n    SoftmaxConfig(heads=2)",
+            "mine.py, line 4: ",
+        ),
+        ("def recipe(depth=1): return 1 / 0", "got ZeroDivisionError: division by zero"),
     ],
 )
 def test_a_file_that_is_no_recipe(program: str, says: str, tmp_path: Path) -> None:

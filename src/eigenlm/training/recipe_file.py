@@ -4,7 +4,9 @@ import ast
 import copy
 import inspect
 import runpy
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,8 @@ def read_recipe(path: str | Path, *, depth: int | None = None, changes: Sequence
         ConfigError: no such file or function, an unknown field, or a value of the wrong type.
     """
     found = _function(Path(path))
-    recipe = found() if depth is None else found(depth=depth)
+    with _running(Path(path)):
+        recipe = found() if depth is None else found(depth=depth)
     if not isinstance(recipe, Recipe):
         raise ConfigError(explain(f"{path} recipe()", expected="a Recipe", got=type(recipe).__name__))
     return with_changes(recipe, changes)
@@ -123,17 +126,26 @@ def _function(path: Path) -> Callable[..., Any]:
         near = sorted(str(file) for file in Path("recipes").glob("*.py"))
         hint = f"one of {', '.join(near)}?" if near else "give the path of a recipe's Python file"
         raise ConfigError(explain("reading a recipe", expected="a file", got=f"none at {path}", do=hint))
-    try:
+    with _running(path):
         found = runpy.run_path(str(regular(path, most=SETTINGS))).get("recipe")
-    except EigenError:
-        raise
-    except Exception as error:
-        got = f"{type(error).__name__}: {error}"
-        raise ConfigError(explain(f"running {path}", expected="a recipe", got=got)) from error
     if not callable(found) or "depth" not in inspect.signature(found).parameters:
         expected = "a function recipe(depth: int = ...)"
         raise ConfigError(explain(f"reading {path}", expected=expected, got="none"))
     return found
+
+
+@contextmanager
+def _running(path: Path) -> Iterator[None]:
+    """What a recipe's file raises as one line that names its own line; errors of ours pass."""
+    try:
+        yield
+    except EigenError:
+        raise
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        where = f"{path}, line {lines[-1]}" if lines else path
+        got = f"{type(error).__name__}: {error}"
+        raise ConfigError(explain(f"running {where}", expected="a recipe", got=got)) from error
 
 
 def _names(values: Any) -> list[str]:
