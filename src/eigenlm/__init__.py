@@ -9,6 +9,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from eigenlm.waiting import wait_asleep
+
 if TYPE_CHECKING:
     from eigenlm.analysis import analyze as analyze
     from eigenlm.analysis.comparison import compare as compare
@@ -47,6 +49,8 @@ _HOMES = {
     "train": "eigenlm.verbs",
 }
 __all__ = list(_HOMES)
+
+wait_asleep()
 
 
 def __getattr__(name: str) -> Any:
