@@ -7,8 +7,9 @@ _SAID = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 
 def wait_asleep() -> None:
-    """Let threads that wait sleep at once; by default they spin for milliseconds, which beside one busy process takes
-    the cores from whoever has work to do.
+    """Let threads that wait sleep at once.
+
+    By default they spin for milliseconds, which beside one busy process takes the cores from whoever has work to do.
     """
     if not any(name in os.environ for name in _SAID):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
