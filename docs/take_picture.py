@@ -11,14 +11,20 @@ from pathlib import Path
 import eigenlm
 from tests.browser import CHROMIUM, Browser
 
-MODEL, WIDTH, HEIGHT, QUALITY = "smollm2-135m-instruct", 1280, 860, 80
+MODEL, WIDTH, HEIGHT, QUALITY = "smollm2-135m-instruct", 1280, 960, 80
+_SHOW_THE_MAP = """
+const map = document.querySelector("#map-section");
+if (map.getBoundingClientRect().bottom > innerHeight) map.scrollIntoView({behavior: "instant"});
+"""
 
 
 def take(report: Path, picture: Path) -> None:
-    """The first screen of a report."""
+    """The screen of a report that has the map of the model."""
     with tempfile.TemporaryDirectory() as profile:
         browser = Browser(Path(profile))
         page = browser.open(report, width=WIDTH, height=HEIGHT)
+        page.send("Emulation.setScrollbarsHidden", hidden=True)
+        page.evaluate(_SHOW_THE_MAP)
         page.settle()
         told = page.send("Page.captureScreenshot", format="webp", quality=QUALITY)
         browser.close()
