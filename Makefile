@@ -1,11 +1,12 @@
 # make demo   set up .venv and run the tour on a real model
 # make test   set up .venv, check style and types, run the tests
 # make lint   style, types and layers only        make bench  figures, into benchmarks/results (TEXT=wikitext2.valid.txt for those that need it)
-# make setup  .venv only                          make docs    docs/cli.md from --help
+# make setup  .venv only                          make docs    the site, into site/index.html
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DOCS := .venv/.docs
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.txt
 
 .PHONY: demo test lint bench docs setup clean
@@ -29,8 +30,18 @@ bench: setup
 	  elif [ -n "$(TEXT)" ]; then echo $$script --text $(TEXT); $(BIN)/python $$script --text $(TEXT) || exit 1; \
 	  else echo "$$script is left out: it needs make bench TEXT=wikitext2.valid.txt"; fi; done
 
-docs: setup
-	$(BIN)/python docs/write_cli.py
+# The site asks the network for nothing; its pictures and printed output come from running what it shows.
+docs: $(DOCS) docs/pictures/report.webp
+	$(BIN)/python -m docs.write_cli
+	$(BIN)/python -m mkdocs build --quiet --strict
+	@echo 'The documentation: site/index.html'
+
+docs/pictures/report.webp: $(wildcard src/eigenlm/analysis/page/*.*) docs/take_picture.py | $(DOCS)
+	$(BIN)/python -m docs.take_picture $@
+
+$(DOCS): $(READY)
+	@$(INSTALL) -qq --no-build-isolation -e '.[docs]'
+	@touch $@
 
 setup: $(READY)
 
@@ -50,4 +61,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache site build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

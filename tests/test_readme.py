@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.blocks import blocks as fenced
 from eigenlm.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -16,7 +17,7 @@ REAL_MODEL = "smollm2-135m-instruct"
 
 
 def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [block.text for block in fenced(text, language)]
 
 
 # What takes minutes is done with fewer steps.
