@@ -60,7 +60,7 @@ def print_effect(found: "Effect") -> None:
             ("perplexity", f"{before.score.perplexity:.3f}", f"{after.score.perplexity:.3f}", ratio),
             *rows,
         ]
-    print_table(f"measured on {found.tokens:,} tokens", ("", "before", "after", "change (95 % interval)"), rows)
+    print_table(f"measured on {found.tokens:,} tokens", ("", "before", "after", "change (95% interval)"), rows)
 
 
 def _said(estimate: "Estimate", style: str = ".4f") -> str:

@@ -31,7 +31,6 @@ def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
     story.table(
         ["matrix", "left dense", "full rank", "median kept", "lowest", "numbers"],
         [_row(kind, actions) for kind, actions in kinds.items()],
-        gap=2,
     )
     cost = made.forecast
     story.say(

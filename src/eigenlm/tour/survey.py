@@ -29,7 +29,6 @@ def survey(story: Story, model: str) -> Analysis:
     story.table(
         ["matrix", "count", "stable", "effective", "99 %", "full", "condition"],
         [_row(kind, matrices) for kind, matrices in kinds.items()],
-        gap=2,
     )
     for finding in analysis.findings:
         story.say(f"[bold]{finding.heading}.[/] {escape(finding.text)}")
