@@ -2,12 +2,12 @@
 
 import copy
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -55,7 +55,7 @@ class PlainTable(Table):
             fit.columns[0]._cells = [_at_dots(str(cell), widths[0]) for cell in self.columns[0].cells]
         return fit
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
         if self.title:
             yield Text(str(self.title), style="bold")
         fit = self.fitted(options.max_width)

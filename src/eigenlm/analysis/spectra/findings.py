@@ -8,6 +8,7 @@ from statistics import median
 from eigenlm.analysis.finding import Finding, listed
 from eigenlm.analysis.kinds import by_kind, kind_of
 from eigenlm.analysis.section import Results
+from eigenlm.analysis.spectra.fault_findings import fault_findings
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum
 from eigenlm.analysis.spectra.measuring import Spectra
 from eigenlm.analysis.spectra.tail_findings import tail_findings
@@ -19,25 +20,27 @@ _ODD = math.log(1.1)
 
 
 def spectra_findings(found: Spectra, _: Results) -> list[Finding]:
-    """The model as a whole, its extremes, noise and power laws, and matrices that had to be left out."""
+    """Faults, the model as a whole, its extremes, noise and power laws, and matrices that had to be left out."""
     matrices = found.matrices
-    told = [_left_out(found)] if found.skipped else []
+    told = [*fault_findings(found), *_left_out(found)]
     if matrices:
         told += [_as_a_whole(found), *_extremes(matrices), _dominated(matrices)]
         told += [_condition(matrices), *_odd_one_out(matrices), *tail_findings(matrices)]
     return told
 
 
-def _left_out(found: Spectra) -> Finding:
-    many = len(found.skipped)
-    return Finding(
-        heading="Not all matrices could be analysed",
-        text=f"{many} of {many + len(found.matrices)} were left out: "
-        + listed([skipped.name for skipped in found.skipped], most=3)
-        + f". The first because of this: {found.skipped[0].reason.rstrip('.')}.",
-        weight=1.0,
-        section="table",
+def _left_out(found: Spectra) -> list[Finding]:
+    """Matrices without a spectrum for another reason than numbers that are not finite."""
+    told = {one.name for one in found.entries if one.num_not_finite}
+    others = [skipped for skipped in found.skipped if skipped.name not in told]
+    if not others:
+        return []
+    text = (
+        f"{len(others)} of {len(found.skipped) + len(found.matrices)} {'was' if len(others) == 1 else 'were'} left out:"
+        f" {listed([skipped.name for skipped in others], most=3)}."
+        f" The first because of this: {others[0].reason.rstrip('.')}."
     )
+    return [Finding(heading="Not all matrices could be analysed", text=text, weight=1.0, section="table")]
 
 
 def _as_a_whole(found: Spectra) -> Finding:
@@ -145,6 +148,6 @@ def _condition(matrices: Sequence[MatrixSpectrum]) -> Finding:
 
 
 def _sizeable(matrices: Sequence[MatrixSpectrum]) -> list[MatrixSpectrum]:
-    """Those of which a cut would be felt: at least a tenth of the largest full rank, and more than one direction."""
+    """Those of which a cut would be felt: at least a tenth of the largest full rank, more than one direction, not 0."""
     least = max(2.0, 0.1 * max(len(matrix.singular_values) for matrix in matrices))
-    return [matrix for matrix in matrices if len(matrix.singular_values) >= least]
+    return [matrix for matrix in matrices if len(matrix.singular_values) >= least and matrix.spectral_norm > 0]
