@@ -39,11 +39,11 @@ def kind_of(name: str) -> str:
 
 
 def by_kind(rows: Iterable[Named]) -> dict[str, list[Named]]:
-    """What belongs to matrices of one role in all layers together, in the order given."""
+    """What belongs to matrices of one role in all layers together, in the order given, by the kind's short name."""
     kinds: dict[str, list[Named]] = {}
     for row in rows:
         kinds.setdefault(kind_of(row.name), []).append(row)
-    return kinds
+    return dict(zip(short_kinds(kinds).values(), kinds.values()))
 
 
 def short_kinds(kinds: Iterable[str]) -> dict[str, str]:

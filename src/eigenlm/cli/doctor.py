@@ -7,7 +7,7 @@ from rich.filesize import decimal
 from rich.text import Text
 
 from eigenlm.cli.options import Json
-from eigenlm.cli.output import print_json
+from eigenlm.cli.output import print_facts, print_json
 from eigenlm.plain_table import PlainTable, print_tables
 from eigenlm.shown import counted
 from eigenlm.terminal import Terminal
@@ -15,7 +15,6 @@ from eigenlm.terminal import Terminal
 if TYPE_CHECKING:
     from eigenlm.doctor import Diagnosis
 
-_VALUE = "value"
 _MARKS = {True: ("here", "yellow"), False: ("not here", "green"), None: ("unknown", "dim")}
 
 
@@ -36,15 +35,14 @@ class DoctorCommand:
 
 
 def _print(diagnosis: "Diagnosis") -> None:
-    table = PlainTable("This machine", ("", _VALUE), words={_VALUE})
-    table.show_header = False
-    for name, value in _facts(diagnosis):
-        table.add_row(Text(name, style="bold"), value)
+    print_facts(_facts(diagnosis))
     columns = ("", "fault", "what eigenlm does", "seen")
     faults = PlainTable("Known faults of torch, each tried just now", columns, words=columns)
     for fault in diagnosis.faults:
         faults.add_row(Text(*_MARKS[fault.present]), fault.name, fault.instead, fault.seen)
-    print_tables(Terminal(), [table, faults])
+    console = Terminal()
+    console.print()
+    print_tables(console, [faults])
 
 
 def _facts(diagnosis: "Diagnosis") -> list[tuple[str, str]]:

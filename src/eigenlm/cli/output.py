@@ -5,10 +5,13 @@ import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eigenlm.plain_table import PlainTable, print_tables
 from eigenlm.terminal import Terminal
+
+if TYPE_CHECKING:
+    from eigenlm.estimate import Estimate
 
 
 def print_json(value: Any) -> None:
@@ -29,6 +32,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*row)
     print_tables(Terminal(), [table])
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Names, and beside each what is said of it."""
+    table = PlainTable("", ("", ""), words=("",))
+    for fact in facts:
+        table.add_row(*fact)
+    Terminal().print(table)
+
+
+def said_of_loss(cost: "Estimate") -> str:
+    """How much the loss rises, with its interval."""
+    return f"{cost.value:+.4f} nats a token (95% interval {cost.low:+.4f} to {cost.high:+.4f})"
 
 
 def _plain(value: Any) -> Any:

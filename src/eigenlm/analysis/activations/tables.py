@@ -4,7 +4,7 @@ from statistics import median
 
 from eigenlm.analysis.activations.reading import Activations
 from eigenlm.analysis.figure import figure
-from eigenlm.analysis.kinds import by_kind, short_kinds
+from eigenlm.analysis.kinds import by_kind
 from eigenlm.plain_table import PlainTable, some
 
 
@@ -38,11 +38,10 @@ def _layers(found: Activations) -> PlainTable:
 def _inputs(found: Activations) -> PlainTable:
     columns = ["kind", "", "effect. rank\nof inputs", "rank 90%\nof outputs", "outlier\nchannels", "largest\nchannel"]
     table = PlainTable("What matrices are given, the median over layers", columns)
-    names = short_kinds(kinds := by_kind(found.linear_inputs))
-    for kind, rows in kinds.items():
+    for kind, rows in by_kind(found.linear_inputs).items():
         shares = [row.outliers[0].energy_share if row.outliers else 0.0 for row in rows]
         table.add_row(
-            names[kind],
+            kind,
             str(len(rows)),
             f"{median(row.effective_rank for row in rows):.0f}",
             f"{median(row.output_rank_90 for row in rows):.0f}",

@@ -5,7 +5,7 @@ from statistics import median
 
 from eigenlm.analysis.comparison.comparison import Comparison, MatrixChange
 from eigenlm.analysis.finding import listed
-from eigenlm.analysis.kinds import by_kind, short_kinds
+from eigenlm.analysis.kinds import by_kind
 from eigenlm.plain_table import PlainTable
 
 _MOST_NAMES = 4
@@ -30,10 +30,9 @@ def comparison_table(comparison: Comparison, *, every: bool = False) -> PlainTab
         for matrix in comparison.matrices:
             table.add_row(matrix.name, *(_figures([matrix]) or ["same"]))
     else:
-        names = short_kinds(kinds := by_kind(comparison.matrices))
-        for kind, matrices in kinds.items():
+        for kind, matrices in by_kind(comparison.matrices).items():
             count = sum(matrix.change is not None for matrix in matrices)
-            table.add_row(names[kind], f"{count}/{len(matrices)}", *_figures(matrices))
+            table.add_row(kind, f"{count}/{len(matrices)}", *_figures(matrices))
     return table.with_notes(_notes(comparison))
 
 

@@ -5,7 +5,7 @@ from statistics import median
 
 from eigenlm.analysis.curvature.results import BlockCurvature, Curvature, Eigenvalue
 from eigenlm.analysis.figure import figure
-from eigenlm.analysis.kinds import by_kind, short_kinds
+from eigenlm.analysis.kinds import by_kind
 from eigenlm.curvature.gradient_flow import GradientFlow
 from eigenlm.plain_table import PlainTable, some
 
@@ -45,12 +45,11 @@ def _eigenvalue(value: Eigenvalue) -> str:
 
 def _blocks(blocks: Sequence[BlockCurvature]) -> PlainTable:
     table = PlainTable("Curvature by kind, the median over layers", ["kind", "", "mean curvature", "KFAC error"])
-    names = short_kinds(kinds := by_kind(blocks))
-    for kind, rows in kinds.items():
+    for kind, rows in by_kind(blocks).items():
         curved = [row.trace_per_param for row in rows if row.trace_per_param is not None]
         errors = [row.kfac_error.value for row in rows if row.kfac_error is not None]
         cells = [f"{median(curved):.2e}" if curved else "-", f"{median(errors):.0%}" if errors else "-"]
-        table.add_row(names[kind], str(len(rows)), *cells)
+        table.add_row(kind, str(len(rows)), *cells)
     return table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from eigenlm.analysis.finding import Finding, listed
-from eigenlm.analysis.kinds import by_kind, kind_of
+from eigenlm.analysis.kinds import by_kind
 from eigenlm.analysis.section import Results
 from eigenlm.analysis.spectra.fault_findings import fault_findings
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum
@@ -108,21 +108,19 @@ def _dominated(matrices: Sequence[MatrixSpectrum]) -> Finding:
 
 def _odd_one_out(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     """The matrix whose effective rank lies furthest, by a factor, from the median of its kind."""
-    kinds = {kind: [max(row.effective_rank, 1.0) for row in rows] for kind, rows in by_kind(matrices).items()}
-
-    def strangeness(matrix: MatrixSpectrum) -> float:
-        return abs(math.log(max(matrix.effective_rank, 1.0) / median(kinds[kind_of(matrix.name)])))
-
-    odd = max(matrices, key=strangeness)
-    kind = kinds[kind_of(odd.name)]
-    if len(kind) < 3 or strangeness(odd) < _ODD:
+    rows = []
+    for kind, same in by_kind(matrices).items():
+        middle = median(max(row.effective_rank, 1.0) for row in same)
+        rows += [(abs(math.log(max(row.effective_rank, 1.0) / middle)), row, kind, middle, len(same)) for row in same]
+    strangeness, odd, kind, middle, count = max(rows, key=lambda row: row[0])
+    if count < 3 or strangeness < _ODD:
         return []
     return [
         Finding(
             heading="Least like its kind",
-            text=f"{odd.name} has an effective rank of {odd.effective_rank:.0f}; the median of the {len(kind)}"
-            f" {kind_of(odd.name)} matrices is {median(kind):.0f}.",
-            weight=0.25 + 0.3 * min(strangeness(odd), 1.0),
+            text=f"{odd.name} has an effective rank of {odd.effective_rank:.0f}; the median of the {count}"
+            f" {kind} matrices is {middle:.0f}.",
+            weight=0.25 + 0.3 * min(strangeness, 1.0),
             matrix=odd.name,
         )
     ]
@@ -135,8 +133,9 @@ def _condition(matrices: Sequence[MatrixSpectrum]) -> Finding:
     if not many:
         text = f"No condition number exceeds {_ILL_CONDITIONED:,.0f}; the largest is {size}, of {worst.name}."
         return Finding(heading="Well conditioned throughout", text=text, weight=0.2, matrix=worst.name)
-    counts = Counter(kind_of(matrix.name) for matrix in many)
-    kinds = [f"{count} {kind}" for kind, count in counts.most_common()]
+    bad = {matrix.name for matrix in many}
+    counts = Counter({kind: sum(row.name in bad for row in rows) for kind, rows in by_kind(matrices).items()})
+    kinds = [f"{count} {kind}" for kind, count in counts.most_common() if count]
     return Finding(
         heading="Badly conditioned",
         text=f"{len(many)} of {len(matrices)} have a condition number above {_ILL_CONDITIONED:,.0f}"

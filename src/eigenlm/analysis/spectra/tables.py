@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from eigenlm.analysis.figure import figure
-from eigenlm.analysis.kinds import by_kind, short_kinds
+from eigenlm.analysis.kinds import by_kind
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum
 from eigenlm.analysis.spectra.measuring import Spectra
 from eigenlm.plain_table import PlainTable
@@ -59,11 +59,10 @@ def kind_table(found: Spectra) -> PlainTable:
     """A row per kind of matrix: how many there are, the median over its layers, and how many have a power law."""
     heads = ["kind", "count", *_heads(_FIRST), "power law: yes/no/unclear", *_heads(_LAST)]
     table = PlainTable("Kinds of matrices, the median over layers", heads)
-    names = short_kinds(kinds := by_kind(found.matrices))
-    for kind, rows in kinds.items():
+    for kind, rows in by_kind(found.matrices).items():
         verdicts = Counter(_VERDICTS[row.tail.verdict] for row in rows if row.tail is not None)
         told = "/".join(str(verdicts[word]) for word in ("yes", "no", "unclear")) if verdicts else "-"
-        table.add_row(names[kind], str(len(rows)), *_figures(_FIRST, rows), told, *_figures(_LAST, rows))
+        table.add_row(kind, str(len(rows)), *_figures(_FIRST, rows), told, *_figures(_LAST, rows))
     return table.with_notes(_notes(found))
 
 
