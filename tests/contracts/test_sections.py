@@ -27,11 +27,11 @@ from eigenlm.analysis.page.page import page_data, render
 from eigenlm.analysis.page.report import Report
 from eigenlm.analysis.page.words import all_terms
 from eigenlm.analysis.page_part import Column, PagePart
-from eigenlm.analysis.plain_table import plain_table
 from eigenlm.analysis.rows import parts
 from eigenlm.analysis.section import Option, Section
 from eigenlm.analysis.sections import SECTIONS
 from eigenlm.analysis.term import Term
+from eigenlm.plain_table import PlainTable
 from eigenlm.cli import main
 from eigenlm.errors import ConfigError, DataError
 from tests.short import too_long
@@ -170,7 +170,7 @@ class Counts:
 
 
 def counts_table(found: Counts) -> list[Table]:
-    table = plain_table("Numbers of each matrix", ["matrix", "numbers"])
+    table = PlainTable("Numbers of each matrix", ["matrix", "numbers"])
     for name, count in found.numbers.items():
         table.add_row(name, str(count))
     return [table]

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from eigenlm.analysis import sections
 from eigenlm.analysis.about import About
-from eigenlm.analysis.finding import Finding
+from eigenlm.analysis.finding import MOST_FINDINGS, Finding
 from eigenlm.analysis.rows import parts, table
 from eigenlm.analysis.spectra import MatrixSpectrum, Spectra
 from eigenlm.analysis.stream import Skipped
@@ -19,8 +19,6 @@ from eigenlm.errors import ConfigError, did_you_mean, explain
 if TYPE_CHECKING:
     import pandas
     import plotly.graph_objects as go
-
-_MOST_FINDINGS = 5
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -54,12 +52,12 @@ class Analysis:
         object.__setattr__(self, "about", about or About())
 
     def __repr__(self) -> str:
-        found = [f"  {finding.heading}" for finding in self.findings[:_MOST_FINDINGS]]
+        found = [f"  {finding.heading}" for finding in self.findings[:MOST_FINDINGS]]
         return "\n".join([self._heading(), *found, f"  sections: {', '.join(self.results)}"])
 
     def _repr_html_(self) -> str:
         item = Markup("<li><b>{}.</b> {}</li>")
-        found = Markup("").join(item.format(one.heading, one.text) for one in self.findings[:_MOST_FINDINGS])
+        found = Markup("").join(item.format(one.heading, one.text) for one in self.findings[:MOST_FINDINGS])
         return str(Markup("<p>{}</p><ol>{}</ol>").format(self._heading(), found))
 
     def _heading(self) -> str:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MOST_FINDINGS = 5
+"""How many are told at first: the rest on the page, and where every one is asked for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:

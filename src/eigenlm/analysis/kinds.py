@@ -39,17 +39,24 @@ def kind_of(name: str) -> str:
 
 
 def by_kind(rows: Iterable[Named]) -> dict[str, list[Named]]:
-    """What belongs to matrices of one role in all layers together, in the order given."""
+    """What belongs to matrices of one role in all layers together, in the order given, by the kind's short name."""
     kinds: dict[str, list[Named]] = {}
     for row in rows:
         kinds.setdefault(kind_of(row.name), []).append(row)
-    return kinds
+    return dict(zip(short_kinds(kinds).values(), kinds.values()))
 
 
-def short_kind(kind: str) -> str:
-    """What a kind is called within its layer.
+def short_kinds(kinds: Iterable[str]) -> dict[str, str]:
+    """What kinds are called: within their layer, and where two stacks of layers have it, by their stack too.
 
-    >>> short_kind("blocks.*.attention.query"), short_kind("embedding.token")
-    ('attention.query', 'embedding.token')
+    >>> list(short_kinds(["blocks.*.attention.query", "embedding.token"]).values())
+    ['attention.query', 'embedding.token']
+    >>> list(short_kinds(["encoder.*.mlp.up", "blocks.*.mlp.up", "blocks.*.cross.up"]).values())
+    ['encoder.mlp.up', 'decoder.mlp.up', 'decoder.cross.up']
     """
-    return kind.partition("*.")[2] or kind
+    parts = {kind: kind.partition("*.") for kind in kinds}
+    stacks = dict.fromkeys(stack for stack, _, own in parts.values() if own)
+    called = {stack: stack if len(stacks) > 1 else "" for stack in stacks}
+    if {"blocks.", "encoder."} <= stacks.keys():
+        called["blocks."] = "decoder."
+    return {kind: called[stack] + own if own else kind for kind, (stack, _, own) in parts.items()}

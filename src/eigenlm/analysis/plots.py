@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import torch
 
 from eigenlm.analysis.analysis import Analysis
-from eigenlm.analysis.kinds import kind_of, layer_of, short_kind
+from eigenlm.analysis.kinds import kind_of, layer_of, short_kinds
 from eigenlm.analysis.page_part import Cell, Column
 from eigenlm.analysis.rows import parts, table
 from eigenlm.analysis.spectra import MatrixSpectrum
@@ -52,7 +52,7 @@ def _map(column: Column, values: dict[str, float | None]) -> go.Figure:
     for name, value in values.items():
         layer = layer_of(name)
         cells[kinds.index(kind_of(name))][0 if layer is None else 1 + layers.index(layer)] = value
-    heat = go.Heatmap(z=cells, x=across, y=list(map(short_kind, kinds)), colorscale="Viridis", hoverongaps=False)
+    heat = go.Heatmap(z=cells, x=across, y=list(short_kinds(kinds).values()), colorscale="Viridis", hoverongaps=False)
     figure = go.Figure(heat).update_layout(title=column.key, xaxis_title="layer", xaxis_type="category")
     return figure.update_yaxes(autorange="reversed")
 

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from rich.table import Table
-
 from eigenlm.analysis.finding import Finding
 from eigenlm.analysis.page_part import PagePart
 from eigenlm.analysis.subject import Subject
 from eigenlm.analysis.term import Term
+from eigenlm.plain_table import PlainTable
 
 Found = TypeVar("Found")
 
@@ -43,7 +42,7 @@ class Section(Generic[Found]):
         title: what it is called on the page.
         measure: gives the result, or None if nobody asked for it; an `EigenError` says why it cannot be had.
         terms: the words that it explains, by heading and key.
-        tables: the result as tables for a terminal of 80 columns.
+        tables: the result as tables for a terminal.
         every: the same with a row for every matrix, where that differs.
         findings: what stands out in the result, given what the other sections found.
         page: its part of the page, given what the other sections found.
@@ -57,10 +56,10 @@ class Section(Generic[Found]):
     title: str
     measure: Callable[[Subject], Found | None]
     terms: Mapping[str, Mapping[str, Term]]
-    tables: Callable[[Found], Sequence[Table]]
+    tables: Callable[[Found], Sequence[PlainTable]]
     findings: Callable[[Found, Results], Sequence[Finding]]
     page: Callable[[Found, Results], PagePart]
-    every: Callable[[Found], Sequence[Table]] | None = None
+    every: Callable[[Found], Sequence[PlainTable]] | None = None
     adds: str = ""
     option: Option | None = None
     shared: bool = False

@@ -1,12 +1,11 @@
-"""An analysis as tables for a terminal of 80 columns; the page and the JSON hold more."""
-
-from rich.table import Table
+"""An analysis as tables for a terminal; the page and the JSON hold more."""
 
 from eigenlm.analysis import sections
 from eigenlm.analysis.analysis import Analysis
+from eigenlm.plain_table import PlainTable
 
 
-def tables(analysis: Analysis, *, every: bool = False) -> list[Table]:
+def tables(analysis: Analysis, *, every: bool = False) -> list[PlainTable]:
     """The tables of all sections that were measured.
 
     Args:

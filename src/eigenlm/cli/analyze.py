@@ -1,7 +1,7 @@
 """`eigenlm analyze`."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,10 +12,13 @@ from rich.markup import escape
 from eigenlm.cli.options import Json, Model, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
+from eigenlm.plain_table import print_tables
+from eigenlm.shown import counted
 from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:
     from eigenlm.analysis import Analysis
+    from eigenlm.analysis.finding import Finding
 
 
 def _sections() -> type:
@@ -53,7 +56,7 @@ class AnalyzeCommand:
         Path | None, tyro.conf.arg(metavar="PATH", help="Write a report there: one interactive file, no network.")
     ] = None
     every: bool = False
-    """A row for every matrix instead of one for each kind."""
+    """All findings instead of five, and a row for every matrix instead of one for each kind."""
     overwrite: Overwrite = False
     json: Json = False
 
@@ -92,24 +95,31 @@ class AnalyzeCommand:
             print_json(comparison.to_dict())
             return
         console = Terminal()
-        console.print(comparison_table(comparison, every=self.every))
-        for finding in comparison_findings(comparison):
-            console.print(f"\n[bold]{escape(finding.heading)}.[/] {escape(finding.text)}")
+        self._print_findings(console, comparison_findings(comparison), "--every or --json")
+        print_tables(console, [comparison_table(comparison, every=self.every)])
 
     def _print(self, analysis: "Analysis") -> None:
         from eigenlm.analysis.finding import listed
         from eigenlm.analysis.tables import tables
 
         console = Terminal()
-        for i, table in enumerate(tables(analysis, every=self.every)):
-            console.print(*([""] if i else []), table)
-        for finding in analysis.findings:
-            console.print(f"\n[bold]{escape(finding.heading)}.[/] {escape(finding.text)}")
+        self._print_findings(console, analysis.findings, "--every or --html PATH")
         for reason in dict.fromkeys(analysis.left_out.values()):
             names = [name for name, why in analysis.left_out.items() if why == reason]
-            console.print(f"\n[bold]No {listed(names, most=len(names))}.[/] {escape(reason)}")
+            console.print(f"[bold]No {listed(names, most=len(names))}.[/] {escape(reason)}\n")
+        print_tables(console, tables(analysis, every=self.every), "--html PATH")
         if self.html is not None:
             say(f"\nreport: {self.html}")
+
+    def _print_findings(self, console: Terminal, findings: "Sequence[Finding]", more: str) -> None:
+        """The first of them, each a paragraph; all of them if every one is wanted."""
+        from eigenlm.analysis.finding import MOST_FINDINGS
+
+        shown = findings if self.every else findings[:MOST_FINDINGS]
+        for finding in shown:
+            console.print(f"[bold]{escape(finding.heading)}.[/] {escape(finding.text)}\n", highlight=False)
+        if left := len(findings) - len(shown):
+            console.print(f"{counted(left, 'more finding')}: {more} shows them.\n", style="dim", highlight=False)
 
 
 def _tell_what_cannot_run(model: str) -> None:

@@ -8,8 +8,7 @@ import tyro
 
 from eigenlm.cli.measure import print_effect
 from eigenlm.cli.options import Compute, Json, Out
-from eigenlm.cli.output import print_json
-from eigenlm.terminal import say
+from eigenlm.cli.output import print_facts, print_json, said_of_loss
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan
@@ -58,8 +57,13 @@ class ApplyCommand:
 
 
 def _print(figures: dict[str, Any]) -> None:
-    cost = figures["forecast"]
-    say(f"{figures['out']}: {figures['num_params']:,} parameters, {figures['num_bytes']:,} bytes")
-    say(f"forecast     {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
+    print_facts(
+        [
+            ("written", str(figures["out"])),
+            ("parameters", f"{figures['num_params']:,}"),
+            ("bytes", f"{figures['num_bytes']:,}"),
+            ("loss, forecast", said_of_loss(figures["forecast"])),
+        ]
+    )
     if "measured" in figures:
         print_effect(figures["measured"])

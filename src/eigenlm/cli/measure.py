@@ -44,23 +44,23 @@ def print_effect(found: "Effect") -> None:
     """A table of both models and what lies between them, for people."""
     before, after = found.before, found.after
     rows = [
-        ("bytes", f"{before.num_bytes:,}", f"{after.num_bytes:,}", f"{-found.bytes_saved:+.1%}"),
+        ("bytes in memory", f"{before.num_bytes:,}", f"{after.num_bytes:,}", f"{-found.bytes_saved:+.1%}"),
         (
             "tokens read a second",
             f"{before.tokens_per_second:.0f}",
             f"{after.tokens_per_second:.0f}",
             f"x {_said(found.speed_ratio)}",
         ),
-        ("divergence, nats a token", "", "", _said(found.kl)),
+        ("KL divergence, nats a token", "", "", _said(found.kl)),
     ]
     if before.score is not None and after.score is not None and found.nll_increase and found.perplexity_ratio:
         ratio = f"x {_said(found.perplexity_ratio)}"
         rows = [
-            ("nats a token", f"{before.score.nll:.4f}", f"{after.score.nll:.4f}", _said(found.nll_increase, "+.4f")),
+            ("loss, nats a token", f"{before.score.nll:.4f}", f"{after.score.nll:.4f}", _said(found.nll_increase, "+.4f")),
             ("perplexity", f"{before.score.perplexity:.3f}", f"{after.score.perplexity:.3f}", ratio),
             *rows,
         ]
-    print_table(f"measured on {found.tokens:,} tokens", ("", "before", "after", "change (95 % interval)"), rows)
+    print_table(f"measured on {found.tokens:,} tokens", ("", "before", "after", "change (95% interval)"), rows)
 
 
 def _said(estimate: "Estimate", style: str = ".4f") -> str:

@@ -3,13 +3,15 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
+from eigenlm.plain_table import PlainTable, print_tables
 from eigenlm.terminal import Terminal
+
+if TYPE_CHECKING:
+    from eigenlm.estimate import Estimate
 
 
 def print_json(value: Any) -> None:
@@ -17,14 +19,32 @@ def print_json(value: Any) -> None:
     print(json.dumps(_plain(value), allow_nan=False))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]], *, to_error: bool = False) -> None:
-    """A table whose first column is words and whose others are figures."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2))
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[str] = ()) -> None:
+    """A table of names and figures, the most important columns first.
+
+    Args:
+        title: stands above.
+        columns: their headings.
+        rows: their cells.
+        words: the headings of those that hold words.
+    """
+    table = PlainTable(title, columns, words=words)
     for row in rows:
         table.add_row(*row)
-    Terminal(stderr=to_error).print(table)
+    print_tables(Terminal(), [table])
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Names, and beside each what is said of it."""
+    table = PlainTable("", ("", ""), words=("",))
+    for fact in facts:
+        table.add_row(*fact)
+    Terminal().print(table)
+
+
+def said_of_loss(cost: "Estimate") -> str:
+    """How much the loss rises, with its interval."""
+    return f"{cost.value:+.4f} nats a token (95% interval {cost.low:+.4f} to {cost.high:+.4f})"
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,8 @@ from typing import Annotated
 import tyro
 
 from eigenlm.cli.options import Compute, Control, Json, Model, Text, beginning_of, tell_of_control_tokens
-from eigenlm.cli.output import print_json
+from eigenlm.cli.output import print_facts, print_json
+from eigenlm.shown import counted
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,12 @@ class PerplexityCommand:
         if self.json:
             print_json(figures)
         else:
-            print(f"perplexity        {result.perplexity:.3f}")
-            print(f"nats a token      {result.nll:.4f}")
-            print(f"bits a byte       {result.bits_per_byte:.4f}")
-            print(f"tokens scored     {result.tokens:,} in windows of {result.window:,}")
+            scored = f"{counted(result.tokens, 'token')} in windows of {result.window:,}"
+            print_facts(
+                [
+                    ("perplexity", f"{result.perplexity:.3f}"),
+                    ("loss", f"{result.nll:.4f} nats a token"),
+                    ("", f"{result.bits_per_byte:.4f} bits a byte"),
+                    ("scored", scored),
+                ]
+            )

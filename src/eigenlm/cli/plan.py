@@ -1,5 +1,6 @@
 """`eigenlm plan`."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from eigenlm.cli.options import Compute, Json, Model, Out, Overwrite
-from eigenlm.cli.output import print_json
+from eigenlm.cli.output import print_facts, print_json, said_of_loss
 from eigenlm.config import to_dict
 from eigenlm.terminal import say
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
+
+_MADE = {"keep": "left as they are", "low_rank": "cut to a lower rank", "int8": "rounded to 8 bits"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class PlanCommand:
     tokens: int = 8192
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart for the forecast."""
     seed: int = 0
-    """Of the labels that are drawn from the model."""
+    """Of the random generator that draws labels from the model's predictions."""
     overwrite: Overwrite = False
     json: Json = False
     compute: Compute = field(default_factory=Compute)
@@ -74,8 +77,14 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
 
 def _print(plan: "PlanMade", out: Path) -> None:
     cost, kinds = plan.forecast, Counter(decision.action.kind for decision in plan.actions)
-    say(f"of {len(plan.actions)} matrices " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
-    say(f"numbers in them   {plan.num_params_before:,} -> {plan.num_params_after:,}")
-    say(f"bytes             {plan.num_bytes_before:,} -> {plan.num_bytes_after:,}")
-    say(f"forecast          {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
-    say(f"{out}: next, eigenlm apply {out} --out FOLDER")
+    made = ", ".join(f"{count:,} {_MADE.get(kind, kind)}" for kind, count in kinds.most_common())
+    saved = 1 - plan.num_bytes_after / plan.num_bytes_before
+    print_facts(
+        [
+            ("matrices", f"{len(plan.actions):,}: {made}"),
+            ("numbers in them", f"{plan.num_params_before:,} -> {plan.num_params_after:,}"),
+            ("bytes in memory", f"{plan.num_bytes_before:,} -> {plan.num_bytes_after:,} ({-saved:+.1%})"),
+            ("loss, forecast", said_of_loss(cost)),
+        ]
+    )
+    say(f"{out}: next, eigenlm apply {shlex.quote(str(out))} --out FOLDER")

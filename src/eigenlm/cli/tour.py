@@ -13,7 +13,7 @@ from eigenlm.terminal import Terminal
 
 @dataclass(frozen=True)
 class TourCommand:
-    """The whole loop on a real model in minutes: meet it, look inside, plan, shrink, measure, keep."""
+    """The whole loop on a real model in minutes: meet it, look inside, plan, cut, measure, keep."""
 
     model: str = "smollm2-135m-instruct"
     """A decoder: a folder, a .gguf file, an installed model package, or a Hub name."""

@@ -64,7 +64,8 @@ class TrainCommand:
         if self.json:
             print_json(made)
             return
-        print_table(f"{recipe.name}, before anything is allocated", ("", ""), lines(made))
+        columns = ("", "forecast", "in detail")
+        print_table(f"{recipe.name}, before anything is allocated", columns, lines(made), words=columns)
 
     def _print(self, outcome: "Outcome", recipe: "Recipe") -> None:
         if self.json:

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping
 
 from eigenlm.planner.forecast import Forecast
+from eigenlm.shown import counted
 
 
 def lines(forecast: Forecast) -> list[tuple[str, str, str]]:
     """(what, how much, how it is made up) for each figure, in the order a person asks."""
     f, b, flops = forecast, forecast.batch, forecast.flops
     split = f", matrices over {f.recipe.layout.tensor}" if f.recipe.layout.tensor > 1 else ""
-    layout = f"{f.machine.devices} devices ({f.recipe.layout.data}{split}), " if f.machine.devices > 1 else ""
-    shared = f"{f.precision}, {layout}{b.texts} texts of {b.tokens} tokens at once, {b.accumulation} times a step"
+    layout = f"{counted(f.machine.devices, 'device')} ({f.recipe.layout.data}{split}), " if f.machine.devices > 1 else ""
+    shared = f"{f.precision}, {layout}{counted(b.texts, 'text')} of {counted(b.tokens, 'token')} at once, "
+    shared += "once a step" if b.accumulation == 1 else f"{b.accumulation} times a step"
     causal, all_pairs, six_n = (n / flops.tokens for n in (flops.step, flops.step_unhalved, flops.six_n))
-    a_token = f"a token: {causal:.3g} causal, {all_pairs:.3g} with all of attention, {six_n:.3g} by the 6 N rule"
+    a_token = f"a token: {causal:.3g}; {all_pairs:.3g} if causal attention is counted as full, {six_n:.3g} by the 6 N rule"
     epochs = "corpus not read yet" if f.epochs is None else f"{f.epochs:.2f} epochs of {_count(f.corpus_tokens or 0)}"
     return [
         ("machine", f.machine.name, shared),
@@ -21,8 +23,8 @@ def lines(forecast: Forecast) -> list[tuple[str, str, str]]:
         ("memory of a device", _bytes(f.memory.total), _parts(f.memory, _bytes)),
         ("fits", "yes" if f.fits else "no", f.advice or f"{_bytes(f.machine.memory)} there"),
         ("step", _seconds(f.time.total), _parts(f.time, _seconds)),
-        ("speed", f"{f.tokens_a_second:,.0f} tokens/s", f"{b.tokens_a_step:,} tokens a step"),
-        ("time", _seconds(f.seconds), f"{f.recipe.train.steps:,} steps, without evaluations and snapshots"),
+        ("speed", f"{f.tokens_a_second:,.0f} tokens/s", f"{counted(b.tokens_a_step, 'token')} a step"),
+        ("time", _seconds(f.seconds), f"{counted(f.recipe.train.steps, 'step')}, without evaluations and snapshots"),
         ("tokens", _count(f.tokens), epochs),
     ]
 

@@ -1,10 +1,13 @@
 """Step 5: carry the plan out, and measure what it did."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from rich.filesize import decimal
 
+from eigenlm.analysis.finding import listed
 from eigenlm.analysis.page import BeforeAfter, Measured
+from eigenlm.checkpoint import TensorSource, open_model
 from eigenlm.compression import Plan
 from eigenlm.language_model import LanguageModel
 from eigenlm.tasks import Perplexity, nll_increase, perplexity
@@ -20,10 +23,23 @@ _SCORED = 8192
 
 @dataclass(frozen=True)
 class Shrunk:
-    """The smaller model and what became of it."""
+    """The model of fewer numbers, and what became of it."""
 
     lm: LanguageModel
     effect: BeforeAfter
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the numbers of a model take on disk, and how they are stored there."""
+
+    num_bytes: int
+    storage: str
+
+    @classmethod
+    def of(cls, tensors: TensorSource) -> "Stored":
+        kinds = Counter(tensors.storage(name) for name in tensors)
+        return cls(sum(map(tensors.num_bytes, tensors)), listed([kind for kind, _ in kinds.most_common()], most=3))
 
 
 def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) -> Shrunk:
@@ -38,7 +54,8 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
     """
     story.step(
         "Act, and measure",
-        "Every planned matrix W becomes a product of two thin ones, stored in R (m + n - R) numbers instead of m n."
+        "Every planned matrix W of m rows and n columns becomes a product of two thin ones of rank R, stored in"
+        " R (m + n - R) numbers instead of m n."
         " Then both models score the same text, which the plan never saw, and answer the same question.",
     )
     small = apply(plan, device=lm.device.type)
@@ -54,7 +71,7 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
         forecast=plan.forecast,
         question=QUESTION,
     )
-    _print(story, effect)
+    _print(story, effect, Stored.of(open_model(plan.model).tensors), small.num_bytes)
     return Shrunk(small, effect)
 
 
@@ -68,7 +85,8 @@ def _measured(lm: LanguageModel, score: Perplexity, answer: str) -> Measured:
     )
 
 
-def _print(story: Story, effect: BeforeAfter) -> None:
+def _print(story: Story, effect: BeforeAfter, file: Stored, num_bytes: int) -> None:
+    """The table of before and after, among it the file it came from and the bytes that the new folder will take."""
     before, after = effect.before, effect.after
     rows = [
         ("parameters", f"{before.num_params:,}", f"{after.num_params:,}", _change(before.num_params, after.num_params)),
@@ -78,7 +96,8 @@ def _print(story: Story, effect: BeforeAfter) -> None:
             decimal(after.num_bytes),
             _change(before.num_bytes, after.num_bytes),
         ),
-        ("nats a token", f"{before.nll:.4f}", f"{after.nll:.4f}", f"{effect.nll_increase.value:+.4f}"),
+        ("bytes on disk", decimal(file.num_bytes), decimal(num_bytes), _change(file.num_bytes, num_bytes)),
+        ("loss, nats a token", f"{before.nll:.4f}", f"{after.nll:.4f}", f"{effect.nll_increase.value:+.4f}"),
         (
             "perplexity",
             f"{before.perplexity:.2f}",
@@ -90,10 +109,15 @@ def _print(story: Story, effect: BeforeAfter) -> None:
         rates = before.tokens_per_second, after.tokens_per_second
         rows.append(("tokens/s, one conversation", f"{rates[0]:.1f}", f"{rates[1]:.1f}", _change(*rates)))
     story.table(["", "before", "after", "change"], rows)
+    if num_bytes > file.num_bytes:
+        story.say(
+            f"On disk it has grown: the file it came from packs its numbers ({file.storage}), and the new model keeps"
+            " its fewer numbers as float32."
+        )
     forecast, found = effect.forecast, effect.nll_increase
     assert forecast is not None
     story.say(
-        f"The loss rose by [bold]{found.value:.4f}[/] nats a token (95 % interval {found.low:.4f} to {found.high:.4f});"
+        f"The loss rose by [bold]{found.value:.4f}[/] nats a token (95% interval {found.low:.4f} to {found.high:.4f});"
         f" the forecast was {forecast.value:.4f} ({forecast.low:.4f} to {forecast.high:.4f})."
     )
 

@@ -56,7 +56,7 @@ def _print_attention(story: Story, seen: Inside) -> None:
         weights = seen.weights[first + t, first : first + t + 1].tolist()
         row = [f"{100 * weight:.0f}" if weight >= 0.005 else "." for weight in weights]
         rows.append([name[:8], *row, *[""] * (len(names) - t - 1)])
-    story.table(["", *(name[:4] for name in names)], rows, gap=1)
+    story.table(["", *(name[:4] for name in names)], rows)
 
 
 def _shape(tensor: torch.Tensor, letters: str) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
-from rich.table import Table
 
 from eigenlm.errors import visible
+from eigenlm.plain_table import PlainTable, left_out
 
 STEPS = 6
 
@@ -21,7 +21,7 @@ class Story:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._step = 0
+        self._step, self._told = 0, False
 
     def step(self, title: str, why: str) -> None:
         """Begin the next step: what happens, and why one would do it."""
@@ -33,14 +33,15 @@ class Story:
         """A paragraph, with rich's markup."""
         self.console.print(Padding(text, (0, 0, 1, 0)), highlight=False)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], gap: int = 3) -> None:
-        """Figures with `gap` spaces between columns; the first column is words."""
-        table = Table(box=None, header_style="dim", padding=(0, gap, 0, 0))
-        for i, column in enumerate(columns):
-            table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Names and figures; the first table that has no room for all of its columns says so."""
+        table = PlainTable("", columns)
         for row in rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*row)
         self.console.print(Padding(table, (0, 0, 1, 2)))
+        if not self._told and (told := left_out([table], self.console.width - 2)):
+            self.say(f"[dim]{escape(told)}[/]")
+            self._told = True
 
     def quote(self, question: str, answer: Iterator[str]) -> str:
         """A question and its answer, printed as it comes; gives the whole answer."""

@@ -8,7 +8,7 @@ from eigenlm.analysis.page import BeforeAfter
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.tour.act import act
 from eigenlm.tour.decide import decide
-from eigenlm.tour.farewell import farewell
+from eigenlm.tour.farewell import LOW_RANK, farewell
 from eigenlm.tour.look import look
 from eigenlm.tour.meet import ask, meet
 from eigenlm.tour.story import Story
@@ -24,7 +24,7 @@ class Journey:
         model: that was looked at.
         keep: fraction of the linear layers' numbers that the plan could keep.
         effect: forecast and measurement.
-        smaller: folder of the smaller model.
+        smaller: folder of the model of fewer numbers.
         report: the page.
         next_commands: three command lines to go on with.
         seconds: the whole tour took.
@@ -72,7 +72,7 @@ def walk(story: Story, *, model: str, keep: float, text: Path | None, out: Path)
         model=model,
         keep=keep,
         effect=shrunk.effect,
-        smaller=out / "smaller",
+        smaller=out / LOW_RANK,
         report=out / "report.html",
         next_commands=tuple(commands),
         seconds=time.perf_counter() - start,

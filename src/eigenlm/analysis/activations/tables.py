@@ -1,33 +1,30 @@
-"""What text makes of a model, as tables for a terminal of 80 columns."""
+"""What text makes of a model, as tables for a terminal."""
 
 from statistics import median
 
-from rich.table import Table
-from rich.text import Text
-
 from eigenlm.analysis.activations.reading import Activations
 from eigenlm.analysis.figure import figure
-from eigenlm.analysis.kinds import by_kind, short_kind
-from eigenlm.analysis.plain_table import plain_table, some, with_notes
+from eigenlm.analysis.kinds import by_kind
+from eigenlm.plain_table import PlainTable, some
 
 
-def activation_tables(found: Activations) -> list[Table]:
+def activation_tables(found: Activations) -> list[PlainTable]:
     """Layers, inputs of matrices by kind, and heads by what they do; below them, what is missing."""
     tables = [_layers(found)] if found.layers else []
     tables += [_inputs(found)] if found.linear_inputs else []
     tables += [_heads(found)] if found.heads else []
     if tables:
-        with_notes(tables[-1], (f"left out: {missing.part}: {missing.reason}" for missing in found.left_out))
+        tables[-1].with_notes(f"left out: {missing.part}: {missing.reason}" for missing in found.left_out)
     return tables
 
 
-def _layers(found: Activations) -> Table:
+def _layers(found: Activations) -> PlainTable:
     columns = ["after", "length", "first\ntoken", "intrinsic\ndimension", "directions", "loss if it\nstopped", "agrees"]
-    table = plain_table("Residual stream", columns)
+    table = PlainTable("Residual stream", columns)
     for layer in some(found.layers):
         dimension = layer.intrinsic_dimension
         table.add_row(
-            Text(layer.name),
+            layer.name,
             figure(layer.mean_norm),
             figure(layer.first_token_norm),
             "-" if dimension is None else f"{dimension.value:.1f}",
@@ -38,13 +35,13 @@ def _layers(found: Activations) -> Table:
     return table
 
 
-def _inputs(found: Activations) -> Table:
+def _inputs(found: Activations) -> PlainTable:
     columns = ["kind", "", "effect. rank\nof inputs", "rank 90%\nof outputs", "outlier\nchannels", "largest\nchannel"]
-    table = plain_table("What matrices are given, the median over layers", columns)
+    table = PlainTable("What matrices are given, the median over layers", columns)
     for kind, rows in by_kind(found.linear_inputs).items():
         shares = [row.outliers[0].energy_share if row.outliers else 0.0 for row in rows]
         table.add_row(
-            Text(short_kind(kind)),
+            kind,
             str(len(rows)),
             f"{median(row.effective_rank for row in rows):.0f}",
             f"{median(row.output_rank_90 for row in rows):.0f}",
@@ -54,8 +51,8 @@ def _inputs(found: Activations) -> Table:
     return table
 
 
-def _heads(found: Activations) -> Table:
-    table = plain_table("What attention heads do", ["kind", "heads", "layers"])
+def _heads(found: Activations) -> PlainTable:
+    table = PlainTable("What attention heads do", ["kind", "heads", "layers"])
     kinds: dict[str, list[int]] = {}
     for head in found.heads:
         kinds.setdefault(head.kind, []).append(head.layer)

@@ -23,7 +23,7 @@ class _Changed(NamedTuple):
 
 
 def comparison_findings(comparison: Comparison) -> tuple[Finding, ...]:
-    """What a reader should know first, the most general first."""
+    """What a reader should know, the most telling first."""
     changed = [
         _Changed(matrix.name, matrix.rel_change, matrix.change)
         for matrix in comparison.matrices
@@ -38,7 +38,7 @@ def comparison_findings(comparison: Comparison) -> tuple[Finding, ...]:
             *_factored(comparison.matrices),
         ]
         found += _directions(changed)
-    return tuple(found)
+    return tuple(sorted(found, key=lambda finding: -finding.weight))
 
 
 def _as_a_whole(comparison: Comparison, *, complete: bool) -> Finding:

@@ -1,15 +1,12 @@
-"""A comparison as a table for a terminal of 80 columns; the JSON holds more."""
+"""A comparison as a table for a terminal; the JSON holds more."""
 
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
-from rich.table import Table
-from rich.text import Text
-
 from eigenlm.analysis.comparison.comparison import Comparison, MatrixChange
 from eigenlm.analysis.finding import listed
-from eigenlm.analysis.kinds import by_kind, short_kind
-from eigenlm.analysis.plain_table import plain_table, with_notes
+from eigenlm.analysis.kinds import by_kind
+from eigenlm.plain_table import PlainTable
 
 _MOST_NAMES = 4
 # D is the change, W the matrix before it.
@@ -25,18 +22,18 @@ _COLUMNS = (
 )
 
 
-def comparison_table(comparison: Comparison, *, every: bool = False) -> Table:
+def comparison_table(comparison: Comparison, *, every: bool = False) -> PlainTable:
     """A row per kind of matrix, with the median over those that changed; or a row for every matrix."""
     title = "Every matrix" if every else "Kinds of matrices, the median over those that changed"
-    table = plain_table(title, [*(["matrix"] if every else ["kind", "changed"]), *_COLUMNS])
+    table = PlainTable(title, [*(["matrix"] if every else ["kind", "changed"]), *_COLUMNS])
     if every:
         for matrix in comparison.matrices:
-            table.add_row(Text(matrix.name), *(_figures([matrix]) or ["same"]))
+            table.add_row(matrix.name, *(_figures([matrix]) or ["same"]))
     else:
         for kind, matrices in by_kind(comparison.matrices).items():
             count = sum(matrix.change is not None for matrix in matrices)
-            table.add_row(Text(short_kind(kind)), f"{count}/{len(matrices)}", *_figures(matrices))
-    return with_notes(table, _notes(comparison))
+            table.add_row(kind, f"{count}/{len(matrices)}", *_figures(matrices))
+    return table.with_notes(_notes(comparison))
 
 
 def _figures(matrices: Sequence[MatrixChange]) -> list[str]:

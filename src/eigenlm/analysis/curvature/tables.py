@@ -1,36 +1,33 @@
-"""The curvature of a model's loss, as tables for a terminal of 80 columns."""
+"""The curvature of a model's loss, as tables for a terminal."""
 
 from collections.abc import Sequence
 from statistics import median
 
-from rich.table import Table
-from rich.text import Text
-
 from eigenlm.analysis.curvature.results import BlockCurvature, Curvature, Eigenvalue
 from eigenlm.analysis.figure import figure
-from eigenlm.analysis.kinds import by_kind, short_kind
-from eigenlm.analysis.plain_table import plain_table, some, with_notes
+from eigenlm.analysis.kinds import by_kind
 from eigenlm.curvature.gradient_flow import GradientFlow
+from eigenlm.plain_table import PlainTable, some
 
 
-def curvature_tables(found: Curvature) -> list[Table]:
+def curvature_tables(found: Curvature) -> list[PlainTable]:
     """Eigenvalues, blocks by kind of matrix, and gains of layers; below them, what is missing."""
     tables = [_eigenvalues(found)] if found.hessian_largest or found.gauss_newton_largest else []
     tables += [_blocks(found.blocks)] if found.blocks else []
     tables += [_flow(found.gradient_flow)] if found.gradient_flow else []
     if tables:
-        with_notes(tables[-1], (f"left out: {part}: {reason}" for part, reason in found.left_out.items()))
+        tables[-1].with_notes(f"left out: {part}: {reason}" for part, reason in found.left_out.items())
     return tables
 
 
-def _eigenvalues(found: Curvature) -> Table:
+def _eigenvalues(found: Curvature) -> PlainTable:
     rows = {
         "Hessian, largest": found.hessian_largest[:5],
         "Hessian, smallest": found.hessian_smallest[:5],
         "Gauss-Newton": found.gauss_newton_largest[:5],
     }
     most = max(map(len, rows.values()))
-    table = plain_table("Outermost eigenvalues", ["", *(str(i + 1) for i in range(most))])
+    table = PlainTable("Outermost eigenvalues", ["", *(str(i + 1) for i in range(most))])
     for name, values in rows.items():
         if values:
             table.add_row(name, *map(_eigenvalue, values))
@@ -39,27 +36,27 @@ def _eigenvalues(found: Curvature) -> Table:
         for name, estimate in (("trace", found.hessian_trace), ("of Gauss-Newton", found.gauss_newton_trace))
         if estimate is not None
     ]
-    return with_notes(table, ["; ".join(notes)])
+    return table.with_notes(["; ".join(notes)])
 
 
 def _eigenvalue(value: Eigenvalue) -> str:
     return f"{value.value:.3g}\n± {value.residual:.1g}"
 
 
-def _blocks(blocks: Sequence[BlockCurvature]) -> Table:
-    table = plain_table("Curvature by kind, the median over layers", ["kind", "", "mean curvature", "KFAC error"])
+def _blocks(blocks: Sequence[BlockCurvature]) -> PlainTable:
+    table = PlainTable("Curvature by kind, the median over layers", ["kind", "", "mean curvature", "KFAC error"])
     for kind, rows in by_kind(blocks).items():
         curved = [row.trace_per_param for row in rows if row.trace_per_param is not None]
         errors = [row.kfac_error.value for row in rows if row.kfac_error is not None]
         cells = [f"{median(curved):.2e}" if curved else "-", f"{median(errors):.0%}" if errors else "-"]
-        table.add_row(Text(short_kind(kind)), str(len(rows)), *cells)
+        table.add_row(kind, str(len(rows)), *cells)
     return table
 
 
-def _flow(flow: GradientFlow) -> Table:
-    table = plain_table("Gain of layers (mean ln of the factor)", ["layer", "gain", "without norms", "largest factor"])
+def _flow(flow: GradientFlow) -> PlainTable:
+    table = PlainTable("Gain of layers (mean ln of the factor)", ["layer", "gain", "without norms", "largest factor"])
     for layer in some(flow.layers):
         gains = [layer.gain, layer.gain_without_norms]
         cells = ["-" if gain is None else f"{gain.log_gain:+.3f}" for gain in gains]
-        table.add_row(Text(layer.name), *cells, "-" if layer.gain is None else figure(layer.gain.largest))
+        table.add_row(layer.name, *cells, "-" if layer.gain is None else figure(layer.gain.largest))
     return table

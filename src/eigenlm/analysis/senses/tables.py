@@ -1,15 +1,13 @@
-"""How far the senses of a word lie apart, as a table for a terminal of 80 columns."""
+"""How far the senses of a word lie apart, as a table for a terminal."""
 
-from rich.table import Table
-
-from eigenlm.analysis.plain_table import plain_table, some
 from eigenlm.analysis.senses.word_senses import Senses
+from eigenlm.plain_table import PlainTable, some
 
 
-def sense_tables(found: Senses) -> list[Table]:
+def sense_tables(found: Senses) -> list[PlainTable]:
     """The separation by layer."""
     title = f"'{found.word}' as {' or '.join(found.counts)}, by layers passed"
-    table = plain_table(title, ["layers", "separation", "95% interval", "nearest is right", "p"])
+    table = PlainTable(title, ["layers", "separation", "95% interval", "nearest is right", "p"])
     for layer in some(found.layers):
         centred = layer.centred
         interval = f"{centred.separation.low:.3f} to {centred.separation.high:.3f}"

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from statistics import median
 
 from eigenlm.analysis.finding import Finding, listed
-from eigenlm.analysis.kinds import by_kind, kind_of
+from eigenlm.analysis.kinds import by_kind
 from eigenlm.analysis.section import Results
+from eigenlm.analysis.spectra.fault_findings import fault_findings
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum
 from eigenlm.analysis.spectra.measuring import Spectra
 from eigenlm.analysis.spectra.tail_findings import tail_findings
@@ -19,25 +20,27 @@ _ODD = math.log(1.1)
 
 
 def spectra_findings(found: Spectra, _: Results) -> list[Finding]:
-    """The model as a whole, its extremes, noise and power laws, and matrices that had to be left out."""
+    """Faults, the model as a whole, its extremes, noise and power laws, and matrices that had to be left out."""
     matrices = found.matrices
-    told = [_left_out(found)] if found.skipped else []
+    told = [*fault_findings(found), *_left_out(found)]
     if matrices:
         told += [_as_a_whole(found), *_extremes(matrices), _dominated(matrices)]
         told += [_condition(matrices), *_odd_one_out(matrices), *tail_findings(matrices)]
     return told
 
 
-def _left_out(found: Spectra) -> Finding:
-    many = len(found.skipped)
-    return Finding(
-        heading="Not all matrices could be analysed",
-        text=f"{many} of {many + len(found.matrices)} were left out: "
-        + listed([skipped.name for skipped in found.skipped], most=3)
-        + f". The first because of this: {found.skipped[0].reason.rstrip('.')}.",
-        weight=1.0,
-        section="table",
+def _left_out(found: Spectra) -> list[Finding]:
+    """Matrices without a spectrum for another reason than numbers that are not finite."""
+    told = {one.name for one in found.entries if one.num_not_finite}
+    others = [skipped for skipped in found.skipped if skipped.name not in told]
+    if not others:
+        return []
+    text = (
+        f"{len(others)} of {len(found.skipped) + len(found.matrices)} {'was' if len(others) == 1 else 'were'} left out:"
+        f" {listed([skipped.name for skipped in others], most=3)}."
+        f" The first because of this: {others[0].reason.rstrip('.')}."
     )
+    return [Finding(heading="Not all matrices could be analysed", text=text, weight=1.0, section="table")]
 
 
 def _as_a_whole(found: Spectra) -> Finding:
@@ -105,21 +108,19 @@ def _dominated(matrices: Sequence[MatrixSpectrum]) -> Finding:
 
 def _odd_one_out(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     """The matrix whose effective rank lies furthest, by a factor, from the median of its kind."""
-    kinds = {kind: [max(row.effective_rank, 1.0) for row in rows] for kind, rows in by_kind(matrices).items()}
-
-    def strangeness(matrix: MatrixSpectrum) -> float:
-        return abs(math.log(max(matrix.effective_rank, 1.0) / median(kinds[kind_of(matrix.name)])))
-
-    odd = max(matrices, key=strangeness)
-    kind = kinds[kind_of(odd.name)]
-    if len(kind) < 3 or strangeness(odd) < _ODD:
+    rows = []
+    for kind, same in by_kind(matrices).items():
+        middle = median(max(row.effective_rank, 1.0) for row in same)
+        rows += [(abs(math.log(max(row.effective_rank, 1.0) / middle)), row, kind, middle, len(same)) for row in same]
+    strangeness, odd, kind, middle, count = max(rows, key=lambda row: row[0])
+    if count < 3 or strangeness < _ODD:
         return []
     return [
         Finding(
             heading="Least like its kind",
-            text=f"{odd.name} has an effective rank of {odd.effective_rank:.0f}; the median of the {len(kind)}"
-            f" {kind_of(odd.name)} matrices is {median(kind):.0f}.",
-            weight=0.25 + 0.3 * min(strangeness(odd), 1.0),
+            text=f"{odd.name} has an effective rank of {odd.effective_rank:.0f}; the median of the {count}"
+            f" {kind} matrices is {middle:.0f}.",
+            weight=0.25 + 0.3 * min(strangeness, 1.0),
             matrix=odd.name,
         )
     ]
@@ -132,8 +133,9 @@ def _condition(matrices: Sequence[MatrixSpectrum]) -> Finding:
     if not many:
         text = f"No condition number exceeds {_ILL_CONDITIONED:,.0f}; the largest is {size}, of {worst.name}."
         return Finding(heading="Well conditioned throughout", text=text, weight=0.2, matrix=worst.name)
-    counts = Counter(kind_of(matrix.name) for matrix in many)
-    kinds = [f"{count} {kind}" for kind, count in counts.most_common()]
+    bad = {matrix.name for matrix in many}
+    counts = Counter({kind: sum(row.name in bad for row in rows) for kind, rows in by_kind(matrices).items()})
+    kinds = [f"{count} {kind}" for kind, count in counts.most_common() if count]
     return Finding(
         heading="Badly conditioned",
         text=f"{len(many)} of {len(matrices)} have a condition number above {_ILL_CONDITIONED:,.0f}"
@@ -145,6 +147,6 @@ def _condition(matrices: Sequence[MatrixSpectrum]) -> Finding:
 
 
 def _sizeable(matrices: Sequence[MatrixSpectrum]) -> list[MatrixSpectrum]:
-    """Those of which a cut would be felt: at least a tenth of the largest full rank, and more than one direction."""
+    """Those of which a cut would be felt: at least a tenth of the largest full rank, more than one direction, not 0."""
     least = max(2.0, 0.1 * max(len(matrix.singular_values) for matrix in matrices))
-    return [matrix for matrix in matrices if len(matrix.singular_values) >= least]
+    return [matrix for matrix in matrices if len(matrix.singular_values) >= least and matrix.spectral_norm > 0]

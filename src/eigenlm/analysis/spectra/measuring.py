@@ -1,12 +1,17 @@
 """What the matrices of a model tell by themselves, one tensor at a time, over threads and over machines."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
+from eigenlm.analysis.spectra.entries import Entries, entries
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum, examine
 from eigenlm.analysis.stream import Look, Skipped, each_matrix, share
-from eigenlm.analysis.weights import weights_of
+from eigenlm.analysis.weights import Weights, weights_of
 from eigenlm.errors import DataError, explain
+from eigenlm.linalg.by_blocks import ByBlocks
 from eigenlm.machine.processes import Ranks
 from eigenlm.shown import Shown
 
@@ -18,10 +23,12 @@ class Spectra(Shown):
     Attributes:
         matrices: those with a spectrum.
         skipped: those without one, each with the reason; the others are not touched by them.
+        entries: the numbers of each matrix and vector as they stand.
     """
 
     matrices: tuple[MatrixSpectrum, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    entries: tuple[Entries, ...] = ()
 
     def totals(self) -> dict[str, int]:
         """Counts over all matrices; parameters at 90 and 99 % are those of plain factors, where these are smaller."""
@@ -39,6 +46,7 @@ class Spectra(Shown):
             "totals": self.totals(),
             "matrices": [matrix.to_dict(singular_values=singular_values) for matrix in self.matrices],
             "skipped": [vars(skipped) for skipped in self.skipped],
+            "entries": [vars(one) for one in self.entries],
         }
 
 
@@ -62,19 +70,41 @@ def spectra(model: Any, *, look: Look[MatrixSpectrum] = examine, ranks: Ranks | 
     """
     ranks = ranks or Ranks()
     weights = weights_of(model)
-    rows = each_matrix(weights, look, share(weights, ranks.rank, ranks.size))
+    mine = share(weights, ranks.rank, ranks.size)
+    seen = _vectors(weights, mine)
+
+    def looked(W: Tensor | ByBlocks, name: str, storage: str | None) -> MatrixSpectrum:
+        seen.append(entries(W, name))
+        return look(W, name, storage)
+
+    rows = each_matrix(weights, looked, mine)
     if ranks.size > 1:
         parts = ranks.gather([row.to_dict() if isinstance(row, MatrixSpectrum) else vars(row) for row in rows])
         rows = [Skipped(**row) if "reason" in row else MatrixSpectrum.from_dict(row) for part in parts for row in part]
+        seen = [Entries(**told) for part in ranks.gather([vars(one) for one in seen]) for told in part]
     if not rows:
         expected = "at least one floating-point tensor of two or more dimensions"
         raise DataError(explain("analyze", expected=expected, got=f"none among {len(weights)}"))
     place = {name.removesuffix(".weight"): i for i, name in enumerate(weights)}
     rows.sort(key=lambda row: place[row.name])
+    seen.sort(key=lambda one: place[one.name])
     return Spectra(
         matrices=tuple(row for row in rows if isinstance(row, MatrixSpectrum)),
         skipped=tuple(row for row in rows if isinstance(row, Skipped)),
+        entries=tuple(seen),
     )
+
+
+def _vectors(weights: Weights, names: Sequence[str]) -> list[Entries]:
+    """The numbers of the biases and gains among some tensors."""
+    found = []
+    for name in names:
+        if len(weights.shape(name)) == 1 and 0 not in weights.shape(name):
+            v = weights[name].detach()
+            if v.is_floating_point() and not v.is_meta:
+                v = v.float() if v.element_size() == 1 else v
+                found.append(entries(v[None], name.removesuffix(".weight"), is_matrix=False))
+    return found
 
 
 def _factored(matrix: MatrixSpectrum, rank: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from eigenlm.analysis.finding import Finding
-from eigenlm.analysis.kinds import kind_of
+from eigenlm.analysis.kinds import by_kind
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum
 
 _MANY = 0.5
@@ -65,12 +65,12 @@ def _widest(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
 def _noise(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
     kinds: dict[str, list[float]] = {}
     shares = []
-    for matrix in matrices:
-        if matrix.noise is None or matrix.noise.num_spikes is None or not matrix.spectral_norm:
-            continue
-        inside = 1 - matrix.noise.num_spikes / len(matrix.singular_values)
-        shares.append((inside, matrix))
-        kinds.setdefault(kind_of(matrix.name), []).append(inside)
+    for kind, rows in by_kind(matrices).items():
+        for matrix in rows:
+            if matrix.noise is not None and matrix.noise.num_spikes is not None and matrix.spectral_norm:
+                inside = 1 - matrix.noise.num_spikes / len(matrix.singular_values)
+                shares.append((inside, matrix))
+                kinds.setdefault(kind, []).append(inside)
     if not shares:
         return []
     inside, most = max(shares, key=lambda pair: pair[0])
@@ -81,9 +81,9 @@ def _noise(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
         Finding(
             heading="What looks like noise",
             text=f"In the median matrix, {middle:.0%} of the directions lie inside the Marchenko-Pastur bulk, where"
-            f" random numbers would put them too; most of them in {noisiest} ({median(kinds[noisiest]):.0%}). In"
-            f" {most.name} it is {inside:.0%} of the directions, with {energy:.0%} of the energy. That does not make"
-            " them useless: small directions can matter to what the activations use.",
+            f" random numbers would put them too; of all kinds, {noisiest} has most of them"
+            f" ({median(kinds[noisiest]):.0%}). In {most.name} it is {inside:.0%} of the directions, with {energy:.0%}"
+            " of the energy. That does not make them useless: small directions can matter to what the activations use.",
             weight=0.45 + 0.2 * middle,
             matrix=most.name,
         )
