@@ -24,7 +24,7 @@ class PlainTable(Table):
 
     Args:
         title: stands above.
-        columns: their headings; an empty one is that of names.
+        columns: their headings.
         words: the headings of those columns, beside the first, that hold words: they are broken between words.
     """
 
@@ -32,6 +32,7 @@ class PlainTable(Table):
         super().__init__(title=title, box=None, pad_edge=False, header_style="dim", show_header=any(columns))
         for i, column in enumerate(columns):
             self.add_column(column, justify="left" if i == 0 or column in words else "right")
+        self.left: tuple[str, ...] = ()
         self._words = {0, *(i for i, column in enumerate(columns) if column in words)}
 
     def add_row(self, *cells: Any, **options: Any) -> None:
@@ -45,14 +46,22 @@ class PlainTable(Table):
         return self
 
     def fitted(self, width: int) -> "PlainTable":
-        """The same with the first columns that fit into so many letters; the second is always among them."""
-        gap = 2 if len(self._widths(width, 2)) == len(self.columns) else 1
-        widths = self._widths(width, gap)
+        """The same with the first columns that fit into so many letters; the second is always among them.
+
+        A column in which nothing is known is no column. `left` holds the headings of those that did not fit.
+        """
         fit = copy.copy(self)
+        known = [
+            i for i, column in enumerate(self.columns) if i == 0 or {str(cell) for cell in column.cells} - {"", "-"}
+        ]
+        fit.columns, fit._words = [self.columns[i] for i in known], {known.index(i) for i in self._words if i in known}
+        gap = 2 if len(fit._widths(width, 2)) == len(known) else 1
+        widths, least = fit._widths(width, gap), fit._least(0)
+        fit.left = tuple(" ".join(str(column.header).split()) for column in fit.columns[len(widths) :])
         fit.padding = (0, gap, 0, 0)
-        fit.columns = [replace(column, width=w, overflow="fold") for column, w in zip(self.columns, widths)]
-        if widths[0] < self._least(0):
-            fit.columns[0]._cells = [_at_dots(str(cell), widths[0]) for cell in self.columns[0].cells]
+        fit.columns = [replace(column, width=w, overflow="fold") for column, w in zip(fit.columns, widths)]
+        if widths[0] < least:
+            fit.columns[0]._cells = [_at_dots(str(cell), widths[0]) for cell in fit.columns[0].cells]
         return fit
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
@@ -118,12 +127,11 @@ def left_out(tables: Iterable[PlainTable], width: int, more: str = "") -> str:
         width: of the terminal, in letters.
         more: the options that show what is left out.
     """
-    columns = [column for table in tables for column in table.columns[len(table.fitted(width).columns) :]]
-    if not columns:
+    left = [name for table in tables for name in table.fitted(width).left]
+    if not left:
         return ""
-    names = dict.fromkeys(" ".join(str(column.header).split()) for column in columns)
     where = f"a wider terminal or {more}" if more else "a wider terminal"
-    return f"{counted(len(columns), 'column')} left out ({', '.join(names)}): {where} shows more."
+    return f"{counted(len(left), 'column')} left out ({', '.join(dict.fromkeys(left))}): {where} shows more."
 
 
 def _lines(column: Column) -> list[str]:

@@ -56,7 +56,12 @@ def print_effect(found: "Effect") -> None:
     if before.score is not None and after.score is not None and found.nll_increase and found.perplexity_ratio:
         ratio = f"x {_said(found.perplexity_ratio)}"
         rows = [
-            ("loss, nats a token", f"{before.score.nll:.4f}", f"{after.score.nll:.4f}", _said(found.nll_increase, "+.4f")),
+            (
+                "loss, nats a token",
+                f"{before.score.nll:.4f}",
+                f"{after.score.nll:.4f}",
+                _said(found.nll_increase, "+.4f"),
+            ),
             ("perplexity", f"{before.score.perplexity:.3f}", f"{after.score.perplexity:.3f}", ratio),
             *rows,
         ]

@@ -16,7 +16,7 @@ from eigenlm.terminal import say
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
 
-_MADE = {"keep": "left as they are", "low_rank": "cut to a lower rank", "int8": "rounded to 8 bits"}
+_MADE = {"keep": "left as they are", "low_rank": "cut to a lower rank (low_rank)", "int8": "rounded to 8 bits (int8)"}
 
 
 @dataclass(frozen=True)

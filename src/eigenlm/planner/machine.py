@@ -15,6 +15,7 @@ from eigenlm.machine.facts import cores, product_rate, training_precision
 from eigenlm.machine.heap import give_back_freed_memory
 from eigenlm.machine.memory import free_memory
 from eigenlm.machine.speed import median_seconds
+from eigenlm.shown import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ def measure_machine(seconds: float = 1.2, processes: int = 1) -> Machine:
     give_back_freed_memory()
     base, threads = psutil.Process().memory_info().rss, torch.get_num_threads()
     machine = Machine(
-        name=f"this machine, {threads} threads",
+        name=f"this machine, {counted(threads, 'thread')}",
         device="cpu",
         float32=single,
         bfloat16=half,

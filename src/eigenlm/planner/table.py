@@ -10,11 +10,15 @@ def lines(forecast: Forecast) -> list[tuple[str, str, str]]:
     """(what, how much, how it is made up) for each figure, in the order a person asks."""
     f, b, flops = forecast, forecast.batch, forecast.flops
     split = f", matrices over {f.recipe.layout.tensor}" if f.recipe.layout.tensor > 1 else ""
-    layout = f"{counted(f.machine.devices, 'device')} ({f.recipe.layout.data}{split}), " if f.machine.devices > 1 else ""
+    layout = (
+        f"{counted(f.machine.devices, 'device')} ({f.recipe.layout.data}{split}), " if f.machine.devices > 1 else ""
+    )
     shared = f"{f.precision}, {layout}{counted(b.texts, 'text')} of {counted(b.tokens, 'token')} at once, "
     shared += "once a step" if b.accumulation == 1 else f"{b.accumulation} times a step"
     causal, all_pairs, six_n = (n / flops.tokens for n in (flops.step, flops.step_unhalved, flops.six_n))
-    a_token = f"a token: {causal:.3g}; {all_pairs:.3g} if causal attention is counted as full, {six_n:.3g} by the 6 N rule"
+    a_token = (
+        f"a token: {causal:.3g}; {all_pairs:.3g} if causal attention is counted as full, {six_n:.3g} by the 6 N rule"
+    )
     epochs = "corpus not read yet" if f.epochs is None else f"{f.epochs:.2f} epochs of {_count(f.corpus_tokens or 0)}"
     return [
         ("machine", f.machine.name, shared),

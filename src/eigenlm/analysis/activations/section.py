@@ -1,4 +1,4 @@
-"""What text makes of a model, as a section of an analysis: measured whenever the model is run."""
+"""What a model does with a text, as a section of an analysis: measured whenever the model is run."""
 
 from eigenlm.analysis.activations.findings import activation_findings
 from eigenlm.analysis.activations.page import page

@@ -1,4 +1,4 @@
-"""What text makes of a model, as tables for a terminal."""
+"""What a model does with a text, as tables for a terminal."""
 
 from statistics import median
 
@@ -14,41 +14,42 @@ def activation_tables(found: Activations) -> list[PlainTable]:
     tables += [_inputs(found)] if found.linear_inputs else []
     tables += [_heads(found)] if found.heads else []
     if tables:
-        tables[-1].with_notes(f"left out: {missing.part}: {missing.reason}" for missing in found.left_out)
+        tables[-1].with_notes(f"not measured: {missing.part}: {missing.reason}" for missing in found.left_out)
     return tables
 
 
 def _layers(found: Activations) -> PlainTable:
-    columns = ["after", "length", "first\ntoken", "intrinsic\ndimension", "directions", "loss if it\nstopped", "agrees"]
-    table = PlainTable("Residual stream", columns)
+    columns = ["after", "mean length", "first token", "logit lens: loss", "same guess"]
+    table = PlainTable("Residual stream", [*columns, "intrinsic dimension", "participation ratio"])
     for layer in some(found.layers):
         dimension = layer.intrinsic_dimension
         table.add_row(
             layer.name,
             figure(layer.mean_norm),
             figure(layer.first_token_norm),
-            "-" if dimension is None else f"{dimension.value:.1f}",
-            "-" if layer.participation_ratio is None else f"{layer.participation_ratio:.1f}",
             "-" if layer.lens is None else f"{layer.lens.nll:.2f}",
             "-" if layer.lens is None else f"{layer.lens.agreement:.0%}",
+            "-" if dimension is None else f"{dimension.value:.1f}",
+            "-" if layer.participation_ratio is None else f"{layer.participation_ratio:.1f}",
         )
-    return table
+    lens = "logit lens: the loss if this layer were the last, and how often its guess is the final one"
+    return table.with_notes([lens] if any(layer.lens for layer in found.layers) else [])
 
 
 def _inputs(found: Activations) -> PlainTable:
-    columns = ["kind", "", "effect. rank\nof inputs", "rank 90%\nof outputs", "outlier\nchannels", "largest\nchannel"]
-    table = PlainTable("What matrices are given, the median over layers", columns)
+    columns = ["kind", "count", "rank for 90% of outputs", "effective rank of inputs", "outlier channels"]
+    table = PlainTable("What flows through matrices, the median over layers", [*columns, "largest channel"])
     for kind, rows in by_kind(found.linear_inputs).items():
         shares = [row.outliers[0].energy_share if row.outliers else 0.0 for row in rows]
         table.add_row(
             kind,
             str(len(rows)),
-            f"{median(row.effective_rank for row in rows):.0f}",
             f"{median(row.output_rank_90 for row in rows):.0f}",
+            f"{median(row.effective_rank for row in rows):.0f}",
             f"{median(row.num_outliers for row in rows):.0f}",
             f"{max(shares):.0%}",
         )
-    return table
+    return table.with_notes(["largest channel: the part of the inputs' energy that one channel carries at most"])
 
 
 def _heads(found: Activations) -> PlainTable:
@@ -59,4 +60,5 @@ def _heads(found: Activations) -> PlainTable:
     for kind, layers in sorted(kinds.items(), key=lambda item: -len(item[1])):
         low, high = min(layers), max(layers)
         table.add_row(kind, str(len(layers)), str(low) if low == high else f"{low} to {high}")
-    return table
+    sink = "sink: rests on the first token, as idle heads do; broad: many tokens alike; local: the five nearest"
+    return table.with_notes([sink])

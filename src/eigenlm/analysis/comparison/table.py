@@ -9,16 +9,15 @@ from eigenlm.analysis.kinds import by_kind
 from eigenlm.plain_table import PlainTable
 
 _MOST_NAMES = 4
-# D is the change, W the matrix before it.
 _COLUMNS = (
-    "|D|F\n|W|F",
-    "|D|₂\n|W|₂",
-    "90% of D\nin rank",
-    "energy\nkept",
-    "stable\nbefore",
-    "rank\nafter",
-    "same\nout",
-    "\nin",
+    "relative change",
+    "rank for 90%",
+    "energy kept",
+    "same outputs",
+    "same inputs",
+    "spectral change",
+    "stable rank before",
+    "stable rank after",
 )
 
 
@@ -46,13 +45,13 @@ def _figures(matrices: Sequence[MatrixChange]) -> list[str]:
     rank, full = median(change.rank_90 for change in changes), median(change.full_rank for change in changes)
     return [
         _median((matrix.rel_change for matrix in changed), percent),
-        _median((change.rel_spectral for change in changes), percent),
         f"{rank:.0f}/{full:.0f}",
         _median((change.energy_kept for change in changes), "{:.1%}".format),
-        _median((change.before.stable_rank for change in changes), "{:.1f}".format),
-        _median((change.after.stable_rank for change in changes), "{:.1f}".format),
         _median((overlap.left for overlap in overlaps), "{:.0%}".format),
         _median((overlap.right for overlap in overlaps), "{:.0%}".format),
+        _median((change.rel_spectral for change in changes), percent),
+        _median((change.before.stable_rank for change in changes), "{:.1f}".format),
+        _median((change.after.stable_rank for change in changes), "{:.1f}".format),
     ]
 
 
@@ -75,8 +74,10 @@ def _notes(comparison: Comparison) -> list[str]:
         rank = max(overlap.rank for overlap in overlaps)
         out, into = (median(chances) for chances in zip(*((o.left_chance, o.right_chance) for o in overlaps)))
         lines.append(
-            f"D: the change of W. same: how far the {rank} strongest directions, out and in,"
-            f" are still the same; chance gives {out:.0%} and {into:.0%}."
+            "relative change: the Frobenius norm of the change, by that of the matrix; rank for 90%: directions that hold"
+            f" 90% of its energy, of all; same outputs, inputs: how far the {rank} strongest directions that are written"
+            f" and read are still the same, by chance {out:.0%} and {into:.0%}; spectral change: the largest singular"
+            " value of the change, by that of the matrix."
         )
     if comparison.vectors:
         names = listed([vector.name for vector in comparison.vectors], most=_MOST_NAMES)

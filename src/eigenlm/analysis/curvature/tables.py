@@ -16,7 +16,7 @@ def curvature_tables(found: Curvature) -> list[PlainTable]:
     tables += [_blocks(found.blocks)] if found.blocks else []
     tables += [_flow(found.gradient_flow)] if found.gradient_flow else []
     if tables:
-        tables[-1].with_notes(f"left out: {part}: {reason}" for part, reason in found.left_out.items())
+        tables[-1].with_notes(f"not measured: {part}: {reason}" for part, reason in found.left_out.items())
     return tables
 
 
@@ -24,7 +24,7 @@ def _eigenvalues(found: Curvature) -> PlainTable:
     rows = {
         "Hessian, largest": found.hessian_largest[:5],
         "Hessian, smallest": found.hessian_smallest[:5],
-        "Gauss-Newton": found.gauss_newton_largest[:5],
+        "Gauss-Newton, largest": found.gauss_newton_largest[:5],
     }
     most = max(map(len, rows.values()))
     table = PlainTable("Outermost eigenvalues", ["", *(str(i + 1) for i in range(most))])
@@ -32,11 +32,11 @@ def _eigenvalues(found: Curvature) -> PlainTable:
         if values:
             table.add_row(name, *map(_eigenvalue, values))
     notes = [
-        f"{name} {figure(estimate.value)} ({figure(estimate.low)} to {figure(estimate.high)})"
-        for name, estimate in (("trace", found.hessian_trace), ("of Gauss-Newton", found.gauss_newton_trace))
+        f"trace of the {name}: {figure(estimate.value)} ({figure(estimate.low)} to {figure(estimate.high)})"
+        for name, estimate in (("Hessian", found.hessian_trace), ("Gauss-Newton matrix", found.gauss_newton_trace))
         if estimate is not None
     ]
-    return table.with_notes(["; ".join(notes)])
+    return table.with_notes(["\N{PLUS-MINUS SIGN}: how far the eigenvalue may be off", *notes])
 
 
 def _eigenvalue(value: Eigenvalue) -> str:
@@ -44,7 +44,7 @@ def _eigenvalue(value: Eigenvalue) -> str:
 
 
 def _blocks(blocks: Sequence[BlockCurvature]) -> PlainTable:
-    table = PlainTable("Curvature by kind, the median over layers", ["kind", "", "mean curvature", "KFAC error"])
+    table = PlainTable("Curvature by kind, the median over layers", ["kind", "count", "mean curvature", "KFAC error"])
     for kind, rows in by_kind(blocks).items():
         curved = [row.trace_per_param for row in rows if row.trace_per_param is not None]
         errors = [row.kfac_error.value for row in rows if row.kfac_error is not None]
@@ -54,7 +54,9 @@ def _blocks(blocks: Sequence[BlockCurvature]) -> PlainTable:
 
 
 def _flow(flow: GradientFlow) -> PlainTable:
-    table = PlainTable("Gain of layers (mean ln of the factor)", ["layer", "gain", "without norms", "largest factor"])
+    table = PlainTable(
+        "How much layers lengthen gradients: mean of ln(factor)", ["layer", "gain", "without norms", "largest factor"]
+    )
     for layer in some(flow.layers):
         gains = [layer.gain, layer.gain_without_norms]
         cells = ["-" if gain is None else f"{gain.log_gain:+.3f}" for gain in gains]

@@ -6,7 +6,7 @@ from eigenlm.plain_table import PlainTable, some
 
 def sense_tables(found: Senses) -> list[PlainTable]:
     """The separation by layer."""
-    title = f"'{found.word}' as {' or '.join(found.counts)}, by layers passed"
+    title = f"'{found.word}' as {' or '.join(found.counts)}, after each layer"
     table = PlainTable(title, ["layers", "separation", "95% interval", "nearest is right", "p"])
     for layer in some(found.layers):
         centred = layer.centred
