@@ -1,5 +1,6 @@
 """`eigenlm plan`."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Json, Model, Out, Overwrite
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Compute, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.config import to_dict
 from eigenlm.terminal import say
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PlanCommand:
+class PlanCommand(Command):
     """Decide what happens to each matrix under one budget, and forecast what that costs; changes nothing."""
 
     model: Model
@@ -29,14 +31,15 @@ class PlanCommand:
     ] = ("low_rank",)
     text: Annotated[
         Path | None,
-        tyro.conf.arg(metavar="PATH", help="Calibration text; the documentation inside Python itself by default."),
+        tyro.conf.arg(
+            metavar="PATH", aliases=["-f"], help="Calibration text; the documentation inside Python itself by default."
+        ),
     ] = None
     tokens: int = 8192
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart for the forecast."""
     seed: int = 0
     """Of the labels that are drawn from the model."""
     overwrite: Overwrite = False
-    json: Json = False
     compute: Compute = field(default_factory=Compute)
 
     @property
@@ -54,7 +57,11 @@ class PlanCommand:
             lm, keep=self.keep, calibration=self.text, tokens=self.tokens, seed=self.seed, methods=self.methods
         )
         plan.save(self.out)
-        print_json(_figures(plan, self.out)) if self.json else _print(plan, self.out)
+        if self.json:
+            print_json(_figures(plan, self.out))
+        else:
+            _print(plan)
+            self.point_to(self.out, f"eigenlm apply {shlex.quote(str(self.out))} --out FOLDER")
 
 
 def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
@@ -72,10 +79,9 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
     }
 
 
-def _print(plan: "PlanMade", out: Path) -> None:
+def _print(plan: "PlanMade") -> None:
     cost, kinds = plan.forecast, Counter(decision.action.kind for decision in plan.actions)
     say(f"of {len(plan.actions)} matrices " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
     say(f"numbers in them   {plan.num_params_before:,} -> {plan.num_params_after:,}")
     say(f"bytes             {plan.num_bytes_before:,} -> {plan.num_bytes_after:,}")
     say(f"forecast          {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
-    say(f"{out}: next, eigenlm apply {out} --out FOLDER")
