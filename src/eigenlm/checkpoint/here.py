@@ -72,9 +72,9 @@ def _in_folder(models: Path | None) -> Iterator[ModelHere]:
 
 def _on_hub() -> Iterator[ModelHere]:
     try:
-        from huggingface_hub import CacheNotFound, scan_cache_dir
+        from huggingface_hub import CacheNotFound, constants, scan_cache_dir
 
-        repos = scan_cache_dir().repos
+        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except (ImportError, CacheNotFound):
         return
     for repo in sorted(repos, key=lambda repo: repo.repo_id):

@@ -13,7 +13,7 @@ from eigenlm.cli.output import print_json
 Shell = Literal["bash", "zsh", "fish"]
 
 # `  -t FLOAT, --temperature FLOAT` or `  --dtype {float32,bfloat16}`, as --help begins what it says of an option.
-_OPTION = re.compile(r"^ {2}(?:-(\w)(?: \S+)?, )?--([a-z][\w-]*)(?: \{([^}]+)\})?", re.MULTILINE)
+_OPTION = re.compile(r"^[ │] (?:-(\w)(?: \S+)?, )?--([a-z][\w-]*)(?: \{([^}]+)\})?", re.MULTILINE)
 _BASH = """\
 # Completion of eigenlm by the Tab key, written by `eigenlm completion`.
 _eigenlm() {
@@ -21,12 +21,12 @@ _eigenlm() {
   if ((COMP_CWORD == 1)); then
     words="COMMANDS help --help --version"
   else
-    case "$command $before" in
-VALUES
-    *)
-      case "$command $word" in
+    case "$command $word" in
 OPTIONS
-      *" "[!-]*) words="MODELS" ;;
+    *)
+      case "$command $before" in
+VALUES
+      *) [ -n "$word" ] && words="MODELS" ;;
       esac ;;
     esac
   fi
@@ -51,19 +51,27 @@ class CompletionCommand(Command):
 
 
 @dataclass(frozen=True)
-class _Option:
+class KnownOption:
+    """An option of a command.
+
+    Attributes:
+        short: its letter, or nothing.
+        long: its name.
+        values: the only ones it takes, if they are few.
+    """
+
     short: str
     long: str
     values: tuple[str, ...]
 
 
-def _options() -> dict[str, list[_Option]]:
-    """The options of every command; those with a few values have these."""
+def options_of_commands() -> dict[str, list[KnownOption]]:
+    """The options of every command, as its help tells them; those that take one of a few values have these."""
     from eigenlm.cli.program import COMMANDS, help_of
 
     return {
         name: [
-            _Option(short, long, tuple(value for value in values.split(",") if value not in ("", "None")))
+            KnownOption(short, long, tuple(value for value in values.split(",") if value not in ("", "None")))
             for short, long, values in _OPTION.findall(help_of(name))
         ]
         for name in COMMANDS
@@ -77,7 +85,7 @@ def _models() -> str:
 
 
 def _bash(template: str) -> str:
-    commands = _options()
+    commands = options_of_commands()
     firsts = " ".join(name.split()[0] for name in commands)
     values = {"help help": firsts, "completion completion": " ".join(get_args(Shell))}
     options = {}
@@ -88,8 +96,8 @@ def _bash(template: str) -> str:
         options[first] = " ".join(f"--{option.long}" for option in known)
     return (
         template.replace("COMMANDS", firsts)
-        .replace("VALUES", "\n".join(f'    "{before}") words="{words}" ;;' for before, words in values.items()))
-        .replace("OPTIONS", "\n".join(f'      "{first} -"*) words="{words}" ;;' for first, words in options.items()))
+        .replace("VALUES", "\n".join(f'      "{before}") words="{words}" ;;' for before, words in values.items()))
+        .replace("OPTIONS", "\n".join(f'    "{first} -"*) words="{words}" ;;' for first, words in options.items()))
         .replace("MODELS", _models())
     )
 
@@ -99,7 +107,7 @@ def _fish() -> str:
 
     lines = [f"complete -c eigenlm -n 'not __fish_use_subcommand' -a {shlex.quote(_models())}"]
     lines += ["complete -c eigenlm -n __fish_use_subcommand -f -a help -d 'The options of a command'"]
-    for name, known in _options().items():
+    for name, known in options_of_commands().items():
         first, *second = name.split()
         does = shlex.quote((load_command(name).__doc__ or "").splitlines()[0])
         inside = f"complete -c eigenlm -n '__fish_seen_subcommand_from {first}'"

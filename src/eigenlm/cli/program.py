@@ -44,7 +44,7 @@ _OUTPUTS = ("out", "html", "beside")  # attributes of commands; what else names 
 INTERRUPTED = 130
 EXIT_CODES = {
     0: "done",
-    USER_ERROR: "not done; one line on standard error says why, and what to do",
+    USER_ERROR: "not done: one line on standard error says why and what to do",
     INTERRUPTED: "stopped by Ctrl-C",
     143: "stopped by SIGTERM",
 }
@@ -166,7 +166,7 @@ def _print_overview() -> None:
         "\nEvery command takes --json, --quiet (-q), and --debug, which shows where an error was raised."
         "\nDefaults of --device, --dtype, --threads and the folder of models: EIGENLM_DEVICE, EIGENLM_DTYPE,"
         f" EIGENLM_THREADS, EIGENLM_MODELS, or {escape(str(config_file()))}"
-        f"\nExit codes: {'; '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
+        "\nExit codes:\n" + "\n".join(f"  {code:<3}  {meaning}" for code, meaning in EXIT_CODES.items()),
         highlight=False,
     )
 
