@@ -1,7 +1,6 @@
 """`eigenlm chat`."""
 
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -42,12 +41,12 @@ class ChatCommand(Command):
         if not (sys.stdin.isatty() and (sys.stderr.isatty() or sys.stdout.isatty())):
             _answer_all(self._conversation())
             return
-        with redirect_stderr(sys.__stderr__), Keyboard() as keyboard:  # which may be quiet, but answers commands
-            greet: Callable[[str], None] = (lambda _: None) if self.quiet else tell
-            greet(f"{self.model}: loading")
+        with Keyboard() as keyboard:
+            tell(f"{self.model}: loading")
             conversation = self._conversation()
-            greet(f"Context of {conversation.context:,} tokens. /? lists the commands; Ctrl-C stops an answer.")
-            _talk(conversation, keyboard)
+            tell(f"Context of {conversation.context:,} tokens. /? lists the commands; Ctrl-C stops an answer.")
+            with redirect_stderr(sys.__stderr__ if self.quiet else sys.stderr):  # commands are answered all the same
+                _talk(conversation, keyboard)
 
     def _conversation(self) -> Conversation:
         conversation = Conversation(AnswerText(), system=self.system, json=self.json)
