@@ -43,9 +43,8 @@ take the option. `eigenlm doctor` shows what is set, and where.
 
 def cli_page() -> str:
     """The page, every command's --help in order, 100 columns wide, without colour and without anyone's settings."""
-    for name in ("EIGENLM_DEVICE", "EIGENLM_DTYPE", "EIGENLM_THREADS", "EIGENLM_CONFIG"):
-        os.environ.pop(name, None)
-    os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "XDG_CONFIG_HOME": str(PAGE)}
+    os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "EIGENLM_CONFIG": os.devnull}
+    os.environ |= {"EIGENLM_DEVICE": "", "EIGENLM_DTYPE": "", "EIGENLM_THREADS": ""}
     codes = "".join(f"| {code} | {meaning} |\n" for code, meaning in EXIT_CODES.items())
     parts = [BEGINNING + codes, DEFAULTS]
     parts += [f"## eigenlm {name}\n\n```text\n{help_of(name)}\n```\n" for name in COMMANDS]

@@ -83,7 +83,7 @@ def setting(name: str) -> Setting:
 
 
 def config_file() -> Path:
-    """Where the file of settings is, or would be."""
+    """Where the file of settings is, or would be; `EIGENLM_CONFIG=/dev/null` is for none."""
     if given := os.environ.get("EIGENLM_CONFIG"):
         return Path(given).expanduser()
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "eigenlm" / "config.toml"
@@ -91,7 +91,7 @@ def config_file() -> Path:
 
 def _from_file() -> dict[str, Any]:
     path = config_file()
-    if not os.path.exists(path) and not os.environ.get("EIGENLM_CONFIG"):
+    if str(path) == os.devnull or not (os.path.exists(path) or os.environ.get("EIGENLM_CONFIG")):
         return {}
     try:
         found = tomllib.loads(regular(path, most=SETTINGS).read_text(encoding="utf-8"))
