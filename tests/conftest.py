@@ -1,6 +1,7 @@
 """A tiny random Llama with a byte-level tokenizer and a chat template, written as other libraries would write it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import tokenizers
 import torch
 from safetensors.torch import save_file
 
+os.environ["EIGENLM_CONFIG"] = os.devnull  # nothing that whoever runs the tests has set
+os.environ |= dict.fromkeys(("EIGENLM_DEVICE", "EIGENLM_DTYPE", "EIGENLM_THREADS", "EIGENLM_MODELS"), "")
 VOCAB, D, F, LAYERS, HEADS, KV_HEADS, CONTEXT = 300, 32, 64, 2, 4, 2, 128
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"

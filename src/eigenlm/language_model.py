@@ -299,7 +299,7 @@ def load(
         CheckpointError: nothing there, or it is damaged or of a kind that is not read.
         ConfigError: a dtype or device that does not serve, or too little memory.
     """
-    read = checkpoint.read_model(where, adapter=adapter, dtype=_dtype(dtype), device=_device(device), work=work)
+    read = checkpoint.read_model(where, adapter=adapter, dtype=_dtype(dtype), device=device_named(device), work=work)
     if read.tokenizer is None:
         expected, do = "a tokenizer beside the weights", "save one there as tokenizer.json"
         if any(read.path.glob("*.model")):
@@ -329,14 +329,21 @@ def _dtype(dtype: str | torch.dtype) -> torch.dtype:
     raise ConfigError(explain("dtype", expected=" or ".join(known), got=repr(dtype)))
 
 
-def _device(device: str) -> str:
+def device_named(device: str, what: str = "device") -> str:
+    """A device of this machine, `auto` being its accelerator if there is one.
+
+    Args:
+        device: a name of torch's, or `auto`.
+        what: what the name was given for.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
     if device == "auto":
         found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return "cpu" if found is None else found.type
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            explain("device", expected="cpu, auto, or an accelerator of this machine", got=device)
-        ) from error
+        raise ConfigError(explain(what, expected="cpu, auto, or an accelerator of this machine", got=device)) from error
     return device

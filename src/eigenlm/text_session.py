@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from eigenlm.checkpoint import Generation
 from eigenlm.engine import Sampling, Session
@@ -9,10 +10,25 @@ from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.text import StopStrings, TextStream, Tokenizer
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a text ended.
+
+    Attributes:
+        tokens: that were written, those of a stop string included.
+        reason: `end` where the model ended it, `stop` at a stop string, `length` at its `max_tokens` or with the
+            context.
+    """
+
+    tokens: int
+    reason: Literal["end", "stop", "length"]
+
+
 @dataclass
 class _Writing:
     stream: TextStream
     stops: StopStrings
+    tokens: int = 0
     begun: str = ""  # the text of a beginning that was asked for, till it is told
 
 
@@ -26,6 +42,9 @@ class TextSession:
         tokenizer: text to token ids and back.
         stop_tokens: tokens that end a text.
         generation: how answers begin and end, and what they never hold.
+
+    Attributes:
+        endings: of the slots whose text has ended.
     """
 
     def __init__(
@@ -34,6 +53,7 @@ class TextSession:
         self._session, self._tokenizer, self._stop_tokens = session, tokenizer, stop_tokens
         self._generation = generation
         self._writing: dict[int, _Writing] = {}
+        self.endings: dict[int, Ending] = {}
         self._ended: list[int] = []  # slots whose end is still to be told
 
     def admit(
@@ -145,9 +165,12 @@ class TextSession:
         stream, stops = writing.stream, writing.stops
         begun, writing.begun = writing.begun, ""
         if token is not None:
+            writing.tokens += 1
             piece = stops.push(stream.push(token))
             if stops.found:
                 self.release(slot)
+                self.endings[slot] = Ending(tokens=writing.tokens, reason="stop")
             return begun + piece
         del self._writing[slot]
+        self.endings[slot] = Ending(tokens=writing.tokens, reason="length" if self.was_cut(slot) else "end")
         return begun + stops.push(stream.finish()) + stops.finish()

@@ -1,6 +1,7 @@
 """`eigenlm chat`: a conversation over standard input."""
 
 import io
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,6 +33,17 @@ def test_history_is_kept_and_exit_ends(monkeypatch, capsys, asked, tiny_model: P
     assert main(["chat", str(tiny_model), "--system", "Be brief."]) == 0
     assert capsys.readouterr().out == "answer 2\nanswer 4\n"
     assert [message["content"] for message in asked[1]] == ["Be brief.", "first", "answer 2", "second"]
+
+
+def test_json_gives_one_object_an_answer(monkeypatch, capsys, tiny_model: Path) -> None:
+    say(monkeypatch, "/set seed 3\none\n\n/set max_tokens 4\n/regenerate\n")
+    assert main(["chat", str(tiny_model), "--json", "-n", "5", "-t", "0", "-q"]) == 0
+    out, err = capsys.readouterr()
+    first, second = map(json.loads, out.splitlines())
+    assert (first["question"], first["ended"], first["model"]) == ("one", "length", str(tiny_model.resolve()))
+    assert first["text"].startswith(second["text"])
+    assert [told["options"]["max_tokens"] for told in (first, second)] == [5, 4]
+    assert err == ""
 
 
 def test_a_full_conversation_starts_anew(monkeypatch, capsys, tiny_model: Path) -> None:

@@ -1,12 +1,14 @@
 """`eigenlm generate`: the text of transformers, printed as it comes."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 import torch
 import transformers
 
+import eigenlm
 from eigenlm.cli import main
 
 PROMPT = "The matrix of a language"
@@ -56,6 +58,51 @@ def test_the_prompt_may_come_from_standard_input(tiny_model: Path, monkeypatch, 
         assert main(["generate", str(tiny_model), "--prompt", prompt, "--max-tokens", "12"]) == 0
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1]
+
+
+def test_json_tells_the_text_and_how_it_ended(tiny_model: Path, capsys) -> None:
+    words = ["generate", str(tiny_model), "-p", PROMPT, "--device", "cpu"]
+    assert main([*words, "-n", "12"]) == 0
+    whole = capsys.readouterr().out.removesuffix("\n")
+    stop = whole[len(whole) // 2]
+    before = whole[: whole.index(stop)]
+    for more, expected in [([], (whole, 12, "length")), (["--stop", stop], (before, None, "stop"))]:
+        assert main([*words, "-n", "12", "--json", *more]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["text"], told["tokens"], told["ended"]) == (
+            expected[0],
+            expected[1] or told["tokens"],
+            expected[2],
+        )
+        assert 0 < told["tokens"] <= 12
+        assert (told["model"], told["prompt"]) == (str(tiny_model.resolve()), PROMPT)
+        assert (told["options"]["max_tokens"], told["options"]["stop"]) == (12, more[1:])
+    assert main([*words, "-n", "0", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["text"], told["tokens"], told["ended"]) == ("", 0, "length")
+
+
+def test_json_of_a_text_that_the_model_ends(tiny_model: Path, monkeypatch, capsys) -> None:
+    lm = eigenlm.load(tiny_model, device="cpu")
+    text = lm.generate(PROMPT, max_tokens=6)
+    last = lm.tokenizer.encode(PROMPT + text)[-1]
+    monkeypatch.setattr(eigenlm.LanguageModel, "stop_tokens", {last})
+    assert main(["generate", str(tiny_model), "-p", PROMPT, "-n", "12", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ended"], told["tokens"]) == ("end", len(lm.tokenizer.encode(told["text"])))
+    assert text.startswith(told["text"])
+
+
+def test_quiet_prints_the_text_alone(tiny_model: Path, capsys) -> None:
+    prompt = f"{PROMPT}<|im_end|>"
+    printed = []
+    for more in ([], ["-q"], ["--quiet"]):
+        assert main(["generate", str(tiny_model), "-p", prompt, "-n", "4", *more]) == 0
+        printed.append(capsys.readouterr())
+    assert printed[0].out == printed[1].out == printed[2].out
+    assert [bool(told.err) for told in printed] == [True, False, False]
+    assert main(["generate", "/no/such", "-p", prompt, "-q"]) == 2
+    assert capsys.readouterr().err.startswith("eigenlm: ")
 
 
 def test_stop_string_ends_the_text(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,9 +28,40 @@ def test_help_does_without_torch(words: list[str]) -> None:
     assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
 
 
-def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.main(["--version"]) == 0
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_version_is_that_of_the_package(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main([word]) == 0
     assert capsys.readouterr().out.startswith("eigenlm 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["help"], ["--help"]),
+        (["help", "--help"], ["--help"]),
+        (["help", "generate"], ["generate", "--help"]),
+        (["help", "tokenizer", "train"], ["tokenizer", "train", "--help"]),
+    ],
+)
+def test_help_is_a_command_too(words: list[str], same: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    printed = []
+    for line in (words, same):
+        with suppress(SystemExit):
+            assert program.main(line) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert "usage: eigenlm " + " ".join(same[:-1]) in printed[0]
+
+
+def test_help_of_no_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["help", "analyse"]) == 2
+    assert "did you mean 'analyze'?" in capsys.readouterr().err
+
+
+def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    program.main(["--help"])
+    told = [line.split() for line in capsys.readouterr().out.partition("Exit codes")[2].splitlines()]
+    assert [line[0] for line in told if line and line[0].isdigit()] == ["0", "2", "130", "143"]
 
 
 def test_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +83,7 @@ def test_commands_have_few_options(name: str, capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         program.main([*name.split(), "--help"])
     words = capsys.readouterr().out.replace("[", " ").split()
-    shared = {"--help", "--json", "--device", "--dtype", "--adapter", "--control"}
+    shared = {"--help", "--json", "--quiet", "--device", "--dtype", "--threads", "--adapter", "--control"}
     assert len({word for word in words if word.startswith("--") and len(word) > 2} - shared) <= 10
 
 

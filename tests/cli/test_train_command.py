@@ -83,6 +83,8 @@ def test_the_same_command_after_the_end_does_nothing(tiny_text: Path, tmp_path: 
     out, err = capsys.readouterr()
     assert out.startswith(f"{tmp_path / 'model'}: next, eigenlm chat")
     assert "finished already" in err
+    assert main([*words(tiny_text, tmp_path), "--quiet"]) == 0
+    assert capsys.readouterr() == (f"{tmp_path / 'model'}\n", "")
     assert (tmp_path / "log.jsonl").read_bytes() == log
 
 

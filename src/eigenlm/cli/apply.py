@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from eigenlm.cli.command import Command
 from eigenlm.cli.measure import print_effect
-from eigenlm.cli.options import Compute, Json, Out
+from eigenlm.cli.options import Compute, Out
 from eigenlm.cli.output import print_facts, print_json, said_of_loss
 
 if TYPE_CHECKING:
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ApplyCommand:
+class ApplyCommand(Command):
     """Carry a plan out and write the smaller model; with --text, measure the effect beside the forecast."""
 
     plan: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PLAN", help="What `eigenlm plan` wrote.")]
     out: Out
     text: Annotated[
-        Path | None, tyro.conf.arg(metavar="PATH", help="Text to measure on, which the plan did not see.")
+        Path | None,
+        tyro.conf.arg(metavar="PATH", aliases=["-f"], help="Text to measure on, which the plan did not see."),
     ] = None
-    json: Json = False
     compute: Compute = field(default_factory=Compute)
 
     def run(self) -> None:

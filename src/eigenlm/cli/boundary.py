@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from typing import Any
 
 from eigenlm.errors import EigenError, RankError
@@ -32,6 +32,16 @@ def standard_streams() -> Iterator[None]:
     finally:
         for stream in (sys.stdout, sys.stderr):
             _let_go(stream)
+
+
+@contextmanager
+def hushed(quiet: bool) -> Iterator[None]:
+    """Inside the block, what is said beside the result on standard error is lost, if it is to be quiet."""
+    if quiet:
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
+            yield
+    else:
+        yield
 
 
 def _let_go(stream: Any) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.filesize import decimal
 from rich.text import Text
 
-from eigenlm.cli.options import Json
+from eigenlm.cli.command import Command
 from eigenlm.cli.output import print_facts, print_json
 from eigenlm.plain_table import PlainTable, print_tables
 from eigenlm.shown import counted
@@ -19,10 +19,9 @@ _MARKS = {True: ("here", "yellow"), False: ("not here", "green"), None: ("unknow
 
 
 @dataclass(frozen=True)
-class DoctorCommand:
+class DoctorCommand(Command):
     """What this machine can do for a model: cores, memory, measured rates, and the faults of its torch."""
 
-    json: Json = False
     seconds: float = 0.3
     """Time for each measured rate."""
 
@@ -68,4 +67,8 @@ def _facts(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
     for e in diagnosis.extras:
         state = "complete" if not e.missing else f"without {', '.join(e.missing)}"
         facts.append((f"extra {e.name}", state))
+    there = "" if diagnosis.config_file.exists() else ", which is not there"
+    facts.append(("settings file", f"{diagnosis.config_file}{there}"))
+    for default in diagnosis.settings:
+        facts.append((f"default {default.name}", f"{default.value or 'none'} ({default.source})"))
     return facts

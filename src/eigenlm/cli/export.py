@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eigenlm.cli.options import Adapter, Json, Model, Out, Overwrite
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Adapter, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
 from eigenlm.terminal import say
@@ -12,7 +13,7 @@ _PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 @dataclass(frozen=True)
-class ExportCommand:
+class ExportCommand(Command):
     """Write a model for other programs: a Hugging Face folder, or a GGUF file for llama.cpp."""
 
     model: Model
@@ -25,7 +26,6 @@ class ExportCommand:
     """Write low-rank matrices as dense ones, larger than they are; without it they are refused."""
     merge: Adapter = None
     overwrite: Overwrite = False
-    json: Json = False
 
     def run(self) -> None:
         """Read the model and write it again."""

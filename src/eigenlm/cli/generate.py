@@ -2,20 +2,24 @@
 
 import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from eigenlm.cli.options import Compute, Control, Model, SamplingOptions, tell_of_control_tokens
+import tyro
+
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Compute, Control, MaxTokens, Model, SamplingOptions, tell_of_control_tokens
+from eigenlm.cli.output import print_json
 from eigenlm.terminal import say_piece
 
 
 @dataclass(frozen=True)
-class GenerateCommand:
+class GenerateCommand(Command):
     """Continue a prompt, printing the text as it comes."""
 
     model: Model
-    prompt: str
+    prompt: Annotated[str, tyro.conf.arg(aliases=["-p"])]
     """The text to continue; - reads it from standard input."""
-    max_tokens: int = 128
+    max_tokens: MaxTokens = 128
     """The most new tokens."""
     stop: tuple[str, ...] = ()
     """Strings that end the text; they are not printed."""
@@ -32,7 +36,16 @@ class GenerateCommand:
         if not self.control:
             tell_of_control_tokens(lm, prompt)
         options: dict[str, Any] = {"max_tokens": self.max_tokens, "stop": self.stop, "control": self.control}
-        pieces = lm.stream(prompt, sampling=self.choice.sampling(), **options)
-        for piece in pieces:
-            say_piece(piece)
-        print()
+        with lm.session() as session:
+            slot = session.admit(prompt, sampling=self.choice.sampling(), **options)
+            text = ""
+            for _, piece in session:
+                text += piece
+                if not self.json:
+                    say_piece(piece)
+        if self.json:
+            ending = session.endings[slot]
+            told = {"tokens": ending.tokens, "ended": ending.reason, "model": lm.name, "prompt": prompt}
+            print_json({"text": text, **told, "options": options | vars(self.choice)})
+        else:
+            print()

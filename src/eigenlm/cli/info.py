@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal
 
-from eigenlm.cli.options import Adapter, Json, Model
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Adapter, Model
 from eigenlm.cli.output import print_json, print_table
 from eigenlm.shown import counted
 from eigenlm.terminal import say
@@ -19,12 +20,11 @@ _HEADER = 96 << 20  # bytes that the sizes of a model and its vocabulary take
 
 
 @dataclass(frozen=True)
-class InfoCommand:
+class InfoCommand(Command):
     """What a model is: sizes, parameters and bytes and where they sit; reads no tensor."""
 
     model: Model
     adapter: Adapter = None
-    json: Json = False
 
     def run(self) -> None:
         """Open the model and tell."""

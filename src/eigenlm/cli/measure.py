@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Json, Text, beginning_of
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Compute, Text, beginning_of
 from eigenlm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MeasureCommand:
+class MeasureCommand(Command):
     """Compare two models on a text: nats a token, perplexity, divergence, bytes and speed, with intervals."""
 
     before: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="BEFORE", help="A model, named as in info.")]
@@ -24,7 +25,6 @@ class MeasureCommand:
     text: Text
     window: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Tokens the models see at once, 1,024 or the shorter context by default; the first is not scored."""
-    json: Json = False
     compute: Compute = field(default_factory=Compute)
 
     def run(self) -> None:

@@ -1,12 +1,16 @@
 """Options that several commands share, each said once."""
 
+import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+from eigenlm.errors import ConfigError, explain
+from eigenlm.settings import MOST_THREADS, setting
 
 if TYPE_CHECKING:
     from eigenlm.checkpoint import Work
@@ -21,15 +25,18 @@ Model = Annotated[
     tyro.conf.arg(metavar="MODEL", help="A folder, a .gguf file, an installed model package, or a Hub name."),
 ]
 Text = Annotated[
-    Path, tyro.conf.arg(metavar="PATH", help="A text, jsonl or parquet file (also .gz), or a folder of them.")
+    Path,
+    tyro.conf.arg(
+        metavar="PATH", aliases=["-f"], help="A text, jsonl or parquet file (also .gz), or a folder of them."
+    ),
 ]
 Adapter = Annotated[
     Path | None, tyro.conf.arg(metavar="PATH", help="A LoRA adapter of PEFT, merged into the model as it is read.")
 ]
-Out = Annotated[Path, tyro.conf.arg(metavar="PATH", help="Where to write; it appears whole or not at all.")]
-Json = Annotated[
-    bool, tyro.conf.arg(help="Print one JSON object on standard output, and everything else on standard error.")
+Out = Annotated[
+    Path, tyro.conf.arg(metavar="PATH", aliases=["-o"], help="Where to write; it appears whole or not at all.")
 ]
+MaxTokens = Annotated[int, tyro.conf.arg(aliases=["-n"])]
 Control = Annotated[
     bool, tyro.conf.arg(help="Read control tokens that the text spells, such as <|im_end|>, as control tokens.")
 ]
@@ -41,6 +48,7 @@ Corpus = Annotated[
     str | None,
     tyro.conf.arg(
         metavar="TEXT",
+        aliases=["-f"],
         help="A text, jsonl or parquet file (also .gz), a folder of them, or a Hub data set;"
         " the documentation inside Python by default.",
     ),
@@ -83,24 +91,46 @@ def tell_of_control_tokens(lm: "LanguageModel", text: str) -> None:
 class Compute:
     """Where a model runs, with which numbers, and what is merged into it."""
 
-    device: str = "auto"
+    device: str = field(default_factory=lambda: setting("device").value)
     """`auto` (an accelerator if there is one), `cpu`, or another of torch's names."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Literal["float32", "bfloat16"] = field(default_factory=lambda: setting("dtype").value)
     """Numbers of weights and activations."""
+    threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = field(
+        default_factory=lambda: setting("threads").value
+    )
+    """Threads that share an operation; one for each core by default."""
     adapter: Adapter = None
 
     def load(self, model: str, work: "Work | None" = None) -> "LanguageModel":
         """Read a model to run there, if there is memory for it and for the work."""
-        from eigenlm.language_model import load
+        from eigenlm.language_model import device_named, load
 
-        return load(model, adapter=self.adapter, dtype=self.dtype, device=self.device, work=work)
+        default = setting("device")
+        is_set = default.source != "built in" and self.device == default.value
+        device = device_named(self.device, f"device, set by {default.source}" if is_set else "device")
+        return load(model, adapter=self.adapter, dtype=self.dtype, device=device, work=work)
+
+
+def use_threads(count: int | None) -> None:
+    """Have torch, whether it is loaded yet or not, share an operation among so many threads.
+
+    Raises:
+        ConfigError: none, or far too many.
+    """
+    if count is None:
+        return
+    if not 1 <= count <= MOST_THREADS:
+        raise ConfigError(explain("--threads", expected=f"a whole number from 1 to {MOST_THREADS:,}", got=count))
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(count)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(count)
 
 
 @dataclass(frozen=True)
 class SamplingOptions:
     """How the next token is chosen."""
 
-    temperature: float = 0.0
+    temperature: Annotated[float, tyro.conf.arg(aliases=["-t"])] = 0.0
     """Logits are divided by it; 0 takes the likeliest token."""
     top_k: int = 0
     """Only the k likeliest tokens; 0 for all."""

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Control, Json, Model, Text, beginning_of, tell_of_control_tokens
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Compute, Control, Model, Text, beginning_of, tell_of_control_tokens
 from eigenlm.cli.output import print_facts, print_json
 from eigenlm.shown import counted
 
 
 @dataclass(frozen=True)
-class PerplexityCommand:
+class PerplexityCommand(Command):
     """How well a model expects a text: nats a token, perplexity, bits a byte."""
 
     model: Model
@@ -21,7 +22,6 @@ class PerplexityCommand:
     stride: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Tokens from one window's start to the next; as many as the window holds by default."""
     control: Control = False
-    json: Json = False
     compute: Compute = field(default_factory=Compute)
 
     def run(self) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Compute, Json, Model, Out, Overwrite
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Compute, Model, Out, Overwrite
 from eigenlm.cli.output import print_facts, print_json, said_of_loss
 from eigenlm.config import to_dict
-from eigenlm.terminal import say
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
@@ -20,7 +20,7 @@ _MADE = {"keep": "left as they are", "low_rank": "cut to a lower rank (low_rank)
 
 
 @dataclass(frozen=True)
-class PlanCommand:
+class PlanCommand(Command):
     """Decide what happens to each matrix under one budget, and forecast what that costs; changes nothing."""
 
     model: Model
@@ -32,14 +32,15 @@ class PlanCommand:
     ] = ("low_rank",)
     text: Annotated[
         Path | None,
-        tyro.conf.arg(metavar="PATH", help="Calibration text; the documentation inside Python itself by default."),
+        tyro.conf.arg(
+            metavar="PATH", aliases=["-f"], help="Calibration text; the documentation inside Python itself by default."
+        ),
     ] = None
     tokens: int = 8192
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart for the forecast."""
     seed: int = 0
     """Of the random generator that draws labels from the model's predictions."""
     overwrite: Overwrite = False
-    json: Json = False
     compute: Compute = field(default_factory=Compute)
 
     @property
@@ -57,7 +58,11 @@ class PlanCommand:
             lm, keep=self.keep, calibration=self.text, tokens=self.tokens, seed=self.seed, methods=self.methods
         )
         plan.save(self.out)
-        print_json(_figures(plan, self.out)) if self.json else _print(plan, self.out)
+        if self.json:
+            print_json(_figures(plan, self.out))
+        else:
+            _print(plan)
+            self.point_to(self.out, f"eigenlm apply {shlex.quote(str(self.out))} --out FOLDER")
 
 
 def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
@@ -75,7 +80,7 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
     }
 
 
-def _print(plan: "PlanMade", out: Path) -> None:
+def _print(plan: "PlanMade") -> None:
     cost, kinds = plan.forecast, Counter(decision.action.kind for decision in plan.actions)
     made = ", ".join(f"{count:,} {_MADE.get(kind, kind)}" for kind, count in kinds.most_common())
     saved = 1 - plan.num_bytes_after / plan.num_bytes_before
@@ -87,4 +92,3 @@ def _print(plan: "PlanMade", out: Path) -> None:
             ("loss, forecast", said_of_loss(cost)),
         ]
     )
-    say(f"{out}: next, eigenlm apply {shlex.quote(str(out))} --out FOLDER")

@@ -1,20 +1,24 @@
 """From the words of a command line to a command that ran, and from an error to one line and an exit code."""
 
 import importlib
+import io
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import tyro
+from rich.markup import escape
 from rich.table import Table
 
-from eigenlm.cli.boundary import USER_ERROR, is_first_here, leave_to_the_first, one_line, standard_streams
+from eigenlm.cli.boundary import USER_ERROR, hushed, is_first_here, leave_to_the_first, one_line, standard_streams
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import use_threads
 from eigenlm.errors import ConfigError, RankToldError, did_you_mean, explain, visible
 from eigenlm.files import check_output
+from eigenlm.settings import config_file, setting
 from eigenlm.terminal import Terminal
 
 # Module and class of each command; imported only when asked for, and importing torch only when run.
@@ -22,6 +26,7 @@ COMMANDS = {
     "tour": ("tour", "TourCommand"),
     "chat": ("chat", "ChatCommand"),
     "generate": ("generate", "GenerateCommand"),
+    "list": ("list", "ListCommand"),
     "info": ("info", "InfoCommand"),
     "train": ("train", "TrainCommand"),
     "race": ("race", "RaceCommand"),
@@ -33,17 +38,16 @@ COMMANDS = {
     "export": ("export", "ExportCommand"),
     "tokenizer train": ("tokenizer_train", "TokenizerTrainCommand"),
     "doctor": ("doctor", "DoctorCommand"),
+    "completion": ("completion", "CompletionCommand"),
 }
 _OUTPUTS = ("out", "html", "beside")  # attributes of commands; what else names a file or folder is read
 INTERRUPTED = 130
-
-
-@runtime_checkable
-class Command(Protocol):
-    """What a command file defines: a dataclass whose fields are the options, whose docstring is the help."""
-
-    def run(self) -> None:
-        """Do it, printing what it gives."""
+EXIT_CODES = {
+    0: "done",
+    USER_ERROR: "not done: one line on standard error says why and what to do",
+    INTERRUPTED: "stopped by Ctrl-C",
+    143: "stopped by SIGTERM",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; those of this process by default.
 
     Returns:
-        the exit code: 0, 2 for something the user can mend, 130 after Ctrl-C.
+        the exit code, one of `EXIT_CODES`.
 
     Raises:
         SystemExit: as --help does.
@@ -106,6 +110,14 @@ def parse(name: str, words: Sequence[str]) -> Command:
     )
 
 
+def help_of(name: str) -> str:
+    """What `eigenlm NAME --help` prints."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), suppress(SystemExit):
+        parse(name, ["--help"])
+    return "\n".join(line.rstrip() for line in printed.getvalue().strip().splitlines())
+
+
 def check_places(command: Command) -> None:
     """Refuse a command that would write over what it reads or, unless it says `overwrite`, over a model.
 
@@ -120,17 +132,22 @@ def check_places(command: Command) -> None:
 
 
 def _dispatch(words: list[str]) -> int:
+    if words[:1] == ["help"]:
+        words = [*(word for word in words if word != "help"), "--help"]
     if not words or words[0] in ("-h", "--help"):
         _print_overview()
         return 0
-    if words[0] == "--version":
+    if words[0] in ("-V", "--version"):
         print(f"eigenlm {version('eigenlm')}")
         return 0
     for count in (2, 1):
         if (name := " ".join(words[:count])) in COMMANDS:
             command = parse(name, words[count:])
             check_places(command)
-            command.run()
+            compute = getattr(command, "compute", None)
+            use_threads(setting("threads").value if compute is None else compute.threads)
+            with hushed(command.quiet):
+                command.run()
             return 0
     hint = did_you_mean(words[0], COMMANDS, "see eigenlm --help")
     raise ConfigError(explain("command", expected=f"one of {', '.join(COMMANDS)}", got=repr(words[0]), do=hint))
@@ -144,9 +161,12 @@ def _print_overview() -> None:
     console.print("usage: [bold]eigenlm COMMAND[/] ...    [bold]eigenlm COMMAND --help[/] for its options\n")
     console.print(table)
     console.print(
-        "\nMODEL is a folder, a .gguf file, an installed model package (smollm2-135m-instruct, minilm-l6-v2), or a Hub"
-        " name.\nA first look at all of it, on a real model: [bold]eigenlm tour[/]\nWith --debug any command shows"
-        " where an error was raised.",
+        "\nMODEL is a folder, a .gguf file, a name that [bold]eigenlm list[/] shows, or a Hub name."
+        "\nA first look at all of it, on a real model: [bold]eigenlm tour[/]"
+        "\nEvery command takes --json, --quiet (-q), and --debug, which shows where an error was raised."
+        "\nDefaults of --device, --dtype, --threads and the folder of models: EIGENLM_DEVICE, EIGENLM_DTYPE,"
+        f" EIGENLM_THREADS, EIGENLM_MODELS, or {escape(str(config_file()))}"
+        "\nExit codes:\n" + "\n".join(f"  {code:<3}  {meaning}" for code, meaning in EXIT_CODES.items()),
         highlight=False,
     )
 

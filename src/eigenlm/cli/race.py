@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Changes, Corpus, Depth, Json, RecipeFile, read_recipe_for
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Changes, Corpus, Depth, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
 from eigenlm.terminal import say
 
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RaceCommand:
+class RaceCommand(Command):
     """Race optimizers on a recipe: swept learning rates, several seeds, steps and time to the same loss; one page."""
 
     recipe: RecipeFile
     text: Corpus = None
     out: Annotated[
-        Path | None, tyro.conf.arg(metavar="FOLDER", help="Of the race; races/NAME-OF-THE-RECIPE by default.")
+        Path | None,
+        tyro.conf.arg(metavar="FOLDER", aliases=["-o"], help="Of the race; races/NAME-OF-THE-RECIPE by default."),
     ] = None
     optimizers: Annotated[
         str, tyro.conf.arg(metavar="NAME,...", help="Who takes part; an unknown name is answered with the list.")
@@ -36,7 +38,6 @@ class RaceCommand:
     steps: Annotated[int | None, tyro.conf.arg(metavar="INT", help="Of a run; the recipe's by default.")] = None
     depth: Depth = None
     set: Changes = ()
-    json: Json = False
 
     def run(self) -> None:
         """Race, showing how far it is; stopped and started again it goes on with the runs that are missing."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from eigenlm.cli.options import Json, Out, Text
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Out, Text
 from eigenlm.cli.output import print_json
 from eigenlm.terminal import say
 
@@ -16,7 +17,7 @@ _PART = 1 << 18  # characters that are encoded as one
 
 
 @dataclass(frozen=True)
-class TokenizerTrainCommand:
+class TokenizerTrainCommand(Command):
     """Learn a vocabulary from text and write a folder that eigenlm and transformers open."""
 
     text: Text
@@ -27,7 +28,6 @@ class TokenizerTrainCommand:
     """The most tokens, control tokens included."""
     control_tokens: tuple[str, ...] = ("<|endoftext|>",)
     """Tokens that no text can spell; the first begins and ends a text."""
-    json: Json = False
 
     def run(self) -> None:
         """Train, write, and say how well the vocabulary packs its own text."""

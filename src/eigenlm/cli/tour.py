@@ -6,39 +6,44 @@ from typing import Annotated
 
 import tyro
 
-from eigenlm.cli.options import Json
+from eigenlm.cli.command import Command
 from eigenlm.cli.output import print_json
-from eigenlm.terminal import Terminal
+from eigenlm.terminal import Terminal, say
 
 
 @dataclass(frozen=True)
-class TourCommand:
+class TourCommand(Command):
     """The whole loop on a real model in minutes: meet it, look inside, plan, cut, measure, keep."""
 
-    model: str = "smollm2-135m-instruct"
+    model: Annotated[str, tyro.conf.arg(aliases=["-m"])] = "smollm2-135m-instruct"
     """A decoder: a folder, a .gguf file, an installed model package, or a Hub name."""
     keep: float = 0.9
     """Fraction of the linear layers' numbers to keep, in (0, 1]; try 0.95 and 0.8."""
     text: Annotated[
         Path | None,
         tyro.conf.arg(
-            metavar="PATH", help="Text to plan by and to judge by; the documentation inside Python by default."
+            metavar="PATH",
+            aliases=["-f"],
+            help="Text to plan by and to judge by; the documentation inside Python by default.",
         ),
     ] = None
     out: Annotated[
         Path | None,
-        tyro.conf.arg(metavar="PATH", help="A new folder for what stays; tour-output, or the next free one."),
+        tyro.conf.arg(
+            metavar="PATH", aliases=["-o"], help="A new folder for what stays; tour-output, or the next free one."
+        ),
     ] = None
-    json: Json = False
 
     def run(self) -> None:
         """Walk, telling the story on standard output, or on standard error when JSON goes there."""
         from eigenlm.tour import Story, walk
 
-        story = Story(Terminal(stderr=self.json, soft_wrap=False))
+        story = Story(Terminal(stderr=self.json or self.quiet, soft_wrap=False))
         journey = walk(story, model=self.model, keep=self.keep, text=self.text, out=self.out or _free_folder())
         if self.json:
             print_json(journey)
+        elif self.quiet:
+            say(f"{journey.report}\n{journey.smaller}")
         else:
             story.say(f"[dim]The tour took {journey.seconds:.0f} s.[/]")
 

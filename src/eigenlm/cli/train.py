@@ -1,6 +1,7 @@
 """`eigenlm train`."""
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from eigenlm.cli.options import Changes, Corpus, Depth, Json, RecipeFile, read_recipe_for
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Changes, Corpus, Depth, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
 from eigenlm.terminal import say
 
@@ -21,13 +23,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TrainCommand:
+class TrainCommand(Command):
     """Train a tokenizer and a model from a recipe and a text; the same command goes on where it stopped."""
 
     recipe: RecipeFile
     text: Corpus = None
     out: Annotated[
-        Path | None, tyro.conf.arg(metavar="FOLDER", help="Of the run; runs/NAME-OF-THE-RECIPE by default.")
+        Path | None,
+        tyro.conf.arg(metavar="FOLDER", aliases=["-o"], help="Of the run; runs/NAME-OF-THE-RECIPE by default."),
     ] = None
     depth: Depth = None
     set: Changes = ()
@@ -36,7 +39,6 @@ class TrainCommand:
     cluster: Annotated[
         str | None, tyro.conf.arg(metavar="NAME", help="With --dry-run: forecast for it, such as '8x H200'.")
     ] = None
-    json: Json = False
 
     def run(self) -> None:
         """Train, showing how it goes; exits with 130 or 143 when a signal stopped it."""
@@ -71,9 +73,9 @@ class TrainCommand:
         if self.json:
             print_json(outcome)
         elif outcome.finished:
-            model = outcome.model
+            model = shlex.quote(str(outcome.model))
             speak = f"eigenlm chat {model} or " if recipe.model.kind == "decoder" else ""
-            say(f"{model}: next, {speak}eigenlm analyze {model} --html report.html")
+            self.point_to(outcome.model, f"{speak}eigenlm analyze {model} --html report.html")
         else:
             ranks = os.environ.get("LOCAL_WORLD_SIZE")
             program = "eigenlm" if ranks is None else f"torchrun --nproc-per-node={ranks} -m eigenlm"

@@ -1,6 +1,7 @@
 """Everything the doctor knows about a machine, in one value."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -8,6 +9,7 @@ from eigenlm.doctor.faults import Fault, probe_faults
 from eigenlm.doctor.installed import Extra, ModelPackage, look_at_extras, look_at_models
 from eigenlm.doctor.machine import Hardware, look_at_machine
 from eigenlm.doctor.speed import Speed, measure_speed
+from eigenlm.settings import Setting, config_file, settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,8 @@ class Diagnosis:
         faults: of this torch.
         models: that come as packages.
         extras: optional parts of eigenlm.
+        settings: defaults, and where each was set.
+        config_file: where settings are read from, if it is there.
     """
 
     machine: Hardware
@@ -27,6 +31,8 @@ class Diagnosis:
     faults: tuple[Fault, ...]
     models: tuple[ModelPackage, ...]
     extras: tuple[Extra, ...]
+    settings: tuple[Setting, ...]
+    config_file: Path
 
 
 def examine(seconds: float = 0.3) -> Diagnosis:
@@ -34,6 +40,9 @@ def examine(seconds: float = 0.3) -> Diagnosis:
 
     Args:
         seconds: time for each measured rate, three a device.
+
+    Raises:
+        ConfigError: the user's settings cannot be read.
     """
     devices = ["cpu"]
     if torch.accelerator.is_available():
@@ -44,4 +53,6 @@ def examine(seconds: float = 0.3) -> Diagnosis:
         faults=probe_faults(),
         models=look_at_models(),
         extras=look_at_extras(),
+        settings=settings(),
+        config_file=config_file(),
     )

@@ -1,9 +1,11 @@
 """`eigenlm chat`."""
 
 import sys
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
 
 from eigenlm.cli.boundary import one_line
 from eigenlm.cli.chat.answer_text import AnswerText
@@ -11,7 +13,8 @@ from eigenlm.cli.chat.conversation import Conversation
 from eigenlm.cli.chat.keyboard import Keyboard
 from eigenlm.cli.chat.said import Said, next_said
 from eigenlm.cli.chat.slash_commands import obey
-from eigenlm.cli.options import Compute, Model, SamplingOptions
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Compute, MaxTokens, Model, SamplingOptions
 from eigenlm.errors import ConfigError, ShapeError, explain
 from eigenlm.terminal import tell
 
@@ -20,13 +23,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ChatCommand:
+class ChatCommand(Command):
     """Talk with a model; it remembers the conversation until /bye or the end of the input. /? lists the commands."""
 
     model: Model
-    max_tokens: int = 512
+    max_tokens: MaxTokens = 512
     """The most tokens of an answer."""
-    system: str = ""
+    system: Annotated[str, tyro.conf.arg(aliases=["-s"])] = ""
     """What the model is told before the conversation; its template may have words of its own."""
     choice: SamplingOptions = field(
         default_factory=lambda: SamplingOptions(temperature=0.7, top_p=0.9, repetition_penalty=1.1)
@@ -42,10 +45,11 @@ class ChatCommand:
             tell(f"{self.model}: loading")
             conversation = self._conversation()
             tell(f"Context of {conversation.context:,} tokens. /? lists the commands; Ctrl-C stops an answer.")
-            _talk(conversation, keyboard)
+            with redirect_stderr(sys.__stderr__ if self.quiet else sys.stderr):  # commands are answered all the same
+                _talk(conversation, keyboard)
 
     def _conversation(self) -> Conversation:
-        conversation = Conversation(AnswerText(), system=self.system)
+        conversation = Conversation(AnswerText(), system=self.system, json=self.json)
         conversation.set_options({"max_tokens": self.max_tokens, **vars(self.choice)})
         conversation.lm = self._load()
         return conversation

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eigenlm.cli.chat.answer_text import AnswerText
 from eigenlm.cli.options import SamplingOptions
+from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, DataError, ShapeError, explain, nearest
 from eigenlm.terminal import tell
 
@@ -32,6 +33,7 @@ class Conversation:
     Args:
         text: what writes answers.
         system: what the model is told before.
+        json: each answer is one JSON object, printed when it is whole.
 
     Attributes:
         lm: the model that answers.
@@ -40,8 +42,8 @@ class Conversation:
 
     lm: "LanguageModel"
 
-    def __init__(self, text: AnswerText, *, system: str = "") -> None:
-        self.system = system
+    def __init__(self, text: AnswerText, *, system: str = "", json: bool = False) -> None:
+        self.system, self._json = system, json
         self.max_tokens, self.choice = 512, SamplingOptions()
         self.exchanges: list[Exchange] = []
         self._text = text
@@ -95,7 +97,12 @@ class Conversation:
             self.exchanges.pop()
             raise
         finally:
-            self._text.finish()
+            if not self._json:
+                self._text.finish()
+        if self._json:
+            ended = "length" if exchange.cut else "end"
+            told = {"text": exchange.answer, "ended": ended, "model": self.lm.name, "question": question}
+            print_json(told | {"options": self.options})
         if exchange.cut and sys.stdin.isatty():
             full = tokens + self.max_tokens > self.context
             where = f"where the context of {self.context:,}" if full else f"after {self.max_tokens:,}"
@@ -126,7 +133,8 @@ class Conversation:
             except StopIteration as end:
                 return bool(end.value)
             exchange.answer += piece
-            self._text.push(piece)
+            if not self._json:
+                self._text.push(piece)
 
     def _read(self, question: str) -> tuple[list[dict[str, str]], int]:
         """The messages for the model and their tokens; the oldest exchanges are left out where there is no room."""
