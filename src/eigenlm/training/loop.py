@@ -17,6 +17,7 @@ from eigenlm.machine.facts import product_rate
 from eigenlm.machine.heap import keep_freed_memory
 from eigenlm.machine.processes import Ranks, join_ranks
 from eigenlm.shown import Shown
+from eigenlm.training.curves import check_curves
 from eigenlm.training.data import prepare_data
 from eigenlm.training.evaluation import Evaluation, evaluate
 from eigenlm.training.flops import batch_flops
@@ -102,6 +103,7 @@ def train(
     keep_freed_memory()
     with disk_errors_told(folder), join_ranks(tensor=recipe.layout.tensor) as ranks, ExitStack() as stack:
         check_schedule(recipe.train.steps, recipe.schedule)
+        check_curves(recipe.train.curves if ranks.is_first else ())
         if ranks.is_first:
             stack.enter_context(held(folder))
             if (folder / "recipe.json").exists():
@@ -141,10 +143,11 @@ class _Run:
             state = load_snapshot(self.snapshots / found, training)
             log_bytes, log_sha256, self.best = state["log_bytes"], state.get("log_sha256"), state["best"]
             self._check_threads(state.get("threads"))
+        curves = training.recipe.train.curves
         self.watcher.began(training, self.folder, found is not None, self.peak_flops)
         with ExitStack() as stack:
             self.journal = (
-                stack.enter_context(Journal(self.folder, log_bytes, training.position.step, log_sha256))
+                stack.enter_context(Journal(self.folder, log_bytes, training.position.step, log_sha256, curves))
                 if self.ranks.is_first
                 else None
             )

@@ -10,6 +10,7 @@ from eigenlm.training.optimizers.catalog import SETTINGS, find_optimizer
 
 Objective = Literal["next_token", "masked", "denoising"]
 Precision = Literal["auto", "float32", "bfloat16"]
+CurveKind = Literal["tensorboard", "csv", "wandb", "mlflow"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +148,8 @@ class TrainRecipe:
         save_every: steps from one snapshot to the next.
         keep_last: snapshots kept, beside the best.
         sample_every: steps from one sample to the next; 0 for none.
+        curves: where they go: `tensorboard`, `csv` (a table in the run's folder), `wandb`, `mlflow`; it may change when
+            the run goes on.
     """
 
     steps: int = 1000
@@ -162,6 +165,7 @@ class TrainRecipe:
     save_every: int = 100
     keep_last: int = 2
     sample_every: int = 200
+    curves: tuple[CurveKind, ...] = ("tensorboard",)
 
 
 @dataclass(frozen=True, kw_only=True)
