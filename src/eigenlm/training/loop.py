@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from eigenlm.training.curves import check_curves
 from eigenlm.training.data import prepare_data
 from eigenlm.training.evaluation import Evaluation, evaluate
 from eigenlm.training.flops import batch_flops
-from eigenlm.training.inputs import check_text, is_model_noted, note_model
+from eigenlm.training.inputs import check_inputs, is_model_noted, note_model
 from eigenlm.training.journal import Journal
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.result import is_saved, sample, trained_model
@@ -42,7 +42,9 @@ from eigenlm.training.snapshots import (
     save_snapshot,
     snapshot_before,
     snapshot_name,
+    snapshots,
 )
+from eigenlm.training.start import open_start
 from eigenlm.training.telemetry.alarms import SPIKE_STEPS
 from eigenlm.training.training import Step, Training
 from eigenlm.training.watcher import Watcher
@@ -103,6 +105,8 @@ def train(
     keep_freed_memory()
     with disk_errors_told(folder), join_ranks(tensor=recipe.layout.tensor) as ranks, ExitStack() as stack:
         check_schedule(recipe.train.steps, recipe.schedule)
+        is_new = recipe.start is not None and not snapshots(folder / "snapshots")
+        start = open_start(recipe) if is_new else None
         check_curves(recipe.train.curves if ranks.is_first else ())
         if ranks.is_first:
             stack.enter_context(held(folder))
@@ -111,14 +115,14 @@ def train(
             forget_other_recipe(recipe, folder)
             lengthen(recipe, folder, ranks.device)
             recipe = settle_recipe(recipe, folder, ranks.device)
-            check_text(recipe, folder)
+            check_inputs(recipe, folder)
             data = prepare_data(recipe, folder)
-            check(replace(recipe, model=replace(recipe.model, vocab_size=data[0].vocab_size)), ranks)
+            check(recipe.with_vocabulary(data[0].vocab_size), ranks)
         ranks.barrier()
         if not ranks.is_first:
             recipe = settle_recipe(recipe, folder, ranks.device)
             data = prepare_data(recipe, folder)
-        training = Training(recipe, *data, ranks)
+        training = Training(recipe, *data, ranks, start)
         return _Run(training, folder, watcher or Watcher()).go(stop)
 
 
@@ -211,7 +215,7 @@ class _Run:
         return improved
 
     def _sample(self) -> None:
-        lm = trained_model(self.training)
+        lm = trained_model(self.training, self.folder)
         if self.journal is not None and lm is not None:
             text = sample(lm, self.training)
             self.journal.sample(self.training.position.step, text)
@@ -263,7 +267,7 @@ class _Run:
             print(f"{told}, so the last bits may differ from those of one go", file=sys.stderr)
 
     def _finish(self) -> Path:
-        target, lm = self.folder / "model", trained_model(self.training)
+        target, lm = self.folder / "model", trained_model(self.training, self.folder)
         if lm is None:
             return target
         if not (is_saved(lm, target) and is_model_noted(self.folder)):

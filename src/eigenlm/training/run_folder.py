@@ -139,10 +139,13 @@ def _with_steps(recipe: Recipe, steps: int) -> Recipe:
 
 
 def run_identity(folder: Path, shards: Manifest) -> str:
-    """What a run's snapshots say that they are of: its recipe (steps, layout and curves aside) and its shards."""
+    """What a run's snapshots say that they are of: its recipe (steps, layout and curves aside), shards and start."""
     settled = read_json_object(folder / "recipe.json")["settled"]
     train = {name: value for name, value in settled["train"].items() if name not in ("steps", "curves")}
-    return _digest([{**settled, "train": train, "layout": None}, to_dict(shards)])
+    parts = [{**settled, "train": train, "layout": None}, to_dict(shards)]
+    if settled.get("start") is not None:
+        parts.append(read_json_object(folder / "inputs.json")["start"])
+    return _digest(parts)
 
 
 def _write(path: Path, asked: dict[str, Any], settled: dict[str, Any]) -> None:
@@ -179,4 +182,4 @@ def forget_other_recipe(recipe: Recipe, folder: Path) -> None:
 
 def learned(folder: Path) -> bool:
     """Whether anything was learned in a folder: a snapshot or a model is there."""
-    return (folder / "snapshots").exists() or (folder / "model").exists()
+    return any((folder / "snapshots").glob("step-*")) or (folder / "model").exists()

@@ -71,9 +71,7 @@ def test_a_service_asked_for_later_is_shown_the_log(tmp_path: Path) -> None:
     assert opener.all[0].seen == [(i, i / 2) for i in range(4)]
 
 
-def test_a_service_out_of_reach_is_told_once_and_catches_up(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_service_out_of_reach_is_told_once_and_catches_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     opener = Opener()
     (tmp_path / "log.jsonl").touch()
     once = Once("notebook", opener, tmp_path, 0)

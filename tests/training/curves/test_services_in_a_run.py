@@ -71,7 +71,7 @@ def test_a_service_that_takes_no_run(folder: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(ConfigError, match=r"expected wandb to take the run, got api_key not .*; run wandb login, or"):
         open_curves("wandb", folder, 0)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", str(folder / "nowhere" / "points"))
-    with pytest.raises(ConfigError, match="expected mlflow to take the run, got .* set MLFLOW_TRACKING_URI"):
+    with pytest.raises(ConfigError, match=r"expected mlflow to take the run, got .* set MLFLOW_TRACKING_URI"):
         open_curves("mlflow", folder, 0)
 
 
