@@ -136,7 +136,9 @@ def test_a_compressed_model_is_refused(tiny_model: Path, documents: Path, tmp_pa
     query = lm.model.blocks[0].attention.query
     lm.model.set_submodule("blocks.0.attention.query", LowRankLinear.from_dense(query.weight.detach(), rank=4))
     lm.save(tmp_path / "small")
-    told = r"expected whole matrices, got blocks\.0\.attention\.query as low_rank; go on with the model that it was made"
+    told = (
+        r"expected whole matrices, got blocks\.0\.attention\.query as low_rank; go on with the model that it was made"
+    )
     with pytest.raises(ConfigError, match=told):
         train(recipe_from(tmp_path / "small", documents), tmp_path / "run")
 
@@ -144,7 +146,11 @@ def test_a_compressed_model_is_refused(tiny_model: Path, documents: Path, tmp_pa
 def test_a_gguf_file_and_a_model_of_a_run_are_gone_on_with(tiny_model: Path, documents: Path, tmp_path: Path) -> None:
     lm = eigenlm.load(tiny_model)
     write_gguf(tmp_path / "tiny.gguf", lm.model, storage="Q8_0", tokenizer=lm.tokenizer)
-    recipe = read_recipe(FINETUNE, start=str(tmp_path / "tiny.gguf"), changes=[f"data.text={str(documents)!r}", *FEW])
+    recipe = read_recipe(
+        FINETUNE,
+        start=str(tmp_path / "tiny.gguf"),
+        changes=[f"data.text={str(documents)!r}", "schedule.warmup=0", *FEW],
+    )
     assert (recipe.name, recipe.context_length) == ("finetune-tiny", CONTEXT)
     first = train(with_changes(recipe, ["train.steps=1", "train.eval_every=1"]), tmp_path / "first")
     assert first.model is not None

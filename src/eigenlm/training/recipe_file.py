@@ -110,7 +110,7 @@ def _set_one(values: Any, name: str, value: Any) -> bool:
         return False
     if last == "kind":
         _turn(place, value)
-    place[last] = value.split(",") if isinstance(value, str) and isinstance(place[last], list) else value
+    place[last] = value.split(",") if isinstance(value, str) and isinstance(place.get(last), list) else value
     return True
 
 
