@@ -144,7 +144,8 @@ def run_identity(folder: Path, shards: Manifest) -> str:
     train = {name: value for name, value in settled["train"].items() if name not in ("steps", "curves")}
     parts = [{**settled, "train": train, "layout": None}, to_dict(shards)]
     if settled.get("start") is not None:
-        parts.append(read_json_object(folder / "inputs.json")["start"])
+        start = read_json_object(folder / "inputs.json").get("start") or {}
+        parts.append([file["sha256"] for file in start.values() if "sha256" in file])
     return _digest(parts)
 
 
