@@ -15,7 +15,7 @@ from eigenlm.tasks import Effect, effect
 from eigenlm.text.corpus import documents_of
 from eigenlm.text.reading import Text
 from eigenlm.text.windows import windows_across
-from eigenlm.training import Outcome, Recipe, Watcher
+from eigenlm.training import Outcome, Recipe, Watcher, started_from
 from eigenlm.training import train as train_unchecked
 
 
@@ -97,17 +97,25 @@ def measure(
 
 
 def train(
-    recipe: Recipe, folder: str | Path, *, watcher: Watcher | None = None, stop: Callable[[], bool] = lambda: False
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    start: str | Path | None = None,
+    watcher: Watcher | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Train what a recipe says, in a folder, if the planner finds the memory for it; see `training.train`.
 
     Args:
         recipe: what to train.
         folder: of the run.
+        start: a model to go on with instead of the recipe's own; see `training.started_from`.
         watcher: is told of what happens.
         stop: asked between steps; when it says True, the run is saved as it stands.
 
     Raises:
         ConfigError: as of `training.train`, or too little memory; the message says what to change.
+        CheckpointError: no model to go on with, or a damaged one.
     """
+    recipe = recipe if start is None else started_from(recipe, start)
     return train_unchecked(recipe, folder, watcher=watcher, stop=stop, check=check_run)

@@ -145,6 +145,26 @@ def test_a_finished_run_goes_on_to_more_steps(tiny_text: Path, tmp_path: Path, c
     assert "expected train.steps = 8, as it began, got 6" in refused(words(tiny_text, tmp_path), capsys)
 
 
+def test_a_model_that_is_there_goes_on(tiny_model: Path, tiny_text: Path, tmp_path: Path, capsys: Capture) -> None:
+    few = [setting for setting in SETTINGS if not setting.startswith("model.")]
+    start = ["train", str(RECIPE), "--from", str(tiny_model), "--text", str(tiny_text), "--out", str(tmp_path / "run")]
+    settings = [*start, "--set", *few, "data.context_length=16", "train.curves=csv"]
+    assert main(settings) == 0
+    out, _ = capsys.readouterr()
+    assert out.startswith(f"{tmp_path / 'run' / 'model'}: next, eigenlm chat")
+    assert main([*settings, "train.steps=8"]) == 0
+    assert "goes on to 8 steps instead of 6" in capsys.readouterr().err
+    losses = [line for line in (tmp_path / "run" / "curves.csv").read_text().splitlines() if "train/loss" in line]
+    assert [line.split(",")[0] for line in losses] == list("01234567")
+
+
+def test_a_model_that_cannot_go_on(tiny_model: Path, tiny_text: Path, tmp_path: Path, capsys: Capture) -> None:
+    command = words(tiny_text, tmp_path / "run", "data.context_length=16")
+    assert "finding the model" in refused([*command, "--from", str(tmp_path / "nowhere")], capsys)
+    told = refused([*command, "--from", str(tiny_model), "--dry-run"], capsys)
+    assert f"model.context_length: expected 128, as in {tiny_model}, got 16; leave it as it is there" in told
+
+
 def test_a_damaged_snapshot_is_told_and_an_older_one_used(tiny_text: Path, tmp_path: Path, capsys: Capture) -> None:
     assert main(words(tiny_text, tmp_path)) == 0
     capsys.readouterr()

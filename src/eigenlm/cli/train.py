@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from eigenlm.cli.command import Command
-from eigenlm.cli.options import Changes, Corpus, Depth, RecipeFile, read_recipe_for
+from eigenlm.cli.options import Changes, Corpus, Depth, RecipeFile, Start, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
 from eigenlm.terminal import say
 
@@ -33,6 +33,7 @@ class TrainCommand(Command):
         tyro.conf.arg(metavar="FOLDER", aliases=["-o"], help="Of the run; runs/NAME-OF-THE-RECIPE by default."),
     ] = None
     depth: Depth = None
+    start: Start = None
     set: Changes = ()
     dry_run: bool = False
     """Print what it would be and need, and stop before anything is allocated."""
@@ -46,7 +47,7 @@ class TrainCommand(Command):
         from eigenlm.machine.processes import is_first_rank
         from eigenlm.verbs import train
 
-        recipe = read_recipe_for(self.recipe, self.text, self.depth, self.set)
+        recipe = read_recipe_for(self.recipe, self.text, self.depth, self.set, self.start)
         if self.dry_run:
             if is_first_rank():
                 self._forecast(recipe)
@@ -61,7 +62,10 @@ class TrainCommand(Command):
 
     def _forecast(self, recipe: "Recipe") -> None:
         from eigenlm.planner import cluster, forecast, lines
+        from eigenlm.training.start import open_start
 
+        if recipe.start is not None:
+            open_start(recipe)
         made = forecast(recipe, None if self.cluster is None else cluster(self.cluster))
         if self.json:
             print_json(made)

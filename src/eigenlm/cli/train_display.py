@@ -50,7 +50,7 @@ class Display(Watcher):
         """Say what is trained, on what, where."""
         recipe, train = training.recipe, training.shards.train
         parameters = sum(parameter.numel() for parameter in training.model.parameters())
-        tokens = recipe.train.batch_size * recipe.model.context_length
+        tokens = recipe.train.batch_size * recipe.context_length
         self._say(f"[bold]{recipe.name}[/]  {parameters:,} parameters, {recipe.train.precision}, in {folder}")
         self._say(
             f"  {train.num_tokens:,} tokens of {train.num_documents:,} document(s) to learn from,"

@@ -121,4 +121,4 @@ def advice(job: Job) -> str:
             return "" if texts == batch.texts else now
     if batch.devices > 1 and job.recipe.layout.data == "ddp":
         return "set layout.data=fsdp: weights, gradients and optimizer are shared by the devices"
-    return "take fewer or narrower layers or a shorter model.context_length, or more devices with layout.data=fsdp"
+    return "take fewer or narrower layers or a shorter data.context_length, or more devices with layout.data=fsdp"

@@ -12,6 +12,7 @@ from eigenlm.training.recipe import (
     TrainRecipe,
 )
 from eigenlm.training.recipe_file import read_recipe, with_changes
+from eigenlm.training.start import architecture, started_from
 from eigenlm.training.watcher import Watcher
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "TokenizerRecipe",
     "TrainRecipe",
     "Watcher",
+    "architecture",
     "read_recipe",
+    "started_from",
     "train",
     "with_changes",
 ]

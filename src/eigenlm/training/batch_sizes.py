@@ -42,7 +42,7 @@ def batch_of(recipe: Recipe, devices: int = 1) -> BatchSizes:
     Raises:
         ConfigError: there are more devices than texts to share.
     """
-    t, length, share = recipe.train, recipe.model.context_length, devices // recipe.layout.tensor
+    t, length, share = recipe.train, recipe.context_length, devices // recipe.layout.tensor
     if t.batch_size < share:
         do = f"use at most {t.batch_size} devices or set train.batch_size"
         raise ConfigError(explain(f"{devices} devices", expected="a text for each", got=t.batch_size, do=do))

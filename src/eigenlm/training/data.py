@@ -15,8 +15,9 @@ from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.shards import TokenShards, open_shards, write_shards
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_training import train_tokenizer
-from eigenlm.training.inputs import check_made, note_text
+from eigenlm.training.inputs import check_made, note_inputs
 from eigenlm.training.recipe import Recipe
+from eigenlm.training.start import write_use
 
 # A vocabulary does not change much with more text than this.
 _CHARACTERS_TO_LEARN_FROM = 100_000_000
@@ -25,7 +26,7 @@ _CHARACTERS_TO_LEARN_FROM = 100_000_000
 def prepare_data(recipe: Recipe, folder: Path) -> tuple[Tokenizer, TokenShards]:
     """Tokenizer and shards of a run, read from `folder` where they are there and made otherwise.
 
-    The text was held against the folder's by `check_text`.
+    The text was held against the folder's by `check_inputs`.
 
     Raises:
         DataError: text or shards that cannot be used, or a tokenizer that is not theirs.
@@ -35,7 +36,9 @@ def prepare_data(recipe: Recipe, folder: Path) -> tuple[Tokenizer, TokenShards]:
     if not (folder / "tokenizer").exists():
         with whole_folder(folder / "tokenizer") as place:
             write_tokenizer(place, _tokenizer(recipe), None)
-            note_text(recipe, folder)
+            if recipe.start is not None:
+                write_use(place, recipe.start)
+            note_inputs(recipe, folder)
     tokenizer = read_tokenizer(folder / "tokenizer")
     if tokenizer is None:
         do = "start the run anew in another folder"
@@ -58,16 +61,17 @@ def documents(recipe: Recipe) -> Iterator[str]:
 
 def _tokenizer(recipe: Recipe) -> Tokenizer:
     kind = recipe.tokenizer
-    if kind.path is not None:
-        path = Path(kind.path)
-        found = read_tokenizer(path) if path.is_dir() else open_model(kind.path).read_tokenizer()
+    if (where := recipe.start or kind.path) is not None:
+        path = Path(where)
+        is_folder = recipe.start is None and path.is_dir()
+        found = read_tokenizer(path) if is_folder else open_model(where).read_tokenizer()
         if found is None:
-            raise ConfigError(explain("tokenizer.path", expected="a model with a tokenizer", got=kind.path))
+            raise ConfigError(explain("tokenizer.path", expected="a model with a tokenizer", got=where))
         return found
     control = ["<|endoftext|>"]
     if recipe.data.objective == "denoising":
         fraction = recipe.data.masked_fraction
-        control += sentinel_tokens(num_sentinels(recipe.model.context_length, fraction=fraction))
+        control += sentinel_tokens(num_sentinels(recipe.context_length, fraction=fraction))
     return train_tokenizer(kind.kind, _first_characters(documents(recipe)), kind.vocab_size, control)
 
 

@@ -37,7 +37,7 @@ def evaluate(training: Training) -> Evaluation:
     """
     recipe, ranks = training.recipe, training.ranks
     size = recipe.train.micro_batch_size or recipe.train.batch_size // ranks.data_size
-    rows = validation_rows(training.shards.validation, recipe.model.context_length, size, recipe.train.eval_tokens)
+    rows = validation_rows(training.shards.validation, recipe.context_length, size, recipe.train.eval_tokens)
     lengths_V = torch.tensor([len(training.tokenizer.token_bytes(i)) for i in range(training.tokenizer.vocab_size)])
     sums = torch.zeros(3, dtype=torch.float64)
     training.learner.eval()

@@ -1,10 +1,11 @@
-"""What a run writes down: `log.jsonl`, the same bytes whatever happened on the way; `timing.jsonl`; TensorBoard."""
+"""What a run writes down: `log.jsonl`, the same bytes whatever happened on the way; `timing.jsonl`; curves of both."""
 
 import json
 import math
 import os
 import sys
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -13,9 +14,9 @@ from typing import Any
 
 from eigenlm.errors import DataError, explain
 from eigenlm.files import regular
-from eigenlm.training.board import Board
+from eigenlm.training.curves import open_curves
+from eigenlm.training.curves.points import CLOCK, values_of
 from eigenlm.training.evaluation import Evaluation
-from eigenlm.training.telemetry import scalars
 from eigenlm.training.training import Step
 
 
@@ -26,17 +27,26 @@ class Journal:
     depends on the clock is in `timing.jsonl`. A resumed run cuts the first back to its snapshot and writes it on.
     """
 
-    def __init__(self, folder: Path, log_bytes: int, step: int, log_sha256: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        log_bytes: int,
+        step: int,
+        log_sha256: str | None = None,
+        curves: Sequence[str] = ("tensorboard",),
+    ) -> None:
         """Open the logs of a run.
 
         Args:
             folder: of the run.
             log_bytes: length of `log.jsonl` where the run stands.
-            step: at which step it stands; TensorBoard hides what it showed beyond.
+            step: at which step it stands; what curves showed beyond is hidden or taken back.
             log_sha256: of `log.jsonl` up to there; None does not ask.
+            curves: where curves go, as in `train.curves`.
 
         Raises:
             DataError: `log.jsonl` was cut or edited.
+            ConfigError: a service does not take the run.
         """
         path = regular(folder / "log.jsonl", or_new=True)
         is_gone = not path.exists()
@@ -48,7 +58,10 @@ class Journal:
         os.truncate(path, min(log_bytes, path.stat().st_size))
         self._log = path.open("a", encoding="utf-8")
         self._timing = _mended(regular(folder / "timing.jsonl", or_new=True)).open("a", encoding="utf-8")
-        self._board = Board(folder / "tensorboard", step)
+        self._files = ExitStack()
+        for file in (self._log, self._timing):
+            self._files.enter_context(file)
+        self._curves = [open_curves(name, folder, step) for name in curves]
         if is_gone and log_bytes:
             print(f"eigenlm: {path} is gone; a new one begins at step {step}", file=sys.stderr)
             self.event(step, "the log up to here is gone")
@@ -59,8 +72,9 @@ class Journal:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         """Close the logs."""
-        with closing(self._board), closing(self._timing), closing(self._log):
-            pass
+        with self._files:
+            for curves in self._curves:
+                self._files.callback(curves.close)
 
     def step(self, step: Step, *, seconds: float, tokens_per_second: float, mfu: float) -> None:
         """Note a step and how long it took."""
@@ -71,23 +85,19 @@ class Journal:
         self._write(self._log, line)
         timing = {"seconds": round(seconds, 6), "tokens_per_second": round(tokens_per_second, 1), "mfu": round(mfu, 4)}
         self._write(self._timing, {"step": step.step, **timing})
-        shown = {"train/loss": step.loss, "train/gradient_norm": step.gradient_norm}
-        shown |= {"train/learning_rate": step.learning_rate}
-        shown |= {f"speed/{name}": value for name, value in timing.items()}
-        shown |= scalars(step.reading) if step.reading is not None else {}
-        self._show(shown, step.step)
+        self._show(values_of(line) | {CLOCK + name: value for name, value in timing.items()}, step.step)
 
     def evaluation(self, evaluation: Evaluation) -> None:
         """Note a score on validation text."""
         line = {"step": evaluation.step, "validation": {k: v for k, v in vars(evaluation).items() if k != "step"}}
         self._write(self._log, line)
-        shown = {"validation/nll": evaluation.nll, "validation/bits_per_byte": evaluation.bits_per_byte}
-        self._show({name: value for name, value in shown.items() if value is not None}, evaluation.step)
+        self._show(values_of(line), evaluation.step)
 
     def sample(self, step: int, text: str) -> None:
         """Note what the model wrote."""
         self._write(self._log, {"step": step, "sample": text})
-        self._board.text("sample", text, step)
+        for curves in self._curves:
+            curves.text("sample", text, step)
 
     def event(self, step: int, what: str) -> None:
         """Note something that happened, such as going back to a snapshot."""
@@ -112,8 +122,8 @@ class Journal:
             self._digest.update(text.encode())
 
     def _show(self, values: dict[str, float], step: int) -> None:
-        for name, value in values.items():
-            self._board.scalar(name, float(value), step)
+        for curves in self._curves:
+            curves.scalars(values, step)
 
 
 def _mended(path: Path) -> Path:

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from eigenlm.machine.facts import product_rate
 from eigenlm.machine.heap import keep_freed_memory
 from eigenlm.machine.processes import Ranks, join_ranks
 from eigenlm.shown import Shown
+from eigenlm.training.curves import check_curves
 from eigenlm.training.data import prepare_data
 from eigenlm.training.evaluation import Evaluation, evaluate
 from eigenlm.training.flops import batch_flops
-from eigenlm.training.inputs import check_text, is_model_noted, note_model
+from eigenlm.training.inputs import check_inputs, is_model_noted, note_model
 from eigenlm.training.journal import Journal
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.result import is_saved, sample, trained_model
@@ -41,7 +42,9 @@ from eigenlm.training.snapshots import (
     save_snapshot,
     snapshot_before,
     snapshot_name,
+    snapshots,
 )
+from eigenlm.training.start import open_start
 from eigenlm.training.telemetry.alarms import SPIKE_STEPS
 from eigenlm.training.training import Step, Training
 from eigenlm.training.watcher import Watcher
@@ -102,6 +105,9 @@ def train(
     keep_freed_memory()
     with disk_errors_told(folder), join_ranks(tensor=recipe.layout.tensor) as ranks, ExitStack() as stack:
         check_schedule(recipe.train.steps, recipe.schedule)
+        is_new = recipe.start is not None and not snapshots(folder / "snapshots")
+        start = open_start(recipe) if is_new else None
+        check_curves(recipe.train.curves if ranks.is_first else ())
         if ranks.is_first:
             stack.enter_context(held(folder))
             if (folder / "recipe.json").exists():
@@ -109,14 +115,14 @@ def train(
             forget_other_recipe(recipe, folder)
             lengthen(recipe, folder, ranks.device)
             recipe = settle_recipe(recipe, folder, ranks.device)
-            check_text(recipe, folder)
+            check_inputs(recipe, folder)
             data = prepare_data(recipe, folder)
-            check(replace(recipe, model=replace(recipe.model, vocab_size=data[0].vocab_size)), ranks)
+            check(recipe.with_vocabulary(data[0].vocab_size), ranks)
         ranks.barrier()
         if not ranks.is_first:
             recipe = settle_recipe(recipe, folder, ranks.device)
             data = prepare_data(recipe, folder)
-        training = Training(recipe, *data, ranks)
+        training = Training(recipe, *data, ranks, start)
         return _Run(training, folder, watcher or Watcher()).go(stop)
 
 
@@ -141,10 +147,11 @@ class _Run:
             state = load_snapshot(self.snapshots / found, training)
             log_bytes, log_sha256, self.best = state["log_bytes"], state.get("log_sha256"), state["best"]
             self._check_threads(state.get("threads"))
+        curves = training.recipe.train.curves
         self.watcher.began(training, self.folder, found is not None, self.peak_flops)
         with ExitStack() as stack:
             self.journal = (
-                stack.enter_context(Journal(self.folder, log_bytes, training.position.step, log_sha256))
+                stack.enter_context(Journal(self.folder, log_bytes, training.position.step, log_sha256, curves))
                 if self.ranks.is_first
                 else None
             )
@@ -208,7 +215,7 @@ class _Run:
         return improved
 
     def _sample(self) -> None:
-        lm = trained_model(self.training)
+        lm = trained_model(self.training, self.folder)
         if self.journal is not None and lm is not None:
             text = sample(lm, self.training)
             self.journal.sample(self.training.position.step, text)
@@ -260,7 +267,7 @@ class _Run:
             print(f"{told}, so the last bits may differ from those of one go", file=sys.stderr)
 
     def _finish(self) -> Path:
-        target, lm = self.folder / "model", trained_model(self.training)
+        target, lm = self.folder / "model", trained_model(self.training, self.folder)
         if lm is None:
             return target
         if not (is_saved(lm, target) and is_model_noted(self.folder)):

@@ -10,6 +10,7 @@ from eigenlm.training.optimizers.catalog import SETTINGS, find_optimizer
 
 Objective = Literal["next_token", "masked", "denoising"]
 Precision = Literal["auto", "float32", "bfloat16"]
+CurveKind = Literal["tensorboard", "csv", "wandb", "mlflow"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class DataRecipe:
             encoder-decoder, arXiv:1910.10683 section 3.1.4).
         documents: `joined` lets attention look across the documents of a row; `separate` hides the others.
         masked_fraction: of tokens that `masked` hides or `denoising` drops.
+        context_length: tokens of a text that the model sees at once; None for all of `model.context_length`.
     """
 
     text: str | None = None
@@ -45,6 +47,7 @@ class DataRecipe:
     objective: Objective = "next_token"
     documents: Literal["joined", "separate"] = "joined"
     masked_fraction: float = 0.15
+    context_length: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +150,8 @@ class TrainRecipe:
         save_every: steps from one snapshot to the next.
         keep_last: snapshots kept, beside the best.
         sample_every: steps from one sample to the next; 0 for none.
+        curves: where they go: `tensorboard`, `csv` (a table in the run's folder), `wandb`, `mlflow`; it may change when
+            the run goes on.
     """
 
     steps: int = 1000
@@ -162,14 +167,23 @@ class TrainRecipe:
     save_every: int = 100
     keep_last: int = 2
     sample_every: int = 200
+    curves: tuple[CurveKind, ...] = ("tensorboard",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Shown):
-    """A training run. `model.vocab_size` gives way to the tokenizer's; texts are `model.context_length` tokens long."""
+    """A training run.
+
+    Attributes:
+        name: of the recipe, and of what it makes.
+        model: what is trained; `model.vocab_size` gives way to the tokenizer's, unless there is a `start`.
+        start: a model to go on with, as `load` takes it: `model` is what it is, and its tokenizer is used; None begins
+            with random weights.
+    """
 
     name: str
     model: TransformerConfig
+    start: str | None = None
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
     data: DataRecipe = field(default_factory=DataRecipe)
     optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
@@ -177,6 +191,15 @@ class Recipe(Shown):
     train: TrainRecipe = field(default_factory=TrainRecipe)
     telemetry: TelemetryRecipe = field(default_factory=TelemetryRecipe)
     layout: LayoutRecipe = field(default_factory=LayoutRecipe)
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a text that the model sees at once."""
+        return self.data.context_length or self.model.context_length
+
+    def with_vocabulary(self, size: int) -> "Recipe":
+        """The same for a tokenizer of so many tokens; a model that is there keeps its own size."""
+        return self if self.start is not None else replace(self, model=replace(self.model, vocab_size=size))
 
     def __post_init__(self) -> None:
         """Refuse what makes no run."""
@@ -200,6 +223,12 @@ class Recipe(Shown):
         ):
             if not 0 < value < float("inf"):
                 raise ConfigError(explain(name, expected="a positive number", got=value))
+        longest, length = self.model.context_length, self.data.context_length
+        if length is not None and not 1 <= length <= longest:
+            raise ConfigError(explain("data.context_length", expected=f"1 to {longest} tokens", got=length))
+        if self.start is not None and self.tokenizer.path not in (None, self.start):
+            expected, do = f"the tokenizer of {self.start}", "leave tokenizer.path open"
+            raise ConfigError(explain("tokenizer.path", expected=expected, got=self.tokenizer.path, do=do))
         expected = {"next_token": "decoder", "masked": "encoder", "denoising": "encoder_decoder"}[self.data.objective]
         if self.model.kind != expected:
             objective = f"objective {self.data.objective!r}"

@@ -16,27 +16,39 @@ from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
 from eigenlm.files import SETTINGS, regular
 from eigenlm.tagged import Tagged
 from eigenlm.training.recipe import Recipe
+from eigenlm.training.start import started_from
 
 _ORDER = {"num_layers": 0, "kind": 1}  # what decides which other fields there are, is set before them
 _OPEN = object()  # a field that a kind has, without a value yet
 
 
-def read_recipe(path: str | Path, *, depth: int | None = None, changes: Sequence[str] = ()) -> Recipe:
+def read_recipe(
+    path: str | Path, *, depth: int | None = None, start: str | None = None, changes: Sequence[str] = ()
+) -> Recipe:
     """Run a recipe's file and set fields of what it gives.
 
     Args:
-        path: a Python file that defines `recipe(depth: int = ...) -> Recipe`. It is run: give only files you trust.
+        path: a Python file that defines `recipe(depth: int = ...) -> Recipe`, or `recipe(start: str = ...)` of a model
+            to go on with. It is run: give only files you trust.
         depth: the dial; the recipe's own by default.
+        start: a model to go on with instead of a new one; see `started_from`.
         changes: `field=value`, such as `train.steps=200`; values as in Python, or plain words.
 
     Raises:
         ConfigError: no such file or function, an unknown field, or a value of the wrong type.
+        CheckpointError: no model to go on with.
     """
     found = _function(Path(path))
+    taken = inspect.signature(found).parameters
+    if depth is not None and "depth" not in taken:
+        raise ConfigError(explain("--depth", expected="a recipe with that dial", got=path, do="leave it out"))
+    dials = {"depth": depth, "start": start}
     with _running(Path(path)):
-        recipe = found() if depth is None else found(depth=depth)
+        recipe = found(**{name: value for name, value in dials.items() if value is not None and name in taken})
     if not isinstance(recipe, Recipe):
         raise ConfigError(explain(f"{path} recipe()", expected="a Recipe", got=type(recipe).__name__))
+    if start is not None and "start" not in taken:
+        recipe = started_from(recipe, start)
     return with_changes(recipe, changes)
 
 
@@ -101,7 +113,7 @@ def _set_one(values: Any, name: str, value: Any) -> bool:
         return False
     if last == "kind":
         _turn(place, value)
-    place[last] = value
+    place[last] = value.split(",") if isinstance(value, str) and isinstance(place.get(last), list) else value
     return True
 
 
@@ -128,7 +140,7 @@ def _function(path: Path) -> Callable[..., Any]:
         raise ConfigError(explain("reading a recipe", expected="a file", got=f"none at {path}", do=hint))
     with _running(path):
         found = runpy.run_path(str(regular(path, most=SETTINGS))).get("recipe")
-    if not callable(found) or "depth" not in inspect.signature(found).parameters:
+    if not callable(found) or not inspect.signature(found).parameters.keys() & {"depth", "start"}:
         expected = "a function recipe(depth: int = ...)"
         raise ConfigError(explain(f"reading {path}", expected=expected, got="none"))
     return found

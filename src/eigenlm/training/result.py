@@ -14,6 +14,7 @@ from eigenlm.model import Transformer
 from eigenlm.text import ChatTemplate
 from eigenlm.text.batches import validation_rows
 from eigenlm.text.corruption import start_token
+from eigenlm.training.start import read_use
 from eigenlm.training.training import Training
 
 # A model that only continues text is spoken to by giving it the text so far.
@@ -21,8 +22,13 @@ _CONTINUE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}
 _PROMPT_TOKENS, _SAMPLE_TOKENS = 16, 64
 
 
-def trained_model(training: Training) -> LanguageModel | None:
-    """A copy of the model as it is now, whole and on the CPU; every rank calls it, and the first alone gets one."""
+def trained_model(training: Training, folder: Path) -> LanguageModel | None:
+    """A copy of the model as it is now, whole and on the CPU; every rank calls it, and the first alone gets one.
+
+    Args:
+        training: the run.
+        folder: of the run, with its tokenizer.
+    """
     tensors: dict[str, Tensor] = {}
     for name, tensor in training.model.state_dict().items():
         whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
@@ -32,10 +38,17 @@ def trained_model(training: Training) -> LanguageModel | None:
         return None
     model = Transformer(training.recipe.model)
     model.load_state_dict(tensors)
-    tokenizer, name, kind = training.tokenizer, training.recipe.name, training.recipe.model.kind
-    template = ChatTemplate(_CONTINUE) if kind == "decoder" else None
-    generation = Generation(start=start_token(tokenizer)) if kind == "encoder_decoder" else Generation()
-    return LanguageModel(model.eval(), tokenizer, template, Path(name), name, generation)
+    name, (template, generation) = training.recipe.name, _use(training, folder)
+    return LanguageModel(model.eval(), training.tokenizer, template, Path(name), name, generation)
+
+
+def _use(training: Training, folder: Path) -> tuple[ChatTemplate | None, Generation]:
+    """How the model is spoken to: as the one that it went on from, or by giving it the text so far."""
+    kind = training.recipe.model.kind
+    if training.recipe.start is not None:
+        return read_use(folder / "tokenizer")
+    generation = Generation(start=start_token(training.tokenizer)) if kind == "encoder_decoder" else Generation()
+    return ChatTemplate(_CONTINUE) if kind == "decoder" else None, generation
 
 
 def is_saved(lm: LanguageModel, folder: Path) -> bool:

@@ -81,7 +81,7 @@ def sweep(folder: Path) -> None:
 def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
     """The recipe that a run goes by: the one in its folder, or this one, with what it left open decided, written there.
 
-    What `auto` decided stays as it is when a run goes on, on whatever machine; the layout is that of today.
+    What `auto` decided stays as it is when a run goes on, on whatever machine; layout and curves are those of today.
 
     Raises:
         ConfigError: the folder is of another recipe; the message names the first field that differs.
@@ -107,7 +107,7 @@ def settle_recipe(recipe: Recipe, folder: Path, device: torch.device) -> Recipe:
         raise ConfigError(
             explain(f"going on in {folder}", expected="recipe.json as written", got="an edited one", do=do)
         )
-    return replace(settled, layout=recipe.layout)
+    return replace(settled, layout=recipe.layout, train=replace(settled.train, curves=recipe.train.curves))
 
 
 def lengthen(recipe: Recipe, folder: Path, device: torch.device) -> None:
@@ -139,10 +139,14 @@ def _with_steps(recipe: Recipe, steps: int) -> Recipe:
 
 
 def run_identity(folder: Path, shards: Manifest) -> str:
-    """What a run's snapshots say that they are of: its recipe, whatever its steps and layout, and its shards."""
+    """What a run's snapshots say that they are of: its recipe (steps, layout and curves aside), shards and start."""
     settled = read_json_object(folder / "recipe.json")["settled"]
-    train = {name: value for name, value in settled["train"].items() if name != "steps"}
-    return _digest([{**settled, "train": train, "layout": None}, to_dict(shards)])
+    train = {name: value for name, value in settled["train"].items() if name not in ("steps", "curves")}
+    parts = [{**settled, "train": train, "layout": None}, to_dict(shards)]
+    if settled.get("start") is not None:
+        start = read_json_object(folder / "inputs.json").get("start") or {}
+        parts.append([file["sha256"] for file in start.values() if "sha256" in file])
+    return _digest(parts)
 
 
 def _write(path: Path, asked: dict[str, Any], settled: dict[str, Any]) -> None:
@@ -159,8 +163,11 @@ def _asked(path: Path) -> Recipe:
 
 
 def _differing(before: Recipe, now: Recipe) -> dict[str, tuple[object, object]]:
-    """Fields that make another run: not the layout, and not an optimizer's own setting, whether given or left open."""
-    both = (replace(r, optimizer=r.optimizer.settled(), layout=LayoutRecipe()) for r in (before, now))
+    """Fields that make another run: no layout, no place of curves, no optimizer's own setting, given or left open."""
+    both = (
+        replace(r, optimizer=r.optimizer.settled(), layout=LayoutRecipe(), train=replace(r.train, curves=()))
+        for r in (before, now)
+    )
     return differing_fields(*both)
 
 
@@ -176,4 +183,4 @@ def forget_other_recipe(recipe: Recipe, folder: Path) -> None:
 
 def learned(folder: Path) -> bool:
     """Whether anything was learned in a folder: a snapshot or a model is there."""
-    return (folder / "snapshots").exists() or (folder / "model").exists()
+    return any((folder / "snapshots").glob("step-*")) or (folder / "model").exists()

@@ -3,13 +3,14 @@
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eigenlm.checkpoint import Opened
 from eigenlm.errors import ConfigError, explain
 from eigenlm.machine.processes import Ranks
 from eigenlm.model import Transformer
@@ -22,6 +23,7 @@ from eigenlm.training.optimizers.build import build_optimizer
 from eigenlm.training.parallel import clip_gradients_, gradients_summed, parallelize_
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.schedules import factor
+from eigenlm.training.start import started_model
 from eigenlm.training.telemetry import Alarms, Reading, Telemetry
 from eigenlm.training.telemetry.alarms import Alarm
 
@@ -88,10 +90,13 @@ class Training:
         position: where the run stands.
     """
 
-    def __init__(self, recipe: Recipe, tokenizer: Tokenizer, shards: TokenShards, ranks: Ranks) -> None:
-        """Build everything at step 0.
+    def __init__(
+        self, recipe: Recipe, tokenizer: Tokenizer, shards: TokenShards, ranks: Ranks, start: Opened | None = None
+    ) -> None:
+        """Build everything at step 0, with random weights or those of `start`.
 
         Raises:
+            CheckpointError: a weight of `start` is NaN or infinite.
             ConfigError: the batch does not divide by the ranks, or the optimizer, schedule or layout does not fit.
             DataError: too little text.
         """
@@ -99,11 +104,13 @@ class Training:
         if t.batch_size % ranks.data_size:
             got = f"{t.batch_size} for {ranks.data_size} ranks"
             raise ConfigError(explain("train.batch_size", expected="a multiple of the ranks", got=got))
-        self.recipe = replace(recipe, model=replace(recipe.model, vocab_size=tokenizer.vocab_size))
+        self.recipe = recipe.with_vocabulary(tokenizer.vocab_size)
         self.tokenizer, self.shards, self.ranks = tokenizer, shards, ranks
-        self.batches = Batches(shards.train, recipe.model.context_length, t.batch_size, t.seed)
+        self.batches = Batches(shards.train, recipe.context_length, t.batch_size, t.seed)
         torch.manual_seed(t.seed)
-        self.model = Transformer(self.recipe.model).to(ranks.device)
+        config = self.recipe.model
+        self.model = Transformer(config) if start is None else started_model(config, start, ranks.device)
+        self.model.to(ranks.device)
         self.model.activation_dtype = {"float32": None, "bfloat16": torch.bfloat16}[t.precision]
         learner = Learner(self.model, CrossEntropyTerms(label_smoothing=t.label_smoothing, z_loss=t.z_loss))
         if t.compile:
@@ -229,7 +236,7 @@ class Training:
 
     def _probe_loss(self) -> Tensor:
         """The loss of the first validation row: small, fixed, and with products that can be differentiated twice."""
-        batch = next(validation_rows(self.shards.validation, self.recipe.model.context_length, 1))
+        batch = next(validation_rows(self.shards.validation, self.recipe.context_length, 1))
         q = ask(batch, self.tokenizer, self.recipe.data, self.recipe.train.seed).to(self.ranks.device)
         fast, self.model.activation_dtype = self.model.activation_dtype, None
         try:

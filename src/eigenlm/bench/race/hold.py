@@ -19,7 +19,7 @@ from eigenlm.model import Transformer
 from eigenlm.planner.room import check_run
 from eigenlm.text.shards import TokenShards
 from eigenlm.training.data import prepare_data
-from eigenlm.training.inputs import check_text
+from eigenlm.training.inputs import check_inputs
 from eigenlm.training.recipe import OptimizerRecipe, Recipe
 from eigenlm.training.run_folder import held, settle_recipe
 
@@ -38,9 +38,9 @@ def hold_race(plan: Race, folder: str | Path) -> RaceResult:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with held(folder), Announcer(planned_steps(plan)) as announcer:
         recipe = settle_recipe(plan.recipe, folder, device)
-        check_text(recipe, folder)
+        check_inputs(recipe, folder)
         tokenizer, shards = prepare_data(recipe, folder)
-        recipe = replace(recipe, model=replace(recipe.model, vocab_size=tokenizer.vocab_size))
+        recipe = recipe.with_vocabulary(tokenizer.vocab_size)
         for kind in plan.optimizers:
             check_run(replace(recipe, optimizer=OptimizerRecipe(kind=kind)), Ranks(device=device))
 
@@ -68,6 +68,6 @@ def _facts(recipe: Recipe, shards: TokenShards, device: torch.device) -> dict[st
     return {
         "Model": f"{numbers / 1e6:.1f}M parameters, {model.num_layers} layers of width {model.d_model}",
         "Text": f"{shards.train.num_tokens:,} tokens of {model.vocab_size:,} kinds",
-        "Each run": f"{t.steps:,} steps of {t.batch_size} x {model.context_length} tokens",
+        "Each run": f"{t.steps:,} steps of {t.batch_size} x {recipe.context_length} tokens",
         "Machine": f"{where}, {t.precision}, torch {torch.__version__.partition('+')[0]}",
     }

@@ -34,9 +34,10 @@ class Board:
         self._write(Event(file_version="brain.Event:2", step=step))
         self._write(Event(session_log=SessionLog(status=SessionLog.START), step=step))
 
-    def scalar(self, name: str, value: float, step: int) -> None:
-        """Add a point to a curve."""
-        self._write(Event(summary=scalar(name, value), step=step))
+    def scalars(self, values: dict[str, float], step: int) -> None:
+        """Add a point to each of some curves."""
+        for name, value in values.items():
+            self._write(Event(summary=scalar(name, value), step=step))
 
     def text(self, name: str, words: str, step: int) -> None:
         """Add a text."""
@@ -52,3 +53,8 @@ class Board:
         if now - self._flushed > _FLUSHED_EVERY:
             self._file.flush()
             self._flushed = now
+
+
+def opened(folder: Path, step: int) -> Board:
+    """A file of events in a run's folder."""
+    return Board(folder / "tensorboard", step)
