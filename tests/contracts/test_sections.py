@@ -31,9 +31,9 @@ from eigenlm.analysis.rows import parts
 from eigenlm.analysis.section import Option, Section
 from eigenlm.analysis.sections import SECTIONS
 from eigenlm.analysis.term import Term
-from eigenlm.plain_table import PlainTable
 from eigenlm.cli import main
 from eigenlm.errors import ConfigError, DataError
+from eigenlm.plain_table import PlainTable
 from tests.short import too_long
 
 EVERY = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)

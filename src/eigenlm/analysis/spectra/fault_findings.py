@@ -1,4 +1,4 @@
-"""What cannot be right in a model's numbers: not finite, all the same, never trained, repeated, too large for 16 bits."""
+"""What cannot be right in a model: numbers that are not finite, all the same, untrained, repeated, beyond 16 bits."""
 
 import re
 from collections.abc import Callable, Sequence
