@@ -76,7 +76,7 @@ def _notes(comparison: Comparison) -> list[str]:
         lines.append(
             "relative change: the Frobenius norm of the change, divided by that of the matrix; rank for 90%: directions"
             f" that hold 90% of the change's energy, of all; same outputs, inputs: how far the {rank} strongest"
-            f" directions at the output and at the input are still the same ({out:.0%} and {into:.0%} by chance);"
+            f" directions, at the output and at the input, are still the same (chance gives {out:.0%} and {into:.0%});"
             " spectral change: the largest singular value of the change, divided by that of the matrix."
         )
     if comparison.vectors:

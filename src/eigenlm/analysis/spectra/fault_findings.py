@@ -109,7 +109,8 @@ def _untrained(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
         return []
     text = (
         f"In {which} the singular values end where those of random numbers do, at the edge of the Marchenko-Pastur law;"
-        " training leaves some far above it. Was the file written before training, or were these matrices never read?"
+        " training leaves some far above it. Perhaps the file was written before training or soon after its start, or"
+        " these matrices were never read."
     )
     return [Finding(heading=heading, text=text, weight=0.96, section="table")]
 
