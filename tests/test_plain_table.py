@@ -35,7 +35,7 @@ def test_no_number_and_no_word_is_broken(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     given = {piece for row in [COLUMNS, *ROWS] for cell in row for piece in re.findall(r"[^\s.]+", cell)}
     body = text.partition("left out")[0].rpartition("\n")[0] if "left out" in text else text
-    assert set(re.findall(r"[^\s.]+", body)) <= given | set(["Where", "the", "numbers", "sit"])
+    assert set(re.findall(r"[^\s.]+", body)) <= given | {"Where", "the", "numbers", "sit"}
     assert all(row[1] in text for row in ROWS)
 
 

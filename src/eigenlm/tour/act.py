@@ -38,6 +38,7 @@ class Stored:
 
     @classmethod
     def of(cls, tensors: TensorSource) -> "Stored":
+        """All tensors of a file or folder."""
         kinds = Counter(tensors.storage(name) for name in tensors)
         return cls(sum(map(tensors.num_bytes, tensors)), listed([kind for kind, _ in kinds.most_common()], most=3))
 

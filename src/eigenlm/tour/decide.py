@@ -19,8 +19,8 @@ def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
     story.step(
         "Decide what to cut",
         "The weights alone do not say what matters; what flows through them does. Measure, on"
-        f" {escape(texts.source)}, what each matrix is fed (the products of its inputs with each other, their Gram matrix) and how much"
-        " the loss feels its outputs (the Gram matrix of their gradients)."
+        f" {escape(texts.source)}, what each matrix is fed (the Gram matrix of its inputs, their products with each"
+        " other) and how much the loss feels its outputs (the Gram matrix of their gradients)."
         f" In that metric each matrix has a best approximation of every rank. One budget, {keep:.0%} of the numbers, is"
         " then spent where it saves most loss; a matrix may also be left whole.",
     )

@@ -11,6 +11,7 @@ from eigenlm.checkpoint import open_model
 from eigenlm.compression.room import planning
 from eigenlm.language_model import LanguageModel, load
 from eigenlm.model import DenseFeedForward
+from eigenlm.shown import counted
 from eigenlm.tour.story import Story
 
 CALIBRATED = 8192  # tokens that the plan of the tour is made on
@@ -30,26 +31,27 @@ def meet(story: Story, model: str) -> LanguageModel:
     assert isinstance(attention, SoftmaxConfig)
     assert isinstance(inner, DenseFeedForward)
     story.say(
-        f"[bold]{escape(opened.path.name)}[/]: {config.num_layers} layers (N); {attention.num_heads} query heads (H)"
-        f" and {attention.num_kv_heads} key/value heads (G) of width {attention.head_dim} (K) in each; residual stream"
-        f" of width {config.d_model} (D), feed-forward of width {inner.d_ff} (F); vocabulary of"
+        f"[bold]{escape(opened.path.name)}[/]: {counted(config.num_layers, 'layer')} (N);"
+        f" {counted(attention.num_heads, 'query head')} (H) and {counted(attention.num_kv_heads, 'key/value head')} (G)"
+        f" of width {attention.head_dim} (K) in each; residual stream of width {config.d_model:,} (D),"
+        f" feed-forward of width {inner.d_ff:,} (F); vocabulary of"
         f" {config.vocab_size:,} (V); it reads up to {config.context_length:,} tokens."
     )
     total = sum(part.num_params for part in parts)
     story.table(
-        ["part", "tensors", "parameters", "share", "in the file", "stored as"],
+        ["part", "parameters", "share", "bytes on disk", "stored as", "tensors"],
         [
             [
                 part.name,
-                str(part.num_tensors),
                 f"{part.num_params:,}",
                 f"{part.num_params / total:.1%}",
                 decimal(part.num_bytes),
                 ", ".join(part.storage),
+                str(part.num_tensors),
             ]
             for part in parts
         ]
-        + [["all", "", f"{total:,}", "", decimal(sum(part.num_bytes for part in parts)), ""]],
+        + [["all", f"{total:,}", "", decimal(sum(part.num_bytes for part in parts)), "", ""]],
     )
     start = time.perf_counter()
     lm = load(model, work=planning(CALIBRATED))

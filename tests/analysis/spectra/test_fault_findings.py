@@ -53,7 +53,12 @@ def test_matrices_of_zeros_and_of_one_number_are_named():
 def test_numbers_that_are_not_finite_are_counted_in_matrices_and_vectors():
     bad = trained()["blocks.1.up.weight"]
     bad[0, :3], bad[1, 0] = torch.nan, torch.inf
-    weights = changed(blocks_1_up=bad) | {"norm.weight": torch.tensor([1.0, -torch.inf, 1.0])}
+    weights = changed(blocks_1_up=bad) | {
+        "norm.weight": torch.tensor([1.0, -torch.inf, 1.0]),
+        "scale": torch.tensor(1.0),
+        "order": torch.arange(3),
+        "elsewhere": torch.empty(3, device="meta"),
+    }
     found = spectra(weights, look=look)
     (finding,) = fault_findings(found)
     assert finding.heading == "NaN or infinite numbers in 2 tensors"

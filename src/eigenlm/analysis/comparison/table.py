@@ -74,10 +74,10 @@ def _notes(comparison: Comparison) -> list[str]:
         rank = max(overlap.rank for overlap in overlaps)
         out, into = (median(chances) for chances in zip(*((o.left_chance, o.right_chance) for o in overlaps)))
         lines.append(
-            "relative change: the Frobenius norm of the change, by that of the matrix; rank for 90%: directions that hold"
-            f" 90% of its energy, of all; same outputs, inputs: how far the {rank} strongest directions that are written"
-            f" and read are still the same, by chance {out:.0%} and {into:.0%}; spectral change: the largest singular"
-            " value of the change, by that of the matrix."
+            "relative change: the Frobenius norm of the change, divided by that of the matrix; rank for 90%: directions"
+            f" that hold 90% of the change's energy, of all; same outputs, inputs: how far the {rank} strongest"
+            f" directions, at the output and at the input, are still the same (chance gives {out:.0%} and {into:.0%});"
+            " spectral change: the largest singular value of the change, divided by that of the matrix."
         )
     if comparison.vectors:
         names = listed([vector.name for vector in comparison.vectors], most=_MOST_NAMES)

@@ -60,7 +60,7 @@ def entries(W: Tensor | ByBlocks, name: str, *, is_matrix: bool = True) -> Entri
     low, high, error, digest = torch.inf, -torch.inf, 0.0, hashlib.blake2b(digest_size=16)
     for block in row_blocks(W):
         block = block.detach().cpu().contiguous()
-        digest.update(memoryview(block.view(-1).view(torch.uint8).numpy()))
+        digest.update(block.view(-1).view(torch.uint8).numpy().tobytes())
         x = block.to(torch.promote_types(block.dtype, torch.float32)).flatten()
         count += x.numel()
         if not bool((finite := x.isfinite()).all()):

@@ -1,4 +1,4 @@
-"""What cannot be right in a model's numbers: not finite, all the same, never trained, repeated, too large for 16 bits."""
+"""What cannot be right in a model: numbers that are not finite, all the same, untrained, repeated, beyond 16 bits."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -109,7 +109,8 @@ def _untrained(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
         return []
     text = (
         f"In {which} the singular values end where those of random numbers do, at the edge of the Marchenko-Pastur law;"
-        " training leaves some far above it. Was the file written before training, or were these matrices never read?"
+        " training leaves some far above it. Perhaps the file was written before training or soon after its start, or"
+        " these matrices were never read."
     )
     return [Finding(heading=heading, text=text, weight=0.96, section="table")]
 

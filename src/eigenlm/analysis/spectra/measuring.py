@@ -1,6 +1,8 @@
 """What the matrices of a model tell by themselves, one tensor at a time, over threads and over machines."""
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +12,9 @@ from eigenlm.analysis.spectra.entries import Entries, entries
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum, examine
 from eigenlm.analysis.stream import Look, Skipped, each_matrix, share
 from eigenlm.analysis.weights import Weights, weights_of
-from eigenlm.errors import DataError, explain
+from eigenlm.errors import DataError, EigenError, explain
 from eigenlm.linalg.by_blocks import ByBlocks
+from eigenlm.machine.memory import check_memory
 from eigenlm.machine.processes import Ranks
 from eigenlm.shown import Shown
 
@@ -96,14 +99,16 @@ def spectra(model: Any, *, look: Look[MatrixSpectrum] = examine, ranks: Ranks | 
 
 
 def _vectors(weights: Weights, names: Sequence[str]) -> list[Entries]:
-    """The numbers of the biases and gains among some tensors."""
+    """The numbers of the biases, gains and single numbers among some tensors, as far as they can be read."""
     found = []
     for name in names:
-        if len(weights.shape(name)) == 1 and 0 not in weights.shape(name):
-            v = weights[name].detach()
-            if v.is_floating_point() and not v.is_meta:
-                v = v.float() if v.element_size() == 1 else v
-                found.append(entries(v[None], name.removesuffix(".weight"), is_matrix=False))
+        if len(shape := weights.shape(name)) < 2 and 0 not in shape:
+            with suppress(EigenError, NotImplementedError):
+                check_memory(8 * math.prod(shape), None, f"reading {name}", "")
+                v = weights[name].detach()
+                if v.is_floating_point() and not v.is_meta:
+                    v = v.float() if v.element_size() == 1 else v
+                    found.append(entries(v.reshape(1, -1), name.removesuffix(".weight"), is_matrix=False))
     return found
 
 
