@@ -289,7 +289,8 @@ def load(
 
     Args:
         where: a model folder (eigenlm's or Hugging Face's), a `.gguf`, the name of an installed model package
-            (`smollm2-135m-instruct`, `minilm-l6-v2`), a Hub name, or a LoRA adapter of PEFT whose base is one.
+            (`smollm2-135m-instruct`, `minilm-l6-v2`), a name in the folder `EIGENLM_MODELS`, a Hub name, or a LoRA
+            adapter of PEFT whose base is one.
         adapter: a LoRA adapter that is merged into the model.
         dtype: `float32` or `bfloat16`.
         device: `cpu`, `cuda`, or `auto` for the accelerator if there is one.

@@ -1,5 +1,6 @@
 """The models of this machine: each by a name under which it is found again."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from eigenlm.checkpoint.locate import PACKAGES, locate, parts_of
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Path]:
-    """The Hub's cache with one model, and a folder of models with five things in it."""
+    """The Hub's cache with one model, and a folder of models with several things in it."""
     place = tmp_path_factory.mktemp("here")
     repo = place / "hub" / "models--someone--tiny"
     shutil.copytree(tiny_model, repo / "snapshots" / "0123")
@@ -23,6 +24,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterato
     shutil.copytree(tiny_model, models / "tiny")
     shutil.copytree(tiny_model, models / "someone" / "deep" / "tiny")
     shutil.copytree(tiny_model, models / ".hidden")
+    shutil.copytree(tiny_model, models / "sentences" / "0_Transformer")
+    module = {"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"}
+    (models / "sentences" / "modules.json").write_text(json.dumps([module]))
     (models / "damaged.gguf").write_bytes(b"GGUF")
     (models / "notes.txt").write_text("no model")
     with pytest.MonkeyPatch.context() as patched:
@@ -43,12 +47,13 @@ def found(here: tuple[ModelHere, ...], source: str) -> list[ModelHere]:
 def test_every_name_is_found_again(here, place: Path, monkeypatch) -> None:
     monkeypatch.chdir(place)
     names = {model.name for model in here if model.path.exists()}  # chunks that were never joined are not
-    assert names >= {"someone/tiny", "tiny", "someone/deep/tiny"}
-    assert all(locate(model.name) == model.path for model in here if model.name in names)
+    assert names >= {"someone/tiny", "tiny", "someone/deep/tiny", "sentences"}
+    assert all(locate(model.name).is_relative_to(model.path) for model in here if model.name in names)
 
 
 def test_what_is_in_the_model_folder(here, tiny_model: Path) -> None:
-    damaged, deep, tiny = found(here, "model folder")
+    damaged, sentences, deep, tiny = found(here, "model folder")
+    assert (sentences.name, sentences.kind) == ("sentences", "decoder")
     assert (damaged.name, damaged.num_bytes, damaged.kind) == ("damaged.gguf", 4, None)
     assert "damaged.gguf" in (damaged.reason or "")
     assert (deep.name, deep.kind) == ("someone/deep/tiny", "decoder")

@@ -81,7 +81,8 @@ def test_every_command_takes_json_and_quiet(options) -> None:
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_take_their_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_shells_take_their_script(shell: str, options, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("eigenlm.cli.completion.options_of_commands", lambda: options)
     assert main(["completion", shell, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["shell"] == shell

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +68,18 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["analyse"]) == 2
     assert "'analyze'" in capsys.readouterr().err
+
+
+def test_a_quiet_tour_prints_what_it_leaves(monkeypatch, capsys) -> None:
+    import eigenlm.tour
+
+    def walk(story: eigenlm.tour.Story, **_: object) -> SimpleNamespace:
+        story.say("Once upon a time")
+        return SimpleNamespace(report="report.html", smaller="smaller", seconds=1.0)
+
+    monkeypatch.setattr(eigenlm.tour, "walk", walk)
+    assert program.main(["tour", "-q"]) == 0
+    assert capsys.readouterr() == ("report.html\nsmaller\n", "")
 
 
 @pytest.mark.parametrize("name", program.COMMANDS)

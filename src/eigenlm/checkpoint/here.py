@@ -61,7 +61,7 @@ def _in_folder(models: Path | None) -> Iterator[ModelHere]:
         return
     for here, folders, files in os.walk(models, followlinks=True):
         place = Path(here)
-        is_model = "config.json" in files and place != models
+        is_model = place != models and not {"config.json", "modules.json"}.isdisjoint(files)
         deep = len(place.relative_to(models).parts) == _DEPTH
         folders[:] = [] if is_model or deep else sorted(name for name in folders if not name.startswith("."))
         paths = [place] if is_model else [place / name for name in sorted(files) if name.endswith(".gguf")]
