@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("no_rates")
 Capture = pytest.CaptureFixture[str]
 FINETUNE = Path(__file__).parent.parent.parent / "recipes" / "finetune.py"
 FEW = (
-    *("train.steps=6", "train.eval_every=6", "train.sample_every=0", "train.micro_batch_size=None"),
-    *("telemetry.every=0", "telemetry.spectrum_every=0", "optimizer.learning_rate=0.001"),
+    *("train.steps=4", "train.eval_every=4", "train.eval_tokens=64", "train.sample_every=0", "train.keep_last=1"),
+    *("telemetry.every=0", "telemetry.spectrum_every=0", "train.micro_batch_size=None"),
 )
 
 

@@ -142,7 +142,7 @@ def run_identity(folder: Path, shards: Manifest) -> str:
     """What a run's snapshots say that they are of: its recipe (steps, layout and curves aside), shards and start."""
     settled = read_json_object(folder / "recipe.json")["settled"]
     train = {name: value for name, value in settled["train"].items() if name not in ("steps", "curves")}
-    parts = [{**settled, "train": train, "layout": None}, to_dict(shards)]
+    parts: list[Any] = [{**settled, "train": train, "layout": None}, to_dict(shards)]
     if settled.get("start") is not None:
         start = read_json_object(folder / "inputs.json").get("start") or {}
         parts.append([file["sha256"] for file in start.values() if "sha256" in file])

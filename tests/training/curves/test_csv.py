@@ -28,7 +28,13 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_a_killed_run_comes_to_the_same_table(documents: Path, tmp_path: Path) -> None:
-    few = ("train.steps=6", "train.eval_every=2", "train.sample_every=0", "train.micro_batch_size=None")
+    few = (
+        "train.steps=6",
+        "train.eval_every=3",
+        "train.eval_tokens=64",
+        "train.sample_every=0",
+        "train.micro_batch_size=None",
+    )
     recipe = tiny_recipe(documents, *few, "train.curves=csv")
     train(recipe, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
