@@ -146,13 +146,11 @@ def test_a_compressed_model_is_refused(tiny_model: Path, documents: Path, tmp_pa
 def test_a_gguf_file_and_a_model_of_a_run_are_gone_on_with(tiny_model: Path, documents: Path, tmp_path: Path) -> None:
     lm = eigenlm.load(tiny_model)
     write_gguf(tmp_path / "tiny.gguf", lm.model, storage="Q8_0", tokenizer=lm.tokenizer)
-    recipe = read_recipe(
-        FINETUNE,
-        start=str(tmp_path / "tiny.gguf"),
-        changes=[f"data.text={str(documents)!r}", "schedule.warmup=0", *FEW],
-    )
+    changes = [f"data.text={str(documents)!r}", "schedule.warmup=0", "train.precision=float32", *FEW]
+    recipe = read_recipe(FINETUNE, start=str(tmp_path / "tiny.gguf"), changes=changes)
     assert (recipe.name, recipe.context_length) == ("finetune-tiny", CONTEXT)
-    first = train(with_changes(recipe, ["train.steps=1", "train.eval_every=1"]), tmp_path / "first")
+    recipe = with_changes(recipe, ["data.context_length=16"])
+    first = train(with_changes(recipe, ["train.steps=1"]), tmp_path / "first")
     assert first.model is not None
     again = eigenlm.train(recipe, tmp_path / "again", start=first.model)
     assert again.finished
