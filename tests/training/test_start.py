@@ -156,3 +156,18 @@ def test_a_gguf_file_and_a_model_of_a_run_are_gone_on_with(tiny_model: Path, doc
     assert again.finished
     losses = [log_of(tmp_path / name)[0]["loss"] for name in ("first", "again")]
     assert losses[0] > losses[1]  # of the same batch, after one step on it
+
+
+def test_a_vocabulary_with_room_to_spare_stays(tiny_model: Path, documents: Path) -> None:
+    assert recipe_from(tiny_model, documents).with_vocabulary(290).model.vocab_size == 300
+    assert tiny_recipe(documents).with_vocabulary(290).model.vocab_size == 290
+
+
+def test_memory_is_asked_for_before_a_weight_is_read(
+    tiny_model: Path, documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eigenlm.machine.memory.free_memory", lambda device: 1000)
+    monkeypatch.setattr("eigenlm.training.training.started_model", None)
+    with pytest.raises(ConfigError, match="training tiny-from-tiny"):
+        eigenlm.train(tiny_recipe(documents, *FEW), tmp_path, start=tiny_model)
+    assert not (tmp_path / "snapshots").exists()

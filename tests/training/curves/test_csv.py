@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eigenlm.training import train
+from eigenlm.training import train, with_changes
 from eigenlm.training.curves.csv import Table
 from eigenlm.training.training import Step
 from eigenlm.training.watcher import Watcher
@@ -40,7 +40,8 @@ def test_a_killed_run_comes_to_the_same_table(documents: Path, tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         train(recipe, tmp_path / "parts", watcher=Killer())
     assert rows(tmp_path / "parts")[-1]["step"] == "4"  # one beyond the snapshot of step 3
-    train(recipe, tmp_path / "parts")
+    train(with_changes(recipe, ["train.curves=tensorboard,csv"]), tmp_path / "parts")
+    assert (tmp_path / "parts" / "tensorboard").exists()
     whole = (tmp_path / "whole" / "curves.csv").read_bytes()
     assert (tmp_path / "parts" / "curves.csv").read_bytes() == whole
     assert not (tmp_path / "whole" / "tensorboard").exists()
