@@ -13,7 +13,7 @@ def recipe(start: str = "smollm2-135m-instruct") -> Recipe:
     """100 steps of 4 texts of up to 256 tokens, at a fiftieth of the learning rate of a new model."""
     model = architecture(start)
     return Recipe(
-        name=f"finetune-{Path(start).stem}",
+        name=f"finetune-{Path(start).name.removesuffix('.gguf')}",
         start=start,
         model=model,
         data=DataRecipe(

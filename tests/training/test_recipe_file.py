@@ -169,5 +169,5 @@ def test_finetuning_is_what_the_model_is() -> None:
     assert recipe.model == architecture("smollm2-135m-instruct")
     assert recipe.model.num_layers == 30
     assert (recipe.start, recipe.context_length) == ("smollm2-135m-instruct", 256)
-    with pytest.raises(ConfigError, match="--depth: expected a recipe with that dial, got .*finetune.py; leave it out"):
+    with pytest.raises(ConfigError, match=r"--depth: expected a recipe with that dial, got .*finetune\.py; leave"):
         read_recipe(FOLDER / "finetune.py", depth=2)

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("no_rates")
 Capture = pytest.CaptureFixture[str]
 FINETUNE = Path(__file__).parent.parent.parent / "recipes" / "finetune.py"
 FEW = (
-    *("train.steps=6", "train.eval_every=6", "train.sample_every=0", "train.micro_batch_size=None"),
-    *("telemetry.every=0", "telemetry.spectrum_every=0", "optimizer.learning_rate=0.001"),
+    *("train.steps=4", "train.eval_every=4", "train.eval_tokens=64", "train.sample_every=0", "train.keep_last=1"),
+    *("telemetry.every=0", "telemetry.spectrum_every=0", "train.micro_batch_size=None"),
 )
 
 
@@ -146,15 +146,28 @@ def test_a_compressed_model_is_refused(tiny_model: Path, documents: Path, tmp_pa
 def test_a_gguf_file_and_a_model_of_a_run_are_gone_on_with(tiny_model: Path, documents: Path, tmp_path: Path) -> None:
     lm = eigenlm.load(tiny_model)
     write_gguf(tmp_path / "tiny.gguf", lm.model, storage="Q8_0", tokenizer=lm.tokenizer)
-    recipe = read_recipe(
-        FINETUNE,
-        start=str(tmp_path / "tiny.gguf"),
-        changes=[f"data.text={str(documents)!r}", "schedule.warmup=0", *FEW],
-    )
+    changes = [f"data.text={str(documents)!r}", "schedule.warmup=0", "train.precision=float32", *FEW]
+    recipe = read_recipe(FINETUNE, start=str(tmp_path / "tiny.gguf"), changes=changes)
     assert (recipe.name, recipe.context_length) == ("finetune-tiny", CONTEXT)
-    first = train(with_changes(recipe, ["train.steps=1", "train.eval_every=1"]), tmp_path / "first")
+    recipe = with_changes(recipe, ["data.context_length=16"])
+    first = train(with_changes(recipe, ["train.steps=1"]), tmp_path / "first")
     assert first.model is not None
     again = eigenlm.train(recipe, tmp_path / "again", start=first.model)
     assert again.finished
     losses = [log_of(tmp_path / name)[0]["loss"] for name in ("first", "again")]
     assert losses[0] > losses[1]  # of the same batch, after one step on it
+
+
+def test_a_vocabulary_with_room_to_spare_stays(tiny_model: Path, documents: Path) -> None:
+    assert recipe_from(tiny_model, documents).with_vocabulary(290).model.vocab_size == 300
+    assert tiny_recipe(documents).with_vocabulary(290).model.vocab_size == 290
+
+
+def test_memory_is_asked_for_before_a_weight_is_read(
+    tiny_model: Path, documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eigenlm.machine.memory.free_memory", lambda device: 1000)
+    monkeypatch.setattr("eigenlm.training.training.started_model", None)
+    with pytest.raises(ConfigError, match="training tiny-from-tiny"):
+        eigenlm.train(tiny_recipe(documents, *FEW), tmp_path, start=tiny_model)
+    assert not (tmp_path / "snapshots").exists()

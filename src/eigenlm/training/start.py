@@ -48,7 +48,7 @@ def started_from(recipe: Recipe, model: str | Path) -> Recipe:
     config = architecture(model)
     return replace(
         recipe,
-        name=f"{recipe.name}-from-{Path(model).stem}",
+        name=f"{recipe.name}-from-{Path(model).name.removesuffix('.gguf')}",
         start=str(model),
         model=config,
         tokenizer=TokenizerRecipe(path=str(model)),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eigenlm.training import train
+from eigenlm.training import train, with_changes
 from eigenlm.training.curves.csv import Table
 from eigenlm.training.training import Step
 from eigenlm.training.watcher import Watcher
@@ -28,13 +28,20 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_a_killed_run_comes_to_the_same_table(documents: Path, tmp_path: Path) -> None:
-    few = ("train.steps=6", "train.eval_every=2", "train.sample_every=0", "train.micro_batch_size=None")
+    few = (
+        "train.steps=6",
+        "train.eval_every=3",
+        "train.eval_tokens=64",
+        "train.sample_every=0",
+        "train.micro_batch_size=None",
+    )
     recipe = tiny_recipe(documents, *few, "train.curves=csv")
     train(recipe, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train(recipe, tmp_path / "parts", watcher=Killer())
     assert rows(tmp_path / "parts")[-1]["step"] == "4"  # one beyond the snapshot of step 3
-    train(recipe, tmp_path / "parts")
+    train(with_changes(recipe, ["train.curves=tensorboard,csv"]), tmp_path / "parts")
+    assert (tmp_path / "parts" / "tensorboard").exists()
     whole = (tmp_path / "whole" / "curves.csv").read_bytes()
     assert (tmp_path / "parts" / "curves.csv").read_bytes() == whole
     assert not (tmp_path / "whole" / "tensorboard").exists()
