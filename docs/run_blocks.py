@@ -24,7 +24,7 @@ def shell(text: str) -> dict[str, str]:
     done = subprocess.run(["bash", "-e", "-c", text], env=plain, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"exit code {done.returncode} of\n{text}\n{done.stderr}")
-    return {"text": done.stdout}
+    return {"text": "\n".join(line.rstrip() for line in done.stdout.splitlines())}
 
 
 def python(text: str, names: dict[str, Any]) -> dict[str, str]:
