@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-import eigenlm
 from docs.blocks import blocks
 from docs.run_blocks import python
+
+import eigenlm
 from eigenlm.cli.program import COMMANDS, parse
 
 ROOT = Path(__file__).parent.parent

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from docs.blocks import blocks as fenced
+
 from eigenlm.cli import main
 
 ROOT = Path(__file__).parent.parent
