@@ -33,7 +33,7 @@ bench: setup
 # The site asks the network for nothing; its pictures and printed output come from running what it shows.
 docs: $(DOCS) docs/pictures/report.webp
 	$(BIN)/python -m docs.write_cli
-	$(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 	@echo 'The documentation: site/index.html'
 
 docs/pictures/report.webp: $(wildcard src/eigenlm/analysis/page/*.*) docs/take_picture.py | $(DOCS)

@@ -18,7 +18,8 @@ sys.path.insert(0, str(HOME))
 from docs.blocks import Block, blocks  # noqa: E402
 
 QUESTION = "What is a matrix?\n/bye\n"
-NOTE = """python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$code" "$start" "$(date +%s.%N)" {line} >>{log}"""
+NOTE = """python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' \
+  "$code" "$start" "$(date +%s.%N)" {line} >>{log}"""
 
 
 def main() -> None:

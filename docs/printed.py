@@ -29,7 +29,7 @@ _OUTSIDE = re.compile(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=[\"']?(?:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """The page with what its blocks print; the page of the notebook is the notebook."""
     if page.file.src_uri == "how-to/notebook.md":
-        markdown += notebook()
+        markdown = notebook() + markdown
     markdown = _LINK.sub(lambda link: f"]({inside(link[1], page, config, files)})", markdown)
     shown = [block for block in blocks(markdown, "sh", "python") if block.mark == "run"]
     for number, (block, printed) in reversed(list(enumerate(zip(shown, outputs(page.file.src_uri, shown))))):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PLOTLY = "plotly.min.js"
+_BODY = '<body style="margin: 0; overflow: hidden">'
 
 
 def shell(text: str) -> dict[str, str]:
@@ -24,7 +25,7 @@ def shell(text: str) -> dict[str, str]:
     done = subprocess.run(["bash", "-e", "-c", text], env=plain, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"exit code {done.returncode} of\n{text}\n{done.stderr}")
-    return {"text": done.stdout}
+    return {"text": "\n".join(line.rstrip() for line in done.stdout.splitlines())}
 
 
 def python(text: str, names: dict[str, Any]) -> dict[str, str]:
@@ -36,7 +37,8 @@ def python(text: str, names: dict[str, Any]) -> dict[str, str]:
         exec(compile(tree, "block", "exec"), names)
         value = eval(compile(last, "block", "eval"), names) if last else None
         if hasattr(value, "to_html") and hasattr(value, "update_layout"):
-            return {"text": printed.getvalue(), "chart": value.to_html(include_plotlyjs=PLOTLY)}
+            page = value.to_html(include_plotlyjs=PLOTLY).replace("<body>", _BODY)
+            return {"text": printed.getvalue(), "chart": page}
         if hasattr(value, "_repr_html_"):
             return {"text": printed.getvalue(), "html": value._repr_html_()}
         if value is not None:

@@ -8,8 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import eigenlm
 from tests.browser import CHROMIUM, Browser
+
+import eigenlm
 
 MODEL, WIDTH, HEIGHT, QUALITY = "smollm2-135m-instruct", 1280, 960, 80
 _SHOW_THE_MAP = """

@@ -12,9 +12,9 @@ from rich.markup import escape
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Model, Overwrite
 from eigenlm.cli.output import print_json
+from eigenlm.counted import counted
 from eigenlm.errors import ConfigError, explain
 from eigenlm.plain_table import print_tables
-from eigenlm.shown import counted
 from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:

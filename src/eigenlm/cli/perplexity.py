@@ -8,7 +8,7 @@ import tyro
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Compute, Control, Model, Text, beginning_of, tell_of_control_tokens
 from eigenlm.cli.output import print_facts, print_json
-from eigenlm.shown import counted
+from eigenlm.counted import counted
 
 
 @dataclass(frozen=True)
