@@ -8,11 +8,17 @@ from eigenlm.analysis.senses.word_senses import Senses
 
 def sense_tables(found: Senses) -> list[Table]:
     """The separation by layer."""
-    title = f"'{found.word}' as {' or '.join(found.counts)}, by layers passed"
-    table = plain_table(title, ["layers", "separation", "95% interval", "nearest is right", "p"])
-    for layer in some(found.layers):
+    title = f"'{found.word}' as {' or '.join(found.counts)}, after each layer; best: furthest above chance"
+    table = plain_table(title, ["after", "separation", "95% interval", "above chance", "nearest is right", "p"])
+    for layer in some(found.layers, found.best):
         centred = layer.centred
         interval = f"{centred.separation.low:.3f} to {centred.separation.high:.3f}"
-        figures = [f"{centred.separation.value:.3f}", interval, f"{centred.accuracy:.0%}", f"{centred.p_adjusted:.2g}"]
-        table.add_row(str(layer.layer) + (" best" if layer.layer == found.best_layer else ""), *figures)
+        table.add_row(
+            layer.name + (" best" if layer is found.best else ""),
+            f"{centred.separation.value:.3f}",
+            interval,
+            f"{centred.z:.1f} sd",
+            f"{centred.accuracy:.0%}",
+            f"{centred.p_adjusted:.2g}",
+        )
     return [table]
