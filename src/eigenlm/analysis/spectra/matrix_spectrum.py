@@ -92,14 +92,22 @@ class MatrixSpectrum(SpectrumFigures):
         return cls(**told)
 
 
-def spectrum_of(W: Tensor | ByBlocks, name: str = "W", storage: str | None = None) -> MatrixSpectrum:
+def spectrum_of(
+    W: Tensor | ByBlocks, name: str = "W", storage: str | None = None, *, abs_error: float = 0.0
+) -> MatrixSpectrum:
     """Decompose one matrix (m, n).
+
+    Args:
+        W: the matrix.
+        name: its name.
+        storage: how it is stored.
+        abs_error: of the singular values, where a millionth of each would be more than is needed.
 
     Raises:
         DataError: NaN or infinite numbers.
     """
     m, n = W.shape
-    S = linalg.singular_values(W).cpu()
+    S = linalg.singular_values(W, abs_error=abs_error).cpu()
     return MatrixSpectrum(
         name=name,
         rows=m,

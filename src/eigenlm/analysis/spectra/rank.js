@@ -37,7 +37,7 @@ function moveRank(value) {
   given.set("rank", rank);
   history.replaceState(null, "", "#" + given);
   drawRank(matrix);
-  Plotly.relayout("energy-chart", vertical(matrix, rankMarks(matrix), false));
+  Plotly.relayout("energy-chart", energyMarks(matrix));
   Plotly.relayout("sigma-chart", sigmaMarks(matrix));
 }
 
