@@ -30,7 +30,7 @@ def with_notes(table: Table, notes: Iterable[str]) -> Table:
 
 
 def some(rows: Sequence[Row], *more: Row) -> list[Row]:
-    """Twelve rows, evenly spread, the first and the last among them, or fewer; and those that are wanted in any case."""
+    """Twelve rows, evenly spread, the first and the last among them, or fewer; and those wanted in any case."""
     count = min(len(rows), _MOST_ROWS)
     places = {round(i * (len(rows) - 1) / max(count - 1, 1)) for i in range(count)}
     return [row for i, row in enumerate(rows) if i in places or any(row is one for one in more)]

@@ -12,11 +12,10 @@ from eigenlm.analysis import sections
 from eigenlm.analysis.about import About
 from eigenlm.analysis.analysis import Analysis
 from eigenlm.analysis.finding import Finding
-from eigenlm.analysis.kinds import kind_of, layer_of
 from eigenlm.analysis.page.contents import absent, contents
 from eigenlm.analysis.page.effect import comparisons, drawn_effect
 from eigenlm.analysis.page.report import Report
-from eigenlm.analysis.page.table import plan_part, shown_table
+from eigenlm.analysis.page.table import plan_part, table_data
 from eigenlm.analysis.page.words import all_terms, glossary
 from eigenlm.analysis.page_part import PagePart, filled
 from eigenlm.analysis.rows import parts
@@ -107,22 +106,15 @@ def _curves(shown: Mapping[str, PagePart]) -> dict[str, dict[str, Any]]:
 
 
 def _data(report: Report, shown: Mapping[str, PagePart]) -> dict[str, Any]:
-    matrices = report.analysis.matrices
-    names = [matrix.name for matrix in matrices]
-    columns, cells = shown_table(names, [*shown.values(), plan_part(report.plan, report.analysis)])
+    analysis = report.analysis
+    table = table_data(analysis.matrices, [*shown.values(), plan_part(report.plan, analysis)])
     planned = {row.name: asdict(row) for row in report.plan}
-    told = [finding.matrix for finding in report.analysis.findings if finding.matrix]
+    told = [finding.matrix for finding in analysis.findings if finding.matrix]
     return {
-        "start": next(iter([*told, *names]), None),
+        "start": next(iter([*told, *(matrix.name for matrix in analysis.matrices)]), None),
         "terms": {key: term._asdict() for key, term in all_terms().items()},
-        "columns": [
-            {"key": column.key, "group": column.group, "style": column.style, "map": column.map} for column in columns
-        ],
-        "matrices": [
-            {"name": matrix.name, "kind": kind_of(matrix.name), "layer": layer_of(matrix.name)}
-            | {"rows": matrix.rows, "columns": matrix.columns, "plan": planned.get(matrix.name), "cells": row}
-            for matrix, row in zip(matrices, cells)
-        ],
+        "columns": table["columns"],
+        "matrices": [row | {"plan": planned.get(row["name"])} for row in table["matrices"]],
         **{section.name: None for section in sections.SECTIONS},
         **{name: _short(one.data) for name, one in shown.items()},
         "effect": None if report.before_after is None else drawn_effect(report.before_after),
