@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from eigenlm.analysis.comparison.comparison import Comparison, MatrixChange
-from eigenlm.analysis.finding import Finding
+from eigenlm.analysis.finding import Finding, listed
 from eigenlm.analysis.page import assembled, table_data
-from eigenlm.analysis.page_part import Column, PagePart, Scale, Style, field_column
+from eigenlm.analysis.page_part import PagePart, Scale, Style, field_column
 from eigenlm.analysis.term import Term, read_terms
 from eigenlm.files import write_text
 from eigenlm.offline_page import as_json, part
@@ -28,6 +28,7 @@ _COLUMNS: tuple[tuple[str, str, str, Style, Scale | None], ...] = (
     ("Strongest directions", "change.overlap.left", "same_out", "percent", "linear"),
     ("Strongest directions", "change.overlap.right", "same_in", "percent", None),
 )
+_COMPARING = (("rel_change", ">10%"), ("rank_after", "<300"), ("energy_kept", "<90%"))
 
 
 def write_comparison(comparisons: Sequence[Comparison], path: str | Path) -> None:
@@ -51,8 +52,9 @@ def render(comparisons: Sequence[Comparison]) -> str:
     values = {
         "title": f"{before.title}: what changed",
         "overline": "what changed",
-        "heading": " and ".join([before.title, ", ".join(after.title for after in afters)]),
-        "facts": before.facts,
+        "heading": f"{before.title} beside {listed([after.title for after in afters], most=4)}",
+        "facts": {**before.facts, "matrices": f"{len(data['matrices']):,}"},
+        "comparing": tuple(f"{_key(key, 0, comparisons)}{told}" for key, told in _COMPARING),
         "verdict": verdicts,
         "findings": others,
         "skipped": [one for comparison in comparisons for one in comparison.skipped],
@@ -78,15 +80,16 @@ def page_data(comparisons: Sequence[Comparison]) -> dict[str, Any]:
 
 def _parts(comparisons: Sequence[Comparison]) -> list[PagePart]:
     """The columns of each model; of several the changes stand side by side, and the rest in a group for each."""
-    parts = []
+    several = len(comparisons) > 1
+    always: list[PagePart] = []
+    grouped: list[PagePart] = []
     for i, comparison in enumerate(comparisons):
         rows: Mapping[str, MatrixChange] = {matrix.name: matrix for matrix in comparison.matrices}
-        columns: list[Column] = []
         for group, path, key, style, scale in _COLUMNS:
-            own = comparison.after.title if group and len(comparisons) > 1 else group
-            columns.append(field_column(own, path, style, scale, _key(key, i, comparisons)))
-        parts.append(PagePart(rows=rows, columns=tuple(columns)))
-    return parts
+            own, colours = (comparison.after.title, None) if group and several else (group, scale)
+            column = field_column(own, path, style, colours, _key(key, i, comparisons))
+            (grouped if group else always).append(PagePart(rows=rows, columns=(column,)))
+    return [*always, *grouped]
 
 
 def _key(key: str, i: int, comparisons: Sequence[Comparison]) -> str:

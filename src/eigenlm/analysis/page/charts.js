@@ -92,7 +92,7 @@ function escapeText(text) {
 
 // A table of coloured buttons that arrows move through: rows by columns, a cell where there is something.
 function buildGrid(id, corner, rows, heads, cellAt) {
-  const head = heads.map((text) => element("th", { scope: "col", textContent: text }));
+  const head = heads.map((text) => (text === "" ? element("td") : element("th", { scope: "col", textContent: text })));
   const lines = rows.map(({ label, title }, i) =>
     element("tr", {}, [element("th", { scope: "row", textContent: label, title }), ...heads.map((_, j) => element("td", {}, [cellAt(i, j)].filter(Boolean)))]));
   byId(id).replaceChildren(element("thead", {}, [element("tr", {}, [element("th", { scope: "row", textContent: corner }), ...head])]), element("tbody", {}, lines));

@@ -52,6 +52,7 @@ def render(report: Report) -> str:
         "verdict": first,
         "findings": others,
         "skipped": analysis.skipped,
+        "comparing": ("condition>1000", "rank_99<=300", "effective<50"),
         "comparisons": [] if report.before_after is None else comparisons(report.before_after),
         "above": [Markup(one.html) for one in shown.values() if one.of_matrix],
         "below": [Markup(one.html) for one in shown.values() if not one.of_matrix],
