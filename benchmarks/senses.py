@@ -42,7 +42,7 @@ def measured(model: str, sentences: dict[str, Any]) -> dict[str, Any]:
 
 def table(model: str, senses: Senses) -> Table:
     """A row for each layer."""
-    told = Table(title=f"{model}: best layer {senses.best_layer}, p = {senses.p:.4f}", title_justify="left", box=None)
+    told = Table(title=f"{model}: best layer {senses.best.name}, p = {senses.p:.4f}", title_justify="left", box=None)
     for column in (
         "layer",
         "cosine gap",
@@ -56,7 +56,7 @@ def table(model: str, senses: Senses) -> Table:
         told.add_column(column, justify="right")
     for row in senses.layers:
         told.add_row(
-            str(row.layer),
+            row.name,
             interval(row.raw.separation),
             interval(row.centred.separation),
             interval(row.centred.silhouette),

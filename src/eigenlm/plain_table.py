@@ -98,11 +98,11 @@ class PlainTable(Table):
         return max(head, _natural(replace(column, header="")))
 
 
-def some(rows: Sequence[Row]) -> list[Row]:
-    """At most twelve rows, evenly spread, the first and the last among them."""
-    if len(rows) <= _MOST_ROWS:
-        return list(rows)
-    return [rows[round(i * (len(rows) - 1) / (_MOST_ROWS - 1))] for i in range(_MOST_ROWS)]
+def some(rows: Sequence[Row], *more: Row) -> list[Row]:
+    """Twelve rows, evenly spread, the first and the last among them, or fewer; and those wanted in any case."""
+    count = min(len(rows), _MOST_ROWS)
+    places = {round(i * (len(rows) - 1) / max(count - 1, 1)) for i in range(count)}
+    return [row for i, row in enumerate(rows) if i in places or any(row is one for one in more)]
 
 
 def print_tables(console: Console, tables: Sequence[PlainTable], more: str = "--json") -> None:

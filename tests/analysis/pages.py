@@ -62,7 +62,9 @@ def planned(report: Report) -> tuple[PlannedRank, ...]:
     ]
     return tuple(
         PlannedRank(
-            name=m.name, rank=rank, num_params=m.rows * m.columns if rank is None else rank * (m.rows + m.columns)
+            name=m.name,
+            rank=rank,
+            num_params=m.rows * m.columns if rank is None else rank * (m.rows + m.columns - rank),
         )
         for m, rank in kept
     )

@@ -22,7 +22,7 @@ def test_tables_fit_a_terminal_and_hold_the_figures(seen):
     assert f"{seen.curvature.hessian_largest[0].value:.3g}" in printed(curvature.SECTION.tables(seen.curvature))
     best = seen.senses.layers[seen.senses.best_layer]
     (row,) = [line.split() for line in printed(senses.SECTION.tables(seen.senses)).splitlines() if " best " in line]
-    assert row[:3] == [str(best.layer), "best", f"{best.centred.separation.value:.3f}"]
+    assert row[:3] == [best.name, "best", f"{best.centred.separation.value:.3f}"]
 
 
 def test_what_was_not_measured_has_no_table(tiny_model):

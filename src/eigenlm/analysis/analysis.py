@@ -10,11 +10,12 @@ from markupsafe import Markup
 from eigenlm.analysis import sections
 from eigenlm.analysis.about import About
 from eigenlm.analysis.finding import MOST_FINDINGS, Finding
+from eigenlm.analysis.kinds import called
 from eigenlm.analysis.rows import parts, table
 from eigenlm.analysis.spectra import MatrixSpectrum, Spectra
 from eigenlm.analysis.stream import Skipped
 from eigenlm.config import to_dict
-from eigenlm.errors import ConfigError, did_you_mean, explain
+from eigenlm.errors import ConfigError, explain
 
 if TYPE_CHECKING:
     import pandas
@@ -87,11 +88,7 @@ class Analysis:
         Raises:
             ConfigError: there is none.
         """
-        by_name = {matrix.name: matrix for matrix in self.matrices}
-        if name not in by_name:
-            do = did_you_mean(name, by_name)
-            raise ConfigError(explain("analysis", expected="the name of a matrix", got=repr(name), do=do))
-        return by_name[name]
+        return called(self.matrices, name)
 
     @property
     def matrices(self) -> tuple[MatrixSpectrum, ...]:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Protocol, TypeVar, runtime_checkable
 
+from eigenlm.errors import ConfigError, did_you_mean, explain
+
 _LAYER = re.compile(r"(?<![^.])\d+(?![^.])")
 
 
@@ -60,3 +62,16 @@ def short_kinds(kinds: Iterable[str]) -> dict[str, str]:
     if {"blocks.", "encoder."} <= stacks.keys():
         called["blocks."] = "decoder."
     return {kind: called[stack] + own if own else kind for kind, (stack, _, own) in parts.items()}
+
+
+def called(rows: Iterable[Named], name: str) -> Named:
+    """The row of the matrix of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    by_name = {row.name: row for row in rows}
+    if name not in by_name:
+        do = did_you_mean(name, by_name)
+        raise ConfigError(explain("analysis", expected="the name of a matrix", got=repr(name), do=do))
+    return by_name[name]

@@ -43,11 +43,11 @@ class AnalyzeCommand(Command):
     """See inside a model: spectra, noise and tails of every matrix, and with a text, the model at work; or compare."""
 
     model: Model
-    other: Annotated[
-        str | None,
+    others: Annotated[
+        tuple[str, ...],
         tyro.conf.Positional,
-        tyro.conf.arg(metavar="OTHER", help="Compare with this one, matrix by matrix: what changed, and by what rank."),
-    ] = None
+        tyro.conf.arg(metavar="OTHER", help="Compare with these, matrix by matrix: what changed, and by what rank."),
+    ] = ()
     text: Annotated[
         str | None,
         tyro.conf.arg(
@@ -69,8 +69,8 @@ class AnalyzeCommand(Command):
         from eigenlm.analysis import analyze
         from eigenlm.machine.processes import is_first_rank
 
-        if self.other is not None:
-            self._compare(self.other)
+        if self.others:
+            self._compare()
             return
         analysis = analyze(self.model, **self._asked())
         if not is_first_rank():
@@ -88,19 +88,29 @@ class AnalyzeCommand(Command):
         given: Mapping[str, Any] = {"text": self.text} | asdict(self.sections)
         return {name: value for name, value in given.items() if value}
 
-    def _compare(self, other: str) -> None:
-        from eigenlm.analysis.comparison import compare, comparison_findings, comparison_table
+    def _compare(self) -> None:
+        from eigenlm.analysis.comparison import changes_table, compare, comparison_table
 
-        for option in [*self._asked(), *(["html"] if self.html else [])]:
+        for option in self._asked():
             do = f"leave --{option} out, or analyse each model by itself"
             raise ConfigError(explain("comparing two models", expected="weights alone", got=f"--{option}", do=do))
-        comparison = compare(self.model, other)
+        first, *more = comparisons = [compare(self.model, other) for other in self.others]
+        if self.html is not None:
+            first.report(self.html, *more)
         if self.json:
-            print_json(comparison.to_dict())
+            told = {"comparisons": [comparison.to_dict() for comparison in comparisons]} if more else first.to_dict()
+            print_json(told | {"report": self.html})
             return
         console = Terminal()
-        self._print_findings(console, comparison_findings(comparison), "--every or --json")
-        print_tables(console, [comparison_table(comparison, every=self.every)])
+        for comparison in comparisons:
+            if more:
+                console.print(f"[bold]{escape(comparison.after.title)}[/]\n")
+            self._print_findings(console, comparison.findings, "--every or --html PATH")
+        every = self.every
+        table = changes_table(comparisons, every=every) if more else comparison_table(first, every=every)
+        print_tables(console, [table], "--html PATH")
+        if self.html is not None:
+            say(f"\nreport: {self.html}")
 
     def _print(self, analysis: "Analysis") -> None:
         from eigenlm.analysis.finding import listed

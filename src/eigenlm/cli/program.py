@@ -125,7 +125,9 @@ def check_places(command: Command) -> None:
         DataError: see `files.check_output`.
     """
     given = vars(command)
-    inputs = [Path(value) for name, value in given.items() if name not in _OUTPUTS and isinstance(value, str | Path)]
+    read = [value for name, value in given.items() if name not in _OUTPUTS]
+    each = [one for value in read for one in (value if isinstance(value, tuple) else (value,))]
+    inputs = [Path(one) for one in each if isinstance(one, str | Path)]
     for output in (getattr(command, name, None) for name in _OUTPUTS):
         if output is not None:
             check_output(output, inputs=inputs, overwrite=given.get("overwrite", False))

@@ -25,14 +25,17 @@ _UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
 _GRAM_ROWS, _QR_ROWS = 1024, 4096
 
 
-def singular_values(W: Float[Tensor, "*batch m n"] | ByBlocks, rel_error: float = 1e-6) -> Float64[Tensor, "*batch r"]:
-    """All min(m, n) singular values in float64, descending, each within `rel_error` of the true one or as LAPACK's SVD.
+def singular_values(
+    W: Float[Tensor, "*batch m n"] | ByBlocks, rel_error: float = 1e-6, abs_error: float = 0.0
+) -> Float64[Tensor, "*batch r"]:
+    """All min(m, n) singular values in float64, descending, each within an error of the true one or as LAPACK's SVD.
 
     W is read in float64 by blocks along its longer side, so beside W only a square of its smaller side is held.
 
     Args:
         W: matrices of any floating type, (..., m, n), or one that is read by blocks.
         rel_error: the relative error up to which the Gram shortcut is taken.
+        abs_error: or the absolute one; it is at most sqrt(n u) sigma_1, where the true value is 0.
 
     Returns:
         sigma_1 >= ... >= sigma_min(m, n), (..., min(m, n)).
@@ -45,10 +48,10 @@ def singular_values(W: Float[Tensor, "*batch m n"] | ByBlocks, rel_error: float 
     [4.0, 3.0]
     """
     if isinstance(W, ByBlocks):
-        return _values(W, rel_error)
+        return _values(W, rel_error, abs_error)
     _check(W, "singular values")
     matrices = W.detach().reshape(-1, *W.shape[-2:])
-    return torch.stack([_values(matrix, rel_error) for matrix in matrices]).reshape(*W.shape[:-2], -1)
+    return torch.stack([_values(matrix, rel_error, abs_error) for matrix in matrices]).reshape(*W.shape[:-2], -1)
 
 
 def svd(
@@ -72,13 +75,14 @@ def svd(
     return U.reshape(*batch, m, r), S.reshape(*batch, r), Vh.reshape(*batch, r, n)
 
 
-def _values(W: Tensor | ByBlocks, rel_error: float) -> Tensor:
+def _values(W: Tensor | ByBlocks, rel_error: float, abs_error: float) -> Tensor:
     exponent = _exponent(W) if W[:0].dtype == torch.float64 else 0  # squares of the narrower types fit into float64
     gram = _gram(W, exponent)
     if not bool(gram.diagonal().isfinite().all()):
         raise _not_finite(W)
     S = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt().flip(-1)
-    if _gram_error(S) > 2 * rel_error:
+    near = math.sqrt(len(S) * _UNIT_ROUNDOFF) * float(S[0]) * 2.0**exponent <= abs_error
+    if not near and _gram_error(S) > 2 * rel_error:
         S = torch.linalg.svdvals(_triangle(W, exponent))
     return S * 2.0**exponent
 

@@ -1,6 +1,5 @@
 """The strongest singular vectors of a matrix, and how much two subspaces share."""
 
-import scipy.linalg
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
@@ -37,10 +36,8 @@ def leading_subspaces(
     gram = torch.zeros(r, r, dtype=torch.float64, device=W[:0].device)
     for block in tall_blocks(W, _ROWS):
         add_gram_(gram, block.detach().double() / scale)
-    _, vectors = scipy.linalg.eigh(
-        gram.cpu().numpy(), subset_by_index=[r - rank, r - 1], overwrite_a=True, check_finite=False
-    )
-    V = torch.from_numpy(vectors).to(gram.device).flip(-1)
+    # SciPy could leave the other vectors out, but its threads wait for each other under those of torch.
+    V = torch.linalg.eigh(gram).eigenvectors[:, r - rank :].flip(-1)
     images = gram.new_empty(max(m, n), rank)
     for image, block in zip(images.split(_ROWS), tall_blocks(W, _ROWS)):
         image.copy_(block.detach().double() / scale @ V)

@@ -60,7 +60,7 @@ def test_the_page_holds_the_numbers_of_the_analysis():
     for shown, matrix in zip(data["matrices"], report.analysis.matrices, strict=True):
         told = matrix.to_dict(singular_values=False)
         same = {key for key, value in told.items() if isinstance(value, (int, float)) and key in shown["cells"]}
-        assert {"stable_rank", "condition_number", "rank_90", "break_even_rank"} <= same
+        assert {"stable_rank", "condition_number", "rank_90", "rank_99"} <= same
         cells = {key: shown["cells"][key] for key in same}
         assert cells == pytest.approx({key: told[key] for key in same}, rel=1e-5)  # written with six digits
         torch.testing.assert_close(

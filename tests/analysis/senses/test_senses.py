@@ -180,7 +180,7 @@ def test_senses_are_plain_values_and_the_same_twice(tiny_model):
     content = dataclasses.asdict(found)
     assert json.loads(json.dumps(content, allow_nan=False))["counts"] == {"rows": 3, "films": 3}
     assert (found.exact, found.relabellings, found.left_context_only) == (True, 20, True)
-    assert [layer.layer for layer in found.layers] == [0, 1, 2]
+    assert [layer.name for layer in found.layers] == ["embedding", "blocks.0", "blocks.1"]
     assert found.p == found.layers[found.best_layer].centred.p_adjusted
     assert found.layers[found.best_layer].centred.z == max(layer.centred.z for layer in found.layers)
     assert found.embedding.num_vectors == lm.config.vocab_size

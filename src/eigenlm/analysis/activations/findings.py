@@ -126,16 +126,16 @@ def _heads(heads: Sequence[AttentionHead]) -> list[Finding]:
 
 
 def _lens(layers: Sequence[LayerStream]) -> list[Finding]:
-    lenses = [(i, layer.name, layer.lens) for i, layer in enumerate(layers) if layer.lens is not None]
-    half = next((found for found in lenses if found[2].agreement >= _MUCH), None)
+    lenses = [(layer.name, layer.lens) for layer in layers if layer.lens is not None]
+    half = next((found for found in lenses if found[1].agreement >= _MUCH), None)
     if half is None or len(lenses) < 3:
         return []
-    at, name, lens = half
+    name, lens = half
     return [
         Finding(
             heading="When the prediction is made",
-            text=f"After {name}, {at} of {len(layers) - 1} layers deep, the model's guess is already the final one for"
-            f" half of the tokens; its loss there is {lens.nll:.2f} nats, against {lenses[-1][2].nll:.2f} at the end.",
+            text=f"After {name}, of {len(layers) - 1} layers, the model's guess is already the final one for"
+            f" half of the tokens; its loss there is {lens.nll:.2f} nats, against {lenses[-1][1].nll:.2f} at the end.",
             weight=0.4,
             section="activations",
         )

@@ -11,7 +11,7 @@ from eigenlm.analysis.comparison.comparison import (
 from eigenlm.analysis.comparison.findings import comparison_findings
 from eigenlm.analysis.comparison.matrix import difference
 from eigenlm.analysis.comparison.models import compare
-from eigenlm.analysis.comparison.table import comparison_table
+from eigenlm.analysis.comparison.table import changes_table, comparison_table
 
 __all__ = [
     "Change",
@@ -20,6 +20,7 @@ __all__ = [
     "OtherShape",
     "SubspaceOverlap",
     "VectorChange",
+    "changes_table",
     "compare",
     "comparison_findings",
     "comparison_table",

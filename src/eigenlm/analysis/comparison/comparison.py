@@ -1,9 +1,13 @@
 """What differs between two models, a row for each matrix that both have."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+from eigenlm.analysis.about import About
+from eigenlm.analysis.finding import Finding
+from eigenlm.analysis.kinds import called
 from eigenlm.analysis.spectra import SpectrumFigures
 from eigenlm.analysis.stream import Skipped
 from eigenlm.shown import Shown
@@ -124,6 +128,8 @@ class Comparison(Shown):
         only_after: names that only the second has.
         other_shapes: what both have in different sizes.
         skipped: matrices that could not be compared, and why.
+        before: what the first model is.
+        after: what the second is.
     """
 
     matrices: tuple[MatrixChange, ...]
@@ -132,6 +138,37 @@ class Comparison(Shown):
     only_after: tuple[str, ...]
     other_shapes: tuple[OtherShape, ...]
     skipped: tuple[Skipped, ...]
+    before: About = field(default_factory=About)
+    after: About = field(default_factory=About)
+
+    def __getitem__(self, name: str) -> MatrixChange:
+        """How the matrix of this name changed.
+
+        Raises:
+            ConfigError: there is none that both have.
+        """
+        return called(self.matrices, name)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader should know, the most general first."""
+        from eigenlm.analysis.comparison.findings import comparison_findings
+
+        return comparison_findings(self)
+
+    def report(self, path: str | Path, *others: "Comparison") -> None:
+        """Write the page to read it in: one interactive file that needs no network.
+
+        Args:
+            path: where to.
+            others: further models held against the same first one, each a column of its own.
+
+        Raises:
+            DataError: the place cannot be written.
+        """
+        from eigenlm.analysis.comparison.page import write_comparison
+
+        write_comparison([self, *others], path)
 
     def totals(self) -> dict[str, int | float | None]:
         """Counts, and ||W' - W||_F / ||W||_F over all compared matrices together."""

@@ -60,9 +60,9 @@ def _part(W: Tensor | ByBlocks, like: Tensor, part: Part) -> Tensor:
 
 def _change(W: ByBlocks, other: ByBlocks, rank: int, eps: float) -> Change:
     before, after = spectrum_of(W), spectrum_of(other)
-    D = spectrum_of(ByBlocks(W.shape, lambda part: other[part] - W[part]))
     # Rounding moves no singular value further than eps ||W||_F (Weyl), and D carries that of both.
     rounding = eps * (before.frobenius_norm + after.frobenius_norm)
+    D = spectrum_of(ByBlocks(W.shape, lambda part: other[part] - W[part]), abs_error=rounding / 2)
     R = min(rank, before.numerical_rank, after.numerical_rank)
     return Change(
         frobenius_norm=D.frobenius_norm,

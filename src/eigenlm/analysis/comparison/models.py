@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eigenlm.analysis.about import about
 from eigenlm.analysis.comparison.comparison import Comparison, MatrixChange, OtherShape, VectorChange
 from eigenlm.analysis.comparison.matrix import difference
 from eigenlm.analysis.stream import Skipped, each_matrix, matrix_of
@@ -56,6 +57,8 @@ def compare(before: Any, after: Any, *, rank: int = 16) -> Comparison:
             if name not in set(fitting)
         ),
         skipped=tuple(row for row in rows if isinstance(row, Skipped)),
+        before=about(before, {}),
+        after=about(after, {}),
     )
 
 

@@ -35,6 +35,21 @@ def comparison_table(comparison: Comparison, *, every: bool = False) -> PlainTab
     return table.with_notes(_notes(comparison))
 
 
+def changes_table(comparisons: Sequence[Comparison], *, every: bool = False) -> PlainTable:
+    """Several models held against one: how much each kind of matrix, or every matrix, changed in each of them."""
+    title = "Change of every matrix" if every else "Change by kind of matrix, the median over those that changed"
+    first = "matrix" if every else "kind"
+    table = PlainTable(f"{title}: |D|F / |W|F", [first, *(comparison.after.title for comparison in comparisons)])
+    groups = [
+        {matrix.name: [matrix] for matrix in comparison.matrices} if every else by_kind(comparison.matrices)
+        for comparison in comparisons
+    ]
+    for name in dict.fromkeys(name for group in groups for name in group):
+        cells = [(_figures(group.get(name, [])) or ["same" if name in group else "-"])[0] for group in groups]
+        table.add_row(name, *cells)
+    return table
+
+
 def _figures(matrices: Sequence[MatrixChange]) -> list[str]:
     """Medians over the matrices that changed; none if none did."""
     changed = [matrix for matrix in matrices if matrix.change is not None]

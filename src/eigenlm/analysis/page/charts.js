@@ -37,6 +37,25 @@ function layout(xTitle, yTitle, more = {}) {
 }
 
 const legendAbove = { showlegend: true, margin: { l: 8, r: 12, t: 34, b: 8 } };
+
+// Vertical lines with their words above the chart, where they cover none; a word that would touch another stands a row higher.
+// `log` where the axis is, for there Plotly wants the logarithm of an annotation's place; `legend` where one stands on top.
+function upright(id, lines, [from, to], log, legend) {
+  const axis = log ? Math.log10 : (value) => value;
+  const scale = Math.max(byId(id).clientWidth - 60, 100) / (to - from);
+  const ends = [];
+  const annotations = [...lines].sort((a, b) => a.at - b.at).map(({ at, text, colour }) => {
+    const [middle, half] = [(axis(at) - from) * scale, 3.6 * text.length + 5];
+    const free = ends.findIndex((end) => end < middle - half);
+    const row = free < 0 ? ends.length : free;
+    ends[row] = middle + half;
+    return { x: axis(at), y: 1, yref: "paper", yanchor: "bottom", yshift: 16 * row, text, showarrow: false, font: { size: 12, color: colour } };
+  });
+  return {
+    shapes: lines.map(({ at, dash, colour }) => ({ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1, line: { color: colour, width: 1.5, dash } })),
+    annotations, margin: { l: 8, r: 34, t: 10 + 16 * ends.length + (legend ? 26 : 0), b: 8 },
+  };
+}
 const plot = (id, traces, shape) => Plotly.react(byId(id), traces, shape, { responsive: true, displayModeBar: false, doubleClick: "reset" });
 const positive = (values) => values.map((value) => (value > 0 ? value : null));
 
@@ -73,7 +92,7 @@ function escapeText(text) {
 
 // A table of coloured buttons that arrows move through: rows by columns, a cell where there is something.
 function buildGrid(id, corner, rows, heads, cellAt) {
-  const head = heads.map((text) => element("th", { scope: "col", textContent: text }));
+  const head = heads.map((text) => (text === "" ? element("td") : element("th", { scope: "col", textContent: text })));
   const lines = rows.map(({ label, title }, i) =>
     element("tr", {}, [element("th", { scope: "row", textContent: label, title }), ...heads.map((_, j) => element("td", {}, [cellAt(i, j)].filter(Boolean)))]));
   byId(id).replaceChildren(element("thead", {}, [element("tr", {}, [element("th", { scope: "row", textContent: corner }), ...head])]), element("tbody", {}, lines));

@@ -21,8 +21,9 @@ def contents(report: Report, shown: Mapping[str, PagePart]) -> list[tuple[str, s
     """The id and the heading of everything on the page, in order."""
     above = [link for part in shown.values() if part.of_matrix for link in part.links]
     below = [link for part in shown.values() if not part.of_matrix for link in part.links]
-    listed = [("effect", "Before and after")] if report.before_after else []
-    listed += [("findings", "What stands out"), ("map-section", "At a glance"), *above]
+    listed = [("map-section", "At a glance")]
+    listed += [("effect", "Before and after")] if report.before_after else []
+    listed += [("findings", "What stands out"), *above]
     listed += [("plan", "The plan")] if report.plan else []
     return [*listed, ("table", "Every matrix"), *below, ("python-section", "In Python"), ("terms", "The words")]
 

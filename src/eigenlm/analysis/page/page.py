@@ -1,7 +1,7 @@
 """One offline HTML page to read an analysis in, with a plan and its measured effect where they are known."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from markupsafe import Markup
 from eigenlm.analysis import sections
 from eigenlm.analysis.about import About
 from eigenlm.analysis.analysis import Analysis
-from eigenlm.analysis.kinds import kind_of, layer_of
+from eigenlm.analysis.finding import Finding
 from eigenlm.analysis.page.contents import absent, contents
 from eigenlm.analysis.page.effect import comparisons, drawn_effect
 from eigenlm.analysis.page.report import Report
-from eigenlm.analysis.page.table import plan_part, shown_table
+from eigenlm.analysis.page.table import plan_part, table_data
 from eigenlm.analysis.page.words import all_terms, glossary
 from eigenlm.analysis.page_part import PagePart, filled
 from eigenlm.analysis.rows import parts
@@ -24,8 +24,8 @@ from eigenlm.offline_page import as_json, packed, part, policy
 
 _HERE = "eigenlm.analysis.page"
 _STYLES = ("page.css", "table.css", "charts.css", "print.css")
-_SCRIPTS = ("state.js", "terms.js", "charts.js", "map.js", "table.js", "effect.js")
-_MOST_FINDINGS = 9
+_SCRIPTS = ("state.js", "terms.js", "charts.js", "map.js", "table.js")
+_MOST_FINDINGS = 5
 
 
 def write_report(report: Report, path: str | Path) -> None:
@@ -39,31 +39,53 @@ def write_report(report: Report, path: str | Path) -> None:
 
 def render(report: Report) -> str:
     """The page as HTML."""
-    shown = parts(report.analysis.results)
-    data = _data(report, shown)
-    scripts = [part(_HERE, *_SCRIPTS), *(one.script for one in shown.values()), part(_HERE, "start.js")]
-    script = Markup("\n".join(scripts))
+    analysis, shown = report.analysis, parts(report.analysis.results)
+    about, totals, data = analysis.about, analysis.totals(), _data(report, shown)
+    counts = {"Matrices": totals["num_matrices"], "Parameters in them": totals["num_params"]}
+    first, others = (None, analysis.findings) if report.before_after else _first(analysis.findings)
     values = {
         "report": report,
-        "about": report.analysis.about,
-        "totals": report.analysis.totals(),
-        "findings": report.analysis.findings,
+        "title": f"{about.title}: what its matrices hold",
+        "overline": "what every matrix holds",
+        "heading": about.title,
+        "facts": {**about.facts, **{label: f"{count:,}" for label, count in counts.items()}},
+        "verdict": first,
+        "findings": others,
+        "skipped": analysis.skipped,
+        "comparing": ("condition>1000", "rank_99<=300", "effective<50"),
         "comparisons": [] if report.before_after is None else comparisons(report.before_after),
         "above": [Markup(one.html) for one in shown.values() if one.of_matrix],
         "below": [Markup(one.html) for one in shown.values() if not one.of_matrix],
-        "most_findings": _MOST_FINDINGS,
         "contents": contents(report, shown),
         "absent": absent(report),
         "glossary": glossary(),
         "first": as_json(data["start"] or ""),
-        "call": _call(report.analysis.about),
+        "call": _call(about),
         "attributes": [section.name for section in sections.SECTIONS if section.name != "spectra"],
         "curves": packed(as_json(_curves(shown))),
-        "style": part(_HERE, *_STYLES),
-        "script": script,
-        "policy": policy(script),
     }
-    return filled(_HERE, "page.html", values, data)
+    return assembled("page.html", [part(_HERE, "effect.js"), *(one.script for one in shown.values())], values, data)
+
+
+def assembled(template: str, scripts: Sequence[str], values: Mapping[str, Any], data: Mapping[str, Any]) -> Markup:
+    """A page in this room's frame: a map of the model, a table of its matrices, findings, and the words explained.
+
+    Args:
+        template: what fills the frame, a file of this folder.
+        scripts: what is drawn beyond map and table.
+        values: what the templates name.
+        data: what the scripts read, as plain JSON values.
+    """
+    script = Markup("\n".join([part(_HERE, *_SCRIPTS), *scripts, part(_HERE, "start.js")]))
+    frame = {"style": part(_HERE, *_STYLES), "script": script, "policy": policy(script)}
+    # The verdict is the first of the five findings that a reader meets.
+    most = _MOST_FINDINGS - 1 if values["verdict"] else _MOST_FINDINGS
+    return filled(_HERE, template, {"most_findings": most, **values, **frame}, data)
+
+
+def _first(findings: Sequence[Finding]) -> tuple[Finding | None, Sequence[Finding]]:
+    """The finding that is the verdict, and the others."""
+    return (findings[0], findings[1:]) if findings else (None, ())
 
 
 def page_data(report: Report) -> dict[str, Any]:
@@ -85,22 +107,15 @@ def _curves(shown: Mapping[str, PagePart]) -> dict[str, dict[str, Any]]:
 
 
 def _data(report: Report, shown: Mapping[str, PagePart]) -> dict[str, Any]:
-    matrices = report.analysis.matrices
-    names = [matrix.name for matrix in matrices]
-    columns, cells = shown_table(names, [*shown.values(), plan_part(report.plan, report.analysis)])
+    analysis = report.analysis
+    table = table_data(analysis.matrices, [*shown.values(), plan_part(report.plan, analysis)])
     planned = {row.name: asdict(row) for row in report.plan}
-    told = [finding.matrix for finding in report.analysis.findings if finding.matrix]
+    told = [finding.matrix for finding in analysis.findings if finding.matrix]
     return {
-        "start": next(iter([*told, *names]), None),
+        "start": next(iter([*told, *(matrix.name for matrix in analysis.matrices)]), None),
         "terms": {key: term._asdict() for key, term in all_terms().items()},
-        "columns": [
-            {"key": column.key, "group": column.group, "style": column.style, "map": column.map} for column in columns
-        ],
-        "matrices": [
-            {"name": matrix.name, "kind": kind_of(matrix.name), "layer": layer_of(matrix.name)}
-            | {"rows": matrix.rows, "columns": matrix.columns, "plan": planned.get(matrix.name), "cells": row}
-            for matrix, row in zip(matrices, cells)
-        ],
+        "columns": table["columns"],
+        "matrices": [row | {"plan": planned.get(row["name"])} for row in table["matrices"]],
         **{section.name: None for section in sections.SECTIONS},
         **{name: _short(one.data) for name, one in shown.items()},
         "effect": None if report.before_after is None else drawn_effect(report.before_after),

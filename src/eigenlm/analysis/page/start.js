@@ -48,6 +48,7 @@ async function start() {
   buildMap();
   listen();
   draw();
+  if (!byId("plotly")) return;
   try {
     const [lines, plotly] = await Promise.all([unpacked("curves"), unpacked("plotly")]);
     curves = JSON.parse(lines);

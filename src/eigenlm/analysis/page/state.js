@@ -7,7 +7,7 @@ const data = JSON.parse(byId("data").textContent);
 const matrices = new Map(data.matrices.map((matrix) => [matrix.name, matrix]));
 const columns = new Map(data.columns.map((column) => [column.key, column]));
 const full = (matrix) => Math.min(matrix.rows, matrix.columns);
-const percent = (share) => (100 * share).toFixed(1) + "%";
+const percent = (share) => (share > 0 && share < 1e-3 ? (100 * share).toPrecision(2) : (100 * share).toFixed(1)) + "%";
 
 let curves = null; // by matrix, once they are unpacked
 

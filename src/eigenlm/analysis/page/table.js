@@ -14,7 +14,7 @@ function numberIn(cell) {
 // "alpha>6 blocks.3" is one comparison and one text; a column goes by its key, its label, or the start of either.
 function readFilter(filter) {
   const words = filter.trim().replace(/\s*(>=|<=|!=|[<>=])\s*/g, "$1").split(/\s+/).filter(Boolean);
-  const read = { tests: [], keys: [], unknown: [] };
+  const read = { tests: [], keys: [], faults: [] };
   for (const word of words) {
     const [, name, sign, told] = word.match(/^(.*?)(>=|<=|!=|[<>=])(.*)$/) ?? [];
     if (sign === undefined) {
@@ -22,13 +22,29 @@ function readFilter(filter) {
       continue;
     }
     const key = columnCalled(name);
-    if (!key) read.unknown.push(name);
-    else if (told) {
+    const fault = unreadable(key, name, sign, told);
+    if (fault) read.faults.push(fault);
+    else {
       read.keys.push(key);
       read.tests.push((matrix) => compares(matrix.cells[key], sign, told));
     }
   }
   return read;
+}
+
+// Why a comparison cannot be made; nothing if it can.
+function unreadable(key, name, sign, told) {
+  if (!key) return name ? `no column is called ${name}` : `${sign}${told} lacks the name of a column before it`;
+  if (!told) return `${name}${sign} lacks a value after it`;
+  if (columns.get(key).style === "text") return sign === "=" || sign === "!=" ? "" : `${name} is a text: compare it with = or !=`;
+  return Number.isNaN(numberTold(told)) ? `${told} is not a number` : "";
+}
+
+// Strictly: "3x" and ">5" are no numbers, "1,000", "40%", "1e-3" and "inf" are.
+function numberTold(told) {
+  if (told === "∞" || told === "inf") return Infinity;
+  const plain = told.replace(/%$/, "").replaceAll(",", "");
+  return plain ? Number(plain) / (told.endsWith("%") ? 100 : 1) : NaN;
 }
 
 function columnCalled(name) {
@@ -40,12 +56,12 @@ function columnCalled(name) {
 
 function compares(cell, sign, told) {
   const value = numberIn(cell);
-  const bound = told === "∞" || told === "inf" ? Infinity : told.endsWith("%") ? parseFloat(told) / 100 : parseFloat(told.replaceAll(",", ""));
+  const bound = numberTold(told);
   if (typeof cell === "string" && cell !== "∞") {
     const same = cell.toLowerCase().includes(told.toLowerCase());
     return sign === "=" ? same : sign === "!=" ? !same : false;
   }
-  if (value === null || Number.isNaN(bound)) return false;
+  if (value === null) return false;
   return { ">": value > bound, "<": value < bound, ">=": value >= bound, "<=": value <= bound, "=": value === bound, "!=": value !== bound }[sign];
 }
 
@@ -121,7 +137,8 @@ function drawTable(state) {
   press("groups", state.group);
   const all = data.matrices.length;
   byId("count").textContent = (rows.length === all ? `${all} matrices` : `${rows.length} of ${all} matrices`) +
-    (filter.unknown.length ? `; no column is called ${filter.unknown.join(" or ")}` : "");
+    filter.faults.map((fault) => "; " + fault).join("");
+  byId("filter").setAttribute("aria-invalid", String(filter.faults.length > 0));
 }
 
 function moveInTable(event) {
@@ -146,8 +163,9 @@ function listenToTable() {
   byId("groups").hidden = groups.length < 2;
   byId("matrices").tHead.onclick = (event) => {
     const key = event.target.closest("th")?.dataset.key;
-    const next = { [key]: "-" + key, ["-" + key]: "" }[readState().sort] ?? key;
-    if (key) setState({ sort: next });
+    if (!key) return;
+    const orders = columns.get(key).style === "text" ? [key, "-" + key, ""] : ["-" + key, key, ""]; // the largest first
+    setState({ sort: orders[(orders.indexOf(readState().sort) + 1) % 3] });
   };
   const body = byId("matrices").tBodies[0];
   body.onclick = (event) => show(event.target.closest("tr").dataset.name);

@@ -2,23 +2,23 @@
 
 function drawSenses() {
   const found = data.senses;
-  const layers = found.layers.map(({ layer }) => ({ name: layer ? "layer." + layer : "embedding" }));
+  const { layers } = found;
   const xaxis = layerAxis(layers);
   const estimates = (kind, key) => found.layers.map((layer) => layer[kind][key]);
   const line = (place, kind, key, name) => {
     const [value, low, high] = ["value", "low", "high"].map((end) => estimates(kind, key).map((one) => one[end]));
     return byLayer(place, layers, value, name, { error_y: whiskers(place, value, low, high), hovertemplate: "%{customdata}: %{y:.3f}<extra></extra>" });
   };
-  const best = { x: found.best_layer, y: found.layers[found.best_layer].centred.separation.high, text: "best layer", showarrow: true, arrowhead: 2, arrowcolor: colourOf("--soft"), ax: 0, ay: -24, font: { size: 12, color: colourOf("--soft") } };
+  const best = { type: "line", x0: found.best_layer, x1: found.best_layer, yref: "paper", y0: 0, y1: 1, line: { color: colourOf("--soft"), width: 1.5, dash: "dot" } };
   plot("separation-chart", [line(0, "centred", "separation", "mean taken off"), line(1, "raw", "separation", "vectors as they are")],
-    layout("layers passed", "within minus between", { ...legendAbove, xaxis, annotations: [best], yaxis: { zeroline: true, zerolinecolor: colourOf("--soft") } }));
+    layout("after layer", "within minus between", { ...legendAbove, xaxis, shapes: [best], yaxis: { zeroline: true, zerolinecolor: colourOf("--soft") } }));
   const share = (place, kind, key, name) => byLayer(place, layers, found.layers.map((layer) => layer[kind][key]), name, { hovertemplate: "%{customdata}: %{y:.1%}<extra></extra>" });
   plot("accuracy-chart", [share(0, "centred", "accuracy", "nearest meaning is right"), line(1, "centred", "silhouette", "silhouette")],
-    layout("layers passed", "", { ...legendAbove, xaxis, yaxis: { zeroline: true, zerolinecolor: colourOf("--soft") } }));
+    layout("after layer", "", { ...legendAbove, xaxis, yaxis: { zeroline: true, zerolinecolor: colourOf("--soft") } }));
   plot("isotropy-chart", [byLayer(0, layers, found.layers.map((layer) => layer.isotropy.iso_score), "IsoScore"), byLayer(1, layers, found.layers.map((layer) => layer.isotropy.mean_cosine), "mean cosine")],
-    layout("layers passed", "", { ...legendAbove, xaxis }));
+    layout("after layer", "", { ...legendAbove, xaxis }));
   const rank = found.layers.map((layer) => layer.isotropy.rank_me);
-  plot("rankme-chart", [byLayer(0, layers, rank, "RankMe")], layout("layers passed", `directions, of ${found.embedding.width}`, { xaxis, yaxis: { rangemode: "tozero" } }));
+  plot("rankme-chart", [byLayer(0, layers, rank, "RankMe")], layout("after layer", `directions, of ${found.embedding.width}`, { xaxis, yaxis: { rangemode: "tozero" } }));
 }
 
 whenLoaded.push(drawSenses);

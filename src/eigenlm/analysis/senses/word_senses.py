@@ -24,14 +24,14 @@ class SenseLayer:
     """One layer.
 
     Attributes:
-        layer: 0 for the embedding, then 1 ... N.
+        name: `embedding`, or that of the block after which the vectors were taken.
         raw: separation of the vectors as they are. In most models all of them share a large part, so that every cosine
             is near 1 and differences look small.
         centred: separation after the mean over all tokens is taken off: the part that can differ.
         isotropy: how evenly the vectors of all tokens of the sentences are spread.
     """
 
-    layer: int
+    name: str
     raw: Separation
     centred: Separation
     isotropy: Isotropy
@@ -46,7 +46,7 @@ class Senses(Shown):
         counts: sentences of each sense.
         left_context_only: whether the model is a decoder, which sees only what stands before the word.
         layers: the embedding, and after each block.
-        best_layer: the layer whose centred separation has the largest z.
+        best_layer: place among `layers` of the one whose centred separation stands furthest above chance, by its z.
         p: p_adjusted there, which counts the choice of the layer; the intervals, each of its own layer, do not.
         relabellings: arrangements of the labels that p is taken from.
         exact: whether these are all there are.
@@ -62,6 +62,11 @@ class Senses(Shown):
     relabellings: int
     exact: bool
     embedding: Isotropy
+
+    @property
+    def best(self) -> SenseLayer:
+        """The layer at `best_layer`."""
+        return self.layers[self.best_layer]
 
 
 def word_senses(lm: LanguageModel, word: str, sentences: Mapping[str, Sequence[str]], *, seed: int = 0) -> Senses:
@@ -95,7 +100,12 @@ def word_senses(lm: LanguageModel, word: str, sentences: Mapping[str, Sequence[s
         counts={sense: len(group) for sense, group in sentences.items()},
         left_context_only=lm.config.kind == "decoder",
         layers=tuple(
-            SenseLayer(layer=i, raw=raw[i], centred=centred[i], isotropy=isotropy(states.tokens[i]))
+            SenseLayer(
+                name=f"blocks.{i - 1}" if i else "embedding",
+                raw=raw[i],
+                centred=centred[i],
+                isotropy=isotropy(states.tokens[i]),
+            )
             for i in range(len(raw))
         ),
         best_layer=best,

@@ -37,7 +37,6 @@ COLUMNS = (
     _spectrum("numerical_rank", "rank"),
     _spectrum("rank_90", "rank"),
     _spectrum("rank_99", "rank", "linear"),
-    _spectrum("break_even_rank", "rank"),
     _noise("noise.num_spikes", "rank", "linear"),
     _noise("noise.spike_energy", "percent", "linear"),
     _noise("noise.noise_std"),

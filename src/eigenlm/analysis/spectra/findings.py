@@ -52,7 +52,7 @@ def _as_a_whole(found: Spectra) -> Finding:
     return Finding(
         heading=heading,
         text=f"Cut to the rank that keeps 99% of each matrix's energy, its {totals['num_matrices']} matrices would"
-        f" still take {share:.1%} of their {totals['num_params']:,} parameters as two factors"
+        f" still take {share:.1%} of their {totals['num_params']:,} parameters"
         f" ({totals['num_params_at_90'] / totals['num_params']:.1%} at 90% of the energy)."
         + ("" if share < 0.9 else " What can be cut, only the activations can tell."),
         weight=0.8,

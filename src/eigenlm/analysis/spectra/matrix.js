@@ -5,41 +5,35 @@ let zoomed = 1; // part of the ranks that is shown
 
 const rankMarks = (matrix) => {
   const rank = keptRank(matrix);
-  const lines = [["rank_90", "90%", "dot"], ["rank_99", "99%", "dot"]].map(([key, text, dash]) => ({ rank: matrix.cells[key], text, dash, colour: colourOf("--soft"), y: 0.1 }));
-  if (matrix.plan?.rank) lines.push({ rank: matrix.plan.rank, text: "plan", dash: "dash", colour: colourOf("--green"), y: 0.18 });
-  lines.push({ rank, text: `rank ${rank}`, dash: "solid", colour: colourOf("--mark"), y: 0.26 });
-  return lines;
+  const lines = [["rank_90", "90%"], ["rank_99", "99%"]].map(([key, text]) => ({ at: matrix.cells[key], text, dash: "dot", colour: colourOf("--soft") }));
+  if (matrix.plan?.rank) lines.push({ at: matrix.plan.rank, text: "plan", dash: "dash", colour: colourOf("--green") });
+  return [...lines, { at: rank, text: `rank ${rank}`, dash: "solid", colour: colourOf("--mark") }].filter((line) => line.at > 0);
 };
 
-// Vertical lines with their words; `log` where the axis is, for there Plotly wants the logarithm of an annotation's place.
-function vertical(matrix, lines, log) {
-  return {
-    shapes: lines.map((m) => ({ type: "line", x0: m.rank, x1: m.rank, yref: "paper", y0: 0, y1: 1, line: { color: m.colour, width: 1.5, dash: m.dash } })),
-    annotations: lines.map((m) => ({ x: log ? Math.log10(m.rank) : m.rank, y: m.y, yref: "paper", text: " " + m.text + " ", showarrow: false, xanchor: m.rank > 0.85 * full(matrix) * zoomed ? "right" : "left", yanchor: "top", font: { size: 12, color: m.colour } })),
-  };
+// What noise could make: the bulk as a band, the largest singular value of the same numbers in random order as a line.
+function noiseShapes(matrix) {
+  const { noise } = curves[matrix.name];
+  if (!noise?.null_spectral_norm) return [];
+  const across = { xref: "paper", x0: 0, x1: 1 };
+  const level = (y, colour, dash) => ({ ...across, type: "line", y0: y, y1: y, line: { color: colourOf(colour), width: 1.5, dash } });
+  const shapes = [level(noise.null_spectral_norm, "--pink", "dashdot")];
+  if (!noise.sigma_plus) return shapes;
+  const floor = Math.max(noise.sigma_minus, noise.sigma_plus / 1e6);
+  const bulk = { ...across, type: "rect", y0: floor, y1: noise.sigma_plus, fillcolor: colourOf("--soft"), opacity: 0.1, line: { width: 0 }, layer: "below" };
+  return [...shapes, bulk, level(noise.sigma_plus, "--soft", "dash")];
 }
 
-// What noise could make: the bulk as a band, the largest singular value of the same numbers in random order as a line.
-function noiseMarks(matrix) {
-  const { noise } = curves[matrix.name];
-  if (!noise?.null_spectral_norm) return { shapes: [], annotations: [] };
-  const across = { xref: "paper", x0: 0, x1: 1 };
-  const shapes = [{ ...across, type: "line", y0: noise.null_spectral_norm, y1: noise.null_spectral_norm, line: { color: colourOf("--pink"), width: 1.5, dash: "dashdot" } }];
-  const word = (y, text, colour, yanchor) => ({ xref: "paper", x: 1, xanchor: "right", y: Math.log10(y), yanchor, text, showarrow: false, font: { size: 12, color: colourOf(colour) } });
-  const annotations = [word(noise.null_spectral_norm, "shuffled: largest", "--pink", noise.sigma_plus > noise.null_spectral_norm ? "top" : "bottom")];
-  if (noise.sigma_plus) {
-    const floor = Math.max(noise.sigma_minus, noise.sigma_plus / 1e6);
-    shapes.push({ ...across, type: "rect", y0: floor, y1: noise.sigma_plus, fillcolor: colourOf("--soft"), opacity: 0.1, line: { width: 0 }, layer: "below" });
-    shapes.push({ ...across, type: "line", y0: noise.sigma_plus, y1: noise.sigma_plus, line: { color: colourOf("--soft"), width: 1.5, dash: "dash" } });
-    annotations.push(word(noise.sigma_plus, "noise edge", "--soft", noise.sigma_plus > noise.null_spectral_norm ? "bottom" : "top"));
-  }
-  return { shapes, annotations };
+function rankAxis(matrix) {
+  const last = Math.max(2, full(matrix) * zoomed);
+  return logRanks ? { type: "log", range: [-0.05, Math.log10(last) + 0.02], dtick: 1 } : { type: "linear", range: [1 - 0.02 * last, last * 1.02] };
 }
 
 function sigmaMarks(matrix) {
-  const [ranks, noise] = [vertical(matrix, rankMarks(matrix), logRanks), noiseMarks(matrix)];
-  return { shapes: [...noise.shapes, ...ranks.shapes], annotations: [...noise.annotations, ...ranks.annotations] };
+  const ranks = upright("sigma-chart", rankMarks(matrix), rankAxis(matrix).range, logRanks);
+  return { ...ranks, shapes: [...noiseShapes(matrix), ...ranks.shapes] };
 }
+
+const energyMarks = (matrix) => upright("energy-chart", rankMarks(matrix), [1, full(matrix) + 1], false, Boolean(curves[matrix.name].outputs));
 
 const lineOf = (matrix) => (full(matrix) > 1 ? "lines" : "markers");
 
@@ -53,10 +47,9 @@ function drawSigma(matrix) {
   }
   const own = { x: curve.rank, y: positive(curve.sigma), mode: lineOf(matrix), line: { color: colourOf("--accent"), width: 2.4 }, hovertemplate: "σ<sub>%{x}</sub> = %{y:.4g}<extra></extra>" };
   const last = Math.max(2, full(matrix) * zoomed);
-  const xaxis = logRanks ? { type: "log", range: [-0.05, Math.log10(last) + 0.02], dtick: 1 } : { type: "linear", range: [1 - 0.02 * last, last * 1.02] };
   const shown = curve.sigma.filter((value, i) => value > 0 && curve.rank[i] <= last);
   const yrange = zoomed < 1 && shown.length ? { range: [Math.log10(shown[shown.length - 1]) - 0.1, Math.log10(shown[0]) + 0.1] } : {};
-  plot("sigma-chart", [grey, own], layout("rank i", "", { xaxis, yaxis: logAxis(shown, yrange), ...sigmaMarks(matrix) }));
+  plot("sigma-chart", [grey, own], layout("rank i", "", { xaxis: rankAxis(matrix), yaxis: logAxis(shown, yrange), ...sigmaMarks(matrix) }));
 }
 
 function drawEnergy(matrix) {
@@ -64,7 +57,8 @@ function drawEnergy(matrix) {
   const own = { x: curve.rank, y: curve.lost.map((lost) => 1 - lost), mode: lineOf(matrix), fill: "tozeroy", fillcolor: colourOf("--accent") + "1f", line: { color: colourOf("--accent"), width: 2.4 }, hovertemplate: "rank %{x} keeps %{y:.2%}<extra></extra>", name: "of the matrix" };
   const outputs = series(2, (curve.outputs ?? []).map(([rank]) => rank), (curve.outputs ?? []).map(([, kept]) => kept), { name: "of its outputs on the text, at best", hovertemplate: "rank %{x} can keep %{y:.2%} of the outputs<extra></extra>" });
   plot("energy-chart", curve.outputs ? [own, outputs] : [own], layout("rank", "", {
-    ...(curve.outputs ? legendAbove : {}), yaxis: { range: [0, 1.02], tickformat: ".0%" }, ...vertical(matrix, rankMarks(matrix), false) }));
+    showlegend: Boolean(curve.outputs), legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top", font: { size: 12 } },
+    yaxis: { range: [0, 1.02], tickformat: ".0%" }, ...energyMarks(matrix) }));
 }
 
 // The density of singular values beside the Marchenko-Pastur law of the bulk: with n the smaller side and s the entries'
@@ -102,7 +96,6 @@ function drawTail(matrix) {
   const floor = Math.max(tail.x[0] / 1e3, x[x.length - 1]);
   plot("tail-chart", [data_, law("power law", tail.power, 1), law("lognormal", tail.lognormal, 2)], layout("eigenvalue λ = σ²", "share at λ or above", {
     ...legendAbove, shapes: [from],
-    annotations: [{ x: Math.log10(tail.x[0]), y: 0.02, yref: "paper", yanchor: "bottom", xanchor: "right", text: "xmin ", showarrow: false, font: { size: 12, color: colourOf("--soft") } }],
     xaxis: { ...logAxis([floor, x[0]]), range: [Math.log10(floor) - 0.1, Math.log10(x[0]) + 0.15] }, yaxis: logAxis(y),
   }));
 }

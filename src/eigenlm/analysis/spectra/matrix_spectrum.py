@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from eigenlm import linalg
-from eigenlm.analysis.marked_ranks import break_even_rank, marked_ranks
+from eigenlm.analysis.marked_ranks import marked_ranks
 from eigenlm.analysis.spectra.noise import Noise, noise
 from eigenlm.analysis.spectra.tail import Tail, tail
 from eigenlm.analysis.spectra.weightwatcher import WeightWatcherFit, weightwatcher
@@ -54,8 +54,7 @@ class MatrixSpectrum(SpectrumFigures):
         columns: n; for a convolution, all that one output sees.
         storage: how the file keeps its numbers (`F32`, `Q4_1`, ...); None where the source cannot tell.
         condition_number: sigma_1 / sigma_min(m, n); infinite when the last is zero.
-        break_even_rank: the largest R at which two factors, R (m + n) numbers, take fewer than m n.
-        energy_kept: share of ||W||_F^2 kept at an eighth, a quarter, a half of the full rank, and at `break_even_rank`.
+        energy_kept: share of ||W||_F^2 kept at an eighth, a quarter and a half of the full rank.
         singular_values: all of them, descending.
         noise: how much of them noise explains; this and the following are None where they were not asked for.
         weightwatcher: WeightWatcher's figures by its own rules.
@@ -67,7 +66,6 @@ class MatrixSpectrum(SpectrumFigures):
     columns: int
     storage: str | None
     condition_number: float
-    break_even_rank: int
     energy_kept: Mapping[int, float]
     singular_values: Float64[Tensor, " r"] = field(repr=False, compare=False)
     noise: Noise | None = None
@@ -94,14 +92,22 @@ class MatrixSpectrum(SpectrumFigures):
         return cls(**told)
 
 
-def spectrum_of(W: Tensor | ByBlocks, name: str = "W", storage: str | None = None) -> MatrixSpectrum:
+def spectrum_of(
+    W: Tensor | ByBlocks, name: str = "W", storage: str | None = None, *, abs_error: float = 0.0
+) -> MatrixSpectrum:
     """Decompose one matrix (m, n).
+
+    Args:
+        W: the matrix.
+        name: its name.
+        storage: how it is stored.
+        abs_error: of the singular values, where a millionth of each would be more than is needed.
 
     Raises:
         DataError: NaN or infinite numbers.
     """
     m, n = W.shape
-    S = linalg.singular_values(W).cpu()
+    S = linalg.singular_values(W, abs_error=abs_error).cpu()
     return MatrixSpectrum(
         name=name,
         rows=m,
@@ -115,7 +121,6 @@ def spectrum_of(W: Tensor | ByBlocks, name: str = "W", storage: str | None = Non
         condition_number=float(linalg.condition_number(S)),
         rank_90=int(linalg.rank_for_energy(S, 0.90)),
         rank_99=int(linalg.rank_for_energy(S, 0.99)),
-        break_even_rank=break_even_rank(m, n),
         energy_kept={rank: float(linalg.energy_kept(S, rank)) for rank in marked_ranks(m, n)},
         singular_values=S,
     )

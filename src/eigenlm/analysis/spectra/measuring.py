@@ -34,13 +34,13 @@ class Spectra(Shown):
     entries: tuple[Entries, ...] = ()
 
     def totals(self) -> dict[str, int]:
-        """Counts over all matrices; parameters at 90 and 99 % are those of plain factors, where these are smaller."""
+        """Counts over all matrices; a matrix cut to rank R, that of 90 or 99 % of its energy, takes R (m + n - R)."""
         return {
             "num_matrices": len(self.matrices),
             "num_skipped": len(self.skipped),
             "num_params": sum(matrix.rows * matrix.columns for matrix in self.matrices),
-            "num_params_at_90": sum(_factored(matrix, matrix.rank_90) for matrix in self.matrices),
-            "num_params_at_99": sum(_factored(matrix, matrix.rank_99) for matrix in self.matrices),
+            "num_params_at_90": sum(_num_params(matrix, matrix.rank_90) for matrix in self.matrices),
+            "num_params_at_99": sum(_num_params(matrix, matrix.rank_99) for matrix in self.matrices),
         }
 
     def to_dict(self, *, singular_values: bool = True) -> dict[str, Any]:
@@ -112,5 +112,5 @@ def _vectors(weights: Weights, names: Sequence[str]) -> list[Entries]:
     return found
 
 
-def _factored(matrix: MatrixSpectrum, rank: int) -> int:
-    return min(matrix.rows * matrix.columns, rank * (matrix.rows + matrix.columns))
+def _num_params(matrix: MatrixSpectrum, rank: int) -> int:
+    return rank * (matrix.rows + matrix.columns - rank)

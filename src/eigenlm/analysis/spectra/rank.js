@@ -22,14 +22,12 @@ function drawRank(matrix) {
     byId(id).value = rank;
   }
   const lost = lostAt(curves[matrix.name], rank);
-  const factors = rank * (matrix.rows + matrix.columns);
+  const needed = rank * (matrix.rows + matrix.columns - rank);
   const dense = matrix.rows * matrix.columns;
-  const even = matrix.cells.break_even_rank;
   byId("rank-energy").textContent = percent(1 - lost);
   byId("rank-error").textContent = percent(Math.sqrt(lost));
-  byId("rank-params").textContent = `${factors.toLocaleString("en")} (${percent(factors / dense)} of ${dense.toLocaleString("en")})`;
-  byId("rank-even").textContent = rank <= even ? `yes: two factors are smaller up to rank ${even}` : `no: above rank ${even} two factors are larger than the matrix`;
-  byId("rank-slider").setAttribute("aria-valuetext", `rank ${rank}: keeps ${percent(1 - lost)} of the energy with ${percent(factors / dense)} of the parameters`);
+  byId("rank-params").textContent = `${needed.toLocaleString("en")} (${percent(needed / dense)} of ${dense.toLocaleString("en")})`;
+  byId("rank-slider").setAttribute("aria-valuetext", `rank ${rank}: keeps ${percent(1 - lost)} of the energy with ${percent(needed / dense)} of the parameters`);
 }
 
 function moveRank(value) {
@@ -39,7 +37,7 @@ function moveRank(value) {
   given.set("rank", rank);
   history.replaceState(null, "", "#" + given);
   drawRank(matrix);
-  Plotly.relayout("energy-chart", vertical(matrix, rankMarks(matrix), false));
+  Plotly.relayout("energy-chart", energyMarks(matrix));
   Plotly.relayout("sigma-chart", sigmaMarks(matrix));
 }
 

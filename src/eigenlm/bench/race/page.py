@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from eigenlm.bench.race.result import Entrant, RaceResult
-from eigenlm.bench.race.words import table, verdict
+from eigenlm.bench.race.words import headline, table, verdict
 from eigenlm.config import to_dict
 from eigenlm.files import write_text
 from eigenlm.offline_page import fill, part
@@ -25,6 +25,7 @@ def render(result: RaceResult) -> str:
     values = {
         "result": result,
         "race": result.race,
+        "headline": headline(result),
         "columns": columns,
         "rows": rows,
         "verdicts": [(entrant.optimizer, verdict(result, entrant)) for entrant in result.entrants],

@@ -86,11 +86,11 @@ function drawLengths() {
 // An end that lies outside of what was measured is drawn as an arrow from the end that is known.
 function drawRatios() {
   const challengers = shown().filter((entrant) => entrant.stepRatio).reverse();
-  const traces = [], notes = [], names = challengers.map((entrant) => entrant.name);
+  const traces = [], names = challengers.map((entrant) => entrant.name);
   challengers.forEach((entrant, row) => {
     const { colour, symbol } = look(entrant);
     if (entrant.stepRatio.value === null && entrant.stepRatio.low === null) {
-      notes.push({ x: 0.02, xref: "paper", y: row, text: "was not seen to reach it", showarrow: false, xanchor: "left", font: { color: styleOf("--soft") } });
+      names[row] += "<br>(not seen to reach it)";
       return;
     }
     for (const [key, at, words] of [["stepRatio", row + 0.14, "in steps"], ["timeRatio", row - 0.14, "in time"]]) {
@@ -100,7 +100,7 @@ function drawRatios() {
       traces.push({ x: [from, to], y: [at, at], mode: "lines", line: { color: colour, width: 2 }, hoverinfo: "skip" });
       const x = value ?? from;
       traces.push({ x: [x], y: [at], mode: "markers", marker: { symbol: value === null ? (low === null ? "triangle-left" : "triangle-right") + open : symbol + open, size: 12, color: colour, line: { width: 2, color: colour } },
-        hovertemplate: `${entrant.name} ${words}: ${value === null ? (low === null ? "under " : "over ") : ""}%{x:.2f}<extra></extra>` });
+        hovertemplate: `${entrant.name} ${words}: ${value === null ? (low === null ? "less than " : "more than ") : ""}%{x:.2f}<extra></extra>` });
     }
   });
   // Intervals of a noisy machine may be wide enough to hide the figures; then the axis cuts them off.
@@ -109,7 +109,7 @@ function drawRatios() {
   const most = Math.max(1.1, ...marks, Math.min(2 * Math.max(1, ...marks), Math.max(...ends))), room = 0.06 * (most - least);
   const one = { type: "line", x0: 1, x1: 1, yref: "paper", y0: 0, y1: 1, line: { color: styleOf("--soft"), width: 1.2, dash: "dash" } };
   plot("ratio-chart", traces, { title: `times faster than ${data.target}`, range: [least - room, most + room] },
-    { tickvals: names.map((_, i) => i), ticktext: names, range: [-0.6, names.length - 0.4], showgrid: false }, { shapes: [one], annotations: notes });
+    { tickvals: names.map((_, i) => i), ticktext: names, range: [-0.6, names.length - 0.4], showgrid: false }, { shapes: [one] });
 }
 
 function drawSweeps() {
@@ -151,6 +151,7 @@ async function start() {
   try {
     await loadPlotly();
     draw();
+    document.documentElement.classList.add("drawn");
   } catch (error) {
     console.error(error);
     byId("no-charts").hidden = false;

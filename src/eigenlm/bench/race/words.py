@@ -55,7 +55,7 @@ def with_ends(interval: Estimate | OpenInterval, style: str, unit: str = "") -> 
     >>> with_ends(Estimate(value=1.5, low=1.4, high=1.75), ".2f", "x")
     '1.50x (1.40 to 1.75)'
     >>> with_ends(OpenInterval(value=None, low=1.4, high=None), ".1f", "x")
-    'over 1.4x'
+    'more than 1.4x'
     >>> with_ends(OpenInterval(value=1.0, low=None, high=2.0), ".0f")
     '1 (at most 2)'
     """
@@ -63,7 +63,9 @@ def with_ends(interval: Estimate | OpenInterval, style: str, unit: str = "") -> 
     if value is None:
         if low is not None and high is not None:
             return f"{low}{unit} to {high}{unit}"
-        return f"over {low}{unit}" if low is not None else f"under {high}{unit}" if high is not None else "unknown"
+        if low is None and high is None:
+            return "unknown"
+        return f"less than {high}{unit}" if low is None else f"more than {low}{unit}"
     if low is None or high is None:
         open_end = f"at least {low}" if low is not None else f"at most {high}" if high is not None else "no interval"
         return f"{value}{unit} ({open_end})"
@@ -77,6 +79,23 @@ def p_value(p: float) -> str:
     ('0.031', '< 0.001')
     """
     return "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def headline(result: RaceResult) -> str:
+    """What the race comes to, in a sentence or two: about the challenger of the lowest loss."""
+    target = result.race.target
+    leader = next((entrant for entrant in result.entrants if entrant.against_target is not None), None)
+    if leader is None or leader.against_target is None:
+        return verdict(result, result.target)
+    apart = leader.against_target.difference
+    if apart.high < 0:
+        start = f"{leader.optimizer} ends lowest."
+    elif apart.low > 0:
+        start = f"{target} ends lowest; {leader.optimizer} comes nearest."
+    else:
+        start = f"{leader.optimizer} ends as low as {target}, as far as these runs can tell."
+    told = _of_loss(leader.against_target, target, result.race.steps)
+    return f"{start} {told} {_of_speed(leader.against_target, leader, target)}"
 
 
 def verdict(result: RaceResult, entrant: Entrant) -> str:
@@ -111,9 +130,10 @@ def _of_speed(against: AgainstTarget, entrant: Entrant, target: str) -> str:
         with_ends(against.step_ratio, ".2f"),
         with_ends(against.time_ratio, ".2f"),
     )
+    beyond = " (even the shortest schedule that was tried reached it)" if against.steps.value is None else ""
     return (
-        f"It reaches {target}'s final loss in {needed} steps, {fewer} times fewer; a step costs {cost} times as much,"
-        f" so that in time it is {faster} times as fast."
+        f"It reaches {target}'s final loss in {needed} steps{beyond}, {fewer} times fewer; a step costs {cost} times as"
+        f" much, so that in time it is {faster} times as fast."
     )
 
 
