@@ -81,6 +81,16 @@ def check_output(target: Path, *, inputs: Collection[Path] = (), overwrite: bool
         raise DataError(_kept(target, "nothing there that may be wanted", got, "add --overwrite to replace it"))
 
 
+def check_new(target: Path) -> None:
+    """Refuse a folder that holds something.
+
+    Raises:
+        DataError: it does, or is no folder.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise DataError(_kept(target, "a new or empty folder", "one in use", "choose another"))
+
+
 def _check_regular(target: Path) -> None:
     if target.exists() and not target.is_file():
         got = "a folder" if target.is_dir() else "a pipe, device or socket"
@@ -160,8 +170,8 @@ def published_folder(target: Path, *, is_first: bool, share: Callable[[Any], Any
     Raises:
         DataError: as of `whole_folder`.
     """
-    if is_first and target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DataError(_kept(target, "a new or empty folder", "one in use", "choose another"))
+    if is_first:
+        check_new(target)
     with _told_plainly(target):
         temporary = Path(share(_temporary_folder(target) if is_first else None))
         try:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm import checkpoint
+from eigenlm.allowed import check
 from eigenlm.checkpoint import Generation, SentenceVectors, Work
 from eigenlm.engine import Runner, Sampling, Session, left_padded
 from eigenlm.engine.room import pass_bytes
@@ -330,6 +331,7 @@ def _dtype(dtype: str | torch.dtype) -> torch.dtype:
 
 
 def _device(device: str) -> str:
+    check(device=device)
     if device == "auto":
         found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return "cpu" if found is None else found.type

@@ -155,3 +155,11 @@ def test_a_file_that_is_no_recipe(program: str, says: str, tmp_path: Path) -> No
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a file, got none at"):
         read_recipe(tmp_path / "gpt.py")
+
+
+def test_by_name(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no folder of recipes
+    assert read_recipe("gpt_small", depth=2) == read_recipe(FOLDER / "gpt_small.py", depth=2)
+    assert read_recipe("gpt-small", depth=2).name == "gpt-small-2"
+    with pytest.raises(ConfigError, match=r"did you mean 'gpt_small'\? By name there are bert, .*, shakespeare"):
+        read_recipe("gpt_smal")

@@ -56,8 +56,9 @@ class TokenizerTrainCommand:
         """The documents; memory is asked for by the sizes of files, then where they hold more, and for long ones."""
         from eigenlm.machine.memory import check_memory
         from eigenlm.progress import track
-        from eigenlm.text.corpus import read_documents, text_files
+        from eigenlm.text.corpus import read_documents
         from eigenlm.text.tokenizer_training import in_parts
+        from eigenlm.text_files import text_files
 
         what, do = f"learning a vocabulary from {self.text}", "give less text"
         expected = sum(file.stat().st_size for file in text_files(self.text))

@@ -12,6 +12,7 @@ from typing import Any
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
 from eigenlm.files import SETTINGS, regular
+from eigenlm.recipe_names import find_recipe
 from eigenlm.tagged import Tagged
 from eigenlm.training.recipe import Recipe
 
@@ -23,14 +24,14 @@ def read_recipe(path: str | Path, *, depth: int | None = None, changes: Sequence
     """Run a recipe's file and set fields of what it gives.
 
     Args:
-        path: a Python file that defines `recipe(depth: int = ...) -> Recipe`. It is run: give only files you trust.
+        path: the name of a recipe that comes with eigenlm, such as `gpt_small`, or a Python file that defines `recipe(depth: int = ...) -> Recipe`. It is run: give only files you trust.
         depth: the dial; the recipe's own by default.
         changes: `field=value`, such as `train.steps=200`; values as in Python, or plain words.
 
     Raises:
         ConfigError: no such file or function, an unknown field, or a value of the wrong type.
     """
-    found = _function(Path(path))
+    found = _function(find_recipe(path))
     recipe = found() if depth is None else found(depth=depth)
     if not isinstance(recipe, Recipe):
         raise ConfigError(explain(f"{path} recipe()", expected="a Recipe", got=type(recipe).__name__))
@@ -119,10 +120,6 @@ def _without_open(values: Any) -> Any:
 
 
 def _function(path: Path) -> Callable[..., Any]:
-    if not path.is_file():
-        near = sorted(str(file) for file in Path("recipes").glob("*.py"))
-        hint = f"one of {', '.join(near)}?" if near else "give the path of a recipe's Python file"
-        raise ConfigError(explain("reading a recipe", expected="a file", got=f"none at {path}", do=hint))
     try:
         found = runpy.run_path(str(regular(path, most=SETTINGS))).get("recipe")
     except EigenError:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from eigenlm.allowed import check
 from eigenlm.errors import ConfigError, explain
 from eigenlm.training.optimizers import find_optimizer
 from eigenlm.training.recipe import Recipe, TelemetryRecipe
@@ -43,12 +44,7 @@ class Race:
         if self.target not in self.optimizers:
             expected = f"one that takes part ({', '.join(self.optimizers)})"
             raise ConfigError(explain("race, the target", expected=expected, got=repr(self.target)))
-        if self.points < 3:
-            do = "a best rate has one tried on either side"
-            raise ConfigError(explain("race, points", expected="at least 3", got=self.points, do=do))
-        if self.seeds < 2:
-            do = "one run shows no spread, so that no interval is possible"
-            raise ConfigError(explain("race, seeds", expected="at least 2", got=self.seeds, do=do))
+        check(points=self.points, seeds=self.seeds)
         if not all(0 < fraction < 1 for fraction in self.fractions):
             raise ConfigError(explain("race, fractions", expected="numbers between 0 and 1", got=self.fractions))
 
