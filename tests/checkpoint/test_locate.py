@@ -7,8 +7,8 @@ import pytest
 
 from eigenlm.checkpoint import read_model
 from eigenlm.checkpoint.locate import locate
-from eigenlm.model_names import PACKAGES
 from eigenlm.errors import CheckpointError
+from eigenlm.model_names import PACKAGES
 
 
 def test_a_folder_a_gguf_and_safetensors_beside_a_config(tmp_path):

@@ -57,6 +57,13 @@ class AnalyzeCommand:
     overwrite: Overwrite = False
     json: Json = False
 
+    def check(self) -> None:
+        """Refuse what is asked of a comparison and takes one model."""
+        if self.other is not None:
+            for option in [*self._asked(), *(["html"] if self.html else [])]:
+                do = f"leave --{option} out, or analyse each model by itself"
+                raise ConfigError(explain("comparing two models", expected="weights alone", got=f"--{option}", do=do))
+
     def run(self) -> None:
         """Look at every matrix, print tables or JSON, and write the report if one is wanted; or compare."""
         from eigenlm.analysis import analyze
@@ -84,9 +91,6 @@ class AnalyzeCommand:
     def _compare(self, other: str) -> None:
         from eigenlm.analysis.comparison import compare, comparison_findings, comparison_table
 
-        for option in [*self._asked(), *(["html"] if self.html else [])]:
-            do = f"leave --{option} out, or analyse each model by itself"
-            raise ConfigError(explain("comparing two models", expected="weights alone", got=f"--{option}", do=do))
         comparison = compare(self.model, other)
         if self.json:
             print_json(comparison.to_dict())

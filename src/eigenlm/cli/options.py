@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from eigenlm.recipe_names import RECIPES
+
 if TYPE_CHECKING:
     from eigenlm.checkpoint import Work
     from eigenlm.engine import Sampling
@@ -21,7 +23,10 @@ Model = Annotated[
     tyro.conf.arg(metavar="MODEL", help="A folder, a .gguf file, an installed model package, or a Hub name."),
 ]
 Text = Annotated[
-    Path, tyro.conf.arg(metavar="PATH", help="A text, jsonl or parquet file (also .gz), or a folder of them.")
+    Path,
+    tyro.conf.arg(
+        metavar="PATH", help="A text, jsonl or parquet file (also .gz), a folder of them, or - for standard input."
+    ),
 ]
 Adapter = Annotated[
     Path | None, tyro.conf.arg(metavar="PATH", help="A LoRA adapter of PEFT, merged into the model as it is read.")
@@ -35,7 +40,9 @@ Control = Annotated[
 ]
 Overwrite = Annotated[bool, tyro.conf.arg(help="Replace a model, or a file of a folder that is read.")]
 RecipeFile = Annotated[
-    Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt_small.py.")
+    Path,
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="RECIPE", help=f"A recipe's file, or a name: {', '.join(RECIPES)}."),
 ]
 Corpus = Annotated[
     str | None,

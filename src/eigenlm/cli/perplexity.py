@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from eigenlm.allowed import check_scored
 from eigenlm.cli.options import Compute, Control, Json, Model, Text, beginning_of, tell_of_control_tokens
 from eigenlm.cli.output import print_json
 
@@ -22,6 +23,10 @@ class PerplexityCommand:
     control: Control = False
     json: Json = False
     compute: Compute = field(default_factory=Compute)
+
+    def check(self) -> None:
+        """Refuse windows that cannot be scored in."""
+        check_scored(1024 if self.window is None else self.window, self.stride)
 
     def run(self) -> None:
         """Score the text and print."""

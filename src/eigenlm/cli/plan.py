@@ -1,5 +1,6 @@
 """`eigenlm plan`."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from eigenlm.allowed import check_methods
 from eigenlm.cli.options import Compute, Json, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.config import to_dict
+from eigenlm.files import check_plan, tensors_beside
 from eigenlm.terminal import say
 
 if TYPE_CHECKING:
@@ -42,7 +45,12 @@ class PlanCommand:
     @property
     def beside(self) -> Path:
         """Where the plan's tensors go."""
-        return self.out.with_suffix(".safetensors")
+        return tensors_beside(self.out)
+
+    def check(self) -> None:
+        """Refuse methods that there are not, and the name of the plan's tensors for the plan itself."""
+        check_methods(self.methods)
+        check_plan(self.out)
 
     def run(self) -> None:
         """Measure, plan, write the plan, and print what it decided."""
@@ -78,4 +86,4 @@ def _print(plan: "PlanMade", out: Path) -> None:
     say(f"numbers in them   {plan.num_params_before:,} -> {plan.num_params_after:,}")
     say(f"bytes             {plan.num_bytes_before:,} -> {plan.num_bytes_after:,}")
     say(f"forecast          {cost.value:+.4f} nats a token, {cost.low:+.4f} to {cost.high:+.4f}")
-    say(f"{out}: next, eigenlm apply {out} --out FOLDER")
+    say(f"{out}: next, eigenlm apply {shlex.quote(str(out))} --out FOLDER")

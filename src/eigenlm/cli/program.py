@@ -1,6 +1,7 @@
 """From the words of a command line to a command that ran, and from an error to one line and an exit code."""
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,7 +13,18 @@ from typing import Protocol, runtime_checkable
 import tyro
 from rich.table import Table
 
-from eigenlm.cli.boundary import USER_ERROR, is_first_here, leave_to_the_first, one_line, standard_streams
+from eigenlm.cli.boundary import (
+    INTERRUPTED,
+    TERMINATED,
+    USER_ERROR,
+    Terminated,
+    is_first_here,
+    leave_to_the_first,
+    obeyed_signals,
+    one_line,
+    standard_streams,
+)
+from eigenlm.cli.early import OUTPUTS, glance, ready
 from eigenlm.errors import ConfigError, RankToldError, did_you_mean, explain, visible
 from eigenlm.files import check_output
 from eigenlm.terminal import Terminal
@@ -34,8 +46,8 @@ COMMANDS = {
     "tokenizer train": ("tokenizer_train", "TokenizerTrainCommand"),
     "doctor": ("doctor", "DoctorCommand"),
 }
-_OUTPUTS = ("out", "html", "beside")  # attributes of commands; what else names a file or folder is read
-INTERRUPTED = 130
+
+_WHOLE = "no output was left half-written"
 
 
 @runtime_checkable
@@ -53,19 +65,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; those of this process by default.
 
     Returns:
-        the exit code: 0, 2 for something the user can mend, 130 after Ctrl-C.
+        the exit code: 0, 2 for something the user can mend, 130 after Ctrl-C, 143 after SIGTERM.
 
     Raises:
         SystemExit: as --help does.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    with standard_streams():
+    with standard_streams(), obeyed_signals():
         if sys.stdout is None:
             return _fail("standard output is closed; open it, or send it to /dev/null", USER_ERROR)
         try:
             return _flushed([word for word in words if word != "--debug"])
         except KeyboardInterrupt:
-            return _fail("interrupted; no output was left half-written", INTERRUPTED)
+            return _fail(f"interrupted; {_WHOLE}", INTERRUPTED)
+        except Terminated:
+            # A rank that torchrun ends has nothing to say: another one has failed.
+            return TERMINATED if "LOCAL_RANK" in os.environ else _fail(f"terminated; {_WHOLE}", TERMINATED)
         except BrokenPipeError:
             return 0  # whoever read our output has left
         except SystemExit as end:
@@ -113,8 +128,8 @@ def check_places(command: Command) -> None:
         DataError: see `files.check_output`.
     """
     given = vars(command)
-    inputs = [Path(value) for name, value in given.items() if name not in _OUTPUTS and isinstance(value, str | Path)]
-    for output in (getattr(command, name, None) for name in _OUTPUTS):
+    inputs = [Path(value) for name, value in given.items() if name not in OUTPUTS and isinstance(value, str | Path)]
+    for output in (getattr(command, name, None) for name in OUTPUTS):
         if output is not None:
             check_output(output, inputs=inputs, overwrite=given.get("overwrite", False))
 
@@ -128,9 +143,11 @@ def _dispatch(words: list[str]) -> int:
         return 0
     for count in (2, 1):
         if (name := " ".join(words[:count])) in COMMANDS:
+            glance(name, words[count:])
             command = parse(name, words[count:])
             check_places(command)
-            command.run()
+            with ready(command) as command:
+                command.run()
             return 0
     hint = did_you_mean(words[0], COMMANDS, "see eigenlm --help")
     raise ConfigError(explain("command", expected=f"one of {', '.join(COMMANDS)}", got=repr(words[0]), do=hint))

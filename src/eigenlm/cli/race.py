@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from eigenlm.cli.early import refuse_stream
 from eigenlm.cli.options import Changes, Corpus, Depth, Json, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
 from eigenlm.terminal import say
@@ -37,6 +38,10 @@ class RaceCommand:
     depth: Depth = None
     set: Changes = ()
     json: Json = False
+
+    def check(self) -> None:
+        """Refuse a text that cannot be read again."""
+        refuse_stream(self.text, "which each run of the race reads")
 
     def run(self) -> None:
         """Race, showing how far it is; stopped and started again it goes on with the runs that are missing."""

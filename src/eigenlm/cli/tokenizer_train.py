@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from eigenlm.allowed import check_vocabulary
 from eigenlm.cli.options import Json, Out, Text
 from eigenlm.cli.output import print_json
+from eigenlm.files import check_new
 from eigenlm.terminal import say
 
 _TIMES = 4  # the text, its words, and their counts
@@ -28,6 +30,11 @@ class TokenizerTrainCommand:
     control_tokens: tuple[str, ...] = ("<|endoftext|>",)
     """Tokens that no text can spell; the first begins and ends a text."""
     json: Json = False
+
+    def check(self) -> None:
+        """Refuse a vocabulary that is too small, and a folder that holds something."""
+        check_vocabulary(self.kind, self.vocab_size, self.control_tokens)
+        check_new(self.out)
 
     def run(self) -> None:
         """Train, write, and say how well the vocabulary packs its own text."""

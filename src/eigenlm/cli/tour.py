@@ -8,6 +8,7 @@ import tyro
 
 from eigenlm.cli.options import Json
 from eigenlm.cli.output import print_json
+from eigenlm.files import check_new
 from eigenlm.terminal import Terminal
 
 
@@ -30,6 +31,11 @@ class TourCommand:
         tyro.conf.arg(metavar="PATH", help="A new folder for what stays; tour-output, or the next free one."),
     ] = None
     json: Json = False
+
+    def check(self) -> None:
+        """Refuse a folder that holds something."""
+        if self.out is not None:
+            check_new(self.out)
 
     def run(self) -> None:
         """Walk, telling the story on standard output, or on standard error when JSON goes there."""

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -21,8 +22,9 @@ _SMOOTHING = 0.1
 class Display(Watcher):
     """Progress on standard error: loss, tokens a second, time left, share of the machine's rate, memory."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        """Show a run of this recipe; of several ranks the first alone speaks."""
+    def __init__(self, recipe: Recipe, when_begun: Callable[[], None] = lambda: None) -> None:
+        """Show a run of this recipe, of several ranks the first alone; `when_begun` is called before its first step."""
+        self._when_begun = when_begun
         self.speaks = os.environ.get("RANK", "0") == "0"
         self._console = Terminal(stderr=True, highlight=False)
         columns = (
@@ -62,6 +64,7 @@ class Display(Watcher):
             done = training.position.step == recipe.train.steps
             self._say("  finished already" if done else f"  going on from step {training.position.step:,}")
         self._progress.update(self._task, completed=training.position.step)
+        self._when_begun()
 
     def stepped(self, step: Step, seconds: float, tokens_per_second: float, mfu: float) -> None:
         """Move the bar, or print a line now and then."""

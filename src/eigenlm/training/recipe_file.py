@@ -24,7 +24,8 @@ def read_recipe(path: str | Path, *, depth: int | None = None, changes: Sequence
     """Run a recipe's file and set fields of what it gives.
 
     Args:
-        path: the name of a recipe that comes with eigenlm, such as `gpt_small`, or a Python file that defines `recipe(depth: int = ...) -> Recipe`. It is run: give only files you trust.
+        path: the name of a recipe that comes with eigenlm, such as `gpt_small`, or a Python file that defines
+            `recipe(depth: int = ...) -> Recipe`. It is run: give only files you trust.
         depth: the dial; the recipe's own by default.
         changes: `field=value`, such as `train.steps=200`; values as in Python, or plain words.
 
