@@ -2,7 +2,6 @@
 
 import io
 import os
-import select
 import signal
 import sys
 import threading
@@ -30,33 +29,25 @@ def obeyed_signals() -> Iterator[None]:
 
     Where the block takes a signal for itself, it is left to do so.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def end(*_: object) -> None:
         raise Terminated(TERMINATED)
 
     heard, told = os.pipe()
     os.set_blocking(told, False)
-    before, waking = signal.signal(signal.SIGTERM, end), signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, end)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     ours = {signal.SIGTERM: end, signal.SIGINT: signal.getsignal(signal.SIGINT)}
     threading.Thread(target=_end_in_time, args=(heard, ours), daemon=True).start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(waking)
-        signal.signal(signal.SIGTERM, before)
-        os.close(told)
+    yield
 
 
 def _end_in_time(heard: int, ours: Mapping[int, Any]) -> None:
-    """End the process some seconds after a signal that is ours to obey; the main thread may be deep in a library."""
-    with open(heard, "rb", buffering=0) as numbers:
-        while number := numbers.read(1):
-            waited, _, _ = select.select([numbers], [], [], _GRACE)
-            if not waited and signal.getsignal(number[0]) is ours.get(number[0], ours):
-                os._exit(128 + number[0])
+    """End the process some seconds after a signal that is ours to obey; its threads may be deep in a library."""
+    while number := os.read(heard, 1):
+        time.sleep(_GRACE)
+        if signal.getsignal(number[0]) is ours.get(number[0], ours):
+            os._exit(128 + number[0])
 
 
 @contextmanager

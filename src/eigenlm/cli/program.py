@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: as --help does.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    with standard_streams(), obeyed_signals():
+    with standard_streams(), obeyed_signals() if argv is None else nullcontext():
         if sys.stdout is None:
             return _fail("standard output is closed; open it, or send it to /dev/null", USER_ERROR)
         try:

@@ -50,6 +50,7 @@ class Display(Watcher):
 
     def began(self, training: Training, folder: Path, resumed: bool, peak_flops: float) -> None:
         """Say what is trained, on what, where."""
+        self._when_begun()
         recipe, train = training.recipe, training.shards.train
         parameters = sum(parameter.numel() for parameter in training.model.parameters())
         tokens = recipe.train.batch_size * recipe.model.context_length
@@ -64,7 +65,6 @@ class Display(Watcher):
             done = training.position.step == recipe.train.steps
             self._say("  finished already" if done else f"  going on from step {training.position.step:,}")
         self._progress.update(self._task, completed=training.position.step)
-        self._when_begun()
 
     def stepped(self, step: Step, seconds: float, tokens_per_second: float, mfu: float) -> None:
         """Move the bar, or print a line now and then."""
