@@ -10,6 +10,8 @@ from eigenlm.errors import ConfigError, explain, nearest
 
 METHODS = ("low_rank", "int8")
 """Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
+OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
+"""Names of the optimizers, in the order of `training.optimizers.catalog`."""
 _DEVICE = re.compile(r"(auto|cpu|cuda|mps|xpu|hpu|xla|mtia|meta|privateuseone)(:\d+)?")
 
 
@@ -80,6 +82,28 @@ def check_methods(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in METHODS] if names else [None]
     if unknown:
         raise ConfigError(nearest("methods", unknown[0], METHODS, "some of"))
+
+
+def check_optimizer(name: str, where: str) -> None:
+    """Refuse an optimizer that there is not.
+
+    Raises:
+        ConfigError: it names the nearest.
+    """
+    if name not in OPTIMIZERS:
+        raise ConfigError(nearest(where, name, OPTIMIZERS))
+
+
+def optimizer_kinds(names: str) -> tuple[str, ...]:
+    """Optimizers from their names with commas between them.
+
+    Raises:
+        ConfigError: an unknown name; the message has the nearest known one.
+    """
+    wanted = tuple(name.strip().lower() for name in names.split(",") if name.strip())
+    for name in wanted:
+        check_optimizer(name, "race, optimizers")
+    return wanted
 
 
 def check_windows(window: int, stride: int, longest: int | None) -> None:

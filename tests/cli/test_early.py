@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from eigenlm import allowed
+from eigenlm.analysis.sections import SECTIONS
 from eigenlm.cli import main
 from eigenlm.cli.boundary import Terminated
 from eigenlm.compression.methods import METHODS
 from eigenlm.planner import cluster
+from eigenlm.section_options import OPTIONS
+from eigenlm.training.optimizers import OPTIMIZERS
 
 Capture = pytest.CaptureFixture[str]
 
@@ -29,7 +32,7 @@ REFUSED = {
     "plan MODEL --out p.safetensors": "expected a name for the plan, got that of its tensors",
     "plan MODEL --out TEXT/p": "TEXT, which is no folder",
     "plan MODEL --out p --text none.txt": "reading none.txt: expected a file or folder, got nothing there",
-    "plan MODEL --out p --text MODEL/vocab.bin": "expected a name that ends in",
+    "plan MODEL --out p --text MODEL/config.json": "expected a name that ends in",
     "plan MODEL --out p --device nosuch": "device: expected cpu, auto, or an accelerator",
     "plan MODEL --out p --adapter nosuch": "finding the model 'nosuch'",
     "plan nosuch --out p": "finding the model 'nosuch'",
@@ -44,6 +47,11 @@ REFUSED = {
     "measure MODEL nosuch --text TEXT": "finding the model 'nosuch'",
     "measure MODEL MODEL --text TEXT --window 1": "expected at least 2 tokens, got 1",
     "analyze nosuch": "finding the model 'nosuch'",
+    "analyze MODEL --top 0": "",
+    "analyze MODEL --text none.txt": "reading none.txt",
+    "analyze MODEL --senses none.json": "reading none.json",
+    "analyze MODEL --html TEXT/page": "TEXT, which is no folder",
+    "analyze MODEL MODEL --html page": "expected weights alone, got --html",
     "export MODEL --to hf --storage XX --out o": "",
     "export MODEL --to hf --storage Q8_0 --out o": "expected F32, F16, BF16, got Q8_0",
     "apply none.json --out o": "reading none.json: expected a file or folder",
@@ -54,6 +62,7 @@ REFUSED = {
     "train gpt_small --depth 0": "depth: expected at least 1, got 0",
     "train gpt_small --cluster H200": "--cluster: expected --dry-run beside it",
     "race gpt_small --points 1": "points: expected at least 3, got 1",
+    "race gpt_small --optimizers adamw,muonn": "did you mean 'muon'?",
     "tokenizer train --text TEXT --out o --vocab-size 3": "vocab_size >= 257, got 3",
     "tour --keep 2": "keep: expected a fraction in (0, 1], got 2.0",
     "doctor --seconds 0": "seconds: expected a number above 0, got 0.0",
@@ -68,8 +77,8 @@ for words in json.load(sys.stdin):
             code = main(words)
         except SystemExit as end:
             code = end.code
-    said.append((code, err.getvalue()))
-print(json.dumps([said, "torch" in sys.modules]))
+    said.append((code, err.getvalue(), "torch" in sys.modules))
+print(json.dumps(said))
 """
 
 
@@ -78,17 +87,17 @@ def test_bad_values_are_refused_without_torch(tiny_model: Path, tiny_text: Path,
     done = subprocess.run(
         [sys.executable, "-c", RUN], input=json.dumps(lines), capture_output=True, text=True, cwd=tmp_path
     )
-    said, needed_torch = json.loads(done.stdout)
-    assert not needed_torch
-    for (line, told), (code, err) in zip(REFUSED.items(), said, strict=True):
-        assert (code, line) == (2, line)
+    for (line, told), (code, err, needed_torch) in zip(REFUSED.items(), json.loads(done.stdout), strict=True):
+        assert (line, code, needed_torch) == (line, 2, False)
         assert told.replace("TEXT", str(tiny_text)) in err
         assert (err.startswith("eigenlm: ") and err.count("\n") == 1) or not told
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_methods_of_a_plan_are_those_there_are() -> None:
+def test_names_that_are_known_early_are_those_there_are() -> None:
     assert tuple(METHODS) == allowed.METHODS
+    assert tuple(OPTIMIZERS) == allowed.OPTIMIZERS
+    assert OPTIONS.keys() <= {section.name for section in SECTIONS}
 
 
 def piped(monkeypatch: pytest.MonkeyPatch, text: str) -> None:

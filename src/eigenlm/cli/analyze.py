@@ -12,6 +12,7 @@ from rich.markup import escape
 from eigenlm.cli.options import Json, Model, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
+from eigenlm.section_options import OPTIONS
 from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:
@@ -19,16 +20,13 @@ if TYPE_CHECKING:
 
 
 def _sections() -> type:
-    """A dataclass of the options of all sections; imported when the command line is read, because it needs torch."""
-    from eigenlm.analysis.sections import SECTIONS
-
+    """A dataclass of the options of all sections."""
     fields = []
-    for section in SECTIONS:
-        if (option := section.option) is not None:
-            flag = option.kind is bool
-            kind: Any = bool if flag else option.kind | None
-            told = tyro.conf.arg(help=option.help, metavar=option.metavar or None)
-            fields.append((section.name, Annotated[kind, told], field(default=False if flag else None)))
+    for name, option in OPTIONS.items():
+        flag = option.kind is bool
+        kind: Any = bool if flag else option.kind | None
+        told = tyro.conf.arg(help=option.help, metavar=option.metavar or None)
+        fields.append((name, Annotated[kind, told], field(default=False if flag else None)))
     made = make_dataclass("Sections", fields, frozen=True)
     made.__doc__ = "What else to look at."
     return made

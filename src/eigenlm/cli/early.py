@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,12 +39,6 @@ def ready(command: Command) -> Iterator[Command]:
             yield dataclasses.replace(command, text=text)  # type: ignore[type-var]
     else:
         yield command
-
-
-def glance(name: str, words: Sequence[str]) -> None:
-    """Look for the model of an analysis before its options are read, for which torch is needed."""
-    if name == "analyze" and words and not words[0].startswith("-"):
-        check_model(words[0])
 
 
 def refuse_stream(text: str | None, why: str) -> None:

@@ -24,7 +24,7 @@ from eigenlm.cli.boundary import (
     one_line,
     standard_streams,
 )
-from eigenlm.cli.early import OUTPUTS, glance, ready
+from eigenlm.cli.early import OUTPUTS, ready
 from eigenlm.errors import ConfigError, RankToldError, did_you_mean, explain, visible
 from eigenlm.files import check_output
 from eigenlm.terminal import Terminal
@@ -143,7 +143,6 @@ def _dispatch(words: list[str]) -> int:
         return 0
     for count in (2, 1):
         if (name := " ".join(words[:count])) in COMMANDS:
-            glance(name, words[count:])
             command = parse(name, words[count:])
             check_places(command)
             with ready(command) as command:

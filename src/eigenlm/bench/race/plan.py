@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 from eigenlm.allowed import check
 from eigenlm.errors import ConfigError, explain
-from eigenlm.training.optimizers import find_optimizer
 from eigenlm.training.recipe import Recipe, TelemetryRecipe
 
 SWEEP_SEED = 0
@@ -62,16 +61,6 @@ class Race:
     def lengths(self) -> tuple[int, ...]:
         """Steps of the shorter schedules, the longest first."""
         return tuple(sorted({max(1, round(self.steps * fraction)) for fraction in self.fractions}, reverse=True))
-
-
-def optimizer_kinds(names: str) -> tuple[str, ...]:
-    """Optimizers from their names with commas between them.
-
-    Raises:
-        ConfigError: an unknown name; the message has the nearest known one.
-    """
-    wanted = (name.strip().lower() for name in names.split(","))
-    return tuple(find_optimizer(name, "race, optimizers").name for name in wanted if name)
 
 
 @dataclass(frozen=True, kw_only=True)
