@@ -1,5 +1,6 @@
 """Progress where nobody watches: lines now and then, each wait longer than the one before."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -43,3 +44,10 @@ def test_a_total_that_is_reckoned_anew(clock: list[float], capsys: pytest.Captur
     totals = iter([None, 8])
     list(progress.track(slowly(clock, [4.0, 4.0, 8.0, 0.0]), "reading", total=lambda: next(totals)))
     assert capsys.readouterr().err.splitlines() == ["reading: 1, 0.2/s", "reading: 3 of 8, 0.2/s, 0:00:27 left"]
+
+
+def test_an_act_of_one_piece_says_how_long_it_takes(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("eigenlm.progress._FIRST", 0.0)
+    with progress.waiting("learning"):
+        time.sleep(0.7)
+    assert capsys.readouterr().err in ("learning: 0:00:00 so far\n", "learning: 0:00:01 so far\n")

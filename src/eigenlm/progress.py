@@ -1,11 +1,23 @@
 """Progress of long acts, on standard error: a bar where a person is watching, a line now and then elsewhere."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from eigenlm.terminal import Terminal, tell
@@ -16,6 +28,21 @@ QUIET = False
 """Whether nothing is shown; the command line sets it."""
 _FIRST, _THEN = 2.0, 10.0  # seconds to the first line, and at least from each to the next
 _RARER = 1.5  # how much longer each wait is than the one before
+
+
+class Pace:
+    """When it is time for a line where no terminal is: after two seconds, then ever more rarely."""
+
+    def __init__(self) -> None:
+        """Begin to wait."""
+        self._wait, self._due = _THEN, time.monotonic() + _FIRST
+
+    def is_due(self) -> bool:
+        """Whether it is time; if so, the next time is later."""
+        if (now := time.monotonic()) < self._due:
+            return False
+        self._wait, self._due = self._wait * _RARER, now + self._wait
+        return True
 
 
 class _Rate(ProgressColumn):
@@ -41,6 +68,33 @@ def track(items: Iterable[T], description: str, total: int | Callable[[], int | 
         yield from _in_lines(items, description, known)
 
 
+@contextmanager
+def waiting(description: str) -> Iterator[None]:
+    """Show how long the block takes, of which nobody knows how far it is."""
+    console = Terminal(stderr=True)
+    if QUIET:
+        yield
+    elif console.is_terminal:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            progress.add_task(description, total=None)
+            yield
+    else:
+        ended = threading.Event()
+        threading.Thread(target=_tell_till, args=(ended, description), daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+
+def _tell_till(ended: threading.Event, description: str) -> None:
+    start, pace = time.monotonic(), Pace()
+    while not ended.wait(0.5):
+        if pace.is_due():
+            tell(f"{description}: {timedelta(seconds=round(time.monotonic() - start))} so far")
+
+
 def _in_a_bar(
     items: Iterable[T], description: str, total: int | Callable[[], int | None] | None, console: Terminal
 ) -> Iterator[T]:
@@ -55,12 +109,10 @@ def _in_a_bar(
 
 
 def _in_lines(items: Iterable[T], description: str, total: int | Callable[[], int | None] | None) -> Iterator[T]:
-    start = time.monotonic()
-    wait, due = _THEN, start + _FIRST
+    start, pace = time.monotonic(), Pace()
     for done, item in enumerate(items):
-        if done and (now := time.monotonic()) >= due:
-            tell(_line(description, done, total() if callable(total) else total, now - start))
-            wait, due = wait * _RARER, now + wait
+        if done and pace.is_due():
+            tell(_line(description, done, total() if callable(total) else total, time.monotonic() - start))
         yield item
 
 

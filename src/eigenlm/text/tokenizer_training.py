@@ -11,6 +11,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from eigenlm.allowed import check_vocabulary
 from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.progress import waiting
 from eigenlm.text.library_errors import told
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_classes import BERT_ROLES
@@ -47,7 +48,10 @@ def train_tokenizer(
         raise ConfigError(explain("training a tokenizer", expected=f"one of {', '.join(learners)}", got=repr(kind)))
     check_vocabulary(kind, vocab_size, control_tokens)
     some = chain.from_iterable(in_parts(kind, text) for text in _not_empty(texts))
-    with told(f"training a {kind} tokenizer", expected="a vocabulary", error=ConfigError, do="raise vocab_size"):
+    with (
+        waiting("learning a vocabulary"),
+        told(f"training a {kind} tokenizer", expected="a vocabulary", error=ConfigError, do="raise vocab_size"),
+    ):
         return learners[kind](some, vocab_size, list(dict.fromkeys(control_tokens)))
 
 
