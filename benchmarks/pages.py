@@ -1,8 +1,8 @@
 """Every page in headless Chromium: at 1,400 and 390 pixels, light and dark; with axe-core, and with the keyboard alone.
 
-`python benchmarks/pages.py --axe node_modules/axe-core/axe.min.js --text FILE [--pictures FOLDER]`; axe-core is from npm
-(`npm install axe-core`). The pages are of SmolLM2 with a text, of SmolLM2 and a smaller one (and a third), and of a race.
-Without Chromium it says so in one line and ends.
+`python benchmarks/pages.py --axe node_modules/axe-core/axe.min.js --text FILE [--pictures FOLDER]`; axe-core is from
+npm (`npm install axe-core`). The pages are of SmolLM2 with a text, of SmolLM2 and a smaller one (and a third), and of a
+race. Without Chromium it says so in one line and ends.
 """
 
 import argparse
@@ -15,10 +15,11 @@ from typing import Any
 from record import record
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import eigenlm  # noqa: E402
-from eigenlm.bench.race.page import write_page  # noqa: E402
-from tests.bench.race.simulated import plan, result  # noqa: E402
-from tests.browser import CHROMIUM, Browser, Page  # noqa: E402
+from tests.bench.race.simulated import plan, result
+from tests.browser import CHROMIUM, Browser, Page
+
+import eigenlm
+from eigenlm.bench.race.page import write_page
 
 MODEL = "smollm2-135m-instruct"
 SIZES = {"wide": (1400, 900), "phone": (390, 844)}
@@ -28,14 +29,15 @@ READY = "!document.getElementById('plotly') || document.documentElement.classLis
 COVERED = """[...document.querySelectorAll('.js-plotly-plot')].flatMap((chart) => {
   const area = chart.querySelector('.nsewdrag')?.getBoundingClientRect();
   return !area ? [] : [...chart.querySelectorAll('.annotation-text')].map((text) => text.getBoundingClientRect())
-    .filter((box) => box.width && box.bottom > area.top + 2 && box.top < area.bottom - 2 && box.right > area.left && box.left < area.right)
+    .filter((box) => box.width && box.bottom > area.top + 2 && box.top < area.bottom - 2)
+    .filter((box) => box.right > area.left && box.left < area.right)
     .map(() => chart.id);
 })"""
 REACHED = (
     "document.activeElement.closest('section, header')?.id || document.activeElement.closest('header')?.tagName || ''"
 )
-SECTIONS = """[...document.querySelectorAll('main section')].filter((one) => one.offsetHeight && [...one.querySelectorAll(
-  'a[href], button, input, summary, [tabindex="0"]')].some((each) => each.offsetHeight)).map((one) => one.id)"""
+SECTIONS = """[...document.querySelectorAll('main section')]
+  .filter((one) => one.offsetHeight && [...one.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')].some((each) => each.offsetHeight)).map((one) => one.id)"""
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from record import record
 
-from eigenlm.bench.race import Entrant, Race, RaceResult, hold_race, optimizer_kinds
+from eigenlm.allowed import optimizer_kinds
+from eigenlm.bench.race import Entrant, Race, RaceResult, hold_race
 from eigenlm.bench.race.words import verdict
 from eigenlm.config import to_dict
 from eigenlm.model import DenseFeedForward, SoftmaxConfig, TransformerConfig

@@ -47,16 +47,6 @@ def visible(text: str) -> str:
     return text.translate(_SHOWN)
 
 
-def check_seed(seed: int, what: str = "seed") -> None:
-    """Refuse what random generators take for no seed.
-
-    Raises:
-        ConfigError: it is negative, or has more than 32 bits.
-    """
-    if not 0 <= seed < 1 << 32:
-        raise ConfigError(explain(what, expected="a whole number from 0 to 2^32 - 1", got=seed))
-
-
 def explain(operation: str, *, expected: object, got: object, do: str = "") -> str:
     """One line for a user: the operation, what it expected, what came, and what to do about it.
 

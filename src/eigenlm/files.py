@@ -65,20 +65,55 @@ def check_output(target: Path, *, inputs: Collection[Path] = (), overwrite: bool
         overwrite: whether a model, or a file in a folder that is read, may be replaced.
 
     Raises:
-        DataError: the target is an input, no regular file, or would need `overwrite`.
+        DataError: the target is an input, no regular file, in no folder to write in, or would need `overwrite`.
     """
     if not target.exists():
+        _check_writable(next(place for place in target.absolute().parents if place.exists()), target)
         return
     there = [path for path in inputs if os.path.exists(path)]  # unlike Path's own, it takes any string
     if any(path.samefile(target) for path in there):
         raise DataError(_kept(target, "a place that is not read from", "the input itself", "choose another"))
     if target.is_dir():
+        _check_writable(target, target)
         return
     _check_regular(target)
+    _check_writable(target.absolute().parent, target)
     inside = any(path.is_dir() and target.resolve().is_relative_to(path.resolve()) for path in there)
     if not overwrite and (inside or _holds_model(target)):
         got = "a file of the input" if inside else "a model"
         raise DataError(_kept(target, "nothing there that may be wanted", got, "add --overwrite to replace it"))
+
+
+def tensors_beside(plan: Path) -> Path:
+    """Where the tensors of a plan are."""
+    return plan.with_suffix(".safetensors")
+
+
+def check_plan(target: Path) -> None:
+    """Refuse the name of its tensors for a plan.
+
+    Raises:
+        DataError: it is that.
+    """
+    if target == tensors_beside(target):
+        do = "give it another name, such as plan.json"
+        raise DataError(_kept(target, "a name for the plan", "that of its tensors", do))
+
+
+def check_new(target: Path) -> None:
+    """Refuse a folder that holds something.
+
+    Raises:
+        DataError: it does, or is no folder.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise DataError(_kept(target, "a new or empty folder", "one in use", "choose another"))
+
+
+def _check_writable(folder: Path, target: Path) -> None:
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        got = f"{folder}, " + ("which you may not write in" if folder.is_dir() else "which is no folder")
+        raise DataError(_kept(target, "a folder to write in", got, "choose another place"))
 
 
 def _check_regular(target: Path) -> None:
@@ -160,8 +195,8 @@ def published_folder(target: Path, *, is_first: bool, share: Callable[[Any], Any
     Raises:
         DataError: as of `whole_folder`.
     """
-    if is_first and target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DataError(_kept(target, "a new or empty folder", "one in use", "choose another"))
+    if is_first:
+        check_new(target)
     with _told_plainly(target):
         temporary = Path(share(_temporary_folder(target) if is_first else None))
         try:

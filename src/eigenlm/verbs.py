@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from eigenlm import compression
+from eigenlm.allowed import check, check_methods
 from eigenlm.compression import Plan
 from eigenlm.compression.room import applying, calibration_window, check_planning
 from eigenlm.errors import ConfigError, explain
@@ -40,9 +41,12 @@ def plan(
         methods: what may be done to a matrix, `low_rank` or `int8` or both.
 
     Raises:
-        ConfigError: `keep` outside (0, 1], an unknown method, too little memory, or a model that predicts no tokens.
+        ConfigError: `keep` outside (0, 1], fewer than 4 tokens, an unknown method, too little memory, or a model that
+            predicts no tokens.
         DataError: too little text, or activations that are not finite.
     """
+    check(keep=keep, tokens=tokens, seed=seed)
+    check_methods(methods)
     check_speaks(lm, "planning")
     if lm.config.kind == "encoder_decoder" or lm.config.head is None:
         got = f"an {lm.config.kind} " + ("without one" if lm.config.head is None else "with a head")

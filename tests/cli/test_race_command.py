@@ -22,7 +22,9 @@ def asked(monkeypatch) -> list:
     return plans
 
 
-def test_it_asks_for_the_race_of_its_options_and_prints_a_table(asked, capsys):
+def test_it_asks_for_the_race_of_its_options_and_prints_a_table(asked, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("some.txt").touch()
     words = [
         "race",
         RECIPE,

@@ -28,12 +28,13 @@ from eigenlm.analysis.page.report import Report
 from eigenlm.analysis.page.words import all_terms
 from eigenlm.analysis.page_part import Column, PagePart
 from eigenlm.analysis.rows import parts
-from eigenlm.analysis.section import Option, Section
+from eigenlm.analysis.section import Section
 from eigenlm.analysis.sections import SECTIONS
 from eigenlm.analysis.term import Term
 from eigenlm.cli import main
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.plain_table import PlainTable
+from eigenlm.section_options import OPTIONS, Option
 from tests.short import too_long
 
 EVERY = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
@@ -191,7 +192,7 @@ TOY = Section[Counts](
         if "counts" in subject.asked
         else None
     ),
-    option=Option(help="Count numbers this often.", kind=int, metavar="TIMES", read=int),
+    read=int,
     adds="--counts TIMES",
     terms={"Counting": {"num_numbers": Term("Numbers", "How many numbers there are in this matrix.")}},
     tables=counts_table,
@@ -212,6 +213,7 @@ TOY = Section[Counts](
 @pytest.fixture
 def with_toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WHERE, (*SECTIONS, TOY))
+    monkeypatch.setitem(OPTIONS, "counts", Option(help="Count numbers this often.", kind=int, metavar="TIMES"))
 
 
 @pytest.mark.usefixtures("with_toy")

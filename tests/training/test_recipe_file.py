@@ -171,3 +171,11 @@ def test_finetuning_is_what_the_model_is() -> None:
     assert (recipe.start, recipe.context_length) == ("smollm2-135m-instruct", 256)
     with pytest.raises(ConfigError, match=r"--depth: expected a recipe with that dial, got .*finetune\.py; leave"):
         read_recipe(FOLDER / "finetune.py", depth=2)
+
+
+def test_by_name(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no folder of recipes
+    assert read_recipe("gpt_small", depth=2) == read_recipe(FOLDER / "gpt_small.py", depth=2)
+    assert read_recipe("gpt-small", depth=2).name == "gpt-small-2"
+    with pytest.raises(ConfigError, match=r"did you mean 'gpt_small'\? By name there are bert, .*, shakespeare"):
+        read_recipe("gpt_smal")

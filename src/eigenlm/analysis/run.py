@@ -55,10 +55,10 @@ def analyze(model: Any, *, text: Text | None = None, **asked: Any) -> Analysis:
 
 def _read(asked: Mapping[str, Any]) -> dict[str, Any]:
     """What the options of sections were given, made ready for them; without those that were left at nothing."""
-    options = {section.name: section.option for section in sections.SECTIONS if section.option is not None}
-    check_known("analyze", asked, ["text", *options])
+    reads = {section.name: section.read for section in sections.SECTIONS if section.option is not None}
+    check_known("analyze", asked, ["text", *reads])
     given = {name: value for name, value in asked.items() if value is not None and value is not False}
-    return {name: options[name].read(value) for name, value in given.items()}
+    return {name: reads[name](value) for name, value in given.items()}
 
 
 def _with_the_rest(analysis: Analysis, subject: Subject) -> Analysis:

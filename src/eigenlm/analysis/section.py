@@ -9,28 +9,12 @@ from eigenlm.analysis.page_part import PagePart
 from eigenlm.analysis.subject import Subject
 from eigenlm.analysis.term import Term
 from eigenlm.plain_table import PlainTable
+from eigenlm.section_options import OPTIONS, Option
 
 Found = TypeVar("Found")
 
 Results = Mapping[str, Any]
 """What the sections found, by their names; a section that was not measured is not among them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """What a person says to have a section measured: `--name` in a shell, `name=` in Python.
-
-    Attributes:
-        help: one line for the command line's help.
-        kind: the type of its value in a shell; a `bool` is a flag.
-        metavar: how the help names the value; empty for a flag.
-        read: turns the value that was given into what `measure` takes.
-    """
-
-    help: str
-    kind: type = bool
-    metavar: str = ""
-    read: Callable[[Any], Any] = bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +31,7 @@ class Section(Generic[Found]):
         findings: what stands out in the result, given what the other sections found.
         page: its part of the page, given what the other sections found.
         adds: the words of a command line that add it to an analysis; empty if it is always there.
-        option: what asks for it; None if the text or the matrices alone do. In Python and in a shell it has the
-            section's name.
+        read: turns what its option was given into what `measure` takes.
         shared: whether all ranks take part in measuring it; the others are measured by the first rank alone.
     """
 
@@ -61,5 +44,10 @@ class Section(Generic[Found]):
     page: Callable[[Found, Results], PagePart]
     every: Callable[[Found], Sequence[PlainTable]] | None = None
     adds: str = ""
-    option: Option | None = None
+    read: Callable[[Any], Any] = bool
     shared: bool = False
+
+    @property
+    def option(self) -> Option | None:
+        """What asks for it; None if the text or the matrices alone do."""
+        return OPTIONS.get(self.name)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eigenlm.checkpoint.locate import PACKAGES, parts_of, place_joined
+from eigenlm.checkpoint.locate import place_joined
 from eigenlm.checkpoint.opened import Opened
 from eigenlm.checkpoint.read import open_any
 from eigenlm.errors import EigenError
+from eigenlm.model_names import PACKAGES
 from eigenlm.settings import setting
 
 _DEPTH = 3  # folders in folders of the model folder, as of OWNER/NAME/FILE.gguf
@@ -49,8 +50,8 @@ def models_here() -> tuple[ModelHere, ...]:
 
 
 def _packages() -> Iterator[ModelHere]:
-    for name in PACKAGES:
-        if paths := parts_of(name):
+    for name, package in PACKAGES.items():
+        if paths := package.paths():
             path = paths[0] if len(paths) == 1 else place_joined(name)
             told = _told(path) if path.exists() else {"format": "gguf", "reason": "it is joined when it is first read"}
             yield ModelHere(name=name, source="package", path=path, num_bytes=sum(map(_size, paths)), **told)

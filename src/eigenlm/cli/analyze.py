@@ -15,6 +15,7 @@ from eigenlm.cli.output import print_json
 from eigenlm.counted import counted
 from eigenlm.errors import ConfigError, explain
 from eigenlm.plain_table import print_tables
+from eigenlm.section_options import OPTIONS
 from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:
@@ -23,16 +24,13 @@ if TYPE_CHECKING:
 
 
 def _sections() -> type:
-    """A dataclass of the options of all sections; imported when the command line is read, because it needs torch."""
-    from eigenlm.analysis.sections import SECTIONS
-
+    """A dataclass of the options of all sections."""
     fields = []
-    for section in SECTIONS:
-        if (option := section.option) is not None:
-            flag = option.kind is bool
-            kind: Any = bool if flag else option.kind | None
-            told = tyro.conf.arg(help=option.help, metavar=option.metavar or None)
-            fields.append((section.name, Annotated[kind, told], field(default=False if flag else None)))
+    for name, option in OPTIONS.items():
+        flag = option.kind is bool
+        kind: Any = bool if flag else option.kind | None
+        told = tyro.conf.arg(help=option.help, metavar=option.metavar or None)
+        fields.append((name, Annotated[kind, told], field(default=False if flag else None)))
     made = make_dataclass("Sections", fields, frozen=True)
     made.__doc__ = "What else to look at."
     return made
@@ -64,6 +62,12 @@ class AnalyzeCommand(Command):
     """All findings instead of five, and a row for every matrix instead of one for each kind."""
     overwrite: Overwrite = False
 
+    def check(self) -> None:
+        """Refuse what is asked of a comparison and takes one model."""
+        for option in self._asked() if self.others else ():
+            do = f"leave --{option} out, or analyse each model by itself"
+            raise ConfigError(explain("comparing models", expected="weights alone", got=f"--{option}", do=do))
+
     def run(self) -> None:
         """Look at every matrix, print tables or JSON, and write the report if one is wanted; or compare."""
         from eigenlm.analysis import analyze
@@ -91,9 +95,6 @@ class AnalyzeCommand(Command):
     def _compare(self) -> None:
         from eigenlm.analysis.comparison import changes_table, compare, comparison_table
 
-        for option in self._asked():
-            do = f"leave --{option} out, or analyse each model by itself"
-            raise ConfigError(explain("comparing two models", expected="weights alone", got=f"--{option}", do=do))
         first, *more = comparisons = [compare(self.model, other) for other in self.others]
         if self.html is not None:
             first.report(self.html, *more)

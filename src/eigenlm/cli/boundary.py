@@ -4,16 +4,50 @@ import io
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, suppress
 from typing import Any
 
 from eigenlm.errors import EigenError, RankError
 
 USER_ERROR = 2
+INTERRUPTED, TERMINATED = 130, 143
+_GRACE = 4.0  # seconds from a signal to the end, whatever library is at work
 _MOST = 400  # characters of what another library says
 _TO_TELL = 10.0  # seconds that ranks of one machine may be apart before they meet
+
+
+class Terminated(SystemExit):
+    """The process was asked to end, by SIGTERM."""
+
+
+@contextmanager
+def obeyed_signals() -> Iterator[None]:
+    """Signals that end the block, with all that it cleans up, and seconds later the process where it has not ended.
+
+    Where the block takes a signal for itself, it is left to do so.
+    """
+
+    def end(*_: object) -> None:
+        raise Terminated(TERMINATED)
+
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.signal(signal.SIGTERM, end)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    ours = {signal.SIGTERM: end, signal.SIGINT: signal.getsignal(signal.SIGINT)}
+    threading.Thread(target=_end_in_time, args=(heard, ours), daemon=True).start()
+    yield
+
+
+def _end_in_time(heard: int, ours: Mapping[int, Any]) -> None:
+    """End the process some seconds after a signal that is ours to obey; its threads may be deep in a library."""
+    while number := os.read(heard, 1):
+        time.sleep(_GRACE)
+        if signal.getsignal(number[0]) is ours.get(number[0], ours):
+            os._exit(128 + number[0])
 
 
 @contextmanager

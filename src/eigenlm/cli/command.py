@@ -19,6 +19,9 @@ class Command:
         bool, tyro.conf.arg(aliases=["-q"], help="Print the result and nothing else; errors are still told.")
     ] = False
 
+    def check(self) -> None:
+        """Refuse values that do not go together, before anything is loaded."""
+
     def run(self) -> None:
         """Do it, printing what it gives."""
         raise NotImplementedError

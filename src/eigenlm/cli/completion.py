@@ -79,7 +79,7 @@ def options_of_commands() -> dict[str, list[KnownOption]]:
 
 
 def _models() -> str:
-    from eigenlm.checkpoint.locate import PACKAGES
+    from eigenlm.model_names import PACKAGES
 
     return " ".join(PACKAGES)
 

@@ -27,6 +27,12 @@ class ExportCommand(Command):
     merge: Adapter = None
     overwrite: Overwrite = False
 
+    def check(self) -> None:
+        """Refuse a storage type that the format does not have."""
+        if self.to == "hf" and self.storage not in (None, *_PLAIN):
+            expected, do = ", ".join(_PLAIN), "choose --to gguf"
+            raise ConfigError(explain("storage of a Hugging Face folder", expected=expected, got=self.storage, do=do))
+
     def run(self) -> None:
         """Read the model and write it again."""
         import torch
@@ -35,11 +41,6 @@ class ExportCommand(Command):
         from eigenlm.checkpoint.written import writing
 
         storage = self.storage or ("F32" if self.to == "hf" else "Q8_0")
-        if self.to == "hf" and storage not in _PLAIN:
-            do = "choose --to gguf"
-            raise ConfigError(
-                explain("storage of a Hugging Face folder", expected=", ".join(_PLAIN), got=storage, do=do)
-            )
         dtype = getattr(torch, _PLAIN[storage]) if self.to == "hf" else torch.float32
         read = read_model(self.model, adapter=self.merge, dtype=dtype, work=writing(self.to))
         parts: dict[str, Any] = {

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import tyro
 
 from eigenlm.cli.command import Command
+from eigenlm.cli.early import STREAM
 from eigenlm.cli.options import Compute, Control, MaxTokens, Model, SamplingOptions, tell_of_control_tokens
 from eigenlm.cli.output import print_json
+from eigenlm.errors import ConfigError, explain
 from eigenlm.terminal import say_piece
 
 
@@ -17,8 +19,8 @@ class GenerateCommand(Command):
     """Continue a prompt, printing the text as it comes."""
 
     model: Model
-    prompt: Annotated[str, tyro.conf.arg(aliases=["-p"])]
-    """The text to continue; - reads it from standard input."""
+    prompt: Annotated[str | None, tyro.conf.arg(metavar="TEXT", aliases=["-p"])] = None
+    """The text to continue; by default, or as -, what comes on standard input."""
     max_tokens: MaxTokens = 128
     """The most new tokens."""
     stop: tuple[str, ...] = ()
@@ -27,11 +29,17 @@ class GenerateCommand(Command):
     choice: SamplingOptions = field(default_factory=SamplingOptions)
     compute: Compute = field(default_factory=Compute)
 
+    def check(self) -> None:
+        """Refuse to wait for a prompt that nobody said to type."""
+        if self.prompt is None and sys.stdin.isatty():
+            do = "add --prompt TEXT, or pipe it in"
+            raise ConfigError(explain("generate", expected="a prompt", got="none", do=do))
+
     def run(self) -> None:
         """Stream the continuation to standard output."""
         from eigenlm.engine.room import continuing
 
-        prompt = sys.stdin.read() if self.prompt == "-" else self.prompt
+        prompt = sys.stdin.read().removesuffix("\n") if self.prompt in (None, STREAM) else self.prompt
         lm = self.compute.load(self.model, continuing(prompt, self.max_tokens))
         if not self.control:
             tell_of_control_tokens(lm, prompt)

@@ -18,7 +18,7 @@ class ListCommand(Command):
     def run(self) -> None:
         """Look for them, and say how to get one where there is none."""
         from eigenlm.checkpoint.here import models_here
-        from eigenlm.checkpoint.locate import PACKAGES
+        from eigenlm.model_names import PACKAGES
         from eigenlm.settings import setting
 
         models = models_here()

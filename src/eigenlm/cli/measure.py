@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from eigenlm.allowed import check_scored
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Compute, Text, beginning_of
 from eigenlm.cli.output import print_json, print_table
@@ -26,6 +27,10 @@ class MeasureCommand(Command):
     window: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Tokens the models see at once, 1,024 or the shorter context by default; the first is not scored."""
     compute: Compute = field(default_factory=Compute)
+
+    def check(self) -> None:
+        """Refuse windows that cannot be scored in."""
+        check_scored(1024 if self.window is None else self.window, None)
 
     def run(self) -> None:
         """Let both read the text, and print."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.recipe_names import RECIPES
 from eigenlm.settings import MOST_THREADS, setting
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ Model = Annotated[
 Text = Annotated[
     Path,
     tyro.conf.arg(
-        metavar="PATH", aliases=["-f"], help="A text, jsonl or parquet file (also .gz), or a folder of them."
+        metavar="PATH",
+        aliases=["-f"],
+        help="A text, jsonl or parquet file (also .gz), a folder of them, or - for standard input.",
     ),
 ]
 Adapter = Annotated[
@@ -42,7 +45,9 @@ Control = Annotated[
 ]
 Overwrite = Annotated[bool, tyro.conf.arg(help="Replace a model, or a file of a folder that is read.")]
 RecipeFile = Annotated[
-    Path, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help="A recipe's file, such as recipes/gpt_small.py.")
+    Path,
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="RECIPE", help=f"A recipe's file, or a name: {', '.join(RECIPES)}."),
 ]
 Corpus = Annotated[
     str | None,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from eigenlm.allowed import check_scored
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Compute, Control, Model, Text, beginning_of, tell_of_control_tokens
 from eigenlm.cli.output import print_facts, print_json
@@ -23,6 +24,10 @@ class PerplexityCommand(Command):
     """Tokens from one window's start to the next; as many as the window holds by default."""
     control: Control = False
     compute: Compute = field(default_factory=Compute)
+
+    def check(self) -> None:
+        """Refuse windows that cannot be scored in."""
+        check_scored(1024 if self.window is None else self.window, self.stride)
 
     def run(self) -> None:
         """Score the text and print."""

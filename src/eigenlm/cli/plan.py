@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from eigenlm.allowed import check_methods
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Compute, Model, Out, Overwrite
 from eigenlm.cli.output import print_facts, print_json, said_of_loss
 from eigenlm.config import to_dict
+from eigenlm.files import check_plan, tensors_beside
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
@@ -46,7 +48,12 @@ class PlanCommand(Command):
     @property
     def beside(self) -> Path:
         """Where the plan's tensors go."""
-        return self.out.with_suffix(".safetensors")
+        return tensors_beside(self.out)
+
+    def check(self) -> None:
+        """Refuse methods that there are not, and the name of the plan's tensors for the plan itself."""
+        check_methods(self.methods)
+        check_plan(self.out)
 
     def run(self) -> None:
         """Measure, plan, write the plan, and print what it decided."""

@@ -2,10 +2,11 @@
 
 import importlib
 import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import nullcontext, redirect_stdout, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,8 +14,20 @@ import tyro
 from rich.markup import escape
 from rich.table import Table
 
-from eigenlm.cli.boundary import USER_ERROR, hushed, is_first_here, leave_to_the_first, one_line, standard_streams
+from eigenlm.cli.boundary import (
+    INTERRUPTED,
+    TERMINATED,
+    USER_ERROR,
+    Terminated,
+    hushed,
+    is_first_here,
+    leave_to_the_first,
+    obeyed_signals,
+    one_line,
+    standard_streams,
+)
 from eigenlm.cli.command import Command
+from eigenlm.cli.early import OUTPUTS, ready
 from eigenlm.cli.options import use_threads
 from eigenlm.errors import ConfigError, RankToldError, did_you_mean, explain, visible
 from eigenlm.files import check_output
@@ -40,14 +53,13 @@ COMMANDS = {
     "doctor": ("doctor", "DoctorCommand"),
     "completion": ("completion", "CompletionCommand"),
 }
-_OUTPUTS = ("out", "html", "beside")  # attributes of commands; what else names a file or folder is read
-INTERRUPTED = 130
 EXIT_CODES = {
     0: "done",
     USER_ERROR: "not done: one line on standard error says why and what to do",
     INTERRUPTED: "stopped by Ctrl-C",
-    143: "stopped by SIGTERM",
+    TERMINATED: "stopped by SIGTERM",
 }
+_WHOLE = "no output was left half-written"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,13 +75,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: as --help does.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    with standard_streams():
+    with standard_streams(), obeyed_signals() if argv is None else nullcontext():
         if sys.stdout is None:
             return _fail("standard output is closed; open it, or send it to /dev/null", USER_ERROR)
         try:
             return _flushed([word for word in words if word != "--debug"])
         except KeyboardInterrupt:
-            return _fail("interrupted; no output was left half-written", INTERRUPTED)
+            return _fail(f"interrupted; {_WHOLE}", INTERRUPTED)
+        except Terminated:
+            # A rank that torchrun ends has nothing to say: another one has failed.
+            return TERMINATED if "LOCAL_RANK" in os.environ else _fail(f"terminated; {_WHOLE}", TERMINATED)
         except BrokenPipeError:
             return 0  # whoever read our output has left
         except SystemExit as end:
@@ -125,10 +140,10 @@ def check_places(command: Command) -> None:
         DataError: see `files.check_output`.
     """
     given = vars(command)
-    read = [value for name, value in given.items() if name not in _OUTPUTS]
+    read = [value for name, value in given.items() if name not in OUTPUTS]
     each = [one for value in read for one in (value if isinstance(value, tuple) else (value,))]
     inputs = [Path(one) for one in each if isinstance(one, str | Path)]
-    for output in (getattr(command, name, None) for name in _OUTPUTS):
+    for output in (getattr(command, name, None) for name in OUTPUTS):
         if output is not None:
             check_output(output, inputs=inputs, overwrite=given.get("overwrite", False))
 
@@ -148,7 +163,7 @@ def _dispatch(words: list[str]) -> int:
             check_places(command)
             compute = getattr(command, "compute", None)
             use_threads(setting("threads").value if compute is None else compute.threads)
-            with hushed(command.quiet):
+            with hushed(command.quiet), ready(command) as command:
                 command.run()
             return 0
     hint = did_you_mean(words[0], COMMANDS, "see eigenlm --help")

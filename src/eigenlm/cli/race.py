@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from eigenlm.allowed import optimizer_kinds
 from eigenlm.cli.command import Command
+from eigenlm.cli.early import refuse_stream
 from eigenlm.cli.options import Changes, Corpus, Depth, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
 from eigenlm.terminal import say
@@ -39,6 +41,11 @@ class RaceCommand(Command):
     depth: Depth = None
     set: Changes = ()
 
+    def check(self) -> None:
+        """Refuse optimizers that there are not, and a text that cannot be read again."""
+        optimizer_kinds(f"{self.optimizers},{self.target}")
+        refuse_stream(self.text, "which each run of the race reads")
+
     def run(self) -> None:
         """Race, showing how far it is; stopped and started again it goes on with the runs that are missing."""
         from eigenlm.bench.race import hold_race
@@ -49,14 +56,13 @@ class RaceCommand(Command):
 
     def _plan(self) -> "Plan":
         from eigenlm.bench.race import Race as Plan
-        from eigenlm.bench.race import optimizer_kinds, with_length
+        from eigenlm.bench.race import with_length
 
         recipe = read_recipe_for(self.recipe, self.text, self.depth, self.set)
-        (target,) = optimizer_kinds(self.target)
         return Plan(
             recipe=recipe if self.steps is None else with_length(recipe, self.steps),
             optimizers=optimizer_kinds(self.optimizers),
-            target=target,
+            target=self.target.strip().lower(),
             points=self.points,
             seeds=self.seeds,
         )

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from eigenlm.allowed import check_vocabulary
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Out, Text
 from eigenlm.cli.output import print_json
+from eigenlm.files import check_new
 from eigenlm.terminal import say
 
 _TIMES = 4  # the text, its words, and their counts
@@ -28,6 +30,11 @@ class TokenizerTrainCommand(Command):
     """The most tokens, control tokens included."""
     control_tokens: tuple[str, ...] = ("<|endoftext|>",)
     """Tokens that no text can spell; the first begins and ends a text."""
+
+    def check(self) -> None:
+        """Refuse a vocabulary that is too small, and a folder that holds something."""
+        check_vocabulary(self.kind, self.vocab_size, self.control_tokens)
+        check_new(self.out)
 
     def run(self) -> None:
         """Train, write, and say how well the vocabulary packs its own text."""
@@ -56,8 +63,9 @@ class TokenizerTrainCommand(Command):
         """The documents; memory is asked for by the sizes of files, then where they hold more, and for long ones."""
         from eigenlm.machine.memory import check_memory
         from eigenlm.progress import track
-        from eigenlm.text.corpus import read_documents, text_files
+        from eigenlm.text.corpus import read_documents
         from eigenlm.text.tokenizer_training import in_parts
+        from eigenlm.text_files import text_files
 
         what, do = f"learning a vocabulary from {self.text}", "give less text"
         expected = sum(file.stat().st_size for file in text_files(self.text))

@@ -8,6 +8,7 @@ import tyro
 
 from eigenlm.cli.command import Command
 from eigenlm.cli.output import print_json
+from eigenlm.files import check_new
 from eigenlm.terminal import Terminal, say
 
 
@@ -33,6 +34,11 @@ class TourCommand(Command):
             metavar="PATH", aliases=["-o"], help="A new folder for what stays; tour-output, or the next free one."
         ),
     ] = None
+
+    def check(self) -> None:
+        """Refuse a folder that holds something."""
+        if self.out is not None:
+            check_new(self.out)
 
     def run(self) -> None:
         """Walk, telling the story on standard output, or on standard error when JSON goes there."""

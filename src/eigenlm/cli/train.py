@@ -4,22 +4,25 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from eigenlm.cli.command import Command
+from eigenlm.cli.early import refuse_stream
 from eigenlm.cli.options import Changes, Corpus, Depth, RecipeFile, Start, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
-from eigenlm.terminal import say
+from eigenlm.errors import ConfigError, explain
+from eigenlm.terminal import say, tell
 
 if TYPE_CHECKING:
     from eigenlm.training import Outcome, Recipe
+
+_DAY = 86400.0  # seconds
+_SHORT = 1e12  # operations, which take seconds
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class TrainCommand(Command):
     cluster: Annotated[
         str | None, tyro.conf.arg(metavar="NAME", help="With --dry-run: forecast for it, such as '8x H200'.")
     ] = None
+    yes: bool = False
+    """Begin a run that will take more than a day."""
+
+    def check(self) -> None:
+        """Refuse a text that cannot be read again, and a cluster to train on."""
+        refuse_stream(self.text, "which the run reads again when it goes on")
+        if self.cluster is not None and not self.dry_run:
+            do = "add --dry-run; on the cluster itself, start it with torchrun"
+            raise ConfigError(explain("--cluster", expected="--dry-run beside it", got="none", do=do))
 
     def run(self) -> None:
         """Train, showing how it goes; exits with 130 or 143 when a signal stopped it."""
@@ -53,12 +65,14 @@ class TrainCommand(Command):
                 self._forecast(recipe)
             return
         out = self.out or Path("runs") / recipe.name
-        with _signals() as heard, Display(recipe) as display:
-            outcome = train(recipe, out, watcher=display, stop=lambda: bool(heard))
+        if is_first_rank() and not (out / "recipe.json").exists():
+            _check_length(recipe, self.yes)
+        with _Signals() as signals, Display(recipe, signals.listen) as display:
+            outcome = train(recipe, out, watcher=display, stop=lambda: bool(signals.heard))
         if is_first_rank():
             self._print(outcome, recipe)
         if not outcome.finished:  # of several ranks perhaps another heard the signal
-            raise SystemExit(128 + next(iter(heard), signal.SIGTERM))
+            raise SystemExit(128 + next(iter(signals.heard), signal.SIGTERM))
 
     def _forecast(self, recipe: "Recipe") -> None:
         from eigenlm.planner import cluster, forecast, lines
@@ -83,23 +97,49 @@ class TrainCommand(Command):
         else:
             ranks = os.environ.get("LOCAL_WORLD_SIZE")
             program = "eigenlm" if ranks is None else f"torchrun --nproc-per-node={ranks} -m eigenlm"
-            again = " ".join([program, *sys.argv[1:]])
+            again = f"{program} {shlex.join(sys.argv[1:])}"
             say(f"stopped at step {outcome.step:,} and saved in {outcome.folder}; to go on: {again}")
 
 
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Signals heard so far: the first asks the run to save and stop, a second interrupt stops it at once."""
-    heard: list[int] = []
+class _Signals:
+    """Signals heard since `listen`: the first asks a run to save and stop, a second interrupt stops it at once.
 
-    def note(number: int, _: FrameType | None) -> None:
-        if heard and number == signal.SIGINT:
+    Before that there is nothing to save, and they end this command as any other.
+    """
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+        self._before: dict[int, Any] = {}
+
+    def listen(self) -> None:
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if self.heard and number == signal.SIGINT:
             raise KeyboardInterrupt
-        heard.append(number)
+        self.heard.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield heard
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> "_Signals":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def _check_length(recipe: "Recipe", accepted: bool) -> None:
+    """Say how long a run of more than seconds will take, and refuse one of more than a day that was not meant.
+
+    Raises:
+        ConfigError: it is of more than a day, and not accepted.
+    """
+    from eigenlm.planner import batch_flops, forecast, in_words
+
+    if batch_flops(recipe).step * recipe.train.steps < _SHORT:
+        return
+    made = forecast(recipe)
+    told = f"{in_words(made.seconds)} for {recipe.train.steps:,} steps on this machine"
+    if made.seconds > _DAY and not accepted:
+        do = "add --yes if that is meant, or take fewer steps (--set train.steps=N) or a smaller model (--depth N)"
+        raise ConfigError(explain(f"training {recipe.name}", expected="at most a day", got=f"about {told}", do=do))
+    tell(f"about {told}, evaluations and snapshots apart")

@@ -1,29 +1,30 @@
 """What a person sees of a run: a bar on a terminal, lines elsewhere."""
 
 import os
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from eigenlm import progress
 from eigenlm.terminal import Terminal
 from eigenlm.training import Recipe, Watcher
 from eigenlm.training.evaluation import Evaluation
 from eigenlm.training.telemetry.alarms import Alarm
 from eigenlm.training.training import Step, Training
 
-_LINE_EVERY = 30.0  # seconds between lines where there is no terminal
 _SMOOTHING = 0.1
 
 
 class Display(Watcher):
     """Progress on standard error: loss, tokens a second, time left, share of the machine's rate, memory."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        """Show a run of this recipe; of several ranks the first alone speaks."""
-        self.speaks = os.environ.get("RANK", "0") == "0"
+    def __init__(self, recipe: Recipe, when_begun: Callable[[], None] = lambda: None) -> None:
+        """Show a run of this recipe, of several ranks the first alone; `when_begun` is called before its first step."""
+        self._when_begun = when_begun
+        self.speaks = os.environ.get("RANK", "0") == "0" and not progress.QUIET
         self._console = Terminal(stderr=True, highlight=False)
         columns = (
             TextColumn("{task.fields[loss]}"),
@@ -35,7 +36,7 @@ class Display(Watcher):
         is_live = self.speaks and self._console.is_terminal
         self._progress = Progress(*columns, console=self._console, disable=not is_live, transient=True)
         self._task = self._progress.add_task("", total=recipe.train.steps, loss="", speed="")
-        self._steps, self._loss, self._rate, self._last_line = recipe.train.steps, 0.0, 0.0, time.monotonic()
+        self._steps, self._loss, self._rate, self._pace = recipe.train.steps, 0.0, 0.0, progress.Pace()
 
     def __enter__(self) -> "Display":
         """Start showing."""
@@ -48,6 +49,7 @@ class Display(Watcher):
 
     def began(self, training: Training, folder: Path, resumed: bool, peak_flops: float) -> None:
         """Say what is trained, on what, where."""
+        self._when_begun()
         recipe, train = training.recipe, training.shards.train
         parameters = sum(parameter.numel() for parameter in training.model.parameters())
         tokens = recipe.train.batch_size * recipe.context_length
@@ -71,8 +73,7 @@ class Display(Watcher):
         memory = psutil.Process().memory_info().rss
         speed = f"{self._rate:,.0f} tokens/s, MFU {mfu:.0%}, {memory / 1e9:.1f} GB"
         self._progress.update(self._task, completed=step.step + step.taken, loss=f"loss {self._loss:.3f}", speed=speed)
-        if not self._console.is_terminal and time.monotonic() - self._last_line > _LINE_EVERY:
-            self._last_line = time.monotonic()
+        if not self._console.is_terminal and self._pace.is_due():
             left = (self._steps - step.step) * step.num_tokens / self._rate
             self._say(f"step {step.step:,} of {self._steps:,}  loss {self._loss:.3f}  {speed}, {left:,.0f} s left")
 

@@ -8,13 +8,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from eigenlm.allowed import check
 from eigenlm.compression import plan_file
 from eigenlm.compression.actions import Decision, Found, Keep
 from eigenlm.compression.forecast import forecast
 from eigenlm.compression.methods import methods_named
 from eigenlm.compression.offers import Method, Metric, Offer, keep_offer
 from eigenlm.config import to_dict
-from eigenlm.errors import CheckpointError, ConfigError, DataError, check_seed, explain
+from eigenlm.errors import CheckpointError, ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.linalg.allocation import choose, fraction_of
 from eigenlm.linear import LinearMap
@@ -174,8 +175,7 @@ def plan(
             gives no logits.
         DataError: fewer than two windows, or activations that are not finite.
     """
-    fraction_of(1, keep)
-    check_seed(seed)
+    check(keep=keep, seed=seed)
     used = methods_named(methods)
     if len(windows) < 2:
         raise DataError(explain("planning", expected="at least 2 windows of calibration text", got=len(windows)))

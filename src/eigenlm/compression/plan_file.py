@@ -12,9 +12,9 @@ from torch import Tensor
 
 from eigenlm.checkpoint.safetensors_writer import save_tensors
 from eigenlm.config import from_dict
-from eigenlm.errors import CheckpointError, DataError, explain
+from eigenlm.errors import CheckpointError, explain
 from eigenlm.files import PLAN as FORMAT
-from eigenlm.files import read_json, whole_files
+from eigenlm.files import check_plan, read_json, tensors_beside, whole_files
 from eigenlm.machine.memory import check_mapping
 
 VERSION = 2
@@ -29,11 +29,9 @@ def write(path: Path, plan: Mapping[str, Any], factors: Factors) -> None:
     Raises:
         DataError: the place cannot be written, or the name is that of the tensors.
     """
-    if path == _factors_file(path):
-        do = "give it another name, such as plan.json"
-        raise DataError(explain(f"writing {path}", expected="a name for the plan", got="that of its tensors", do=do))
+    check_plan(path)
     tensors = {f"{name}.{part}": t.contiguous() for name, parts in factors.items() for part, t in parts.items()}
-    with whole_files(path, _factors_file(path)) as (decided, factors_file):
+    with whole_files(path, tensors_beside(path)) as (decided, factors_file):
         save_tensors(tensors, factors_file, FORMAT)
         content = {"format": FORMAT, "version": VERSION, "factors_sha256": _sha256(factors_file), "plan": plan}
         decided.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -46,7 +44,7 @@ def read(path: Path) -> tuple[dict[str, Any], Factors]:
         CheckpointError: no plan there, or factors that are missing, damaged or of another plan.
     """
     content = _content(path)
-    factors_file = _factors_file(path)
+    factors_file = tensors_beside(path)
     if not factors_file.is_file() or _sha256(factors_file) != content.get("factors_sha256"):
         got = "other bytes" if factors_file.is_file() else "no such file"
         expected = f"the factors it was saved with in {factors_file.name}"
@@ -105,10 +103,6 @@ def _action_of_version_1(action: dict[str, Any]) -> dict[str, Any]:
     tag = {"kind": "keep"} if rank is None else {"kind": "low_rank", "rank": rank}
     sizes = {"itemsize": 4, "num_params_before": numbers, "num_bytes_before": 4 * numbers}
     return action | sizes | {"layer": "dense", "action": tag}
-
-
-def _factors_file(path: Path) -> Path:
-    return path.with_suffix(".safetensors")
 
 
 def _sha256(path: Path) -> str:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from eigenlm.checkpoint.locate import PACKAGES
+from eigenlm.model_names import PACKAGES
 
 # `huggingface-hub ; extra == "hub"` in the metadata of the installed package.
 _OPTIONAL = re.compile(r"""^([\w.-]+).*;\s*extra\s*==\s*["']([\w-]+)["']""")

@@ -1,6 +1,5 @@
 """From logits to the next token."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -9,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from eigenlm.errors import ConfigError, check_seed, explain
+from eigenlm.allowed import check
 from eigenlm.parameters import check_known
 
 _COLDEST = 1e-30  # of two float32 logits around 1 that differ, none but the larger is drawn at it
@@ -42,16 +41,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Refuse what is no distribution."""
-        for name, value, fits, expected in (
-            ("repetition_penalty", self.repetition_penalty, 0 < self.repetition_penalty < math.inf, "a number above 0"),
-            ("temperature", self.temperature, 0 <= self.temperature < math.inf, "0 or more"),
-            ("top_k", self.top_k, self.top_k >= 0, "0 (all) or more"),
-            ("top_p", self.top_p, 0 < self.top_p <= 1, "a probability in (0, 1]"),
-            ("min_p", self.min_p, 0 <= self.min_p <= 1, "a fraction in [0, 1]"),
-        ):
-            if not fits:
-                raise ConfigError(explain(name, expected=expected, got=value))
-        check_seed(self.seed or 0)
+        check(**vars(self))
 
     def changed(self, choice: Mapping[str, Any]) -> "Sampling":
         """The same but for the attributes that are given by name.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from eigenlm.allowed import check
 from eigenlm.attention import Memory, Place, Visibility
 from eigenlm.engine.left_padding import left_padded
 from eigenlm.engine.room import bytes_per_token
@@ -136,8 +137,7 @@ class Session:
         context = self._config.context_length
         prompt = _checked(ids, "prompt", self._config, context - 1)
         read = [] if source is None else _checked(source, "source", self._config, context)
-        if max_tokens < 0:
-            raise ConfigError(explain("max_tokens", expected="0 or more", got=max_tokens))
+        check(max_tokens=max_tokens)
         left = min(max_tokens, context - len(prompt))
         sampling = sampling or Sampling()
         never = tuple(token for token in sampling.never if 0 <= token < self._config.vocab_size)

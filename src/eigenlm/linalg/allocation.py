@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eigenlm.errors import ConfigError, explain
+from eigenlm.allowed import check
 
 Cost = Callable[[Tensor, int, int], Tensor]
 
@@ -118,8 +118,7 @@ def fraction_of(whole: int, keep: float) -> int:
     Raises:
         ConfigError: `keep` outside (0, 1].
     """
-    if not 0.0 < keep <= 1.0:
-        raise ConfigError(explain("keep", expected="a fraction in (0, 1]", got=keep))
+    check(keep=keep)
     return int(keep * whole + 1e-6)
 
 

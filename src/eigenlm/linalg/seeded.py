@@ -2,7 +2,7 @@
 
 import torch
 
-from eigenlm.errors import check_seed
+from eigenlm.allowed import check
 
 
 def seeded(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -15,5 +15,5 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     Raises:
         ConfigError: the seed is negative, or has more than 32 bits.
     """
-    check_seed(seed)
+    check(seed=seed)
     return torch.Generator(device).manual_seed(seed)

@@ -26,9 +26,9 @@ def lines(forecast: Forecast) -> list[tuple[str, str, str]]:
         ("compute", f"{f.total_flops:.3g} FLOP", a_token),
         ("memory of a device", _bytes(f.memory.total), _parts(f.memory, _bytes)),
         ("fits", "yes" if f.fits else "no", f.advice or f"{_bytes(f.machine.memory)} there"),
-        ("step", _seconds(f.time.total), _parts(f.time, _seconds)),
+        ("step", in_words(f.time.total), _parts(f.time, in_words)),
         ("speed", f"{f.tokens_a_second:,.0f} tokens/s", f"{counted(b.tokens_a_step, 'token')} a step"),
-        ("time", _seconds(f.seconds), f"{counted(f.recipe.train.steps, 'step')}, without evaluations and snapshots"),
+        ("time", in_words(f.seconds), f"{counted(f.recipe.train.steps, 'step')}, without evaluations and snapshots"),
         ("tokens", _count(f.tokens), epochs),
     ]
 
@@ -51,7 +51,8 @@ def _bytes(n: int | float) -> str:
     return f"{n / 2**30:.2f} GiB" if n >= 2**30 else f"{n / 2**20:.1f} MiB"
 
 
-def _seconds(s: float) -> str:
+def in_words(s: float) -> str:
+    """Seconds in a unit that suits them."""
     if s < 1:
         return f"{s * 1e3:.1f} ms"
     if s < 120:

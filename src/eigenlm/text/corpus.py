@@ -17,14 +17,13 @@ from eigenlm.files import parse_json, regular
 from eigenlm.machine.memory import check_memory
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.unicode import check_unicode
+from eigenlm.text_files import check_text, is_hub_name, text_files
 
-FORMATS = (".txt", ".md", ".jsonl", ".parquet", ".txt.gz", ".jsonl.gz")
 # An article of WikiText begins at a line ` = Title = `; its sections have more signs: ` = = Section = = `.
 _ARTICLE = re.compile(r"^ = [^=\n].* = *\n", re.MULTILINE)
 _ROWS = 1024  # of Parquet, read at once
 _PART, _LINE = 1 << 26, 1 << 28  # characters of a text read at once, and of a line of JSON at most
 _STRINGS = ("string", "binary")  # the types of a column of texts, however they are laid out
-_HUB_NAME = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?::([\w.-]+))?")
 
 
 def read_documents(path: str | Path) -> Iterator[str]:
@@ -44,8 +43,7 @@ def read_documents(path: str | Path) -> Iterator[str]:
     name = str(path)
     path = Path(path)
     found = False
-    is_hub_name = _HUB_NAME.fullmatch(name) and not path.exists() and not _is_read(name)
-    for document in _from_hub(name) if is_hub_name else _from_files(path):
+    for document in _from_hub(name) if is_hub_name(name) else _from_files(path):
         if document.strip():
             found = True
             yield document
@@ -109,28 +107,6 @@ def _plain(file: Path, size: int) -> Iterator[str]:
 def _from_files(path: Path) -> Iterator[str]:
     for file in text_files(path):
         yield from _told_plainly(file, lambda: _documents(file))  # noqa: B023  (read before the next)
-
-
-def text_files(path: Path) -> list[Path]:
-    """The files that a file or a folder of text comes to, in the order in which they are read.
-
-    Raises:
-        DataError: nothing there, or nothing of a format that is read.
-    """
-    if not path.exists():
-        raise DataError(explain(f"reading {path}", expected="a file or folder", got="nothing there"))
-    if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.is_file() and _is_read(file.name))
-        if not found:
-            raise DataError(explain(f"reading {path}", expected=f"files that end in {', '.join(FORMATS)}", got="none"))
-        return found
-    if not _is_read(path.name):
-        raise DataError(explain(f"reading {path}", expected=f"a name that ends in {', '.join(FORMATS)}", got=path.name))
-    return [path]
-
-
-def _is_read(name: str) -> bool:
-    return name.lower().endswith(FORMATS)
 
 
 def _told_plainly(file: Path, read: Callable[[], Iterator[str]]) -> Iterator[str]:
@@ -228,12 +204,9 @@ def _parquet(file: Path) -> Iterator[str]:
 
 
 def _from_hub(name: str) -> Iterator[str]:
-    try:
-        import datasets
-    except ImportError as error:
-        expected = "a file, a folder, or the package that reads the Hub's data sets"
-        do = "check the path, or run: pip install datasets"
-        raise DataError(explain(f"reading {name}", expected=expected, got="none of these", do=do)) from error
+    check_text(name)
+    import datasets
+
     owner_and_name, _, config = name.partition(":")
     try:
         for row in datasets.load_dataset(owner_and_name, config or None, split="train", streaming=True):

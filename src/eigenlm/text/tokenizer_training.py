@@ -9,7 +9,9 @@ from typing import Literal
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from eigenlm.allowed import check_vocabulary
 from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.progress import waiting
 from eigenlm.text.library_errors import told
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_classes import BERT_ROLES
@@ -17,7 +19,6 @@ from eigenlm.text.tokenizer_classes import BERT_ROLES
 Kind = Literal["bpe", "wordpiece", "unigram", "character"]
 
 _UNKNOWN = "<unk>"
-_BYTES = 256
 _PART = 1 << 18  # characters
 _BORDER = re.compile(r"(?<=\S)\n(?=\S)")
 _LETTER_STEP = 1e-4  # of the library
@@ -45,11 +46,12 @@ def train_tokenizer(
     learners = {"bpe": _bpe, "wordpiece": _wordpiece, "unigram": _unigram, "character": _character}
     if kind not in learners:
         raise ConfigError(explain("training a tokenizer", expected=f"one of {', '.join(learners)}", got=repr(kind)))
-    needed = len(control_tokens) + (_BYTES if kind == "bpe" else 8)
-    if vocab_size < needed:
-        raise ConfigError(explain(f"training a {kind} tokenizer", expected=f"vocab_size >= {needed}", got=vocab_size))
+    check_vocabulary(kind, vocab_size, control_tokens)
     some = chain.from_iterable(in_parts(kind, text) for text in _not_empty(texts))
-    with told(f"training a {kind} tokenizer", expected="a vocabulary", error=ConfigError, do="raise vocab_size"):
+    with (
+        waiting("learning a vocabulary"),
+        told(f"training a {kind} tokenizer", expected="a vocabulary", error=ConfigError, do="raise vocab_size"),
+    ):
         return learners[kind](some, vocab_size, list(dict.fromkeys(control_tokens)))
 
 

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.allowed import check_scored, check_windows
+from eigenlm.errors import DataError, explain
 from eigenlm.text.tokenizer import Tokenizer
 
 _SHORT = 2_000_000  # characters, which are encoded in a second
@@ -48,7 +49,8 @@ def token_windows(
         ConfigError: a window or stride below 1.
         DataError: less text than one window.
     """
-    stride = _checked(window, stride, longest=None)
+    stride = window if stride is None else stride
+    check_windows(window, stride, longest=None)
     end = document_end(tokenizer)
     ids = [i for document in documents for i in (*tokenizer.encode(document), *end)]
     if len(ids) < window:
@@ -70,6 +72,7 @@ def windows_across(documents: Iterable[str], tokenizer: Tokenizer, window: int, 
         ConfigError: a window below 1.
         DataError: less text than one window.
     """
+    check_windows(window, window, longest=None)
     beginning: list[str] = []
     rest, size = iter(documents), 0
     while size <= _SHORT:
@@ -78,7 +81,7 @@ def windows_across(documents: Iterable[str], tokenizer: Tokenizer, window: int, 
         beginning.append(document)
         size += len(document)
     rows = []
-    for stretch in evenly_spread(chain(beginning, rest), 2 * count, _LONGEST_TOKEN * _checked(window, None, None)):
+    for stretch in evenly_spread(chain(beginning, rest), 2 * count, _LONGEST_TOKEN * window):
         with suppress(DataError):  # one that hardly holds a word, or the text's end
             rows.append(token_windows(stretch, tokenizer, window)[0])
     if not rows:
@@ -139,9 +142,8 @@ def scored_windows(ids: Iterable[int], window: int, stride: int | None = None) -
         ConfigError: a window below 2, or a stride that is not in 1..window.
         DataError: fewer than two tokens.
     """
-    stride = _checked(window, stride, longest=window)
-    if window < 2:
-        raise ConfigError(explain("scoring text in windows", expected="at least 2 tokens", got=window))
+    check_scored(window, stride)
+    stride = window if stride is None else stride
     rest = iter(ids)
     held = list(islice(rest, window + 1))  # one more, which tells whether this window is the last
     if len(held) < 2:
@@ -162,14 +164,3 @@ def scored_windows(ids: Iterable[int], window: int, stride: int | None = None) -
 def document_end(tokenizer: Tokenizer) -> list[int]:
     """The tokens that stand after each document: the end token, or a blank line where the tokenizer has none."""
     return tokenizer.encode(_BETWEEN) if tokenizer.eos is None else [tokenizer.eos]
-
-
-def _checked(window: int, stride: int | None, longest: int | None) -> int:
-    stride = window if stride is None else stride
-    if window < 1 or stride < 1 or (longest is not None and stride > longest):
-        bound = "at least 1" if longest is None else f"from 1 to {longest}"
-        got = f"window {window}, stride {stride}"
-        raise ConfigError(
-            explain("cutting text into windows", expected=f"a window above 0 and a stride {bound}", got=got)
-        )
-    return stride

@@ -4,8 +4,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from eigenlm.allowed import check
 from eigenlm.analysis.page import BeforeAfter
-from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.files import check_new
 from eigenlm.tour.act import act
 from eigenlm.tour.decide import decide
 from eigenlm.tour.farewell import LOW_RANK, farewell
@@ -54,12 +55,8 @@ def walk(story: Story, *, model: str, keep: float, text: Path | None, out: Path)
         DataError: `out` is in use, or the text cannot be read.
     """
     start = time.perf_counter()
-    if not 0.0 < keep <= 1.0:
-        raise ConfigError(explain("keep", expected="a fraction in (0, 1]", got=keep))
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(
-            explain(f"writing {out}", expected="a new or empty folder", got="one in use", do="choose another")
-        )
+    check(keep=keep)
+    check_new(out)
     texts = read_texts(text)
     lm = meet(story, model)
     answer = ask(story, lm)

@@ -12,7 +12,7 @@ from eigenlm.checkpoint.json_file import read_json_object
 from eigenlm.checkpoint.locate import locate
 from eigenlm.errors import DataError, EigenError, explain
 from eigenlm.files import regular, write_text
-from eigenlm.text.corpus import text_files
+from eigenlm.text_files import text_files
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.run_folder import learned
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from eigenlm.errors import ConfigError, check_seed, explain
+from eigenlm.allowed import check_seed
+from eigenlm.errors import ConfigError, explain
 from eigenlm.model import TransformerConfig, VocabularyHead
 from eigenlm.shown import Shown
 from eigenlm.training.optimizers.catalog import SETTINGS, find_optimizer

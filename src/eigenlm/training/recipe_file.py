@@ -14,6 +14,7 @@ from typing import Any
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
 from eigenlm.files import SETTINGS, regular
+from eigenlm.recipe_names import find_recipe
 from eigenlm.tagged import Tagged
 from eigenlm.training.recipe import Recipe
 from eigenlm.training.start import started_from
@@ -28,8 +29,9 @@ def read_recipe(
     """Run a recipe's file and set fields of what it gives.
 
     Args:
-        path: a Python file that defines `recipe(depth: int = ...) -> Recipe`, or `recipe(start: str = ...)` of a model
-            to go on with. It is run: give only files you trust.
+        path: the name of a recipe that comes with eigenlm, such as `gpt_small`, or a Python file that defines
+            `recipe(depth: int = ...) -> Recipe`, or `recipe(start: str = ...)` of a model to go on with. It is run:
+            give only files you trust.
         depth: the dial; the recipe's own by default.
         start: a model to go on with instead of a new one; see `started_from`.
         changes: `field=value`, such as `train.steps=200`; values as in Python, or plain words.
@@ -38,12 +40,13 @@ def read_recipe(
         ConfigError: no such file or function, an unknown field, or a value of the wrong type.
         CheckpointError: no model to go on with.
     """
-    found = _function(Path(path))
+    file = find_recipe(path)
+    found = _function(file)
     taken = inspect.signature(found).parameters
     if depth is not None and "depth" not in taken:
         raise ConfigError(explain("--depth", expected="a recipe with that dial", got=path, do="leave it out"))
     dials = {"depth": depth, "start": start}
-    with _running(Path(path)):
+    with _running(file):
         recipe = found(**{name: value for name, value in dials.items() if value is not None and name in taken})
     if not isinstance(recipe, Recipe):
         raise ConfigError(explain(f"{path} recipe()", expected="a Recipe", got=type(recipe).__name__))
@@ -134,10 +137,6 @@ def _without_open(values: Any) -> Any:
 
 
 def _function(path: Path) -> Callable[..., Any]:
-    if not path.is_file():
-        near = sorted(str(file) for file in Path("recipes").glob("*.py"))
-        hint = f"one of {', '.join(near)}?" if near else "give the path of a recipe's Python file"
-        raise ConfigError(explain("reading a recipe", expected="a file", got=f"none at {path}", do=hint))
     with _running(path):
         found = runpy.run_path(str(regular(path, most=SETTINGS))).get("recipe")
     if not callable(found) or not inspect.signature(found).parameters.keys() & {"depth", "start"}:

@@ -1,6 +1,7 @@
 import pytest
 
-from eigenlm.bench.race.plan import Run, optimizer_kinds, recipe_of, with_length
+from eigenlm.allowed import optimizer_kinds
+from eigenlm.bench.race.plan import Run, recipe_of, with_length
 from eigenlm.errors import ConfigError
 from eigenlm.training.schedules import factor
 from tests.bench.race.simulated import plan

@@ -5,7 +5,7 @@ from eigenlm.analysis.curvature.measuring import curvature
 from eigenlm.analysis.curvature.page import page
 from eigenlm.analysis.curvature.results import Curvature
 from eigenlm.analysis.curvature.tables import curvature_tables
-from eigenlm.analysis.section import Option, Section
+from eigenlm.analysis.section import Section
 from eigenlm.analysis.subject import Subject
 from eigenlm.analysis.term import read_terms
 
@@ -24,7 +24,6 @@ SECTION = Section[Curvature](
     name="curvature",
     title="Curvature",
     measure=_measure,
-    option=Option(help="Also the loss's curvature: Hessian, Gauss-Newton, KFAC, Jacobians; takes minutes."),
     adds="--curvature",
     terms=read_terms("eigenlm.analysis.curvature"),
     tables=curvature_tables,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eigenlm.analysis.section import Option, Section
+from eigenlm.analysis.section import Section
 from eigenlm.analysis.senses.bank import BANK
 from eigenlm.analysis.senses.findings import sense_findings
 from eigenlm.analysis.senses.page import page
@@ -29,12 +29,7 @@ SECTION = Section[Senses](
     name="senses",
     title="Senses of a word",
     measure=_measure,
-    option=Option(
-        help='A word in sentences, JSON {"word": ..., "senses": {...}}; with --text, bank by default.',
-        kind=Path,
-        metavar="PATH",
-        read=_read,
-    ),
+    read=_read,
     adds="--senses FILE",
     terms=read_terms("eigenlm.analysis.senses"),
     tables=sense_tables,

@@ -1,7 +1,7 @@
 """A fair race between optimizers: learning rates swept, several seeds, losses read at the end of each schedule."""
 
 from eigenlm.bench.race.hold import hold_race
-from eigenlm.bench.race.plan import Race, optimizer_kinds, with_length
+from eigenlm.bench.race.plan import Race, with_length
 from eigenlm.bench.race.result import AgainstTarget, Entrant, Length, RaceResult
 from eigenlm.bench.race.statistics import OpenInterval
 
@@ -13,6 +13,5 @@ __all__ = [
     "Race",
     "RaceResult",
     "hold_race",
-    "optimizer_kinds",
     "with_length",
 ]

@@ -4,6 +4,7 @@ import time
 
 from rich.progress import BarColumn, Progress, TextColumn
 
+from eigenlm import progress
 from eigenlm.bench.race.plan import Run
 from eigenlm.bench.race.runs import RunResult
 from eigenlm.terminal import Terminal
@@ -14,7 +15,7 @@ class Announcer:
 
     def __init__(self, planned_steps: int) -> None:
         """Announce a race of so many optimizer steps."""
-        self._console = Terminal(stderr=True, highlight=False)
+        self._console = Terminal(stderr=True, highlight=False, quiet=progress.QUIET)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from eigenlm.allowed import check
 from eigenlm.errors import ConfigError, explain
-from eigenlm.training.optimizers import find_optimizer
 from eigenlm.training.recipe import Recipe, TelemetryRecipe
 
 SWEEP_SEED = 0
@@ -43,12 +43,7 @@ class Race:
         if self.target not in self.optimizers:
             expected = f"one that takes part ({', '.join(self.optimizers)})"
             raise ConfigError(explain("race, the target", expected=expected, got=repr(self.target)))
-        if self.points < 3:
-            do = "a best rate has one tried on either side"
-            raise ConfigError(explain("race, points", expected="at least 3", got=self.points, do=do))
-        if self.seeds < 2:
-            do = "one run shows no spread, so that no interval is possible"
-            raise ConfigError(explain("race, seeds", expected="at least 2", got=self.seeds, do=do))
+        check(points=self.points, seeds=self.seeds)
         if not all(0 < fraction < 1 for fraction in self.fractions):
             raise ConfigError(explain("race, fractions", expected="numbers between 0 and 1", got=self.fractions))
 
@@ -66,16 +61,6 @@ class Race:
     def lengths(self) -> tuple[int, ...]:
         """Steps of the shorter schedules, the longest first."""
         return tuple(sorted({max(1, round(self.steps * fraction)) for fraction in self.fractions}, reverse=True))
-
-
-def optimizer_kinds(names: str) -> tuple[str, ...]:
-    """Optimizers from their names with commas between them.
-
-    Raises:
-        ConfigError: an unknown name; the message has the nearest known one.
-    """
-    wanted = (name.strip().lower() for name in names.split(","))
-    return tuple(find_optimizer(name, "race, optimizers").name for name in wanted if name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from eigenlm import allowed
 from eigenlm.compression.methods import low_rank, quantize
 from eigenlm.compression.offers import Method
-from eigenlm.errors import ConfigError, nearest
 
-METHODS: dict[str, Method] = {"low_rank": low_rank.offers, "int8": quantize.offers}
+METHODS: dict[str, Method] = dict(zip(allowed.METHODS, (low_rank.offers, quantize.offers), strict=True))
 
 
 def methods_named(names: Sequence[str]) -> list[Method]:
@@ -15,7 +15,5 @@ def methods_named(names: Sequence[str]) -> list[Method]:
     Raises:
         ConfigError: no name, or one that is unknown.
     """
-    unknown = [name for name in names if name not in METHODS] if names else [None]
-    if unknown:
-        raise ConfigError(nearest("methods", unknown[0], METHODS, "some of"))
+    allowed.check_methods(names)
     return [METHODS[name] for name in names]

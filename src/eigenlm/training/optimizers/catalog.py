@@ -8,7 +8,7 @@ from typing import Any
 from torch.distributed.tensor import DTensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from eigenlm.errors import ConfigError, nearest
+from eigenlm.allowed import check_optimizer
 from eigenlm.training.optimizers.costs import Costs, averages
 from eigenlm.training.optimizers.lion import Lion
 from eigenlm.training.optimizers.muon import Muon, muon_costs
@@ -90,6 +90,5 @@ def find_optimizer(name: str, where: str = "optimizer") -> OptimizerEntry:
     Raises:
         ConfigError: there is none; the message names the nearest.
     """
-    if name in OPTIMIZERS:
-        return OPTIMIZERS[name]
-    raise ConfigError(nearest(where, name, OPTIMIZERS))
+    check_optimizer(name, where)
+    return OPTIMIZERS[name]

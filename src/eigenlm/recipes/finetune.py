@@ -1,12 +1,19 @@
 """Goes on with a model on a text of yours, SmolLM2 135M unless told otherwise.
 
-eigenlm train recipes/finetune.py --text notes.txt
-eigenlm train recipes/finetune.py --text notes.txt --from runs/gpt_small-4/model
+eigenlm train finetune --text notes.txt
+eigenlm train finetune --text notes.txt --from runs/gpt_small-4/model
 """
 
 from pathlib import Path
+from typing import Literal
 
 from eigenlm.training import DataRecipe, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe, architecture
+
+OBJECTIVES: dict[str, Literal["next_token", "masked", "denoising"]] = {
+    "decoder": "next_token",
+    "encoder": "masked",
+    "encoder_decoder": "denoising",
+}
 
 
 def recipe(start: str = "smollm2-135m-instruct") -> Recipe:
@@ -18,7 +25,7 @@ def recipe(start: str = "smollm2-135m-instruct") -> Recipe:
         model=model,
         data=DataRecipe(
             context_length=min(256, model.context_length),
-            objective={"decoder": "next_token", "encoder": "masked", "encoder_decoder": "denoising"}[model.kind],
+            objective=OBJECTIVES[model.kind],
         ),
         optimizer=OptimizerRecipe(learning_rate=2e-5, weight_decay=0.0),
         schedule=ScheduleRecipe(kind="linear", warmup=10),

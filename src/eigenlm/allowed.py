@@ -1,0 +1,145 @@
+"""What options may be: asked by the command line before torch is loaded, and again by what takes them."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eigenlm.errors import ConfigError, explain, nearest
+
+METHODS = ("low_rank", "int8")
+"""Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
+OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
+"""Names of the optimizers, in the order of `training.optimizers.catalog`."""
+_DEVICE = re.compile(r"(auto|cpu|cuda|mps|xpu|hpu|xla|mtia|meta|privateuseone)(:\d+)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What a value may be, in words and as a test, and why or what to do."""
+
+    expected: str
+    fits: Callable[[Any], object]
+    do: str = ""
+
+
+def _at_least(least: int, do: str = "") -> Rule:
+    return Rule(expected=f"at least {least}", fits=lambda x: x >= least, do=do)
+
+
+SEED = Rule(expected="a whole number from 0 to 2^32 - 1", fits=lambda x: 0 <= x < 1 << 32)
+RULES = {
+    "keep": Rule(expected="a fraction in (0, 1]", fits=lambda x: 0 < x <= 1),
+    "tokens": _at_least(4),  # two windows of two
+    "seed": SEED,
+    "max_tokens": Rule(expected="0 or more", fits=lambda x: x >= 0),
+    "repetition_penalty": Rule(expected="a number above 0", fits=lambda x: 0 < x < math.inf),
+    "temperature": Rule(expected="0 or more", fits=lambda x: 0 <= x < math.inf),
+    "top_k": Rule(expected="0 (all) or more", fits=lambda x: x >= 0),
+    "top_p": Rule(expected="a probability in (0, 1]", fits=lambda x: 0 < x <= 1),
+    "min_p": Rule(expected="a fraction in [0, 1]", fits=lambda x: 0 <= x <= 1),
+    "device": Rule(expected="cpu, auto, or an accelerator of this machine", fits=_DEVICE.fullmatch),
+    "seconds": Rule(expected="a number above 0", fits=lambda x: 0 < x < math.inf),
+    "depth": _at_least(1),
+    "steps": _at_least(1),
+    "points": _at_least(3, do="a best rate has one tried on either side"),
+    "seeds": _at_least(2, do="one run shows no spread, so that no interval is possible"),
+}
+"""The rule of each option by its name; what stands here means the same wherever it is taken."""
+
+
+def check(**values: Any) -> None:
+    """Refuse a value that its option cannot have; None, and an option without a rule, pass.
+
+    Raises:
+        ConfigError: the first that does not fit.
+
+    >>> check(keep=0.8, window=None)
+    """
+    for name, value in values.items():
+        rule = RULES.get(name)
+        if rule is not None and value is not None and not rule.fits(value):
+            raise ConfigError(explain(name, expected=rule.expected, got=value, do=rule.do))
+
+
+def check_seed(seed: int, what: str) -> None:
+    """Refuse what random generators take for no seed.
+
+    Raises:
+        ConfigError: it is negative, or has more than 32 bits.
+    """
+    if not SEED.fits(seed):
+        raise ConfigError(explain(what, expected=SEED.expected, got=seed))
+
+
+def check_methods(names: Sequence[str]) -> None:
+    """Refuse ways to make a matrix smaller that there are not.
+
+    Raises:
+        ConfigError: no name, or one that is unknown.
+    """
+    unknown = [name for name in names if name not in METHODS] if names else [None]
+    if unknown:
+        raise ConfigError(nearest("methods", unknown[0], METHODS, "some of"))
+
+
+def check_optimizer(name: str, where: str) -> None:
+    """Refuse an optimizer that there is not.
+
+    Raises:
+        ConfigError: it names the nearest.
+    """
+    if name not in OPTIMIZERS:
+        raise ConfigError(nearest(where, name, OPTIMIZERS))
+
+
+def optimizer_kinds(names: str) -> tuple[str, ...]:
+    """Optimizers from their names with commas between them.
+
+    Raises:
+        ConfigError: an unknown name; the message has the nearest known one.
+    """
+    wanted = tuple(name.strip().lower() for name in names.split(",") if name.strip())
+    for name in wanted:
+        check_optimizer(name, "race, optimizers")
+    return wanted
+
+
+def check_windows(window: int, stride: int, longest: int | None) -> None:
+    """Refuse windows that hold nothing, or that leave tokens out between them.
+
+    Args:
+        window: tokens of each.
+        stride: tokens from the start of one to that of the next.
+        longest: the longest stride, where there is one.
+
+    Raises:
+        ConfigError: a window or stride below 1, or a longer stride.
+    """
+    if window < 1 or stride < 1 or (longest is not None and stride > longest):
+        expected = "a window above 0 and a stride " + ("at least 1" if longest is None else f"from 1 to {longest}")
+        got = f"window {window}, stride {stride}"
+        raise ConfigError(explain("cutting text into windows", expected=expected, got=got))
+
+
+def check_scored(window: int, stride: int | None) -> None:
+    """Refuse windows of which no token can be scored, which takes a token before it.
+
+    Raises:
+        ConfigError: a window below 2, or a stride outside 1..window.
+    """
+    check_windows(window, window if stride is None else stride, longest=window)
+    if window < 2:
+        raise ConfigError(explain("scoring text in windows", expected="at least 2 tokens", got=window))
+
+
+def check_vocabulary(kind: str, size: int, control_tokens: Sequence[str]) -> None:
+    """Refuse a vocabulary too small for what a tokenizer of the kind must hold.
+
+    Raises:
+        ConfigError: with the least there can be.
+    """
+    needed = len(control_tokens) + (256 if kind == "bpe" else 8)
+    if size < needed:
+        raise ConfigError(explain(f"training a {kind} tokenizer", expected=f"vocab_size >= {needed}", got=size))
