@@ -57,6 +57,8 @@ def _kinds(recipe: Recipe) -> list[str]:
     [
         ("train.steps=200", lambda r: r.train.steps == 200),
         ("optimizer.learning_rate=3e-4", lambda r: r.optimizer.learning_rate == 3e-4),
+        ("train.curves=csv, wandb", lambda r: r.train.curves == ("csv", "wandb")),
+        ("train.curves=[]", lambda r: r.train.curves == ()),
         ("optimizer.kind=muon", lambda r: r.optimizer.kind == "muon"),
         ("optimizer.betas=(0.8, 0.9)", lambda r: r.optimizer.betas == (0.8, 0.9)),
         ("train.micro_batch_size=None", lambda r: r.train.micro_batch_size is None),

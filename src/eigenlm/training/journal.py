@@ -5,7 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -58,10 +58,7 @@ class Journal:
         os.truncate(path, min(log_bytes, path.stat().st_size))
         self._log = path.open("a", encoding="utf-8")
         self._timing = _mended(regular(folder / "timing.jsonl", or_new=True)).open("a", encoding="utf-8")
-        self._files = ExitStack()
-        for file in (self._log, self._timing):
-            self._files.enter_context(file)
-        self._curves = [open_curves(name, folder, step) for name in curves]
+        self._curves = [open_curves(name, folder, step) for name in dict.fromkeys(curves)]
         if is_gone and log_bytes:
             print(f"eigenlm: {path} is gone; a new one begins at step {step}", file=sys.stderr)
             self.event(step, "the log up to here is gone")
@@ -72,9 +69,9 @@ class Journal:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         """Close the logs."""
-        with self._files:
+        with closing(self._timing), closing(self._log), ExitStack() as stack:
             for curves in self._curves:
-                self._files.callback(curves.close)
+                stack.callback(curves.close)
 
     def step(self, step: Step, *, seconds: float, tokens_per_second: float, mfu: float) -> None:
         """Note a step and how long it took."""

@@ -116,7 +116,8 @@ def _set_one(values: Any, name: str, value: Any) -> bool:
         return False
     if last == "kind":
         _turn(place, value)
-    place[last] = value.split(",") if isinstance(value, str) and isinstance(place.get(last), list) else value
+    is_listed = isinstance(value, str) and isinstance(place.get(last), list)  # such as train.curves=csv,wandb
+    place[last] = [part.strip() for part in value.split(",")] if is_listed else value
     return True
 
 

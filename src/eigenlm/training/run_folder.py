@@ -27,7 +27,8 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.
 _NO_FILE = (errno.EISDIR, errno.EINVAL)
 # The names under which a run writes and deletes; files of others may end likewise.
 _LEFT = re.compile(
-    r"\.(model|tokenizer|shards|recipe\.json|inputs\.json|log\.jsonl)\.\w+\.partial|\.step-[\w-]+\.(\w+\.partial|deleted(-\d+)?)"
+    r"\.(model|tokenizer|shards|(recipe|inputs|wandb|mlflow)\.json|log\.jsonl)\.\w+\.partial"
+    r"|\.step-[\w-]+\.(\w+\.partial|deleted(-\d+)?)"
 )
 
 
