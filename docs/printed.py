@@ -34,7 +34,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     shown = [block for block in blocks(markdown, "sh", "python") if block.mark == "run"]
     for number, (block, printed) in reversed(list(enumerate(zip(shown, outputs(page.file.src_uri, shown))))):
         source = f"```{block.language}\n{block.text}```\n"
-        below = f'\n```text title="prints"\n{printed["text"].rstrip()}\n```\n' if printed["text"].strip() else ""
+        below = f'\n````text title="prints"\n{printed["text"].rstrip()}\n````\n' if printed["text"].strip() else ""
         below += f'\n<div class="shown">{printed["html"]}</div>\n' if "html" in printed else ""
         if "chart" in printed:
             name = f"charts/{page.file.name}-{number}.html"
