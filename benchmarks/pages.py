@@ -33,11 +33,14 @@ COVERED = """[...document.querySelectorAll('.js-plotly-plot')].flatMap((chart) =
     .filter((box) => box.right > area.left && box.left < area.right)
     .map(() => chart.id);
 })"""
+REACHABLE = 'a[href], button, input, summary, [tabindex="0"]'
 REACHED = (
     "document.activeElement.closest('section, header')?.id || document.activeElement.closest('header')?.tagName || ''"
 )
 SECTIONS = """[...document.querySelectorAll('main section')]
-  .filter((one) => one.offsetHeight && [...one.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')].some((each) => each.offsetHeight)).map((one) => one.id)"""
+  .filter((one) => one.offsetHeight)
+  .filter((one) => [...one.querySelectorAll('REACHABLE')].some((each) => each.offsetHeight))
+  .map((one) => one.id)""".replace("REACHABLE", REACHABLE)
 
 
 def main() -> None:
