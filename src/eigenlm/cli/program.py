@@ -59,6 +59,17 @@ EXIT_CODES = {
     INTERRUPTED: "stopped by Ctrl-C",
     TERMINATED: "stopped by SIGTERM",
 }
+# What other programs call it.
+_ELSEWHERE = {
+    "run": "chat",
+    "complete": "generate",
+    "ls": "list",
+    "show": "info",
+    "inspect": "analyze",
+    "eval": "measure",
+}
+_ELSEWHERE |= {"finetune": "train", "compress": "plan", "prune": "plan", "quantize": "plan", "convert": "export"}
+_ELSEWHERE |= {"version": "--version", "commands": "help"}
 _WHOLE = "no output was left half-written"
 
 
@@ -166,7 +177,8 @@ def _dispatch(words: list[str]) -> int:
             with hushed(command.quiet), ready(command) as command:
                 command.run()
             return 0
-    hint = did_you_mean(words[0], COMMANDS, "see eigenlm --help")
+    other = _ELSEWHERE.get(words[0].lower())
+    hint = f"did you mean {other!r}?" if other else did_you_mean(words[0], COMMANDS, "see eigenlm --help")
     raise ConfigError(explain("command", expected=f"one of {', '.join(COMMANDS)}", got=repr(words[0]), do=hint))
 
 
