@@ -1,6 +1,6 @@
 """BERT: an encoder that guesses hidden words.
 
-eigenlm train recipes/bert.py --text my.txt --depth 4
+eigenlm train bert --text my.txt --depth 4
 """
 
 from eigenlm.model import (

@@ -1,6 +1,6 @@
 """The Transformer of 2017, encoder and decoder, taught to fill in missing spans of text.
 
-eigenlm train recipes/encoder_decoder.py --text my.txt --depth 3
+eigenlm train encoder_decoder --text my.txt --depth 3
 """
 
 from eigenlm.model import DenseFeedForward, EmbeddingConfig, PositionConfig, SoftmaxConfig, TransformerConfig

@@ -1,6 +1,6 @@
 """GPT-2 in its own sizes: learned positions, LayerNorm before each part, GELU by tanh; 124M parameters at depth 12.
 
-eigenlm train recipes/gpt2.py --text corpus.parquet --cluster "8x H200" --dry-run
+eigenlm train gpt2 --text corpus.parquet --cluster "8x H200" --dry-run
 """
 
 from eigenlm.model import DenseFeedForward, SoftmaxConfig, TransformerConfig

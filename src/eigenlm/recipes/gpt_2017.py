@@ -1,6 +1,6 @@
 """A GPT with the parts of 2017: sinusoidal positions, LayerNorm after each part, ReLU.
 
-eigenlm train recipes/gpt_2017.py --text my.txt --depth 4
+eigenlm train gpt_2017 --text my.txt --depth 4
 """
 
 from eigenlm.model import DenseFeedForward, EmbeddingConfig, PositionConfig, SoftmaxConfig, TransformerConfig

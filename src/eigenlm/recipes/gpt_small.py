@@ -1,7 +1,7 @@
 """A GPT for one machine, with the parts of GPT-2: learned positions, LayerNorm before each part,
 GELU as GPT-2 approximates it.
 
-eigenlm train recipes/gpt_small.py --text my.txt --depth 4
+eigenlm train gpt_small --text my.txt --depth 4
 """
 
 from eigenlm.model import DenseFeedForward, SoftmaxConfig, TransformerConfig

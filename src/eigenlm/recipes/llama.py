@@ -1,6 +1,6 @@
 """A small Llama: rotary positions, RMSNorm, SwiGLU, shared key/value heads; its matrices are trained by Muon.
 
-eigenlm train recipes/llama.py --text my.txt --depth 4
+eigenlm train llama --text my.txt --depth 4
 """
 
 from eigenlm.model import DenseFeedForward, NormConfig, RotaryConfig, SoftmaxConfig, TransformerConfig

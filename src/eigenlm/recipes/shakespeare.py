@@ -1,6 +1,6 @@
 """A character GPT for one small book, such as Shakespeare's plays: minutes on two cores.
 
-eigenlm train recipes/shakespeare.py --text tinyshakespeare.txt --depth 4
+eigenlm train shakespeare --text tinyshakespeare.txt --depth 4
 """
 
 from eigenlm.model import DenseFeedForward, SoftmaxConfig, TransformerConfig
