@@ -29,10 +29,12 @@ def ready(command: Command) -> Iterator[Command]:
     Raises:
         EigenError: a value that does not fit, a path where nothing is, or whatever the command's own `check` finds.
     """
+    if hasattr(command, "check"):
+        command.check()
+    command.check()
     for name, value in _values(command):
         allowed.check(**{name: value})
         _check_there(name, value)
-    command.check()
     if str(getattr(command, "text", None)) == STREAM:
         with _standard_input() as text:
             yield dataclasses.replace(command, text=text)  # type: ignore[call-arg]

@@ -9,7 +9,7 @@ import tyro
 
 from eigenlm.cli.boundary import one_line
 from eigenlm.cli.chat.answer_text import AnswerText
-from eigenlm.cli.chat.conversation import Conversation
+from eigenlm.cli.chat.conversation import Conversation, check_length
 from eigenlm.cli.chat.keyboard import Keyboard
 from eigenlm.cli.chat.said import Said, next_said
 from eigenlm.cli.chat.slash_commands import obey
@@ -35,6 +35,10 @@ class ChatCommand(Command):
         default_factory=lambda: SamplingOptions(temperature=0.7, top_p=0.9, repetition_penalty=1.1)
     )
     compute: Compute = field(default_factory=Compute)
+
+    def check(self) -> None:
+        """Refuse answers without a token."""
+        check_length(self.max_tokens)
 
     def run(self) -> None:
         """Answer what is typed at a terminal, or each line of another standard input."""

@@ -71,8 +71,7 @@ class Conversation:
                 raise ConfigError(nearest("/set", name, list(options)))
             options[name] = _number(name, value)
         max_tokens = options.pop("max_tokens")
-        if max_tokens < 1:
-            raise ConfigError(explain("max_tokens", expected="1 or more", got=max_tokens))
+        check_length(max_tokens)
         choice = SamplingOptions(**options)
         choice.sampling()
         self.max_tokens, self.choice = max_tokens, choice
@@ -163,6 +162,16 @@ class Conversation:
         template = self.lm.chat_template
         assert template is not None  # or the model had been refused
         return len(template.encode(self._messages(first, question), self.lm.tokenizer))
+
+
+def check_length(max_tokens: int) -> None:
+    """Refuse answers without a token.
+
+    Raises:
+        ConfigError: fewer than one.
+    """
+    if max_tokens < 1:
+        raise ConfigError(explain("max_tokens", expected="1 or more", got=max_tokens))
 
 
 def _number(name: str, value: object) -> float | int | None:
