@@ -1,7 +1,7 @@
 """Every page in headless Chromium: at 1,400 and 390 pixels, light and dark; with axe-core, and with the keyboard alone.
 
-`python benchmarks/pages.py --axe node_modules/axe-core/axe.min.js --text FILE [--pictures FOLDER]`; axe-core is from npm
-(`npm install axe-core`). The pages are of SmolLM2 with a text, of SmolLM2 and a smaller one (and a third), and of a race.
+`python benchmarks/pages.py --axe node_modules/axe-core/axe.min.js --text FILE [--pictures FOLDER]`; axe-core comes from
+npm. The pages are of SmolLM2 with a text, of SmolLM2 and a smaller one (and a third), and of a simulated race.
 Without Chromium it says so in one line and ends.
 """
 
@@ -15,10 +15,11 @@ from typing import Any
 from record import record
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import eigenlm  # noqa: E402
-from eigenlm.bench.race.page import write_page  # noqa: E402
-from tests.bench.race.simulated import plan, result  # noqa: E402
-from tests.browser import CHROMIUM, Browser, Page  # noqa: E402
+from tests.bench.race.simulated import plan, result
+from tests.browser import CHROMIUM, Browser, Page
+
+import eigenlm
+from eigenlm.bench.race.page import write_page
 
 MODEL = "smollm2-135m-instruct"
 SIZES = {"wide": (1400, 900), "phone": (390, 844)}
@@ -27,15 +28,15 @@ READY = "!document.getElementById('plotly') || document.documentElement.classLis
 # Words that a chart writes over its own lines: the boxes of annotations inside the area that is plotted.
 COVERED = """[...document.querySelectorAll('.js-plotly-plot')].flatMap((chart) => {
   const area = chart.querySelector('.nsewdrag')?.getBoundingClientRect();
-  return !area ? [] : [...chart.querySelectorAll('.annotation-text')].map((text) => text.getBoundingClientRect())
-    .filter((box) => box.width && box.bottom > area.top + 2 && box.top < area.bottom - 2 && box.right > area.left && box.left < area.right)
-    .map(() => chart.id);
+  const across = (box) => box.right > area.left && box.left < area.right;
+  const over = (box) => across(box) && box.bottom > area.top + 2 && box.top < area.bottom - 2;
+  const boxes = [...chart.querySelectorAll('.annotation-text')].map((text) => text.getBoundingClientRect());
+  return area ? boxes.filter((box) => box.width && over(box)).map(() => chart.id) : [];
 })"""
-REACHED = (
-    "document.activeElement.closest('section, header')?.id || document.activeElement.closest('header')?.tagName || ''"
-)
-SECTIONS = """[...document.querySelectorAll('main section')].filter((one) => one.offsetHeight && [...one.querySelectorAll(
-  'a[href], button, input, summary, [tabindex="0"]')].some((each) => each.offsetHeight)).map((one) => one.id)"""
+REACHED = "document.activeElement.closest('section')?.id ?? ''"
+PRESSED = "a[href], button, input, summary, [tabindex='0']"
+SECTIONS = f"""[...document.querySelectorAll('main section')].filter((one) => one.offsetHeight &&
+  [...one.querySelectorAll("{PRESSED}")].some((each) => each.offsetHeight)).map((one) => one.id)"""
 
 
 def main() -> None:
