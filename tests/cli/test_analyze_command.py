@@ -79,8 +79,17 @@ def test_two_models_are_compared(tiny_model: Path, tmp_path: Path, capsys: Captu
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["matrices"]}
     assert [name for name, row in rows.items() if row["change"]] == ["blocks.1.feed_forward.up"]
     assert rows["blocks.1.feed_forward.up"]["change"]["rank_90"] == 1
-    assert main(["analyze", str(tiny_model), str(other)]) == 0
-    assert "feed_forward.up" in capsys.readouterr().out
+    page = tmp_path / "page.html"
+    assert main(["analyze", str(tiny_model), str(other), "--html", str(page)]) == 0
+    out = capsys.readouterr().out
+    assert "feed_forward.up" in out
+    assert str(page) in out.replace("\n", "")
+    assert "1 of 15 matrices changed" in page.read_text(encoding="utf-8")
+    assert main(["analyze", str(tiny_model), str(other), str(tiny_model), "--html", str(page)]) == 0
+    assert "The same model" in capsys.readouterr().out
+    assert '"key":"rel_change_2"' in page.read_text(encoding="utf-8")
+    assert main(["analyze", str(tiny_model), str(page), str(other), "--html", str(page)]) == 2
+    assert "page.html" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

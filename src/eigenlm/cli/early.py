@@ -29,8 +29,6 @@ def ready(command: Command) -> Iterator[Command]:
     Raises:
         EigenError: a value that does not fit, a path where nothing is, or whatever the command's own `check` finds.
     """
-    if hasattr(command, "check"):
-        command.check()
     command.check()
     for name, value in _values(command):
         allowed.check(**{name: value})

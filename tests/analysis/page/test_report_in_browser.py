@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
 from eigenlm.analysis import analyze
+from eigenlm.analysis.comparison import compare
 from eigenlm.analysis.page import PlannedRank, Report, write_report
 from tests.analysis.pages import HOSTILE, effect, full_report, tiny_report
 from tests.browser import CHROMIUM, Browser, Page
@@ -106,6 +108,19 @@ def test_headings_sort_and_the_filter_compares_and_searches(full):
     page.write("nonsense>3")
     assert page.evaluate(NAMES) == names
     assert "no column is called nonsense" in text(page, "#count")
+    for told, why in (
+        ("stable_rank>", "lacks a value after it"),
+        ("stable_rank>3x", "3x is not a number"),
+        (">3", "lacks the name of a column before it"),
+        ("matrix>3", "matrix is a text"),
+    ):
+        page.press("Escape")
+        page.write(told)
+        assert why in text(page, "#count")
+        assert page.evaluate(NAMES) == names
+        assert page.evaluate("document.querySelector('#filter').getAttribute('aria-invalid')") == "true"
+    page.press("Escape")
+    assert page.evaluate("document.querySelector('#filter').getAttribute('aria-invalid')") == "false"
 
 
 def test_columns_come_in_groups_and_a_sorted_or_compared_one_stays(full):
@@ -165,6 +180,26 @@ def test_the_slider_tells_what_a_rank_keeps_and_costs(full):
     assert (text(page, "#rank-energy"), text(page, "#rank-params")) == ("100.0%", "360 (100.0% of 360)")
 
 
+def test_numbers_of_one_quantity_agree_wherever_they_stand(full):
+    """What the sentence, the slider, the marks over the chart and the table say of each matrix and of its plan."""
+    report, page = full
+    page.evaluate("setState({ group: 'Plan' })")
+    plans = {one.name: one for one in report.plan}
+    for matrix in report.analysis.matrices:
+        page.evaluate(f"setState({{ matrix: {json.dumps(matrix.name)} }})")
+        row = f"#matrices tr[data-name='{matrix.name}'] td"
+        sentence = text(page, "#matrix-sentence")
+        marks = dict(page.evaluate("byId('energy-chart').layout.annotations.map((mark) => [mark.text, mark.x])"))
+        told = {"90%": {re.search(r"(\d+) of \d+ directions hold 90%", sentence)[1], str(marks["90%"])}}
+        told["99%"] = {re.search(r"(\d+) hold 99%", sentence)[1], str(marks["99%"])}
+        if matrix.name in plans and plans[matrix.name].rank:
+            ranks = {re.search(r"keeps rank (\d+)", sentence)[1], str(marks["plan"]), text(page, f"{row}:nth-child(2)")}
+            told["rank"] = ranks | {page.evaluate("byId('rank-slider').value")}
+            shares = {re.search(r"\((.*?) of", text(page, "#rank-params"))[1], text(page, f"{row}:nth-child(3)")}
+            told["share"] = shares
+        assert {name: len(values) for name, values in told.items()} == dict.fromkeys(told, 1), told
+
+
 def test_words_are_explained_on_hover_and_on_focus(full):
     _, page = full
     hidden = "document.querySelector('#tip').hidden"
@@ -206,6 +241,23 @@ def test_the_map_is_walked_with_arrows_and_coloured_by_what_is_chosen(full):
     assert "rank 99%" in page.evaluate(
         "document.activeElement.ariaPressed && document.querySelector('#map-readout').textContent"
     )
+
+
+def test_a_comparison_is_mapped_sorted_and_told(browser, tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    before = {f"blocks.{i}.up.weight": torch.randn(12, 8, generator=generator) for i in range(4)}
+    after = {name: W + 0.1 * i * torch.ones(12, 8) for i, (name, W) in enumerate(before.items())}
+    compare(before, after).report(tmp_path / "page.html")
+    page = browser.open(tmp_path / "page.html")
+    page.click("#matrices th[data-key=rel_change] button")
+    assert page.evaluate(NAMES) == [f"blocks.{i}.up" for i in (3, 2, 1, 0)]
+    page.click("#matrices tbody tr:nth-child(2) button")
+    assert text(page, "#matrix-name") == "blocks.2.up"
+    assert text(page, "#matrix-figures dd") == text(page, "#matrices tr[data-name='blocks.2.up'] td")
+    page.click("#map td:nth-child(2) button")
+    assert text(page, "#matrix-name") == "blocks.0.up"
+    assert_quiet(page)
+    page.send("Page.close")
 
 
 def test_a_phone_shows_all_without_scrolling_sideways(open_page):

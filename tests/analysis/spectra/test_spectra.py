@@ -113,8 +113,8 @@ def test_the_zero_matrix_makes_strict_json():
 
 
 def test_totals_count_what_a_matrix_of_that_rank_takes():
-    # R (m + n - R), the dimension of the matrices of rank R: one direction of 10 x 20 takes 29, the identity of 10
-    # needs 9 directions for 90 %, 9 * 11, and all ten for 99 %.
+    # R (m + n - R), the dimension of the matrices of rank R: one direction of 10 x 20 takes 29; the identity needs
+    # 9 directions for 90 %, 9 * 11, and all ten for 99 %.
     analysis = analyze({"one": torch.ones(10, 20), "identity": torch.eye(10)})
     assert analysis.totals() == {
         "num_matrices": 2,
