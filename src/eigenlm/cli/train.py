@@ -27,7 +27,7 @@ class TrainCommand:
     recipe: RecipeFile
     text: Corpus = None
     out: Annotated[
-        Path | None, tyro.conf.arg(metavar="FOLDER", help="Of the run; runs/NAME-OF-THE-RECIPE by default.")
+        Path | None, tyro.conf.arg(metavar="FOLDER", help="Folder of the run; runs/NAME-OF-THE-RECIPE by default.")
     ] = None
     depth: Depth = None
     set: Changes = ()
