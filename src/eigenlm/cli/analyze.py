@@ -11,9 +11,8 @@ from rich.markup import escape
 
 from eigenlm.cli.options import Json, Model, Overwrite
 from eigenlm.cli.output import print_json
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, counted, explain
 from eigenlm.plain_table import print_tables
-from eigenlm.shown import counted
 from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:

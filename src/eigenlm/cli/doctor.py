@@ -8,8 +8,8 @@ from rich.text import Text
 
 from eigenlm.cli.options import Json
 from eigenlm.cli.output import print_facts, print_json
+from eigenlm.errors import counted
 from eigenlm.plain_table import PlainTable, print_tables
-from eigenlm.shown import counted
 from eigenlm.terminal import Terminal
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from rich.filesize import decimal
 
 from eigenlm.cli.options import Adapter, Json, Model
 from eigenlm.cli.output import print_json, print_table
-from eigenlm.shown import counted
+from eigenlm.errors import counted
 from eigenlm.terminal import say
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import tyro
 
 from eigenlm.cli.options import Compute, Control, Json, Model, Text, beginning_of, tell_of_control_tokens
 from eigenlm.cli.output import print_facts, print_json
-from eigenlm.shown import counted
+from eigenlm.errors import counted
 
 
 @dataclass(frozen=True)

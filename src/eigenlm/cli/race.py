@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from eigenlm.cli.options import Changes, Corpus, Depth, Json, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
-from eigenlm.shown import counted
+from eigenlm.errors import counted
 from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:

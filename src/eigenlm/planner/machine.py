@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eigenlm.attention import Visibility, softmax_attention
+from eigenlm.errors import counted
 from eigenlm.machine.facts import cores, product_rate, training_precision
 from eigenlm.machine.heap import give_back_freed_memory
 from eigenlm.machine.memory import free_memory
 from eigenlm.machine.speed import median_seconds
-from eigenlm.shown import counted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from eigenlm.errors import counted
 from eigenlm.planner.forecast import Forecast
-from eigenlm.shown import counted
 
 
 def lines(forecast: Forecast) -> list[tuple[str, str, str]]:

@@ -9,9 +9,9 @@ from eigenlm.analysis.anatomy import anatomy
 from eigenlm.attention import SoftmaxConfig
 from eigenlm.checkpoint import open_model
 from eigenlm.compression.room import planning
+from eigenlm.errors import counted
 from eigenlm.language_model import LanguageModel, load
 from eigenlm.model import DenseFeedForward
-from eigenlm.shown import counted
 from eigenlm.tour.story import Story
 
 CALIBRATED = 8192  # tokens that the plan of the tour is made on
