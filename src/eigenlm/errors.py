@@ -57,6 +57,15 @@ def explain(operation: str, *, expected: object, got: object, do: str = "") -> s
     return visible(" ".join(line.split()))
 
 
+def counted(count: int, noun: str, many: str = "") -> str:
+    """So many of something, in the singular for one.
+
+    >>> counted(1, "layer"), counted(12_000, "layer"), counted(2, "matrix", "matrices")
+    ('1 layer', '12,000 layers', '2 matrices')
+    """
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
 def nearest(operation: str, name: object, known: Collection[str], what: str = "one of") -> str:
     """One line for a name that is none of those known; it asks whether the nearest of them was meant.
 

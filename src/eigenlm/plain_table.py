@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Column, Table
 from rich.text import Text
 
-from eigenlm.counted import counted
+from eigenlm.errors import counted
 
 _MOST_ROWS = 12
 _WORDS = 24  # letters that a column of words is given, at least, if it has them

@@ -43,6 +43,25 @@ def test_every_matrix_gets_a_row(tiny_model: Path, capsys: Capture, monkeypatch)
     assert all(f"blocks.{layer}.attention.query" in printed for layer in (0, 1))
 
 
+def test_five_findings_come_first_and_the_rest_is_asked_for(tiny_model: Path, capsys: Capture, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["analyze", str(tiny_model), "--json"]) == 0
+    found = [finding["heading"] for finding in json.loads(capsys.readouterr().out)["findings"]]
+    assert found[0] == "This model looks untrained"
+    assert main(["analyze", str(tiny_model)]) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 40
+    flat = " ".join(printed.split())
+    places = [flat.index(f"{heading}.") for heading in found[:5]]
+    assert places == sorted(places)
+    assert places[-1] < flat.index(f"{len(found) - 5} more findings: --every") < flat.index("Kinds of matrices")
+    assert "columns left out" in flat
+    assert not any(f"{heading}." in flat for heading in found[5:])
+    assert main(["analyze", str(tiny_model), "--every"]) == 0
+    flat = " ".join(capsys.readouterr().out.split())
+    assert all(f"{heading}." in flat for heading in found)
+
+
 def test_a_text_adds_what_the_model_does_with_it(
     tiny_model: Path, tiny_text: Path, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.filesize import decimal
+from safetensors.numpy import load_file
 
 import eigenlm
 from eigenlm.cli import main
@@ -47,6 +49,17 @@ def test_story_has_every_step_and_the_next_commands(taken: Taken) -> None:
     assert all(f"{step} of 6" in taken.story for step in range(1, 7))
     unwrapped = "".join(taken.story.split())
     assert all("".join(command.split()) in unwrapped for command in taken.told["next_commands"])
+    assert all(f"  {command}\n" in taken.story for command in taken.told["next_commands"])  # to be pasted
+
+
+def test_bytes_on_disk_are_told_beside_those_in_memory(taken: Taken, tiny_model: Path) -> None:
+    stored = [
+        sum(tensor.nbytes for tensor in load_file(Path(where) / "model.safetensors").values())
+        for where in (tiny_model, taken.told["smaller"])
+    ]
+    (row,) = [line.split() for line in taken.story.splitlines() if "bytes on disk" in line and "%" in line]
+    assert row[3:7] == [*decimal(stored[0]).split(), *decimal(stored[1]).split()]
+    assert ("On disk it has grown" in taken.story) == (stored[1] > stored[0])
 
 
 def test_figures_are_those_of_the_folder_it_leaves(taken: Taken, tiny_model: Path) -> None:

@@ -12,8 +12,7 @@ from rich.markup import escape
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Model, Overwrite
 from eigenlm.cli.output import print_json
-from eigenlm.counted import counted
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, counted, explain
 from eigenlm.plain_table import print_tables
 from eigenlm.section_options import OPTIONS
 from eigenlm.terminal import Terminal, say

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from eigenlm.cli.command import Command
 from eigenlm.cli.output import print_facts, print_json
-from eigenlm.counted import counted
+from eigenlm.errors import counted
 from eigenlm.plain_table import PlainTable, print_tables
 from eigenlm.terminal import Terminal
 

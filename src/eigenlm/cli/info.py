@@ -8,7 +8,7 @@ from rich.filesize import decimal
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Adapter, Model
 from eigenlm.cli.output import print_json, print_table
-from eigenlm.counted import counted
+from eigenlm.errors import counted
 from eigenlm.terminal import say
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from eigenlm.allowed import check_scored
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Compute, Control, Model, Text, beginning_of, tell_of_control_tokens
 from eigenlm.cli.output import print_facts, print_json
-from eigenlm.counted import counted
+from eigenlm.errors import counted
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from rich.markup import escape
 
 from eigenlm.allowed import optimizer_kinds
 from eigenlm.cli.command import Command
 from eigenlm.cli.early import refuse_stream
 from eigenlm.cli.options import Changes, Corpus, Depth, RecipeFile, read_recipe_for
 from eigenlm.cli.output import print_json, print_table
-from eigenlm.terminal import say
+from eigenlm.errors import counted
+from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:
     from eigenlm.bench.race import Race as Plan
@@ -26,18 +28,20 @@ class RaceCommand(Command):
     text: Corpus = None
     out: Annotated[
         Path | None,
-        tyro.conf.arg(metavar="FOLDER", aliases=["-o"], help="Of the race; races/NAME-OF-THE-RECIPE by default."),
+        tyro.conf.arg(metavar="FOLDER", aliases=["-o"], help="Folder of the race; races/NAME-OF-THE-RECIPE by default."),
     ] = None
     optimizers: Annotated[
         str, tyro.conf.arg(metavar="NAME,...", help="Who takes part; an unknown name is answered with the list.")
     ] = "adamw,muon,soap"
     target: str = "adamw"
-    """Whose final loss the others have to reach."""
+    """The optimizer whose final loss the others have to reach."""
     points: int = 5
     """Learning rates that each is tried at, and half as many more where the best is at the edge."""
     seeds: int = 3
     """Runs of each at its best rate; two at least, for an interval."""
-    steps: Annotated[int | None, tyro.conf.arg(metavar="INT", help="Of a run; the recipe's by default.")] = None
+    steps: Annotated[int | None, tyro.conf.arg(metavar="INT", help="Steps of each run; the recipe's by default.")] = (
+        None
+    )
     depth: Depth = None
     set: Changes = ()
 
@@ -68,11 +72,14 @@ class RaceCommand(Command):
         )
 
     def _print(self, result: "RaceResult", out: Path) -> None:
-        from eigenlm.bench.race.words import SHORT, table
+        from eigenlm.bench.race.words import COLUMNS, SHORT, table, verdict
 
         if self.json:
             print_json(result)
             return
-        title = f"{result.race.recipe.name}, {result.race.steps:,} steps, {result.race.seeds} seeds"
-        print_table(title, *table(result, SHORT))
+        for entrant in result.entrants:
+            told = f"[bold]{escape(entrant.optimizer)}.[/] {escape(verdict(result, entrant))}"
+            Terminal().print(told, highlight=False)
+        title = f"\n{result.race.recipe.name}, {counted(result.race.steps, 'step')}, {result.race.seeds} seeds"
+        print_table(title, *table(result, [*SHORT, *(name for name in COLUMNS if name not in SHORT)]))
         say(f"\npage: {out / 'race.html'}")

@@ -33,7 +33,7 @@ class TrainCommand(Command):
     text: Corpus = None
     out: Annotated[
         Path | None,
-        tyro.conf.arg(metavar="FOLDER", aliases=["-o"], help="Of the run; runs/NAME-OF-THE-RECIPE by default."),
+        tyro.conf.arg(metavar="FOLDER", aliases=["-o"], help="Folder of the run; runs/NAME-OF-THE-RECIPE by default."),
     ] = None
     depth: Depth = None
     start: Start = None

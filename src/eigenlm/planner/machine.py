@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eigenlm.attention import Visibility, softmax_attention
-from eigenlm.counted import counted
+from eigenlm.errors import counted
 from eigenlm.machine.facts import cores, product_rate, training_precision
 from eigenlm.machine.heap import give_back_freed_memory
 from eigenlm.machine.memory import free_memory

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from eigenlm.counted import counted
+from eigenlm.errors import counted
 from eigenlm.planner.forecast import Forecast
 
 

@@ -31,7 +31,7 @@ def farewell(story: Story, model: str, analysis: Analysis, plan: Plan, shrunk: S
         write_report(report, folder / "report.html")
     story.say(f"[bold]{escape(str(out / 'report.html'))}[/]\n[bold]{escape(str(out / LOW_RANK))}[/]")
     commands = next_commands(out)
-    story.say("Next, for example:\n" + "\n".join(f"  {escape(command)}" for command in commands))
+    story.to_paste("Next, for example:", commands)
     return commands
 
 

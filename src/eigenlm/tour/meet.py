@@ -9,7 +9,7 @@ from eigenlm.analysis.anatomy import anatomy
 from eigenlm.attention import SoftmaxConfig
 from eigenlm.checkpoint import open_model
 from eigenlm.compression.room import planning
-from eigenlm.counted import counted
+from eigenlm.errors import counted
 from eigenlm.language_model import LanguageModel, load
 from eigenlm.model import DenseFeedForward
 from eigenlm.tour.story import Story

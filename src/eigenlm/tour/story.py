@@ -43,6 +43,11 @@ class Story:
             self.say(f"[dim]{escape(told)}[/]")
             self._told = True
 
+    def to_paste(self, title: str, commands: Sequence[str]) -> None:
+        """Command lines, each in one line however long it is."""
+        lines = [title, *(f"  {escape(command)}" for command in commands), ""]
+        self.console.print("\n".join(lines), soft_wrap=True, highlight=False)
+
     def quote(self, question: str, answer: Iterator[str]) -> str:
         """A question and its answer, printed as it comes; gives the whole answer."""
         self.console.print(f"  [bold]>[/] {question}\n  ", end="", highlight=False)

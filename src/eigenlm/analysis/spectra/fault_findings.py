@@ -8,7 +8,7 @@ from eigenlm.analysis.kinds import layer_of
 from eigenlm.analysis.spectra.entries import Entries
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum
 from eigenlm.analysis.spectra.measuring import Spectra
-from eigenlm.counted import counted
+from eigenlm.errors import counted
 
 _MOST_NAMES = 3
 # From halfway to the next number of float16 on, all becomes infinite.
