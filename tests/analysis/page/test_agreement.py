@@ -13,7 +13,7 @@ from tests.analysis.pages import Elements, full_report, tiny_report
 # What a finding says of its matrix, and the column that says the same.
 SAID = (
     (r"99% of its energy in (\d+) of", "rank_99"),
-    (r"needs (\d+) of \d+ directions for the same", "rank_99"),
+    (r"needs (\d+) of \d+ directions for 99%", "rank_99"),
     (r"stable rank ([\d.]+);", "stable_rank"),
     (r"has an effective rank of (\d+)", "effective_rank"),
     (r"the largest is ([\d,]+), of", "condition_number"),

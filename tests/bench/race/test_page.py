@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 
 from eigenlm.bench.race.page import page_data, render, write_page
-from eigenlm.bench.race.words import SHORT, table, verdict
+from eigenlm.bench.race.words import SHORT, headline, table, verdict
 from tests.bench.race.simulated import plan, result
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -41,6 +41,16 @@ def test_verdicts_say_what_was_found_and_what_was_not():
     assert "was not seen to reach" in words["sgd"]
     same = result(plan("adamw", "muon", target="muon"))
     assert "higher than muon's" in {e.optimizer: verdict(same, e) for e in same.entrants}["adamw"]
+
+
+def test_the_page_begins_with_what_the_race_comes_to():
+    raced = result(plan())
+    assert headline(raced).startswith("muon ends lowest. After 1,000 steps its loss is 0.2")
+    assert headline(result(plan("adamw", "sgd"))).startswith("adamw ends lowest; sgd comes nearest.")
+    html = unescape(render(raced))
+    assert html.index(headline(raced)) < html.index("<table")
+    beyond = headline(result(plan("adamw", "adam")))  # so far ahead that even the shortest schedule reaches the target
+    assert "in less than 500 steps (even the shortest schedule that was tried reached it), more than 2.00" in beyond
 
 
 def test_the_short_table_has_the_same_cells():

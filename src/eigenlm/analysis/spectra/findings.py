@@ -81,8 +81,8 @@ def _extremes(matrices: Sequence[MatrixSpectrum]) -> list[Finding]:
         ),
         Finding(
             heading="Least compressible",
-            text=f"{least.name} needs {least.rank_99} of {len(least.singular_values)} directions for the same: its"
-            " spectrum is nearly flat.",
+            text=f"{least.name} needs {least.rank_99} of {len(least.singular_values)} directions for 99% of its energy:"
+            " its spectrum is nearly flat.",
             weight=0.2,
             matrix=least.name,
         ),
