@@ -65,11 +65,12 @@ class PlainTable(Table):
         return fit
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
-        if self.title:
-            yield Text(str(self.title), style="bold")
-        fit = self.fitted(options.max_width)
-        fit.title = fit.caption = None
-        yield from Table.__rich_console__(fit, console, options)
+        if self.row_count:
+            if self.title:
+                yield Text(str(self.title), style="bold")
+            fit = self.fitted(options.max_width)
+            fit.title = fit.caption = None
+            yield from Table.__rich_console__(fit, console, options)
         if self.caption:
             yield Text(str(self.caption), style="dim")
 

@@ -58,7 +58,7 @@ def _not_finite(found: Spectra) -> list[Finding]:
     total = len(found.matrices) + len(found.skipped)
     text = f"{bad[0].name} holds {bad[0].num_not_finite:,} NaN or infinite of {counted(bad[0].count, 'number')}"
     others = [f"{one.name} ({one.num_not_finite:,} of {one.count:,})" for one in bad[1:]]
-    text += f", and so do {listed(others, most=_MOST_NAMES - 1)}." if others else "."
+    text += f"; others do too: {listed(others, most=_MOST_NAMES - 1)}." if others else "."
     if skipped:
         were = f"{len(skipped)} of {total} {'was' if len(skipped) == 1 else 'were'} left out"
         text = f"{were}: {listed(skipped, most=_MOST_NAMES)}. {text}"
