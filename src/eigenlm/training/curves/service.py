@@ -93,4 +93,4 @@ class Once:
 
 def refused(name: str, error: Exception, do: str) -> ConfigError:
     """What to raise where a service does not take a run."""
-    return ConfigError(explain("train.curves", expected=f"{name} to take the run", got=error, do=do))
+    return ConfigError(explain("train.curves", expected=f"{name} to take the run", got=str(error).rstrip("."), do=do))
