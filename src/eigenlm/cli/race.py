@@ -28,7 +28,9 @@ class RaceCommand(Command):
     text: Corpus = None
     out: Annotated[
         Path | None,
-        tyro.conf.arg(metavar="FOLDER", aliases=["-o"], help="Folder of the race; races/NAME-OF-THE-RECIPE by default."),
+        tyro.conf.arg(
+            metavar="FOLDER", aliases=["-o"], help="Folder of the race; races/NAME-OF-THE-RECIPE by default."
+        ),
     ] = None
     optimizers: Annotated[
         str, tyro.conf.arg(metavar="NAME,...", help="Who takes part; an unknown name is answered with the list.")
