@@ -64,7 +64,7 @@ def test_there_are_commands_to_check() -> None:
 
 @pytest.mark.parametrize(("line", "page"), LINES)
 def test_command_parses(line: str, page: str) -> None:
-    words = shlex.split(line)[1:]
+    words = shlex.split(line.partition(" >")[0], comments=True)[1:]
     if words != ["--help"]:
         assert words[0] in COMMANDS
         assert parse(words[0], words[1:]) is not None

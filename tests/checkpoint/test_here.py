@@ -9,7 +9,8 @@ import pytest
 from huggingface_hub import constants
 
 from eigenlm.checkpoint.here import ModelHere, models_here
-from eigenlm.checkpoint.locate import PACKAGES, locate, parts_of
+from eigenlm.checkpoint.locate import locate
+from eigenlm.model_names import PACKAGES
 
 
 @pytest.fixture(scope="module")
@@ -69,4 +70,6 @@ def test_what_is_in_the_cache_of_the_hub(here, place: Path, tiny_model: Path) ->
 
 
 def test_installed_packages(here) -> None:
-    assert [model.name for model in found(here, "package")] == [name for name in PACKAGES if parts_of(name)]
+    assert [model.name for model in found(here, "package")] == [
+        name for name, package in PACKAGES.items() if package.paths()
+    ]

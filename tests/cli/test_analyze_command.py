@@ -117,7 +117,7 @@ def test_two_models_are_compared(tiny_model: Path, tmp_path: Path, capsys: Captu
         (["--text", "none.txt"], "expected a file or folder, got nothing there"),
         (["--text", "short.txt"], "expected at least 128 tokens"),
         (["--senses", "short.txt"], "short.txt"),
-        (["OTHER", "--curvature"], "comparing two models: expected weights alone, got --curvature"),
+        (["OTHER", "--curvature"], "comparing models: expected weights alone, got --curvature"),
     ],
 )
 def test_what_cannot_be_is_one_line(

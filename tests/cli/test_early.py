@@ -51,7 +51,7 @@ REFUSED = {
     "analyze MODEL --text none.txt": "reading none.txt",
     "analyze MODEL --senses none.json": "reading none.json",
     "analyze MODEL --html TEXT/page": "TEXT, which is no folder",
-    "analyze MODEL MODEL --html page": "expected weights alone, got --html",
+    "analyze MODEL MODEL --text TEXT": "expected weights alone, got --text",
     "export MODEL --to hf --storage XX --out o": "",
     "export MODEL --to hf --storage Q8_0 --out o": "expected F32, F16, BF16, got Q8_0",
     "apply none.json --out o": "reading none.json: expected a file or folder",

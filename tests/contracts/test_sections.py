@@ -210,10 +210,13 @@ TOY = Section[Counts](
 )
 
 
+TOY_OPTION = "counts", Option(help="Count numbers this often.", kind=int, metavar="TIMES")
+
+
 @pytest.fixture
 def with_toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WHERE, (*SECTIONS, TOY))
-    monkeypatch.setitem(OPTIONS, "counts", Option(help="Count numbers this often.", kind=int, metavar="TIMES"))
+    monkeypatch.setitem(OPTIONS, *TOY_OPTION)
 
 
 @pytest.mark.usefixtures("with_toy")

@@ -11,9 +11,10 @@ import torch
 from eigenlm.analysis import analyze
 from eigenlm.analysis.comparison import compare
 from eigenlm.analysis.page import PlannedRank, Report, write_report
+from eigenlm.section_options import OPTIONS
 from tests.analysis.pages import HOSTILE, effect, full_report, tiny_report
 from tests.browser import CHROMIUM, Browser, Page
-from tests.contracts.test_sections import SECTIONS, TOY, WHERE
+from tests.contracts.test_sections import SECTIONS, TOY, TOY_OPTION, WHERE
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -340,6 +341,7 @@ def test_tails_and_noise_of_the_selected_matrix_are_drawn(open_page):
 
 def test_a_section_that_is_added_is_drawn_and_in_the_table(open_page, tiny_model, monkeypatch):
     monkeypatch.setattr(WHERE, (*SECTIONS, TOY))
+    monkeypatch.setitem(OPTIONS, *TOY_OPTION)
     page = open_page(tiny_report(analysis=analyze(tiny_model, counts=3)))
     assert page.evaluate("byId('counts').dataset.drawn") == "3"
     page.evaluate("setState({ group: 'Counts' })")
