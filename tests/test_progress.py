@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from eigenlm import progress
+from eigenlm.cli.boundary import hushed
 
 
 def slowly(clock: list[float], seconds: list[float]) -> Iterator[int]:
@@ -33,10 +34,10 @@ def test_lines_now_and_then(clock: list[float], capsys: pytest.CaptureFixture[st
     ]
 
 
-def test_what_is_short_or_quiet_says_nothing(clock: list[float], monkeypatch, capsys) -> None:
+def test_what_is_short_or_quiet_says_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     list(progress.track(slowly(clock, [0.5] * 4), "measuring"))
-    monkeypatch.setattr("eigenlm.progress.QUIET", True)
-    list(progress.track(slowly(clock, [5.0] * 4), "measuring"))
+    with hushed(True):
+        list(progress.track(slowly(clock, [5.0] * 4), "measuring"))
     assert capsys.readouterr() == ("", "")
 
 

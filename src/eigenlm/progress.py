@@ -24,8 +24,6 @@ from eigenlm.terminal import Terminal, tell
 
 T = TypeVar("T")
 
-QUIET = False
-"""Whether nothing is shown; the command line sets it."""
 _FIRST, _THEN = 2.0, 10.0  # seconds to the first line, and at least from each to the next
 _RARER = 1.5  # how much longer each wait is than the one before
 
@@ -60,9 +58,7 @@ def track(items: Iterable[T], description: str, total: int | Callable[[], int | 
     """
     console = Terminal(stderr=True)
     known = len(items) if total is None and isinstance(items, Sized) else total
-    if QUIET:
-        yield from items
-    elif console.is_terminal:
+    if console.is_terminal:
         yield from _in_a_bar(items, description, known, console)
     else:
         yield from _in_lines(items, description, known)
@@ -72,9 +68,7 @@ def track(items: Iterable[T], description: str, total: int | Callable[[], int | 
 def waiting(description: str) -> Iterator[None]:
     """Show how long the block takes, of which nobody knows how far it is."""
     console = Terminal(stderr=True)
-    if QUIET:
-        yield
-    elif console.is_terminal:
+    if console.is_terminal:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as progress:
             progress.add_task(description, total=None)

@@ -24,7 +24,7 @@ class Display(Watcher):
     def __init__(self, recipe: Recipe, when_begun: Callable[[], None] = lambda: None) -> None:
         """Show a run of this recipe, of several ranks the first alone; `when_begun` is called before its first step."""
         self._when_begun = when_begun
-        self.speaks = os.environ.get("RANK", "0") == "0" and not progress.QUIET
+        self.speaks = os.environ.get("RANK", "0") == "0"
         self._console = Terminal(stderr=True, highlight=False)
         columns = (
             TextColumn("{task.fields[loss]}"),

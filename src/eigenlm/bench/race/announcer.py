@@ -4,7 +4,6 @@ import time
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from eigenlm import progress
 from eigenlm.bench.race.plan import Run
 from eigenlm.bench.race.runs import RunResult
 from eigenlm.terminal import Terminal
@@ -15,7 +14,7 @@ class Announcer:
 
     def __init__(self, planned_steps: int) -> None:
         """Announce a race of so many optimizer steps."""
-        self._console = Terminal(stderr=True, highlight=False, quiet=progress.QUIET)
+        self._console = Terminal(stderr=True, highlight=False)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
