@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import math
 
 import pytest
 import torch
@@ -175,6 +176,22 @@ def test_a_rank_above_that_of_the_factors_is_refused(saved, half):
     i = next(i for i, each in enumerate(half.actions) if each.rank is not None and each.rank < 16)
     with pytest.raises(CheckpointError, match=f"rank: expected at most {half.actions[i].rank}, that of the factors"):
         Plan.load(_edited(saved, lambda actions: actions[i]["action"].update(rank=16)))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_factors_that_are_not_finite_are_refused_by_name(half, tmp_path, bad):
+    name = next(iter(half.factors))
+    B = half.factors[name]["B"].clone()
+    B[0, 0] = bad
+    spoiled = dataclasses.replace(half, factors={**half.factors, name: half.factors[name] | {"B": B}})
+    spoiled.save(tmp_path / "plan.json")
+    with pytest.raises(CheckpointError, match=f"plan for {name}, tensor B: expected finite numbers, got NaN or inf"):
+        Plan.load(tmp_path / "plan.json")
+    model = build(LLAMA)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with pytest.raises(CheckpointError, match="expected finite numbers"):
+        apply_(model, spoiled)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
 def test_a_lower_rank_may_be_written_into_a_plan(saved, half):

@@ -87,7 +87,7 @@ class Plan(Shown):
 
         Raises:
             ConfigError: an action that its layer cannot take, or two actions for one layer.
-            CheckpointError: tensors that are missing or of other sizes.
+            CheckpointError: tensors that are missing, of other sizes, or not finite.
         """
         names: set[str] = set()
         for decision in self.actions:
@@ -103,6 +103,11 @@ class Plan(Shown):
                 raise CheckpointError(explain("plan", expected=expected, got="none of that name", do=do))
             if parts and (fault := decision.action.fault_of_parts(decision, parts)):
                 raise CheckpointError(f"plan for {decision.name}, {fault}")
+            for part, tensor in parts.items():
+                if not (tensor.float() if tensor.itemsize == 1 else tensor).isfinite().all():
+                    operation = f"plan for {decision.name}, tensor {part}"
+                    do = "make the plan again"
+                    raise CheckpointError(explain(operation, expected="finite numbers", got="NaN or infinite", do=do))
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON and its factors beside it as safetensors, each whole or not at all.
