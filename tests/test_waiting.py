@@ -1,4 +1,4 @@
-"""Threads sleep while they wait, unless the user said how they should."""
+"""Threads sleep while they wait where others are at work, unless the user said how they should."""
 
 import os
 import subprocess
@@ -6,24 +6,32 @@ import sys
 
 import pytest
 
-PRINT = "import eigenlm, os; print({name: os.environ.get(name) for name in ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT')})"
+NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+LOADED = "import os; os.getloadavg = lambda: ({load}, 0.0, 0.0); import eigenlm, torch; "
+PRINT = f"print([os.environ.get(name) for name in {NAMES}])"
+
+
+def told(load: float, said: dict[str, str]) -> tuple[str, str]:
+    """What stands in the environment, and what libgomp says that it took."""
+    environment = {name: value for name, value in os.environ.items() if name not in NAMES} | said
+    command = [sys.executable, "-c", LOADED.format(load=load) + PRINT]
+    environment["OMP_DISPLAY_ENV"] = "verbose"
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip(), done.stderr
 
 
 @pytest.mark.parametrize(
-    ("said", "policy", "count"),
-    [({}, "PASSIVE", None), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE", None), ({"GOMP_SPINCOUNT": "7"}, None, "7")],
+    ("load", "said", "environment", "spins"),
+    [
+        (1.7, {}, ["PASSIVE", None, None], "'0'"),
+        (0.1, {}, [None, None, None], "'300000'"),
+        (1.7, {"OMP_WAIT_POLICY": "ACTIVE"}, ["ACTIVE", None, None], "'30000000000'"),
+        (1.7, {"GOMP_SPINCOUNT": "7"}, [None, "7", None], "'7'"),
+    ],
 )
-def test_the_policy_is_set_once_and_never_against_the_user(
-    said: dict[str, str], policy: str | None, count: str | None
+def test_the_policy_is_that_of_a_busy_machine_and_never_against_the_user(
+    load: float, said: dict[str, str], environment: list[str | None], spins: str
 ) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY",)} | said
-    done = subprocess.run([sys.executable, "-c", PRINT], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str({"OMP_WAIT_POLICY": policy, "GOMP_SPINCOUNT": count})
-
-
-def test_torch_reads_it() -> None:
-    """libgomp tells what it took when asked to, as it loads."""
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    command = [sys.executable, "-c", "import eigenlm, torch"]
-    done = subprocess.run(command, env=environment | {"OMP_DISPLAY_ENV": "true"}, capture_output=True, text=True)
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+    out, err = told(load, said)
+    assert out == str(environment)
+    assert f"GOMP_SPINCOUNT = {spins}" in err

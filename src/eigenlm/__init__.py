@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from eigenlm.waiting import wait_asleep
+from eigenlm.waiting import wait_asleep_beside_others
 
 if TYPE_CHECKING:
     from eigenlm.analysis import analyze as analyze
@@ -50,7 +50,7 @@ _HOMES = {
 }
 __all__ = list(_HOMES)
 
-wait_asleep()
+wait_asleep_beside_others()
 
 
 def __getattr__(name: str) -> Any:
