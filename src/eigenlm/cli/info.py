@@ -7,7 +7,7 @@ from rich.filesize import decimal
 
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Adapter, Model
-from eigenlm.cli.output import print_json, print_table
+from eigenlm.cli.output import print_json, print_table, said_of_format
 from eigenlm.errors import counted
 from eigenlm.terminal import say
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from eigenlm.analysis.anatomy import Part
     from eigenlm.checkpoint import Opened
 
-_FORMATS = {"gguf": "GGUF", "hugging_face": "Hugging Face"}
 _HEADER = 96 << 20  # bytes that the sizes of a model and its vocabulary take
 
 
@@ -68,7 +67,7 @@ def _facts(opened: "Opened") -> dict[str, Any]:
 def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
     c = facts["config"]
     tied = c["head"] is not None and c["head"].get("tied", False)
-    form, kind = _FORMATS.get(facts["format"], facts["format"]), c["kind"].replace("_", "-")
+    form, kind = said_of_format(facts["format"]), c["kind"].replace("_", "-")
     say(f"{facts['path']}  ({form}, {facts['family']} {kind})")
     encoder = f"an encoder of {counted(c['num_encoder_layers'], 'layer')} and " if c["num_encoder_layers"] else ""
     decoder = ("a decoder of " if encoder else "") + counted(c["num_layers"], "layer")

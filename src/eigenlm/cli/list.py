@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from rich.filesize import decimal
 
 from eigenlm.cli.command import Command
-from eigenlm.cli.output import print_json, print_table
+from eigenlm.cli.output import print_json, print_table, said_of_format
 from eigenlm.terminal import tell
-
-_FORMATS = {"hugging_face": "Hugging Face", "gguf": "GGUF", "eigenlm": "eigenlm", None: ""}
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class ListCommand(Command):
             print_json({"models": models, "model_folder": setting("models").value})
         elif models:
             rows = [
-                (m.name, (m.kind or "").replace("_", "-"), _FORMATS[m.format], decimal(m.num_bytes), m.source)
+                (m.name, (m.kind or "").replace("_", "-"), said_of_format(m.format), decimal(m.num_bytes), m.source)
                 for m in models
             ]
             print_table("Models on this machine", ["model", "kind", "format", "on disk", "found in"], rows)

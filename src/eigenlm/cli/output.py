@@ -42,6 +42,11 @@ def print_facts(facts: Sequence[tuple[str, str]]) -> None:
     Terminal().print(table)
 
 
+def said_of_format(name: str | None) -> str:
+    """What people call a format of model files; nothing of none."""
+    return {"gguf": "GGUF", "hugging_face": "Hugging Face"}.get(name or "", name or "")
+
+
 def said_of_loss(cost: "Estimate") -> str:
     """How much the loss rises, with its interval."""
     return f"{cost.value:+.4f} nats a token (95% interval {cost.low:+.4f} to {cost.high:+.4f})"

@@ -18,8 +18,6 @@ from eigenlm.files import check_plan, tensors_beside
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
 
-_MADE = {"keep": "left as they are", "low_rank": "cut to a lower rank (low_rank)", "int8": "rounded to 8 bits (int8)"}
-
 
 @dataclass(frozen=True)
 class PlanCommand(Command):
@@ -88,8 +86,8 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
 
 
 def _print(plan: "PlanMade") -> None:
-    cost, kinds = plan.forecast, Counter(decision.action.kind for decision in plan.actions)
-    made = ", ".join(f"{count:,} {_MADE.get(kind, kind)}" for kind, count in kinds.most_common())
+    cost, words = plan.forecast, Counter(decision.action.words for decision in plan.actions)
+    made = ", ".join(f"{count:,} {said}" for said, count in words.most_common())
     saved = 1 - plan.num_bytes_after / plan.num_bytes_before
     print_facts(
         [

@@ -64,9 +64,11 @@ class Action(Tagged):
 
     Attributes:
         parts: names of the tensors that it needs beside the JSON.
+        words: what is said of the matrices that it happens to.
     """
 
     parts: ClassVar[tuple[str, ...]] = ()
+    words: ClassVar[str] = "changed"
 
     @abstractmethod
     def num_params(self, found: Found) -> int:
@@ -98,6 +100,7 @@ class Keep(Action):
     """The layer stays as it is."""
 
     kind = "keep"
+    words = "left as they are"
 
     def num_params(self, found: Found) -> int:
         """As many as before."""

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from eigenlm.analysis.spectra.entries import Entries, entries
 from eigenlm.analysis.spectra.matrix_spectrum import MatrixSpectrum, examine
 from eigenlm.analysis.stream import Look, Skipped, each_matrix, share
 from eigenlm.analysis.weights import Weights, weights_of
-from eigenlm.errors import DataError, EigenError, explain
+from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linalg.by_blocks import ByBlocks
 from eigenlm.machine.memory import check_memory
 from eigenlm.machine.processes import Ranks
@@ -74,7 +73,7 @@ def spectra(model: Any, *, look: Look[MatrixSpectrum] = examine, ranks: Ranks | 
     ranks = ranks or Ranks()
     weights = weights_of(model)
     mine = share(weights, ranks.rank, ranks.size)
-    seen = _vectors(weights, mine)
+    seen, unread = _vectors(weights, mine)
 
     def looked(W: Tensor | ByBlocks, name: str, storage: str | None) -> MatrixSpectrum:
         seen.append(entries(W, name))
@@ -85,11 +84,12 @@ def spectra(model: Any, *, look: Look[MatrixSpectrum] = examine, ranks: Ranks | 
         parts = ranks.gather([row.to_dict() if isinstance(row, MatrixSpectrum) else vars(row) for row in rows])
         rows = [Skipped(**row) if "reason" in row else MatrixSpectrum.from_dict(row) for part in parts for row in part]
         seen = [Entries(**told) for part in ranks.gather([vars(one) for one in seen]) for told in part]
+        unread = [Skipped(**told) for part in ranks.gather([vars(one) for one in unread]) for told in part]
     if not rows:
         expected = "at least one floating-point tensor of two or more dimensions"
         raise DataError(explain("analyze", expected=expected, got=f"none among {len(weights)}"))
     place = {name.removesuffix(".weight"): i for i, name in enumerate(weights)}
-    rows.sort(key=lambda row: place[row.name])
+    rows = sorted([*rows, *unread], key=lambda row: place[row.name])
     seen.sort(key=lambda one: place[one.name])
     return Spectra(
         matrices=tuple(row for row in rows if isinstance(row, MatrixSpectrum)),
@@ -98,18 +98,24 @@ def spectra(model: Any, *, look: Look[MatrixSpectrum] = examine, ranks: Ranks | 
     )
 
 
-def _vectors(weights: Weights, names: Sequence[str]) -> list[Entries]:
-    """The numbers of the biases, gains and single numbers among some tensors, as far as they can be read."""
-    found = []
-    for name in names:
-        if len(shape := weights.shape(name)) < 2 and 0 not in shape:
-            with suppress(EigenError, NotImplementedError):
-                check_memory(8 * math.prod(shape), None, f"reading {name}", "")
-                v = weights[name].detach()
-                if v.is_floating_point() and not v.is_meta:
-                    v = v.float() if v.element_size() == 1 else v
-                    found.append(entries(v.reshape(1, -1), name.removesuffix(".weight"), is_matrix=False))
-    return found
+def _vectors(weights: Weights, names: Sequence[str]) -> tuple[list[Entries], list[Skipped]]:
+    """The numbers of the biases, gains and single numbers among some tensors, and those that cannot be read."""
+    found, unread = [], []
+    for parameter in names:
+        name, shape = parameter.removesuffix(".weight"), weights.shape(parameter)
+        if len(shape) >= 2 or 0 in shape:
+            continue
+        try:
+            check_memory(8 * math.prod(shape), None, f"reading {name}", "")
+            v = weights[parameter].detach()
+            if v.is_floating_point() and not v.is_meta:
+                v = v.float() if v.element_size() == 1 else v
+                found.append(entries(v.reshape(1, -1), name, is_matrix=False))
+        except (ConfigError, DataError) as error:
+            unread.append(Skipped(name=name, reason=str(error)))
+        except NotImplementedError as error:
+            unread.append(Skipped(name=name, reason=f"of a type that is not read: {error}"[:200]))
+    return found, unread
 
 
 def _num_params(matrix: MatrixSpectrum, rank: int) -> int:

@@ -22,6 +22,7 @@ class LowRank(Action):
     """
 
     kind = "low_rank"
+    words = "cut to a lower rank (low_rank)"
     parts = ("B", "A")
     rank: int
 

@@ -15,6 +15,7 @@ class Int8(Action):
     """Each number is rounded to the nearest of 255 steps of its row."""
 
     kind = "int8"
+    words = "rounded to 8 bits (int8)"
 
     def num_params(self, found: Found) -> int:
         """The codes and the size of a step in each row."""
