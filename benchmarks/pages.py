@@ -1,12 +1,13 @@
 """Every page in headless Chromium: at 1,400 and 390 pixels, light and dark; with axe-core, and with the keyboard alone.
 
 `python benchmarks/pages.py --axe node_modules/axe-core/axe.min.js --text FILE [--pictures FOLDER]`; axe-core is from
-npm (`npm install axe-core`). The pages are of SmolLM2 with a text, of SmolLM2 and a smaller one (and a third), and of a
-race. Without Chromium it says so in one line and ends.
+npm (`npm install axe-core`). The pages are of SmolLM2 with a text, of SmolLM2 and a smaller one (and a third), of a
+race, and of the tour. Without Chromium it says so in one line and ends.
 """
 
 import argparse
 import base64
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -71,6 +72,10 @@ def written(folder: Path, text: Path) -> dict[str, Path]:
     first.report(folder / "two.html")
     first.report(folder / "three.html", second)
     write_page(result(plan()), folder / "race.html")
+    subprocess.run(
+        [sys.executable, "-m", "eigenlm", "tour", "--out", folder / "tour"], stdout=subprocess.DEVNULL, check=True
+    )
+    (folder / "tour" / "report.html").rename(folder / "tour.html")
     return {path.stem: path for path in sorted(folder.glob("*.html"))}
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from select import select
 from typing import Any
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -72,6 +73,7 @@ class Browser:
 
     def _hear(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            assert select([self._read], [], [], _PATIENCE)[0], f"the browser has said nothing for {_PATIENCE:.0f} s"
             read = os.read(self._read, 1 << 20)
             assert read, "the browser has gone"
             self._rest += read

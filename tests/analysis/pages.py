@@ -47,8 +47,10 @@ def tiny_report(analysis=None, plan=(), before_after=None, **about) -> Report:
 
 
 def effect(**changes) -> BeforeAfter:
-    before = Measured(nll=3.0, num_params=1000, num_bytes=4000, tokens_per_second=10.0, answer="Paris.")
-    after = Measured(nll=3.1, num_params=900, num_bytes=3600, tokens_per_second=11.0, answer=f"Paris. {HOSTILE}")
+    before = Measured(nll=3.0, num_params=1000, num_bytes=4000, tokens_per_second=10.0, answer="Paris.", file_bytes=700)
+    after = Measured(
+        nll=3.1, num_params=900, num_bytes=3600, tokens_per_second=11.0, answer=f"Paris. {HOSTILE}", file_bytes=3600
+    )
     given = {"text": "some text", "before": before, "after": after, "question": f"Capital? {HOSTILE}"}
     interval = Estimate(value=0.1, low=0.08, high=0.12)
     return BeforeAfter(

@@ -64,31 +64,36 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
     text = opening(texts.held_out, lm.tokenizer, _SCORED)
     before, after = (perplexity(model, text, window=window) for model in (lm, small))
     answer_after = ask(story, small)
+    file = Stored.of(open_model(plan.model).tensors)
     effect = BeforeAfter(
         text=f"{before.tokens:,} held-out tokens of {texts.source}",
-        before=_measured(lm, before, answer),
-        after=_measured(small, after, answer_after),
+        before=_measured(lm, before, answer, file.num_bytes),
+        after=_measured(small, after, answer_after, small.num_bytes),
         nll_increase=nll_increase(before, after),
         forecast=plan.forecast,
         question=QUESTION,
     )
-    _print(story, effect, Stored.of(open_model(plan.model).tensors), small.num_bytes)
+    _print(story, effect, file.storage)
     return Shrunk(small, effect)
 
 
-def _measured(lm: LanguageModel, score: Perplexity, answer: str) -> Measured:
+def _measured(lm: LanguageModel, score: Perplexity, answer: str, file_bytes: int) -> Measured:
     return Measured(
         nll=score.nll,
         num_params=sum(parameter.numel() for parameter in lm.model.parameters()),
         num_bytes=sum(parameter.nbytes for parameter in lm.model.parameters()),
         tokens_per_second=decoding_rate(lm, QUESTION),
         answer=answer,
+        file_bytes=file_bytes,
     )
 
 
-def _print(story: Story, effect: BeforeAfter, file: Stored, num_bytes: int) -> None:
+def _print(story: Story, effect: BeforeAfter, storage: str) -> None:
     """The table of before and after, among it the file it came from and the bytes that the new folder will take."""
     before, after = effect.before, effect.after
+    assert before.file_bytes is not None
+    assert after.file_bytes is not None
+    on_disk = before.file_bytes, after.file_bytes
     rows = [
         ("parameters", f"{before.num_params:,}", f"{after.num_params:,}", _change(before.num_params, after.num_params)),
         (
@@ -97,7 +102,7 @@ def _print(story: Story, effect: BeforeAfter, file: Stored, num_bytes: int) -> N
             decimal(after.num_bytes),
             _change(before.num_bytes, after.num_bytes),
         ),
-        ("bytes on disk", decimal(file.num_bytes), decimal(num_bytes), _change(file.num_bytes, num_bytes)),
+        ("bytes on disk", *map(decimal, on_disk), _change(*on_disk)),
         ("loss, nats a token", f"{before.nll:.4f}", f"{after.nll:.4f}", f"{effect.nll_increase.value:+.4f}"),
         (
             "perplexity",
@@ -110,9 +115,9 @@ def _print(story: Story, effect: BeforeAfter, file: Stored, num_bytes: int) -> N
         rates = before.tokens_per_second, after.tokens_per_second
         rows.append(("tokens/s, one conversation", f"{rates[0]:.1f}", f"{rates[1]:.1f}", _change(*rates)))
     story.table(["", "before", "after", "change"], rows)
-    if num_bytes > file.num_bytes:
+    if on_disk[1] > on_disk[0]:
         story.say(
-            f"On disk it has grown: the file it came from packs its numbers ({file.storage}), and the new model keeps"
+            f"On disk it has grown: the file it came from packs its numbers ({storage}), and the new model keeps"
             " its fewer numbers as float32."
         )
     forecast, found = effect.forecast, effect.nll_increase

@@ -20,6 +20,11 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this ma
 
 NAMES = "[...document.querySelectorAll('#matrices tbody tr')].map((row) => row.dataset.name)"
 COLUMNS = "[...document.querySelectorAll('#matrices thead th')].map((head) => head.dataset.key)"
+SCROLLING = """[...document.querySelectorAll('main *')].filter((one) =>
+  one.scrollWidth > one.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(one).overflowX))"""
+REACHABLE = """'a[href], button, input, [tabindex="0"]'"""
+UNREACHED = f"""{SCROLLING}.filter((one) => !one.matches({REACHABLE}) && !one.querySelector({REACHABLE}))
+  .map((one) => one.outerHTML.slice(0, 99))"""
 CURRENT = "[...document.querySelectorAll('#matrices tr[aria-current]')].map((row) => row.dataset.name)"
 DRAWN = "[...document.querySelectorAll('.js-plotly-plot')].map((chart) => chart.id)"
 
@@ -265,6 +270,13 @@ def test_a_phone_shows_all_without_scrolling_sideways(open_page):
     page = open_page(full_report(), width=390, height=800)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate("document.querySelector('#sigma-chart .main-svg').getBoundingClientRect().width") <= 390
+
+
+@pytest.mark.parametrize("of", ["a plan", "a text"])
+def test_whatever_scrolls_is_reached_by_keyboard(open_page, seen, of):
+    page = open_page(full_report() if of == "a plan" else tiny_report(analysis=seen), width=390)
+    assert page.evaluate(f"{SCROLLING}.length") > 0
+    assert page.evaluate(UNREACHED) == []
 
 
 def test_hostile_names_run_nothing_and_flat_or_empty_spectra_are_drawn(open_page):

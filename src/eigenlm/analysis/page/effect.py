@@ -34,9 +34,10 @@ class Measured:
     Attributes:
         nll: nats per token on the text.
         num_params: numbers in the model.
-        num_bytes: bytes it takes.
+        num_bytes: bytes it takes in memory.
         tokens_per_second: how fast it generates; None if that was not measured.
         answer: its answer to the question; None if it was not asked.
+        file_bytes: bytes its tensors take on disk; None if it is in no file.
     """
 
     nll: float
@@ -44,6 +45,7 @@ class Measured:
     num_bytes: int
     tokens_per_second: float | None = None
     answer: str | None = None
+    file_bytes: int | None = None
 
     @property
     def perplexity(self) -> float:
@@ -92,8 +94,10 @@ def comparisons(effect: BeforeAfter) -> list[Compared]:
         row("Perplexity", "{:,.2f}".format, before.perplexity, after.perplexity),
         Compared("Loss, nats per token", f"{before.nll:.3f}", f"{after.nll:.3f}", f"{after.nll - before.nll:+.3f}"),
         row("Parameters", "{:,}".format, before.num_params, after.num_params),
-        row("Bytes", decimal, before.num_bytes, after.num_bytes),
+        row("Bytes in memory", decimal, before.num_bytes, after.num_bytes),
     ]
+    if before.file_bytes is not None and after.file_bytes is not None:
+        rows.append(row("Bytes on disk", decimal, before.file_bytes, after.file_bytes))
     if before.tokens_per_second and after.tokens_per_second:
         rows.append(row("Tokens a second", "{:.1f}".format, before.tokens_per_second, after.tokens_per_second))
     return rows
