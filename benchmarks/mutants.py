@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -35,6 +36,8 @@ from record import record
 from eigenlm.errors import visible
 
 PROMPT = "The matrix"
+# Lines of eigenlm.progress, which a command writes that takes more than two seconds.
+PROGRESS = re.compile(r"[\w ]+: (\d[\d,]*( of \d[\d,]*)?, [\d.]+/s(, [\d:]+ left)?|[\d:]+ so far)")
 
 
 def main() -> None:
@@ -172,10 +175,11 @@ def command_fault(words: list[str], streams: Path, draw: random.Random) -> tuple
     ran = killed(words, streams, lambda seconds: seconds > 60, whole=draw.random() < 0.1)
     if ran.killed:
         return "hang", {"outcome": "hang", "detail": " ".join(words)}
+    said = [line for line in ran.err.splitlines() if not PROGRESS.fullmatch(line)]
     wrong = ran.code not in (0, 2) or visible(ran.out) != ran.out
     if ran.code == 2:
-        wrong |= bool(ran.out) or ran.err.count("\n") != 1 or bool(line_fault(ran.err.rstrip("\n")))
-    wrong |= any(not line.startswith("eigenlm: ") for line in ran.err.splitlines())
+        wrong |= bool(ran.out) or len(said) != 1 or not ran.err.endswith("\n") or bool(line_fault(said[-1]))
+    wrong |= any(not line.startswith("eigenlm: ") for line in said)
     detail = {"outcome": "command", "detail": f"{words[0]} ended with {ran.code}: {ran.err[-500:]}"}
     return str(ran.code), detail if wrong else None
 
