@@ -1,0 +1,106 @@
+"""How often words stand near each other: a sparse symmetric matrix, counted from a text larger than memory."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Int64
+
+from eigenlm.progress import track
+from eigenlm.vectors.corpus import BOUNDARY, Corpus
+
+Weighting = Literal["linear", "harmonic", "flat"]
+_SHARES: dict[Weighting, Callable[[int, int], tuple[int, int]]] = {
+    "linear": lambda distance, window: (window - distance + 1, window),
+    "harmonic": lambda distance, window: (math.lcm(*range(1, window + 1)) // distance, math.lcm(*range(1, window + 1))),
+    "flat": lambda distance, window: (1, 1),
+}
+"""What two words count that stand so far apart, as a fraction: word2vec's expected weight, GloVe's 1 / distance, 1."""
+
+_BLOCK = 1 << 21  # words whose pairs are sorted at once
+_MERGED = 1 << 23  # pairs that are added up at once
+
+Run = tuple[Int64[np.ndarray, " r"], Int64[np.ndarray, " r"]]
+"""Pairs, ascending and different, each i V + j of two words i <= j; and what each counts so far, a whole number."""
+
+
+def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "linear") -> scipy.sparse.csr_array:
+    """C (V, V), C_ij = the sum of weight(distance) over all places where i and j stand within a window; C = C^T.
+
+    Pairs are written as numbers, sorted in blocks, and blocks of the sorted are added up: no table of all pairs is
+    held but the result. Weights are whole multiples of one fraction and are added as such, so that the sums are exact
+    and the same in any order.
+
+    Args:
+        corpus: the text.
+        window: how many words to each side are near.
+        weighting: what a pair counts: (window - distance + 1) / window (`linear`), 1 / distance (`harmonic`), or 1.
+    """
+    V = len(corpus.words)
+    shares = [_SHARES[weighting](distance, window) for distance in range(1, window + 1)]
+    weights, whole = np.array([share for share, _ in shares], dtype=np.int64), shares[0][1]
+    starts = range(0, len(corpus.ids), _BLOCK)
+
+    def counted(start: int) -> Run:
+        return _added(*_pairs(corpus.ids[start : start + _BLOCK + window], V, weights, _BLOCK))
+
+    with ThreadPoolExecutor(2) as pool, tempfile.TemporaryFile() as file:
+        runs = [_in_file(run, file) for run in track(pool.map(counted, starts), "counting pairs", total=len(starts))]
+        upper = _matrix(_merged(runs, V), V, whole)
+    return (upper + upper.transpose()).tocsr()
+
+
+def _pairs(ids: np.ndarray, V: int, weights: np.ndarray, most: int) -> Run:
+    """The pairs whose first word is among the first `most`, sorted; each is there as often as in the text."""
+    line = np.cumsum(ids == BOUNDARY, dtype=np.int32)
+    wide = ids.astype(np.int64)
+    bits = len(weights).bit_length()
+    found = []
+    for distance in range(1, len(weights) + 1):
+        one, other = wide[:-distance][:most], wide[distance:][:most]
+        near = (line[:-distance][:most] == line[distance:][:most]) & (one >= 0) & (other >= 0)
+        one, other = one[near], other[near]
+        found.append((np.minimum(one, other) * V + np.maximum(one, other)) << bits | (distance - 1))
+    keys = np.concatenate(found) if found else np.empty(0, np.int64)
+    keys.sort()
+    return keys >> bits, weights[keys & ((1 << bits) - 1)]
+
+
+def _added(pairs: np.ndarray, counts: np.ndarray) -> Run:
+    """Pairs in ascending order with the counts of equal ones added."""
+    first = np.flatnonzero(np.diff(pairs, prepend=-1))
+    return pairs[first], np.add.reduceat(counts, first) if len(first) else counts
+
+
+def _in_file(run: Run, file: object) -> Run:
+    """The same numbers, held by a file."""
+    return run
+
+
+def _merged(runs: list[Run], V: int) -> Iterator[Run]:
+    """All runs as one, in parts of whole rows."""
+    rows = sum(np.bincount(pairs // V, minlength=V) for pairs, _ in runs)
+    ends = np.cumsum(rows)
+    start = 0
+    while start < V:
+        stop = max(start + 1, int(np.searchsorted(ends, (ends[start - 1] if start else 0) + _MERGED)))
+        inside = [slice(*np.searchsorted(pairs, (start * V, stop * V))) for pairs, _ in runs]
+        pairs = np.concatenate([run[0][part] for run, part in zip(runs, inside)])
+        counts = np.concatenate([run[1][part] for run, part in zip(runs, inside)])
+        order = np.argsort(pairs)
+        yield _added(pairs[order], counts[order])
+        start = stop
+
+
+def _matrix(parts: Iterator[Run], V: int, whole: int) -> scipy.sparse.csr_array:
+    columns, values, rows = [], [], []
+    for pairs, counts in parts:
+        columns.append((pairs % V).astype(np.int32))
+        values.append((counts / whole).astype(np.float32))
+        rows.append(np.bincount(pairs // V, minlength=V))
+    ends = np.concatenate([[0], np.cumsum(sum(rows))])
+    return scipy.sparse.csr_array((np.concatenate(values), np.concatenate(columns), ends), shape=(V, V))
