@@ -1,14 +1,14 @@
 """How often words stand near each other: a sparse symmetric matrix, counted from a text larger than memory."""
 
 import math
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Int64
 
 from eigenlm.progress import track
 from eigenlm.vectors.corpus import BOUNDARY, Corpus
@@ -24,8 +24,12 @@ _SHARES: dict[Weighting, Callable[[int, int], tuple[int, int]]] = {
 _BLOCK = 1 << 21  # words whose pairs are sorted at once
 _MERGED = 1 << 23  # pairs that are added up at once
 
-Run = tuple[Int64[np.ndarray, " r"], Int64[np.ndarray, " r"]]
-"""Pairs, ascending and different, each i V + j of two words i <= j; and what each counts so far, a whole number."""
+
+class Run(NamedTuple):
+    """Pairs, ascending and different, each i V + j of two words i <= j; and what each counts so far, a whole number."""
+
+    pairs: np.ndarray
+    counts: np.ndarray
 
 
 def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "linear") -> scipy.sparse.csr_array:
@@ -46,7 +50,7 @@ def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "lin
     starts = range(0, len(corpus.ids), _BLOCK)
 
     def counted(start: int) -> Run:
-        return _added(*_pairs(corpus.ids[start : start + _BLOCK + window], V, weights, _BLOCK))
+        return _added(_pairs(corpus.ids[start : start + _BLOCK + window], V, weights, _BLOCK))
 
     with ThreadPoolExecutor(2) as pool, tempfile.TemporaryFile() as file:
         runs = [_in_file(run, file) for run in track(pool.map(counted, starts), "counting pairs", total=len(starts))]
@@ -67,18 +71,26 @@ def _pairs(ids: np.ndarray, V: int, weights: np.ndarray, most: int) -> Run:
         found.append((np.minimum(one, other) * V + np.maximum(one, other)) << bits | (distance - 1))
     keys = np.concatenate(found) if found else np.empty(0, np.int64)
     keys.sort()
-    return keys >> bits, weights[keys & ((1 << bits) - 1)]
+    return Run(keys >> bits, weights[keys & ((1 << bits) - 1)])
 
 
-def _added(pairs: np.ndarray, counts: np.ndarray) -> Run:
+def _added(run: Run) -> Run:
     """Pairs in ascending order with the counts of equal ones added."""
-    first = np.flatnonzero(np.diff(pairs, prepend=-1))
-    return pairs[first], np.add.reduceat(counts, first) if len(first) else counts
+    first = np.flatnonzero(np.diff(run.pairs, prepend=-1))
+    return Run(run.pairs[first], np.add.reduceat(run.counts, first)) if len(first) else run
 
 
-def _in_file(run: Run, file: object) -> Run:
-    """The same numbers, held by a file."""
-    return run
+def _in_file(run: Run, file: IO[bytes]) -> Run:
+    """The same numbers, in a file that is mapped."""
+    count = len(run.pairs)
+    if not count:
+        return run
+    start = file.seek(0, os.SEEK_END)
+    for numbers in run:
+        file.write(numbers.tobytes())
+    file.flush()
+    both = np.memmap(file, dtype=np.int64, mode="r", offset=start, shape=(2, count))
+    return Run(both[0], both[1])
 
 
 def _merged(runs: list[Run], V: int) -> Iterator[Run]:
@@ -89,10 +101,10 @@ def _merged(runs: list[Run], V: int) -> Iterator[Run]:
     while start < V:
         stop = max(start + 1, int(np.searchsorted(ends, (ends[start - 1] if start else 0) + _MERGED)))
         inside = [slice(*np.searchsorted(pairs, (start * V, stop * V))) for pairs, _ in runs]
-        pairs = np.concatenate([run[0][part] for run, part in zip(runs, inside)])
-        counts = np.concatenate([run[1][part] for run, part in zip(runs, inside)])
+        pairs = np.concatenate([run.pairs[part] for run, part in zip(runs, inside)])
+        counts = np.concatenate([run.counts[part] for run, part in zip(runs, inside)])
         order = np.argsort(pairs)
-        yield _added(pairs[order], counts[order])
+        yield _added(Run(pairs[order], counts[order]))
         start = stop
 
 

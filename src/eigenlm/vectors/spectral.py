@@ -1,0 +1,62 @@
+"""Word vectors from the singular vectors of a matrix of pointwise mutual information."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from eigenlm.linalg.randomized_svd import randomized_svd
+from eigenlm.vectors.cooccurrence import Weighting, cooccurrence
+from eigenlm.vectors.corpus import Corpus
+from eigenlm.vectors.ppmi import ppmi
+
+
+@dataclass(frozen=True, kw_only=True)
+class PpmiSvd:
+    """How vectors are made of counts.
+
+    Attributes:
+        width: D, numbers in a vector.
+        window: words to each side that are near.
+        weighting: what a pair counts by its distance.
+        smoothing: the power of the counts of contexts.
+        shift: log(shift) is taken from every entry.
+        power: p of W = U S^p; 1 keeps the similarities of the matrix's rows, 0 makes all directions alike.
+        seed: of the start of the singular vectors.
+    """
+
+    width: int = 200
+    window: int = 5
+    weighting: Weighting = "linear"
+    smoothing: float = 0.75
+    shift: float = 1.0
+    power: float = 0.5
+    seed: int = 0
+
+
+def train_ppmi_svd(corpus: Corpus, config: PpmiSvd) -> Float[Tensor, "V D"]:
+    """W = U S^p of PPMI ~ U S Vh (Levy, Goldberg and Dagan 2015, section 3.3)."""
+    counts = cooccurrence(corpus, window=config.window, weighting=config.weighting)
+    M = ppmi(counts, smoothing=config.smoothing, shift=config.shift)
+    del counts
+    with ThreadPoolExecutor(2) as pool:
+        product, transposed = (_product(pool, A) for A in (M, M.transpose().tocsr()))
+        found = randomized_svd(product, transposed, M.shape, config.width, seed=config.seed)
+    return found.U * found.S**config.power
+
+
+def _product(pool: ThreadPoolExecutor, A: scipy.sparse.csr_array) -> Callable[[Tensor], Tensor]:
+    """A times a block, half of the entries of A on each of two threads."""
+    middle = int(np.searchsorted(A.indptr, A.nnz / 2))
+    halves = (A[:middle], A[middle:])
+
+    def product(X: Tensor) -> Tensor:
+        parts = pool.map(lambda part: part @ X.numpy(), halves)
+        return torch.from_numpy(np.concatenate(list(parts)))
+
+    return product
