@@ -12,6 +12,8 @@ METHODS = ("low_rank", "int8")
 """Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
 """Names of the optimizers, in the order of `training.optimizers.catalog`."""
+VECTOR_METHODS = ("ppmi-svd",)
+"""Names of the ways to make word vectors, in the order of `vectors.methods`."""
 _DEVICE = re.compile(r"(auto|cpu|cuda|mps|xpu|hpu|xla|mtia|meta|privateuseone)(:\d+)?")
 
 
@@ -82,6 +84,16 @@ def check_methods(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in METHODS] if names else [None]
     if unknown:
         raise ConfigError(nearest("methods", unknown[0], METHODS, "some of"))
+
+
+def check_vector_method(name: str) -> None:
+    """Refuse a way to make word vectors that there is not.
+
+    Raises:
+        ConfigError: the name is unknown.
+    """
+    if name not in VECTOR_METHODS:
+        raise ConfigError(nearest("method", name, VECTOR_METHODS))
 
 
 def check_optimizer(name: str, where: str) -> None:

@@ -21,7 +21,7 @@ class PpmiSvd:
     """How vectors are made of counts.
 
     Attributes:
-        width: D, numbers in a vector.
+        dim: D, numbers in a vector.
         window: words to each side that are near.
         weighting: what a pair counts by its distance.
         smoothing: the power of the counts of contexts.
@@ -30,7 +30,7 @@ class PpmiSvd:
         seed: of the start of the singular vectors.
     """
 
-    width: int = 200
+    dim: int = 200
     window: int = 5
     weighting: Weighting = "linear"
     smoothing: float = 0.75
@@ -46,7 +46,7 @@ def train_ppmi_svd(corpus: Corpus, config: PpmiSvd) -> Float[Tensor, "V D"]:
     del counts
     with ThreadPoolExecutor(2) as pool:
         product, transposed = (_product(pool, A) for A in (M, M.transpose().tocsr()))
-        found = randomized_svd(product, transposed, M.shape, config.width, seed=config.seed)
+        found = randomized_svd(product, transposed, M.shape, config.dim, seed=config.seed)
     return found.U * found.S**config.power
 
 

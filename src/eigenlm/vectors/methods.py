@@ -1,0 +1,41 @@
+"""The ways to make word vectors of a text, by name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from eigenlm.config import from_dict, parse_change
+from eigenlm.vectors.corpus import Corpus
+from eigenlm.vectors.spectral import PpmiSvd, train_ppmi_svd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A way to make word vectors.
+
+    Attributes:
+        config: the dataclass of its settings, every field with a default.
+        train: a corpus and a config give a vector for each word.
+    """
+
+    config: type[Any]
+    train: Callable[[Corpus, Any], Float[Tensor, "V D"]]
+
+
+METHODS = {
+    "ppmi-svd": Method(config=PpmiSvd, train=train_ppmi_svd),
+}
+
+
+def config_of(name: str, changes: Sequence[str], **said: Any) -> Any:
+    """The settings of a method: its defaults, then what is said, then `field=value`.
+
+    Raises:
+        ConfigError: a field that the method does not have, or a value of another type.
+    """
+    values = {field: value for field, value in said.items() if value is not None}
+    values |= dict(parse_change(change, "power=0.25") for change in changes)
+    return from_dict(METHODS[name].config, values, name)
