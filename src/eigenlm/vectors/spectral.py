@@ -1,4 +1,4 @@
-"""Word vectors from the singular vectors of a matrix of pointwise mutual information."""
+"""Word vectors from the eigenvectors of a matrix of pointwise mutual information."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eigenlm.linalg.randomized_svd import randomized_svd
+from eigenlm.linalg.block_lanczos import dominant_eigenpairs
 from eigenlm.vectors.cooccurrence import Weighting, cooccurrence
 from eigenlm.vectors.corpus import Corpus
 from eigenlm.vectors.ppmi import ppmi
@@ -24,30 +24,29 @@ class PpmiSvd:
         dim: D, numbers in a vector.
         window: words to each side that are near.
         weighting: what a pair counts by its distance.
-        smoothing: the power of the counts of contexts.
+        smoothing: the power of the words' counts.
         shift: log(shift) is taken from every entry.
-        power: p of W = U S^p; 1 keeps the similarities of the matrix's rows, 0 makes all directions alike.
-        seed: of the start of the singular vectors.
+        power: p of W = U |lambda|^p; 1 keeps the similarities of the matrix's rows, 0 makes all directions alike.
+        seed: of the start of the eigenvectors.
     """
 
-    dim: int = 200
+    dim: int = 100
     window: int = 5
     weighting: Weighting = "linear"
     smoothing: float = 0.75
     shift: float = 1.0
-    power: float = 0.5
+    power: float = 0.75
     seed: int = 0
 
 
 def train_ppmi_svd(corpus: Corpus, config: PpmiSvd) -> Float[Tensor, "V D"]:
-    """W = U S^p of PPMI ~ U S Vh (Levy, Goldberg and Dagan 2015, section 3.3)."""
+    """W = U |lambda|^p of PPMI ~ U diag(lambda) U^T, whose singular values are |lambda| (Levy and others 2015, 3.3)."""
     counts = cooccurrence(corpus, window=config.window, weighting=config.weighting)
     M = ppmi(counts, smoothing=config.smoothing, shift=config.shift)
     del counts
     with ThreadPoolExecutor(2) as pool:
-        product, transposed = (_product(pool, A) for A in (M, M.transpose().tocsr()))
-        found = randomized_svd(product, transposed, M.shape, config.dim, seed=config.seed)
-    return found.U * found.S**config.power
+        found = dominant_eigenpairs(_product(pool, M), M.shape[0], min(config.dim, M.shape[0]), seed=config.seed)
+    return found.vectors * found.values.abs() ** config.power
 
 
 def _product(pool: ThreadPoolExecutor, A: scipy.sparse.csr_array) -> Callable[[Tensor], Tensor]:
