@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
 
 def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "linear") -> scipy.sparse.csr_array:
-    """C (V, V), C_ij = the sum of weight(distance) over all places where i and j stand within a window; C = C^T.
+    """C_ij = the sum of weight(distance) over all places where i and j stand within a window, as U of C = U + U^T.
 
     Pairs are written as numbers, sorted in blocks, and blocks of the sorted are added up: no table of all pairs is
     held but the result. Weights are whole multiples of one fraction and are added as such, so that the sums are exact
@@ -43,6 +43,9 @@ def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "lin
         corpus: the text.
         window: how many words to each side are near.
         weighting: what a pair counts: (window - distance + 1) / window (`linear`), 1 / distance (`harmonic`), or 1.
+
+    Returns:
+        U (V, V), float32, above the diagonal, and half of the diagonal: half of the memory of C.
     """
     V = len(corpus.words)
     shares = [_SHARES[weighting](distance, window) for distance in range(1, window + 1)]
@@ -54,8 +57,7 @@ def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "lin
 
     with ThreadPoolExecutor(2) as pool, tempfile.TemporaryFile() as file:
         runs = [_in_file(run, file) for run in track(pool.map(counted, starts), "counting pairs", total=len(starts))]
-        upper = _matrix(_merged(runs, V), V, whole)
-    return (upper + upper.transpose()).tocsr()
+        return _matrix(_merged(runs, V), V, whole)
 
 
 def _pairs(ids: np.ndarray, V: int, weights: np.ndarray, most: int) -> Run:
@@ -109,10 +111,11 @@ def _merged(runs: list[Run], V: int) -> Iterator[Run]:
 
 
 def _matrix(parts: Iterator[Run], V: int, whole: int) -> scipy.sparse.csr_array:
-    columns, values, rows = [], [], []
+    """Pairs of a word with itself are seen from both of its places in C and once in a run: so that is half of C_ii."""
+    columns, values, rows = [], [], np.zeros(V, dtype=np.int64)
     for pairs, counts in parts:
         columns.append((pairs % V).astype(np.int32))
         values.append((counts / whole).astype(np.float32))
-        rows.append(np.bincount(pairs // V, minlength=V))
-    ends = np.concatenate([[0], np.cumsum(sum(rows))])
+        rows += np.bincount(pairs // V, minlength=V)
+    ends = np.concatenate([[0], np.cumsum(rows)])
     return scipy.sparse.csr_array((np.concatenate(values), np.concatenate(columns), ends), shape=(V, V))

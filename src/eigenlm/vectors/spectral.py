@@ -1,11 +1,8 @@
 """Word vectors from the eigenvectors of a matrix of pointwise mutual information."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
-import scipy.sparse
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -42,20 +39,13 @@ class PpmiSvd:
 def train_ppmi_svd(corpus: Corpus, config: PpmiSvd) -> Float[Tensor, "V D"]:
     """W = U |lambda|^p of PPMI ~ U diag(lambda) U^T, whose singular values are |lambda| (Levy and others 2015, 3.3)."""
     counts = cooccurrence(corpus, window=config.window, weighting=config.weighting)
-    M = ppmi(counts, smoothing=config.smoothing, shift=config.shift)
+    upper = ppmi(counts, smoothing=config.smoothing, shift=config.shift)
     del counts
-    with ThreadPoolExecutor(2) as pool:
-        found = dominant_eigenpairs(_product(pool, M), M.shape[0], min(config.dim, M.shape[0]), seed=config.seed)
+    with ThreadPoolExecutor(1) as other:
+
+        def product(X: Tensor) -> Tensor:
+            below = other.submit(lambda: upper.transpose() @ X.numpy())
+            return torch.from_numpy(upper @ X.numpy() + below.result())
+
+        found = dominant_eigenpairs(product, len(corpus.words), min(config.dim, len(corpus.words)), seed=config.seed)
     return found.vectors * found.values.abs() ** config.power
-
-
-def _product(pool: ThreadPoolExecutor, A: scipy.sparse.csr_array) -> Callable[[Tensor], Tensor]:
-    """A times a block, half of the entries of A on each of two threads."""
-    middle = int(np.searchsorted(A.indptr, A.nnz / 2))
-    halves = (A[:middle], A[middle:])
-
-    def product(X: Tensor) -> Tensor:
-        parts = pool.map(lambda part: part @ X.numpy(), halves)
-        return torch.from_numpy(np.concatenate(list(parts)))
-
-    return product
