@@ -43,7 +43,7 @@ class WordVectors:
     def __post_init__(self) -> None:
         V, D = self.vectors.shape
         if len(self.words) != V or not V or not D:
-            got = f"{len(self.words):,} words, {V:,} vectors of width {D}"
+            got = f"{len(self.words):,} words, {V:,} vectors of {D} numbers"
             raise ShapeError(explain(self.source, expected="a vector for every word", got=got))
         if len(self.place) < V:
             twice = next(word for i, word in enumerate(self.words) if self.place[word] != i)
@@ -60,7 +60,7 @@ class WordVectors:
         return torch.cat([torch.linalg.vector_norm(block, dim=1) for block in self.vectors.split(_BLOCK_ROWS)])
 
     def __repr__(self) -> str:
-        return f"WordVectors of {self.source}: {len(self):,} words, width {self.width}"
+        return f"WordVectors of {self.source}: {len(self):,} words, {self.dim} numbers each"
 
     def __len__(self) -> int:
         return len(self.words)
@@ -73,7 +73,7 @@ class WordVectors:
         return self.vectors[self.index(word)]
 
     @property
-    def width(self) -> int:
+    def dim(self) -> int:
         """D, numbers in a vector."""
         return self.vectors.shape[1]
 
@@ -142,10 +142,10 @@ class WordVectors:
         """The cosine of every word with a vector, 0 where either is the zero vector; nothing is copied whole.
 
         Raises:
-            ShapeError: another width.
+            ShapeError: of another length.
         """
-        if query.shape != (self.width,):
-            raise ShapeError(explain("cosines", expected=f"a vector of width {self.width}", got=tuple(query.shape)))
+        if query.shape != (self.dim,):
+            raise ShapeError(explain("cosines", expected=f"a vector of {self.dim} numbers", got=tuple(query.shape)))
         products = self.vectors @ unit_rows(query)
         return torch.where(self.lengths > 0, products / self.lengths, 0.0)
 
