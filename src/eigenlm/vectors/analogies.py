@@ -72,12 +72,13 @@ def analogies(space: WordVectors, questions: Path, *, rule: Rule = "3CosAdd", mo
     for i, word in enumerate(space.words[:most]):
         first.setdefault(word.upper(), i)
     letters = torch.tensor([first[word.upper()] for word in space.words[:most]])
+    alike = _alike(letters)
     kinds = _read(questions)
     rows = [[[first.get(word.upper(), -1) for word in four] for four in fours] for _, fours in kinds]
     known = [[four for four in fours if min(four) >= 0] for fours in rows]
     if not any(known):
         raise DataError(explain(f"questions of {questions}", expected="words that have vectors", got="none"))
-    correct, honest = _scored(torch.tensor([four for fours in known for four in fours]), units, letters, rule)
+    correct, honest = _scored(torch.tensor([four for fours in known for four in fours]), units, alike, rule)
     found, start = [], 0
     for (name, fours), some in zip(kinds, known):
         part = slice(start, start + len(some))
@@ -88,38 +89,41 @@ def analogies(space: WordVectors, questions: Path, *, rule: Rule = "3CosAdd", mo
     return [*found, Answered(name="all", **totals)]
 
 
+def _alike(letters: Int[Tensor, " V"]) -> Int[Tensor, "V m"]:
+    """The rows of the same word in other letters, for the first of them; itself where there are no more."""
+    order = letters.argsort(stable=True)
+    sizes = letters.bincount(minlength=len(letters))
+    place = torch.arange(len(letters)) - (sizes.cumsum(0) - sizes)[letters[order]]
+    table = torch.arange(len(letters)).unsqueeze(1).repeat(1, int(sizes.max()))
+    table[letters[order], place] = order
+    return table
+
+
 def _scored(
-    rows: Int[Tensor, "n 4"], units: Float[Tensor, "V D"], letters: Int[Tensor, " V"], rule: Rule
+    rows: Int[Tensor, "n 4"], units: Float[Tensor, "V D"], alike: Int[Tensor, "V m"], rule: Rule
 ) -> tuple[Bool[Tensor, " n"], Bool[Tensor, " n"]]:
     """Whether the fourth word is the answer, with the other three left out, and with nothing left out."""
     correct, honest = [], []
     for some in track(rows.split(_QUESTIONS), "answering"):
-        asked, wanted = some[:, :3], some[:, 3]
-        value, place = _best(units, asked, letters, rule)
-        own, which = _scores(units[asked].unsqueeze(2).unbind(1), units[asked], rule).squeeze(1).max(1)
-        correct.append(letters[place] == wanted)
-        answer = torch.where(value > own, letters[place], asked.gather(1, which.unsqueeze(1)).squeeze(1))
-        honest.append(answer == wanted)
+        queries, asked, wanted = units[some[:, :3]].unbind(1), alike[some[:, :3]].flatten(1), alike[some[:, 3]]
+        value, place = _best(queries, units, asked, rule)
+        own, which = _scores([query.unsqueeze(1) for query in queries], units[asked], rule).squeeze(1).max(1)
+        answer = torch.where(value > own, place, asked.gather(1, which.unsqueeze(1)).squeeze(1))
+        correct.append((wanted == place.unsqueeze(1)).any(1))
+        honest.append((wanted == answer.unsqueeze(1)).any(1))
     return torch.cat(correct), torch.cat(honest)
 
 
 def _best(
-    units: Float[Tensor, "V D"], asked: Int[Tensor, "n 3"], letters: Int[Tensor, " V"], rule: Rule
+    queries: Sequence[Tensor], units: Float[Tensor, "V D"], without: Int[Tensor, "n k"], rule: Rule
 ) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
-    """The best score of each question among words that are not in it, and the row that has it."""
-    queries = units[asked].unbind(1)
-    value, place = torch.full((len(asked),), -torch.inf), torch.zeros(len(asked), dtype=torch.int64)
-    also = (letters != torch.arange(len(letters))).nonzero().squeeze(1)  # the same words in other letters
+    """The best score of each question among rows that are not left out, and the row that has it."""
+    value, place = torch.full((len(without),), -torch.inf), torch.zeros(len(without), dtype=torch.int64)
     for start in range(0, len(units), _WORDS):
         scores = _scores(queries, units[start : start + _WORDS], rule)
-        stop = start + scores.shape[1]
-        inside = (asked >= start) & (asked < stop)
+        inside = (without >= start) & (without < start + scores.shape[1])
         question, _ = inside.nonzero(as_tuple=True)
-        scores[question, asked[inside] - start] = -torch.inf
-        if len(some := also[(also >= start) & (also < stop)]):
-            scores[:, some - start] = torch.where(
-                (letters[some].view(1, -1, 1) == asked.unsqueeze(1)).any(2), -torch.inf, scores[:, some - start]
-            )
+        scores[question, without[inside] - start] = -torch.inf
         best, at = scores.max(1)
         place, value = torch.where(best > value, at + start, place), torch.maximum(best, value)
     return value, place
