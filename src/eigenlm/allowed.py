@@ -45,6 +45,11 @@ RULES = {
     "seconds": Rule(expected="a number above 0", fits=lambda x: 0 < x < math.inf),
     "depth": _at_least(1),
     "steps": _at_least(1),
+    "k": _at_least(1),
+    "dim": _at_least(1),
+    "words_near": _at_least(1),
+    "min_count": _at_least(1),
+    "max_words": _at_least(1),
     "points": _at_least(3, do="a best rate has one tried on either side"),
     "seeds": _at_least(2, do="one run shows no spread, so that no interval is possible"),
 }

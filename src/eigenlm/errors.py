@@ -88,11 +88,12 @@ def did_you_mean(name: object, known: Collection[str], otherwise: str = "") -> s
 
 
 def near_spellings(word: str, known: Sequence[str], most: int = 3) -> str:
-    """A question that names words spelled nearly so, of which those that come early in `known` are looked at first.
+    """A question that names words spelled nearly so, those first that come early in `known`.
 
     >>> near_spellings("quean", ["king", "queen", "quest"])
     'did you mean queen or quest?'
     """
     alike = (one for one in known if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2)
-    near = difflib.get_close_matches(word, list(islice(alike, _LOOKED_AT)), n=most, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else ""
+    candidates = list(islice(alike, _LOOKED_AT))
+    near = sorted(difflib.get_close_matches(word, candidates, n=3 * most, cutoff=0.6), key=candidates.index)
+    return f"did you mean {' or '.join(near[:most])}?" if near else ""

@@ -41,3 +41,19 @@ def check_vectors(where: str | Path) -> None:
     except CheckpointError as error:
         expected = f"a file or folder of word vectors, a model, or one of {', '.join(PACKAGES)}"
         raise DataError(explain(f"reading {name}", expected=expected, got="none of these")) from error
+
+
+def evaluation_sets() -> list[Path]:
+    """Google's analogies, WordSim-353 and SimLex-999, from an installed gensim, which is found and not imported.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    spec = find_spec("gensim")
+    places = spec.submodule_search_locations if spec else None
+    folder = Path(places[0]) / "test" / "test_data" if places else Path()
+    found = [folder / name for name in ("questions-words.txt", "wordsim353.tsv", "simlex999.txt")]
+    if not places or not all(path.is_file() for path in found):
+        do = "name files of your own, or run: pip install --no-deps gensim"
+        raise DataError(explain("evaluation", expected="questions and judged pairs", got="none", do=do))
+    return found

@@ -51,7 +51,8 @@ def write_binary(space: WordVectors, path: Path) -> None:
 
 def _some(path: Path, data: mmap.mmap, at: int, count: int, dim: int) -> tuple[list[bytes], torch.Tensor, int]:
     """So many words and vectors from a place on, and where the next begin."""
-    words, vectors = [], np.empty((count, dim), dtype=np.float32)
+    words: list[bytes] = []
+    vectors = np.empty((count, dim), dtype=np.float32)
     for i in range(count):
         space = data.find(b" ", at, at + _LONGEST)
         if space < 0 or space + 1 + 4 * dim > len(data):

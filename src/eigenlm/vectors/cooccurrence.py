@@ -25,7 +25,7 @@ _BLOCK = 1 << 21  # words whose pairs are sorted at once
 _MERGED = 1 << 23  # pairs that are added up at once
 
 
-class Run(NamedTuple):
+class PairCounts(NamedTuple):
     """Pairs, ascending and different, each i V + j of two words i <= j; and what each counts so far, a whole number."""
 
     pairs: np.ndarray
@@ -52,7 +52,7 @@ def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "lin
     weights, whole = np.array([share for share, _ in shares], dtype=np.int64), shares[0][1]
     starts = range(0, len(corpus.ids), _BLOCK)
 
-    def counted(start: int) -> Run:
+    def counted(start: int) -> PairCounts:
         return _added(_pairs(corpus.ids[start : start + _BLOCK + window], V, weights, _BLOCK))
 
     with ThreadPoolExecutor(2) as pool, tempfile.TemporaryFile() as file:
@@ -60,7 +60,7 @@ def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "lin
         return _matrix(_merged(runs, V), V, whole)
 
 
-def _pairs(ids: np.ndarray, V: int, weights: np.ndarray, most: int) -> Run:
+def _pairs(ids: np.ndarray, V: int, weights: np.ndarray, most: int) -> PairCounts:
     """The pairs whose first word is among the first `most`, sorted; each is there as often as in the text."""
     line = np.cumsum(ids == BOUNDARY, dtype=np.int32)
     wide = ids.astype(np.int64)
@@ -73,16 +73,16 @@ def _pairs(ids: np.ndarray, V: int, weights: np.ndarray, most: int) -> Run:
         found.append((np.minimum(one, other) * V + np.maximum(one, other)) << bits | (distance - 1))
     keys = np.concatenate(found) if found else np.empty(0, np.int64)
     keys.sort()
-    return Run(keys >> bits, weights[keys & ((1 << bits) - 1)])
+    return PairCounts(keys >> bits, weights[keys & ((1 << bits) - 1)])
 
 
-def _added(run: Run) -> Run:
+def _added(run: PairCounts) -> PairCounts:
     """Pairs in ascending order with the counts of equal ones added."""
     first = np.flatnonzero(np.diff(run.pairs, prepend=-1))
-    return Run(run.pairs[first], np.add.reduceat(run.counts, first)) if len(first) else run
+    return PairCounts(run.pairs[first], np.add.reduceat(run.counts, first)) if len(first) else run
 
 
-def _in_file(run: Run, file: IO[bytes]) -> Run:
+def _in_file(run: PairCounts, file: IO[bytes]) -> PairCounts:
     """The same numbers, in a file that is mapped."""
     count = len(run.pairs)
     if not count:
@@ -92,10 +92,10 @@ def _in_file(run: Run, file: IO[bytes]) -> Run:
         file.write(numbers.tobytes())
     file.flush()
     both = np.memmap(file, dtype=np.int64, mode="r", offset=start, shape=(2, count))
-    return Run(both[0], both[1])
+    return PairCounts(both[0], both[1])
 
 
-def _merged(runs: list[Run], V: int) -> Iterator[Run]:
+def _merged(runs: list[PairCounts], V: int) -> Iterator[PairCounts]:
     """All runs as one, in parts of whole rows."""
     rows = sum(np.bincount(pairs // V, minlength=V) for pairs, _ in runs)
     ends = np.cumsum(rows)
@@ -106,11 +106,11 @@ def _merged(runs: list[Run], V: int) -> Iterator[Run]:
         pairs = np.concatenate([run.pairs[part] for run, part in zip(runs, inside)])
         counts = np.concatenate([run.counts[part] for run, part in zip(runs, inside)])
         order = np.argsort(pairs)
-        yield _added(Run(pairs[order], counts[order]))
+        yield _added(PairCounts(pairs[order], counts[order]))
         start = stop
 
 
-def _matrix(parts: Iterator[Run], V: int, whole: int) -> scipy.sparse.csr_array:
+def _matrix(parts: Iterator[PairCounts], V: int, whole: int) -> scipy.sparse.csr_array:
     """Pairs of a word with itself are seen from both of its places in C and once in a run: so that is half of C_ii."""
     columns, values, rows = [], [], np.zeros(V, dtype=np.int64)
     for pairs, counts in parts:

@@ -61,7 +61,7 @@ def read_corpus(text: Path | str | Iterable[str], *, min_count: int = 5, most: i
     numbers: dict[str, int] = {}
     with tempfile.TemporaryFile() as file:
         for block in track(_numbered(_blocks(text), numbers), "reading"):
-            file.write(block)
+            file.write(block.tobytes())
         file.flush()
         ids = np.memmap(file, dtype=np.int32, mode="r+") if file.tell() else np.empty(0, np.int32)
     words = np.array(list(numbers), dtype=object)

@@ -10,20 +10,20 @@ _WEIGHT = re.compile(r"(\d+(?:\.\d+)?)\s*\*\s*(\S.*)")
 
 
 @dataclass(frozen=True)
-class Term:
+class Summand:
     """A word, and what it is multiplied by."""
 
     word: str
     weight: float
 
 
-def parse(expression: str) -> list[Term]:
+def parse(expression: str) -> list[Summand]:
     """The words of a sum with their signs; a minus has white space before it, since words have hyphens in them.
 
     >>> parse("king - man + woman")
-    [Term(word='king', weight=1.0), Term(word='man', weight=-1.0), Term(word='woman', weight=1.0)]
+    [Summand(word='king', weight=1.0), Summand(word='man', weight=-1.0), Summand(word='woman', weight=1.0)]
     >>> parse("well-known + 0.5*author")
-    [Term(word='well-known', weight=1.0), Term(word='author', weight=0.5)]
+    [Summand(word='well-known', weight=1.0), Summand(word='author', weight=0.5)]
     >>> parse("king - ")
     Traceback (most recent call last):
     eigenlm.errors.DataError: a sum of words: expected a word after every sign, got 'king -'; as in: a - b + c
@@ -40,7 +40,7 @@ def parse(expression: str) -> list[Term]:
     return terms
 
 
-def _term(sign: str, said: str) -> Term:
+def _term(sign: str, said: str) -> Summand:
     weighted = _WEIGHT.fullmatch(said)
     weight, word = (float(weighted[1]), weighted[2]) if weighted else (1.0, said)
-    return Term(word, weight if sign == "+" else -weight)
+    return Summand(word, weight if sign == "+" else -weight)

@@ -13,7 +13,7 @@ from eigenlm.vectors.spectral import PpmiSvd, train_ppmi_svd
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
+class VectorMethod:
     """A way to make word vectors.
 
     Attributes:
@@ -26,7 +26,7 @@ class Method:
 
 
 METHODS = {
-    "ppmi-svd": Method(config=PpmiSvd, train=train_ppmi_svd),
+    "ppmi-svd": VectorMethod(config=PpmiSvd, train=train_ppmi_svd),
 }
 
 

@@ -59,7 +59,8 @@ def _has(space: WordVectors, word: str) -> bool:
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    ranks = rankdata(one), rankdata(other)
+    return float(np.corrcoef(*ranks)[0, 1]) if min(np.ptp(rank) for rank in ranks) > 0 else np.nan
 
 
 def _read(path: Path) -> list[tuple[str, str, float]]:

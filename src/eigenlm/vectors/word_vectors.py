@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.errors import DataError, ShapeError, explain, near_spellings
 from eigenlm.linalg.similarity import unit_rows
-from eigenlm.vectors.expression import Term, parse
+from eigenlm.vectors.expression import Summand, parse
 
 _BLOCK_ROWS = 1 << 16
 
@@ -114,7 +114,7 @@ class WordVectors:
         rows = [self.index(term.word) for term in terms]
         return self.nearest(self.sum_of(terms), k, without=() if honest else rows)
 
-    def sum_of(self, terms: Sequence[Term]) -> Float[Tensor, " D"]:
+    def sum_of(self, terms: Sequence[Summand]) -> Float[Tensor, " D"]:
         """sum of weight x / |x| over the words."""
         weights = torch.tensor([term.weight for term in terms])
         return weights @ self.unit(term.word for term in terms)
@@ -149,6 +149,8 @@ class WordVectors:
         products = self.vectors @ unit_rows(query)
         return torch.where(self.lengths > 0, products / self.lengths, 0.0)
 
-    def rows(self, words: Iterable[str]) -> Int[Tensor, " n"]:
-        """The rows of words."""
-        return torch.tensor([self.index(word) for word in words], dtype=torch.int64)
+    def first(self, count: int | None) -> "WordVectors":
+        """The same with the first words alone; all of them for None."""
+        if count is None or count >= len(self):
+            return self
+        return WordVectors(self.words[:count], self.vectors[:count], self.source)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from eigenlm.allowed import VECTOR_METHODS, check_vector_method
+from eigenlm.allowed import VECTOR_METHODS, check, check_vector_method
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Out
 from eigenlm.cli.output import print_json
@@ -26,9 +26,9 @@ class VectorsTrainCommand(Command):
     ]
     out: Out
     method: Annotated[str, tyro.conf.arg(metavar="NAME", help=f"One of {', '.join(VECTOR_METHODS)}.")] = "ppmi-svd"
-    dim: Annotated[int | None, tyro.conf.arg(aliases=["-d"], metavar="INT")] = None
+    dim: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Numbers in a vector."""
-    window: Annotated[int | None, tyro.conf.arg(aliases=["-w"], metavar="INT")] = None
+    window: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Words to each side that are near."""
     min_count: int = 5
     """Words that are there less often are left out."""
@@ -44,13 +44,14 @@ class VectorsTrainCommand(Command):
     def check(self) -> None:
         """Refuse a method that there is not, and a folder that holds something."""
         check_vector_method(self.method)
+        check(words_near=self.window)
         check_new(self.out)
 
     def run(self) -> None:
         """Read, count, factorize and write."""
         from eigenlm.files import whole_folder
         from eigenlm.vectors.corpus import read_corpus
-        from eigenlm.vectors.formats import write_folder
+        from eigenlm.vectors.folder import write_folder
         from eigenlm.vectors.methods import METHODS, config_of
         from eigenlm.vectors.word_vectors import WordVectors
 
