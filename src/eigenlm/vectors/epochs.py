@@ -106,7 +106,7 @@ def in_epochs(
                 done = (epoch + (n + 0.5) / len(starts)) / config.epochs
                 more, words = fit(pool, block, np.float32(config.rate + (config.last_rate - config.rate) * done))
                 loss, foretold = loss + more, foretold + words
-            losses.append(_finite(loss / max(foretold, 1), epoch))
+            losses.append(finite(loss / max(foretold, 1), epoch))
     return tuple(losses)
 
 
@@ -120,7 +120,12 @@ def _one_ahead(pool: Executor, prepared: Callable[[int], Any], starts: range) ->
         yield ahead.result()
 
 
-def _finite(loss: float, epoch: int) -> float:
+def finite(loss: float, epoch: int) -> float:
+    """The loss of an epoch; a vector that has run away is told.
+
+    Raises:
+        DataError: it is not a number, or infinite.
+    """
     if not np.isfinite(loss):
         raise DataError(
             explain("training vectors", expected="a finite loss", got=f"{loss} in epoch {epoch + 1}", do="lower the rate")

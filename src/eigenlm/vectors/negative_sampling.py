@@ -1,15 +1,15 @@
 """Negative sampling (arXiv:1310.4546): a word that is there is told from words that are drawn."""
 
-import math
-
 import numpy as np
 from jaxtyping import Float32, Int32, Int64, UInt32
 
 from eigenlm.vectors.compiled import compiled
 from eigenlm.vectors.corpus import BOUNDARY
 
-_ONE, _GOLDEN = np.uint64(1), np.uint64(0x9E3779B97F4A7C15)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX, _MIX_AGAIN = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+FIRST_PLACE = np.uint64(1 << 32)
+"""From here on windows and words are drawn; the places before are those of the words that are read."""
 
 
 def noise_table(counts: Int64[np.ndarray, " V"], exponent: float) -> UInt32[np.ndarray, "V 2"]:
@@ -105,4 +105,4 @@ def step(
         w = W[i, d]
         W[i, d] += push * C[j, d]
         C[j, d] += push * w
-    return math.log1p(small) + max(-dot if true else dot, np.float32(0))
+    return np.log(np.float32(1) + small) + max(-dot if true else dot, np.float32(0))

@@ -11,7 +11,7 @@ from eigenlm.vectors.compiled import compiled
 from eigenlm.vectors.corpus import BOUNDARY, Corpus
 from eigenlm.vectors.disjoint_blocks import by_block, in_rounds
 from eigenlm.vectors.epochs import Trained, Windows, in_epochs, small_random
-from eigenlm.vectors.negative_sampling import chance_to_stay, drawn, noise_table, random_bits, reach, read, step
+from eigenlm.vectors.negative_sampling import FIRST_PLACE, chance_to_stay, drawn, noise_table, random_bits, reach, read, step
 
 Pairs = tuple[Int32[np.ndarray, " n"], Int32[np.ndarray, " n"], Int64[np.ndarray, " blocks"]]
 
@@ -59,7 +59,7 @@ def _pairs(
     """Words i, and for each a word j near it, or ~j of one that is drawn."""
     most = len(ids) * 2 * window * (1 + negatives)
     words, targets = np.empty(most, np.int32), np.empty(most, np.int32)
-    m, place = 0, np.uint64(1) << np.uint64(32)  # the places below are of what is read
+    m, place = 0, FIRST_PLACE
     for centre in range(len(ids)):
         if ids[centre] == BOUNDARY:
             continue
