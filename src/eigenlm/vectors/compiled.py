@@ -1,6 +1,8 @@
 """Loops over words at the speed of the machine: compiled when they are first called, and kept on disk for the next."""
 
+import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numba
@@ -13,7 +15,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     It is kept beside the source or in the user's cache; where neither can be written, it is compiled anew each time.
     """
+    compile_it = partial(numba.njit, nogil=True, fastmath=_SUMS, error_model="numpy")
+    plain = inspect.unwrap(function)  # without what checks types under the tests
     try:
-        return numba.njit(function, nogil=True, fastmath=_SUMS, error_model="numpy", cache=True)
+        return compile_it(plain, cache=True)
     except RuntimeError:
-        return numba.njit(function, nogil=True, fastmath=_SUMS, error_model="numpy")
+        return compile_it(plain)

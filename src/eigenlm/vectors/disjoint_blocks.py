@@ -19,7 +19,7 @@ _PARTS = 4
 @compiled
 def by_block(
     rows: Int32[np.ndarray, " n"], columns: Int32[np.ndarray, " n"]
-) -> tuple[Int32[np.ndarray, " n"], Int64[np.ndarray, " P2+1"]]:
+) -> tuple[Int32[np.ndarray, " n"], Int64[np.ndarray, " ends"]]:
     """The order in which pairs lie block by block, as they came within each, and where blocks start and end."""
     ends = np.zeros(_PARTS * _PARTS + 1, np.int64)
     for k in range(len(rows)):
@@ -33,7 +33,7 @@ def by_block(
     return order, ends
 
 
-def in_rounds(pool: Executor, ends: Int64[np.ndarray, " P2+1"], act: Callable[[slice], float]) -> float:
+def in_rounds(pool: Executor, ends: Int64[np.ndarray, " ends"], act: Callable[[slice], float]) -> float:
     """The sum of what an act gives over all blocks."""
     total = 0.0
     for shift in range(_PARTS):

@@ -128,6 +128,8 @@ def finite(loss: float, epoch: int) -> float:
     """
     if not np.isfinite(loss):
         raise DataError(
-            explain("training vectors", expected="a finite loss", got=f"{loss} in epoch {epoch + 1}", do="lower the rate")
+            explain(
+                "training vectors", expected="a finite loss", got=f"{loss} in epoch {epoch + 1}", do="lower the rate"
+            )
         )
     return loss

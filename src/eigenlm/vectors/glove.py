@@ -87,7 +87,7 @@ def train(corpus: Corpus, config: GloVe) -> Trained:
     return Trained(vectors=w + c, contexts=c, losses=tuple(losses))
 
 
-def _begun(V: int, D: int, seed: int, ones: int) -> Float32[np.ndarray, "2 V D+2"]:
+def _begun(V: int, D: int, seed: int, ones: int) -> Float32[np.ndarray, "2 V width"]:
     """[w, b, 1] or [c, 1, d], and the sums of squared gradients, from 1: a product of the two has both biases in it."""
     start = np.ones((2, V, D + 2), np.float32)
     start[0] = small_random(V, D + 2, seed)
@@ -97,8 +97,8 @@ def _begun(V: int, D: int, seed: int, ones: int) -> Float32[np.ndarray, "2 V D+2
 
 @compiled
 def _fit(
-    W: Float32[np.ndarray, "2 V D+2"],
-    C: Float32[np.ndarray, "2 V D+2"],
+    W: Float32[np.ndarray, "2 V width"],
+    C: Float32[np.ndarray, "2 V width"],
     rows: Int32[np.ndarray, " n"],
     columns: Int32[np.ndarray, " n"],
     weights: Float32[np.ndarray, " n"],

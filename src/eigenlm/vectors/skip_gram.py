@@ -11,7 +11,16 @@ from eigenlm.vectors.compiled import compiled
 from eigenlm.vectors.corpus import BOUNDARY, Corpus
 from eigenlm.vectors.disjoint_blocks import by_block, in_rounds
 from eigenlm.vectors.epochs import Trained, Windows, in_epochs, small_random
-from eigenlm.vectors.negative_sampling import FIRST_PLACE, chance_to_stay, drawn, noise_table, random_bits, reach, read, step
+from eigenlm.vectors.negative_sampling import (
+    FIRST_PLACE,
+    chance_to_stay,
+    drawn,
+    noise_table,
+    random_bits,
+    reach,
+    read,
+    step,
+)
 
 Pairs = tuple[Int32[np.ndarray, " n"], Int32[np.ndarray, " n"], Int64[np.ndarray, " blocks"]]
 

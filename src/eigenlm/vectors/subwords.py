@@ -25,7 +25,7 @@ from eigenlm.vectors.negative_sampling import (
     step,
 )
 
-Pieces = tuple[Int32[np.ndarray, " n"], Int64[np.ndarray, " words+1"]]
+Pieces = tuple[Int32[np.ndarray, " n"], Int64[np.ndarray, " ends"]]
 """Numbers of pieces, word after word, and where those of each word start and end."""
 
 
@@ -120,7 +120,7 @@ def cut(words: Sequence[str], config: Subwords) -> Pieces:
 
 
 @compiled
-def _cut(letters: UInt8[np.ndarray, " n"], ends: Int64[np.ndarray, " words+1"], low: int, high: int, most: int) -> Pieces:
+def _cut(letters: UInt8[np.ndarray, " n"], ends: Int64[np.ndarray, " ends"], low: int, high: int, most: int) -> Pieces:
     """As fastText: FNV-1a of the UTF-8 bytes, each with its sign; no n-gram of one letter at the ends."""
     found, bounds = np.empty(len(letters) * (high - low + 1), np.int32), np.zeros(len(ends), np.int64)
     m = 0
