@@ -1,7 +1,7 @@
 """What all that learn words from windows share: settings, start, blocks in order, a falling rate and the true loss."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,17 +101,17 @@ def in_epochs(
                 return prepare(np.asarray(corpus.ids[start : start + config.block]), key)
 
             said = f"epoch {epoch + 1} of {config.epochs}" + (f", loss {losses[-1]:.4f}" if losses else "")
-            loss = foretold = 0
+            loss, foretold = 0.0, 0
             for n, block in enumerate(track(_one_ahead(pool, prepared, starts), said, total=len(starts))):
                 done = (epoch + (n + 0.5) / len(starts)) / config.epochs
                 more, words = fit(pool, block, np.float32(config.rate + (config.last_rate - config.rate) * done))
-                loss, foretold = loss + more, foretold + words
-            losses.append(finite(loss / max(foretold, 1), epoch))
+                loss, foretold = loss + finite(more, epoch), foretold + words
+            losses.append(loss / max(foretold, 1))
     return tuple(losses)
 
 
 def _one_ahead(pool: Executor, prepared: Callable[[int], Any], starts: range) -> Iterator[Any]:
-    ahead = None
+    ahead: Future[Any] | None = None
     for start in starts:
         now, ahead = ahead, pool.submit(prepared, start)
         if now is not None:
@@ -121,15 +121,12 @@ def _one_ahead(pool: Executor, prepared: Callable[[int], Any], starts: range) ->
 
 
 def finite(loss: float, epoch: int) -> float:
-    """The loss of an epoch; a vector that has run away is told.
+    """The loss of a block; vectors that have run away are told.
 
     Raises:
         DataError: it is not a number, or infinite.
     """
     if not np.isfinite(loss):
-        raise DataError(
-            explain(
-                "training vectors", expected="a finite loss", got=f"{loss} in epoch {epoch + 1}", do="lower the rate"
-            )
-        )
+        got = f"{loss} in epoch {epoch + 1}"
+        raise DataError(explain("training vectors", expected="a finite loss", got=got, do="lower the rate"))
     return loss

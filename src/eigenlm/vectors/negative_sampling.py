@@ -51,13 +51,13 @@ def random_bits(key: np.uint64, place: np.uint64) -> np.uint64:
 
 
 @compiled
-def below(bits: np.uint64, limit: int) -> int:
+def below(bits: np.uint64, limit: int) -> np.int64:
     """A whole number in [0, limit) from the upper half of random bits."""
     return np.int64(((bits >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32))
 
 
 @compiled
-def drawn(noise: UInt32[np.ndarray, "V 2"], bits: np.uint64) -> int:
+def drawn(noise: UInt32[np.ndarray, "V 2"], bits: np.uint64) -> np.int64:
     """A word of the noise."""
     place = below(bits, noise.shape[0])
     return place if np.uint32(bits & np.uint64(0xFFFFFFFF)) < noise[place, 0] else np.int64(noise[place, 1])

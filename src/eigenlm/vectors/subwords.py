@@ -101,14 +101,14 @@ def train(corpus: Corpus, config: Subwords) -> TrainedSubwords:
         return pool.submit(_fit, (W, C), pieces, block[0], noise, sizes, block[1], rate).result()
 
     losses = in_epochs(corpus, config, prepare, fit)
-    vectors = np.add.reduceat(W[pieces[0]], pieces[1][:-1]) / np.diff(pieces[1])[:, None].astype(np.float32)
+    table, bags = torch.from_numpy(W), (torch.from_numpy(pieces[0]), torch.from_numpy(pieces[1][:-1].astype(np.int32)))
     return TrainedSubwords(
-        vectors=torch.from_numpy(vectors),
+        vectors=torch.nn.functional.embedding_bag(bags[0], table, bags[1], mode="mean"),
         contexts=torch.from_numpy(C),
         losses=losses,
         config=config,
         numbers=numbers,
-        pieces=torch.from_numpy(W[V:]),
+        pieces=table[V:],
     )
 
 
