@@ -71,7 +71,7 @@ class Trained:
     Attributes:
         vectors: w, those of words.
         contexts: c, those of words as they stand near others.
-        losses: the mean loss of each epoch, over the words that were foretold.
+        losses: the mean loss of each epoch, over the words that were foretold; over pairs of words in GloVe.
     """
 
     vectors: Float[Tensor, "V D"]
