@@ -12,7 +12,7 @@ METHODS = ("low_rank", "int8")
 """Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
 """Names of the optimizers, in the order of `training.optimizers.catalog`."""
-VECTOR_METHODS = ("ppmi-svd",)
+VECTOR_METHODS = ("ppmi-svd", "sgns", "cbow", "glove", "fasttext")
 """Names of the ways to make word vectors, in the order of `vectors.methods`."""
 _DEVICE = re.compile(r"(auto|cpu|cuda|mps|xpu|hpu|xla|mtia|meta|privateuseone)(:\d+)?")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from eigenlm.allowed import VECTOR_METHODS
 from eigenlm.cli import main
 from eigenlm.vectors.formats import read_vectors
 from eigenlm.vectors.methods import METHODS
@@ -66,7 +67,15 @@ def test_questions_and_pairs_of_ones_own_are_evaluated(made, tmp_path, capsys):
 def test_settings_of_one_method_are_set_by_name(made, tmp_path, capsys):
     words = ["train", str(made.parent / "text.txt"), "--out", str(tmp_path / "v"), "--set", "power=0", "shift=5"]
     assert said(capsys, *words)["shift"] == 5
-    assert set(METHODS) == {"ppmi-svd"}
+    assert tuple(METHODS) == VECTOR_METHODS
+
+
+@pytest.mark.parametrize("method", VECTOR_METHODS[1:])
+def test_every_method_has_a_command_and_its_own_losses(made, tmp_path, capsys, method):
+    words = ("train", str(made.parent / "text.txt"), "--out", str(tmp_path / "v"), "--method", method, "--dim", "8")
+    told = said(capsys, *words, "--set", "epochs=3", "--min-count", "1")
+    assert len(told["losses"]) == 3
+    assert read_vectors(tmp_path / "v").dim == 8
 
 
 BAD = [
@@ -75,7 +84,7 @@ BAD = [
     (["neighbours", "MADE", "sea1", "--k", "0"], "k: expected at least 1, got 0"),
     (["ask", "MADE", "sea1 -"], "expected a word after every sign"),
     (["odd-one-out", "MADE", "sea1", "sea2"], "expected three words or more, got 2"),
-    (["train", "TEXT", "--out", "NEW", "--method", "ppmi"], "did you mean 'ppmi-svd'?"),
+    (["train", "TEXT", "--out", "NEW", "--method", "ppmi-sdv"], "did you mean 'ppmi-svd'?"),
     (["train", "TEXT", "--out", "MADE"], "expected a new or empty folder"),
     (["train", "TEXT", "--out", "NEW", "--set", "powr=1"], "did you mean 'power'?"),
     (["train", "TEXT", "--out", "NEW", "--min-count", "100000"], "give more text or a lower count"),

@@ -15,7 +15,7 @@ from eigenlm.vectors.epochs import Windows
 from eigenlm.vectors.mean_of_rows import mean_of_rows, move_rows
 from eigenlm.vectors.negative_sampling import chance_to_stay, drawn, key_of, noise_table, random_bits, reach, step
 
-SMALL = {"width": 8, "epochs": 12, "seed": 3}
+SMALL = {"dim": 8, "epochs": 12, "seed": 3}
 LEARNERS = [
     pytest.param(skip_gram, skip_gram.SkipGram(**SMALL, subsample=0.0), id="skip-gram"),
     pytest.param(cbow, cbow.ContinuousBagOfWords(**SMALL, subsample=0.0), id="cbow"),
@@ -87,12 +87,12 @@ def test_the_reported_loss_is_that_of_all_pairs():
     """At a rate that changes nothing every product is 0, so that each word costs log 2."""
     text = "\n".join("one two three four five six" for _ in range(40))
     still = {"rate": 1e-12, "last_rate": 1e-12, "subsample": 0.0, "epochs": 1, "window": 1}
-    trained = skip_gram.train(read_corpus(text), skip_gram.SkipGram(**still, width=4, negatives=3))
+    trained = skip_gram.train(read_corpus(text), skip_gram.SkipGram(**still, dim=4, negatives=3))
     assert 3.2 * np.log(2) < trained.losses[0] < 4 * np.log(2)  # a sixth of what is drawn is the word itself, left out
 
 
 def test_glove_reports_and_lowers_its_objective(two_groups):
-    config = glove.GloVe(width=8, epochs=1, rate=1e-9, seed=2)
+    config = glove.GloVe(dim=8, epochs=1, rate=1e-9, seed=2)
     trained = glove.train(two_groups, config)
     x = torch.from_numpy(cooccurrence(two_groups, window=15, weighting="harmonic").toarray()).double()
     present = x > 0
@@ -153,14 +153,14 @@ def test_ngrams_fall_into_fasttexts_buckets():
 
 def test_a_word_that_the_text_has_not_has_the_mean_of_its_ngrams():
     text = "\n".join("walking talking walked talked" for _ in range(30))
-    trained = subwords.train(read_corpus(text), subwords.Subwords(width=8, epochs=1))
+    trained = subwords.train(read_corpus(text), subwords.Subwords(dim=8, epochs=1))
     assert trained.vector("stalking").norm() > 0
     assert torch.equal(trained.vector("xyzzy"), torch.zeros(8))
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"width": 0}, {"rate": float("nan")}, {"last_rate": 1.0}, {"subsample": -1.0}, {"seed": -1}, {"negatives": 0}],
+    [{"dim": 0}, {"rate": float("nan")}, {"last_rate": 1.0}, {"subsample": -1.0}, {"seed": -1}, {"negatives": 0}],
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict):
     with pytest.raises(ConfigError):
@@ -176,4 +176,4 @@ def test_lengths_of_ngrams_and_glove_settings_are_refused():
 
 def test_vectors_that_run_away_are_told(two_groups):
     with pytest.raises(DataError, match="finite loss"):
-        skip_gram.train(two_groups, skip_gram.SkipGram(width=8, rate=1e30))
+        skip_gram.train(two_groups, skip_gram.SkipGram(dim=8, rate=1e30))

@@ -88,7 +88,7 @@ def _models() -> str:
 def _bash(template: str) -> str:
     commands = options_of_commands()
     firsts = " ".join(dict.fromkeys(name.split()[0] for name in commands))
-    groups = {first: [] for first, *second in map(str.split, commands) if second}
+    groups: dict[str, list[str]] = {first: [] for first, *second in map(str.split, commands) if second}
     values = {"help help": firsts, "completion completion": " ".join(get_args(Shell))}
     options = {}
     for name, known in commands.items():

@@ -24,7 +24,7 @@ class Windows:
     """Settings of what learns words from windows, by default those of word2vec and gensim.
 
     Attributes:
-        width: D, numbers in a vector.
+        dim: D, numbers in a vector.
         window: the most words to each side; for each word 1..window are drawn.
         negatives: words drawn for one that is there.
         epochs: times the text is read.
@@ -35,7 +35,7 @@ class Windows:
         seed: seed of the start and of all that is drawn.
     """
 
-    width: int = 100
+    dim: int = 100
     window: int = 5
     negatives: int = 5
     epochs: int = 5
@@ -46,7 +46,7 @@ class Windows:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("width", "window", "negatives", "epochs"):
+        for name in ("dim", "window", "negatives", "epochs"):
             if getattr(self, name) < 1:
                 raise ConfigError(explain(name, expected="at least 1", got=getattr(self, name)))
         if not 0 < self.last_rate <= self.rate < float("inf"):
@@ -79,9 +79,9 @@ class Trained:
     losses: tuple[float, ...]
 
 
-def small_random(rows: int, width: int, seed: int) -> Float32[np.ndarray, "rows D"]:
+def small_random(rows: int, dim: int, seed: int) -> Float32[np.ndarray, "rows D"]:
     """Rows uniform in +-1 / 2D, as word2vec starts."""
-    return (np.random.default_rng(seed).random((rows, width), np.float32) - np.float32(0.5)) / np.float32(width)
+    return (np.random.default_rng(seed).random((rows, dim), np.float32) - np.float32(0.5)) / np.float32(dim)
 
 
 def in_epochs(

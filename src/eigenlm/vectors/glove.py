@@ -21,10 +21,10 @@ _CLIP = np.float32(100)  # the largest gradient of a number, as in GloVe's own p
 
 @dataclass(frozen=True, kw_only=True)
 class GloVe:
-    """Settings of GloVe, by default those of its own program, and a width of 100.
+    """Settings of GloVe, by default those of its own program, and 100 numbers in a vector.
 
     Attributes:
-        width: D, numbers in a vector.
+        dim: D, numbers in a vector.
         window: words to each side; at a distance d a word counts 1 / d.
         epochs: times all pairs are gone through.
         rate: the rate of AdaGrad.
@@ -33,7 +33,7 @@ class GloVe:
         seed: seed of the start and of the order of pairs.
     """
 
-    width: int = 100
+    dim: int = 100
     window: int = 15
     epochs: int = 25
     rate: float = 0.05
@@ -42,7 +42,7 @@ class GloVe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("width", "window", "epochs"):
+        for name in ("dim", "window", "epochs"):
             if getattr(self, name) < 1:
                 raise ConfigError(explain(name, expected="at least 1", got=getattr(self, name)))
         for name in ("rate", "x_max"):
@@ -61,19 +61,20 @@ def train(corpus: Corpus, config: GloVe) -> Trained:
 
     Args:
         corpus: the text.
-        config: width, window and the rest.
+        config: dim, window and the rest.
 
     Raises:
         DataError: the vectors ran away.
     """
-    counted = cooccurrence(corpus, window=config.window, weighting="harmonic").tocoo()
+    upper = cooccurrence(corpus, window=config.window, weighting="harmonic")
+    counted = (upper + upper.transpose()).tocoo()
     rows, columns = (index.astype(np.int32) for index in counted.coords)
     shuffled = np.random.default_rng(config.seed).permutation(len(rows))
     order, ends = by_block(rows[shuffled], columns[shuffled])
     order = shuffled[order]
     rows, columns, x = rows[order], columns[order], counted.data[order]
     weights, logs = np.minimum(x / np.float32(config.x_max), 1) ** np.float32(config.alpha), np.log(x)
-    D = config.width
+    D = config.dim
     W, C = (_begun(len(corpus.words), D, side + 2 * config.seed, 1 - side) for side in range(2))
 
     def fit(block: slice) -> float:
@@ -87,7 +88,7 @@ def train(corpus: Corpus, config: GloVe) -> Trained:
     return Trained(vectors=w + c, contexts=c, losses=tuple(losses))
 
 
-def _begun(V: int, D: int, seed: int, ones: int) -> Float32[np.ndarray, "2 V width"]:
+def _begun(V: int, D: int, seed: int, ones: int) -> Float32[np.ndarray, "2 V dim"]:
     """[w, b, 1] or [c, 1, d], and the sums of squared gradients, from 1: a product of the two has both biases in it."""
     start = np.ones((2, V, D + 2), np.float32)
     start[0] = small_random(V, D + 2, seed)
@@ -97,8 +98,8 @@ def _begun(V: int, D: int, seed: int, ones: int) -> Float32[np.ndarray, "2 V wid
 
 @compiled
 def _fit(
-    W: Float32[np.ndarray, "2 V width"],
-    C: Float32[np.ndarray, "2 V width"],
+    W: Float32[np.ndarray, "2 V dim"],
+    C: Float32[np.ndarray, "2 V dim"],
     rows: Int32[np.ndarray, " n"],
     columns: Int32[np.ndarray, " n"],
     weights: Float32[np.ndarray, " n"],

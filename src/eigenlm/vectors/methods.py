@@ -4,12 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
 from eigenlm.config import from_dict, parse_change
+from eigenlm.vectors import cbow, glove, skip_gram, spectral, subwords
 from eigenlm.vectors.corpus import Corpus
-from eigenlm.vectors.spectral import PpmiSvd, train_ppmi_svd
+from eigenlm.vectors.epochs import Trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,15 +16,19 @@ class VectorMethod:
 
     Attributes:
         config: the dataclass of its settings, every field with a default.
-        train: a corpus and a config give a vector for each word.
+        train: a corpus and a config give a vector for each word, and the losses on the way.
     """
 
     config: type[Any]
-    train: Callable[[Corpus, Any], Float[Tensor, "V D"]]
+    train: Callable[[Corpus, Any], Trained]
 
 
 METHODS = {
-    "ppmi-svd": VectorMethod(config=PpmiSvd, train=train_ppmi_svd),
+    "ppmi-svd": VectorMethod(config=spectral.PpmiSvd, train=spectral.train),
+    "sgns": VectorMethod(config=skip_gram.SkipGram, train=skip_gram.train),
+    "cbow": VectorMethod(config=cbow.ContinuousBagOfWords, train=cbow.train),
+    "glove": VectorMethod(config=glove.GloVe, train=glove.train),
+    "fasttext": VectorMethod(config=subwords.Subwords, train=subwords.train),
 }
 
 

@@ -37,12 +37,12 @@ def train(corpus: Corpus, config: SkipGram) -> Trained:
 
     Args:
         corpus: the text, of which a block is in memory at a time.
-        config: width, window and the rest.
+        config: dim, window and the rest.
 
     Raises:
         DataError: the vectors ran away.
     """
-    W = small_random(len(corpus.words), config.width, config.seed)
+    W = small_random(len(corpus.words), config.dim, config.seed)
     C = np.zeros_like(W)
     noise = noise_table(corpus.counts, config.ns_exponent)
     stays = chance_to_stay(corpus.counts, config.subsample)

@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.linalg.block_lanczos import dominant_eigenpairs
 from eigenlm.vectors.cooccurrence import Weighting, cooccurrence
 from eigenlm.vectors.corpus import Corpus
+from eigenlm.vectors.epochs import Trained
 from eigenlm.vectors.ppmi import ppmi
 
 
@@ -36,7 +36,7 @@ class PpmiSvd:
     seed: int = 0
 
 
-def train_ppmi_svd(corpus: Corpus, config: PpmiSvd) -> Float[Tensor, "V D"]:
+def train(corpus: Corpus, config: PpmiSvd) -> Trained:
     """W = U |lambda|^p of PPMI ~ U diag(lambda) U^T, whose singular values are |lambda| (Levy and others 2015, 3.3)."""
     counts = cooccurrence(corpus, window=config.window, weighting=config.weighting)
     upper = ppmi(counts, smoothing=config.smoothing, shift=config.shift)
@@ -48,4 +48,5 @@ def train_ppmi_svd(corpus: Corpus, config: PpmiSvd) -> Float[Tensor, "V D"]:
             return torch.from_numpy(upper @ X.numpy() + below.result())
 
         found = dominant_eigenpairs(product, len(corpus.words), min(config.dim, len(corpus.words)), seed=config.seed)
-    return found.vectors * found.values.abs() ** config.power
+    vectors = found.vectors * found.values.abs() ** config.power
+    return Trained(vectors=vectors, contexts=vectors, losses=())

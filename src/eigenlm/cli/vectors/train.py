@@ -58,9 +58,11 @@ class VectorsTrainCommand(Command):
         config = config_of(self.method, self.changes, dim=self.dim, window=self.window, seed=self.seed)
         begun = time.perf_counter()
         corpus = read_corpus(self.text, min_count=self.min_count, most=self.max_words)
-        vectors = WordVectors(corpus.words, METHODS[self.method].train(corpus, config), str(self.out))
+        trained = METHODS[self.method].train(corpus, config)
+        vectors = WordVectors(corpus.words, trained.vectors, str(self.out))
         seconds = time.perf_counter() - begun
         figures = {"method": self.method, **asdict(config), "text": str(self.text), "num_read": corpus.num_read}
+        figures["losses"] = trained.losses
         with whole_folder(self.out) as folder:
             write_folder(vectors, folder, {**figures, "counts": corpus.counts.tolist()})
         told = {"out": self.out, "num_words": len(vectors), "seconds": seconds, **figures}
