@@ -12,6 +12,8 @@ METHODS = ("low_rank", "int8")
 """Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
 """Names of the optimizers, in the order of `training.optimizers.catalog`."""
+VECTOR_METHODS = ("ppmi-svd", "sgns", "cbow", "glove", "fasttext")
+"""Names of the ways to make word vectors, in the order of `vectors.methods`."""
 _DEVICE = re.compile(r"(auto|cpu|cuda|mps|xpu|hpu|xla|mtia|meta|privateuseone)(:\d+)?")
 
 
@@ -43,6 +45,11 @@ RULES = {
     "seconds": Rule(expected="a number above 0", fits=lambda x: 0 < x < math.inf),
     "depth": _at_least(1),
     "steps": _at_least(1),
+    "k": _at_least(1),
+    "dim": _at_least(1),
+    "words_near": _at_least(1),
+    "min_count": _at_least(1),
+    "max_words": _at_least(1),
     "points": _at_least(3, do="a best rate has one tried on either side"),
     "seeds": _at_least(2, do="one run shows no spread, so that no interval is possible"),
 }
@@ -82,6 +89,16 @@ def check_methods(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in METHODS] if names else [None]
     if unknown:
         raise ConfigError(nearest("methods", unknown[0], METHODS, "some of"))
+
+
+def check_vector_method(name: str) -> None:
+    """Refuse a way to make word vectors that there is not.
+
+    Raises:
+        ConfigError: the name is unknown.
+    """
+    if name not in VECTOR_METHODS:
+        raise ConfigError(nearest("method", name, VECTOR_METHODS))
 
 
 def check_optimizer(name: str, where: str) -> None:

@@ -1,5 +1,6 @@
 """Frozen dataclasses to plain values and back, strictly: an unknown key is an error that names the nearest one."""
 
+import ast
 import dataclasses
 import functools
 import types
@@ -122,3 +123,22 @@ def _pairs(name: str, old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     if both and any(map(dataclasses.is_dataclass, old)):
         return {f"{name}.{i}": pair for i, pair in enumerate(zip(old, new))}
     return {name: (old, new)}
+
+
+def parse_change(change: str, example: str) -> tuple[str, Any]:
+    """The name and the value of `field=value`; a value as in Python, or plain words.
+
+    Raises:
+        ConfigError: there is no sign of equality.
+    """
+    name, sign, text = change.partition("=")
+    if not sign:
+        raise ConfigError(explain("--set", expected=f"FIELD=VALUE, such as {example}", got=repr(change)))
+    return name.strip(), _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two for ((((...
+        return {"true": True, "false": False, "none": None, "null": None}.get(text.lower(), text)

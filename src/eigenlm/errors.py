@@ -1,7 +1,8 @@
 """The errors a user can cause, and the one way their messages are built."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import islice
 
 
 class EigenError(ValueError):
@@ -32,6 +33,7 @@ class RankToldError(RankError):
     """Another process of the run has ended, and has told or will tell the user why."""
 
 
+_LOOKED_AT = 20_000  # words whose spelling is compared
 # Controls but tab and new line, and what turns the direction of text: each becomes one sign that shows itself.
 _SHOWN = {i: 0x2400 + i for i in range(32) if chr(i) not in "\t\n"} | {127: 0x2421}
 _TURNING = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -83,3 +85,15 @@ def did_you_mean(name: object, known: Collection[str], otherwise: str = "") -> s
     """
     near = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else otherwise
+
+
+def near_spellings(word: str, known: Sequence[str], most: int = 3) -> str:
+    """A question that names words spelled nearly so, those first that come early in `known`.
+
+    >>> near_spellings("quean", ["king", "queen", "quest"])
+    'did you mean queen or quest?'
+    """
+    alike = (one for one in known if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2)
+    candidates = list(islice(alike, _LOOKED_AT))
+    near = sorted(difflib.get_close_matches(word, candidates, n=3 * most, cutoff=0.6), key=candidates.index)
+    return f"did you mean {' or '.join(near[:most])}?" if near else ""

@@ -18,6 +18,7 @@ _BASH = """\
 # Completion of eigenlm by the Tab key, written by `eigenlm completion`.
 _eigenlm() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" command="${COMP_WORDS[1]}" words=
+  case "$command" in GROUPS) ((COMP_CWORD > 2)) && command="$command ${COMP_WORDS[2]}" ;; esac
   if ((COMP_CWORD == 1)); then
     words="COMMANDS help --help --version"
   else
@@ -86,16 +87,20 @@ def _models() -> str:
 
 def _bash(template: str) -> str:
     commands = options_of_commands()
-    firsts = " ".join(name.split()[0] for name in commands)
+    firsts = " ".join(dict.fromkeys(name.split()[0] for name in commands))
+    groups: dict[str, list[str]] = {first: [] for first, *second in map(str.split, commands) if second}
     values = {"help help": firsts, "completion completion": " ".join(get_args(Shell))}
     options = {}
     for name, known in commands.items():
         first, *second = name.split()
-        values |= {f"{first} {first}": word for word in second}
-        values |= {f"{first} --{option.long}": " ".join(option.values) for option in known if option.values}
-        options[first] = " ".join(f"--{option.long}" for option in known)
+        for word in second:
+            groups[first].append(word)
+        values |= {f"{name} --{option.long}": " ".join(option.values) for option in known if option.values}
+        options[name] = " ".join(f"--{option.long}" for option in known)
+    values |= {f"{first} {first}": " ".join(words) for first, words in groups.items()}
     return (
         template.replace("COMMANDS", firsts)
+        .replace("GROUPS", "|".join(groups))
         .replace("VALUES", "\n".join(f'      "{before}") words="{words}" ;;' for before, words in values.items()))
         .replace("OPTIONS", "\n".join(f'    "{first} -"*) words="{words}" ;;' for first, words in options.items()))
         .replace("MODELS", _models())
@@ -110,9 +115,12 @@ def _fish() -> str:
     for name, known in options_of_commands().items():
         first, *second = name.split()
         does = shlex.quote((load_command(name).__doc__ or "").splitlines()[0])
-        inside = f"complete -c eigenlm -n '__fish_seen_subcommand_from {first}'"
-        lines.append(f"complete -c eigenlm -n __fish_use_subcommand -f -a {first} -d {does}")
-        lines += [f"{inside} -a {word}" for word in second]
+        seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in (first, *second))
+        inside = f"complete -c eigenlm -n '{seen}'"
+        lines.append(f"complete -c eigenlm -n __fish_use_subcommand -f -a {first}" + f" -d {does}" * (not second))
+        lines += [
+            f"complete -c eigenlm -n '__fish_seen_subcommand_from {first}' -a {word} -d {does}" for word in second
+        ]
         for option in known:
             short = f" -s {option.short}" * bool(option.short)
             values = f" -x -a {shlex.quote(' '.join(option.values))}" * bool(option.values)

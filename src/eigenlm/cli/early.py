@@ -15,6 +15,7 @@ from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.model_names import check_model
 from eigenlm.recipe_names import find_recipe
 from eigenlm.text_files import check_text
+from eigenlm.vector_names import check_vectors
 
 OUTPUTS = ("out", "html", "beside")
 """Attributes of commands that are written to; what else names a file or folder is read."""
@@ -65,6 +66,8 @@ def _check_there(name: str, value: Any) -> None:
         return
     if name in _MODELS:
         check_model(value)
+    elif name == "vectors":
+        check_vectors(value)
     elif name == "text":
         check_text(value)
     elif name == "recipe":

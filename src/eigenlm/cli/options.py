@@ -25,6 +25,16 @@ Model = Annotated[
     tyro.conf.Positional,
     tyro.conf.arg(metavar="MODEL", help="A folder, a .gguf file, an installed model package, or a Hub name."),
 ]
+Vectors = Annotated[
+    str,
+    tyro.conf.Positional,
+    tyro.conf.arg(
+        metavar="VECTORS",
+        help="A file or folder of word vectors (word2vec, GloVe, fastText), glove-6b-50d if its package is"
+        " installed, or a model: then the vectors of its tokens.",
+    ),
+]
+Many = Annotated[int, tyro.conf.arg(metavar="INT", help="How many words.")]
 Text = Annotated[
     Path,
     tyro.conf.arg(

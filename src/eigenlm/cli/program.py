@@ -50,6 +50,13 @@ COMMANDS = {
     "measure": ("measure", "MeasureCommand"),
     "export": ("export", "ExportCommand"),
     "tokenizer train": ("tokenizer_train", "TokenizerTrainCommand"),
+    "vectors train": ("vectors.train", "VectorsTrainCommand"),
+    "vectors ask": ("vectors.ask", "VectorsAskCommand"),
+    "vectors neighbours": ("vectors.neighbours", "VectorsNeighboursCommand"),
+    "vectors similarity": ("vectors.similarity", "VectorsSimilarityCommand"),
+    "vectors odd-one-out": ("vectors.odd_one_out", "VectorsOddOneOutCommand"),
+    "vectors evaluate": ("vectors.evaluate", "VectorsEvaluateCommand"),
+    "vectors convert": ("vectors.convert", "VectorsConvertCommand"),
     "doctor": ("doctor", "DoctorCommand"),
     "completion": ("completion", "CompletionCommand"),
 }

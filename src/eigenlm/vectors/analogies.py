@@ -1,0 +1,158 @@
+"""Analogy questions, a is to b as c is to ?: how many a space answers, without and with the words of the question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from eigenlm.errors import DataError, explain
+from eigenlm.estimate import Estimate
+from eigenlm.linalg.similarity import unit_rows
+from eigenlm.linalg.wilson import wilson
+from eigenlm.progress import track
+from eigenlm.vectors.word_vectors import WordVectors
+
+Rule = Literal["3CosAdd", "3CosMul"]
+_QUESTIONS, _WORDS = 512, 8192  # that are scored at once: the scores stay in a processor's cache
+_ZERO = 1e-3  # added to a cosine that is divided by (Levy and Goldberg 2014)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """How many questions of a kind were answered.
+
+    Attributes:
+        name: of the kind.
+        asked: questions whose four words all have vectors.
+        unknown: the others.
+        correct: answered, the words of the question left out of the answers, as the score is usually told.
+        honest: answered with nothing left out.
+    """
+
+    name: str
+    asked: int
+    unknown: int
+    correct: int
+    honest: int
+
+    @property
+    def accuracy(self) -> Estimate:
+        """correct / asked, with Wilson's interval, as if questions were independent of each other."""
+        return wilson(self.correct, self.asked)
+
+    @property
+    def honest_accuracy(self) -> Estimate:
+        """honest / asked, likewise."""
+        return wilson(self.honest, self.asked)
+
+
+def analogies(space: WordVectors, questions: Path, *, rule: Rule = "3CosAdd", most: int = 300_000) -> list[Answered]:
+    """Answer a file of questions kind by kind; the last row is of all of them.
+
+    3CosAdd answers argmax cos(d, b - a + c) of vectors at length 1 (Mikolov and others 2013); 3CosMul answers argmax
+    cos(d, b) cos(d, c) / cos(d, a), cosines moved to [0, 1] (Levy and Goldberg 2014). Words are compared without regard
+    to large and small letters, the first of the space where several are alike, and answers come from the first `most`
+    words: so does gensim's `evaluate_word_analogies`.
+
+    Args:
+        space: words and vectors.
+        questions: lines of four words, kinds of them under lines that begin with a colon (Google's questions-words).
+        rule: how an answer is found.
+        most: words of the space, from the first, that are looked at.
+
+    Raises:
+        DataError: no file, no questions, or none whose words have vectors.
+    """
+    units = unit_rows(space.vectors[:most])
+    first: dict[str, int] = {}
+    for i, word in enumerate(space.words[:most]):
+        first.setdefault(word.upper(), i)
+    letters = torch.tensor([first[word.upper()] for word in space.words[:most]])
+    alike = _alike(letters)
+    kinds = _read(questions)
+    rows = [[[first.get(word.upper(), -1) for word in four] for four in fours] for _, fours in kinds]
+    known = [[four for four in fours if min(four) >= 0] for fours in rows]
+    if not any(known):
+        raise DataError(explain(f"questions of {questions}", expected="words that have vectors", got="none"))
+    correct, honest = _scored(torch.tensor([four for fours in known for four in fours]), units, alike, rule)
+    found, start = [], 0
+    for (name, fours), some in zip(kinds, known):
+        part = slice(start, start + len(some))
+        right = {"correct": int(correct[part].sum()), "honest": int(honest[part].sum())}
+        found.append(Answered(name=name, asked=len(some), unknown=len(fours) - len(some), **right))
+        start += len(some)
+    totals = {name: sum(getattr(one, name) for one in found) for name in ("asked", "unknown", "correct", "honest")}
+    return [*found, Answered(name="all", **totals)]
+
+
+def _alike(letters: Int[Tensor, " V"]) -> Int[Tensor, "V m"]:
+    """The rows of the same word in other letters, for the first of them; itself where there are no more."""
+    order = letters.argsort(stable=True)
+    sizes = letters.bincount(minlength=len(letters))
+    place = torch.arange(len(letters)) - (sizes.cumsum(0) - sizes)[letters[order]]
+    table = torch.arange(len(letters)).unsqueeze(1).repeat(1, int(sizes.max()))
+    table[letters[order], place] = order
+    return table
+
+
+def _scored(
+    rows: Int[Tensor, "n 4"], units: Float[Tensor, "V D"], alike: Int[Tensor, "V m"], rule: Rule
+) -> tuple[Bool[Tensor, " n"], Bool[Tensor, " n"]]:
+    """Whether the fourth word is the answer, with the other three left out, and with nothing left out."""
+    correct, honest = [], []
+    for some in track(rows.split(_QUESTIONS), "answering"):
+        queries, asked, wanted = units[some[:, :3]].unbind(1), alike[some[:, :3]].flatten(1), alike[some[:, 3]]
+        value, place = _best(queries, units, asked, rule)
+        own, which = _scores([query.unsqueeze(1) for query in queries], units[asked], rule).squeeze(1).max(1)
+        answer = torch.where(value > own, place, asked.gather(1, which.unsqueeze(1)).squeeze(1))
+        correct.append((wanted == place.unsqueeze(1)).any(1))
+        honest.append((wanted == answer.unsqueeze(1)).any(1))
+    return torch.cat(correct), torch.cat(honest)
+
+
+def _best(
+    queries: Sequence[Tensor], units: Float[Tensor, "V D"], without: Int[Tensor, "n k"], rule: Rule
+) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
+    """The best score of each question among rows that are not left out, and the row that has it."""
+    value, place = torch.full((len(without),), -torch.inf), torch.zeros(len(without), dtype=torch.int64)
+    for start in range(0, len(units), _WORDS):
+        scores = _scores(queries, units[start : start + _WORDS], rule)
+        inside = (without >= start) & (without < start + scores.shape[1])
+        question, _ = inside.nonzero(as_tuple=True)
+        scores[question, without[inside] - start] = -torch.inf
+        best, at = scores.max(1)
+        place, value = torch.where(best > value, at + start, place), torch.maximum(best, value)
+    return value, place
+
+
+def _scores(queries: Sequence[Tensor], rows: Tensor, rule: Rule) -> Tensor:
+    """The scores of rows as answers to `a is to b as c`."""
+    a, b, c = queries
+    if rule == "3CosAdd":
+        return (b - a + c) @ rows.mT
+    near_a, near_b, near_c = ((1 + query @ rows.mT) / 2 for query in (a, b, c))
+    return near_b * near_c / (near_a + _ZERO)
+
+
+def _read(path: Path) -> list[tuple[str, list[list[str]]]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(explain(f"reading {path}", expected="a text of questions", got=str(error)[:200])) from error
+    kinds: list[tuple[str, list[list[str]]]] = []
+    for number, line in enumerate(lines, start=1):
+        if line.startswith(":"):
+            kinds.append((line[1:].strip(), []))
+        elif words := line.split():
+            if len(words) != 4:
+                raise DataError(explain(f"{path}, line {number}", expected="four words", got=len(words)))
+            if not kinds:
+                kinds.append(("questions", []))
+            kinds[-1][1].append(words)
+    if not any(fours for _, fours in kinds):
+        raise DataError(explain(f"reading {path}", expected="lines of four words", got="none"))
+    return [kind for kind in kinds if kind[1]]

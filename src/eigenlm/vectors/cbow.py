@@ -1,0 +1,89 @@
+"""Continuous bag of words with negative sampling (arXiv:1301.3781): the mean of the words around foretells a word."""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int32, UInt32
+
+from eigenlm.vectors.compiled import compiled
+from eigenlm.vectors.corpus import BOUNDARY, Corpus
+from eigenlm.vectors.epochs import Trained, Windows, in_epochs, small_random
+from eigenlm.vectors.mean_of_rows import mean_of_rows, move_rows
+from eigenlm.vectors.negative_sampling import (
+    FIRST_PLACE,
+    chance_to_stay,
+    drawn,
+    noise_table,
+    random_bits,
+    reach,
+    read,
+    step,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContinuousBagOfWords(Windows):
+    """Settings of CBOW."""
+
+
+def train(corpus: Corpus, config: ContinuousBagOfWords) -> Trained:
+    """Vectors that make sum_i [log sigma(h . c_i) + sum_n log sigma(-h . c_n)] large, h the mean of w_j near place i.
+
+    A step changes every word of a window, so that windows go one after the other, while the next block is read.
+
+    Args:
+        corpus: the text, of which a block is in memory at a time.
+        config: dim, window and the rest.
+
+    Raises:
+        DataError: the vectors ran away.
+    """
+    W = small_random(len(corpus.words), config.dim, config.seed)
+    C = np.zeros_like(W)
+    noise = noise_table(corpus.counts, config.ns_exponent)
+    stays = chance_to_stay(corpus.counts, config.subsample)
+
+    def prepare(ids: np.ndarray, key: np.uint64) -> tuple[np.ndarray, np.uint64]:
+        return read(ids, stays, key), key
+
+    def fit(pool: Executor, block: tuple[np.ndarray, np.uint64], rate: np.float32) -> tuple[float, int]:
+        return pool.submit(_fit, W, C, block[0], noise, config.window, config.negatives, block[1], rate).result()
+
+    losses = in_epochs(corpus, config, prepare, fit)
+    return Trained(vectors=torch.from_numpy(W), contexts=torch.from_numpy(C), losses=losses)
+
+
+@compiled
+def _fit(
+    W: Float32[np.ndarray, "V D"],
+    C: Float32[np.ndarray, "V D"],
+    ids: Int32[np.ndarray, " n"],
+    noise: UInt32[np.ndarray, "V 2"],
+    window: int,
+    negatives: int,
+    key: np.uint64,
+    rate: np.float32,
+) -> tuple[float, int]:
+    h, around = np.empty((2, W.shape[1]), np.float32), np.empty(2 * window, np.int32)
+    loss, foretold, place = 0.0, 0, FIRST_PLACE
+    for centre in range(len(ids)):
+        if ids[centre] == BOUNDARY:
+            continue
+        place += np.uint64(1)
+        start, stop = reach(ids, centre, window, random_bits(key, place))
+        rows = around[: stop - start - 1]
+        if not len(rows):
+            continue
+        rows[: centre - start], rows[centre - start :] = ids[start:centre], ids[centre + 1 : stop]
+        mean_of_rows(W, rows, h)
+        loss += step(h, 0, C, ids[centre], True, rate)
+        for _ in range(negatives):
+            place += np.uint64(1)
+            other = drawn(noise, random_bits(key, place))
+            if other != ids[centre]:
+                loss += step(h, 0, C, other, False, rate)
+        move_rows(W, rows, h)
+        foretold += 1
+    return loss, foretold

@@ -1,0 +1,104 @@
+"""`eigenlm vectors ...`: made of a text, asked, converted, evaluated; bad values in a line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from eigenlm.allowed import VECTOR_METHODS
+from eigenlm.cli import main
+from eigenlm.vectors.formats import read_vectors
+from eigenlm.vectors.methods import METHODS
+from tests.vectors.test_spectral import two_topics
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("vectors")
+    (folder / "text.txt").write_text(two_topics(), encoding="utf-8")
+    out = folder / "made"
+    assert (
+        main(["vectors", "train", str(folder / "text.txt"), "--out", str(out), "--dim", "8", "--window", "4", "-q"])
+        == 0
+    )
+    return out
+
+
+def said(capsys, *words: str) -> dict:
+    assert main(["vectors", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_space_is_made_asked_and_says_how_it_was_made(made, capsys):
+    told = json.loads((made / "made.json").read_text())
+    assert (told["method"], told["dim"], told["window"], told["power"]) == ("ppmi-svd", 8, 4, 0.75)
+    near = said(capsys, "neighbours", str(made), "sea1", "--k", "3")["neighbours"]
+    assert all(one["word"].startswith("sea") for one in near)
+    assert said(capsys, "similarity", str(made), "sea1", "sea2")["cosine"] > 0.5
+    assert said(capsys, "odd-one-out", str(made), "sea1", "hill2", "sea3")["odd"] == "hill2"
+    asked = said(capsys, "ask", str(made), "sea1 - sea2 + hill3", "--k", "2")
+    assert len(asked["answers"]) == 2
+    assert not {"sea1", "sea2", "hill3"} & {one["word"] for one in asked["answers"]}
+
+
+def test_the_words_of_a_question_are_told_with_their_rank(made, capsys):
+    assert main(["vectors", "ask", str(made), "sea1 + sea2"]) == 0
+    out = capsys.readouterr().out
+    assert "The words of the question are left out; with them, sea1 would be number" in out
+
+
+def test_formats_are_converted_and_the_first_words_taken(made, tmp_path, capsys):
+    told = said(capsys, "convert", str(made), "--out", str(tmp_path / "v.bin"), "--max-words", "5")
+    assert told["num_words"] == 5
+    assert tuple(read_vectors(tmp_path / "v.bin").words) == tuple(read_vectors(made).words[:5])
+
+
+def test_questions_and_pairs_of_ones_own_are_evaluated(made, tmp_path, capsys):
+    (tmp_path / "q.txt").write_text(": topics\nsea1 sea2 hill1 hill2\nsea1 sea3 hill1 nobody\n")
+    (tmp_path / "p.tsv").write_text("sea1\tsea2\t9\nsea1\thill2\t1\nsea3\tsea4\t8\nhill1\tsea2\t0\n")
+    words = ("evaluate", str(made), "--analogies", str(tmp_path / "q.txt"), "--pairs", str(tmp_path / "p.tsv"))
+    told = said(capsys, *words)
+    assert [one["asked"] for one in told["analogies"]] == [1, 1]
+    assert told["pairs"][0]["spearman"]["value"] > 0.5
+    assert main(["vectors", *words]) == 0
+    assert "nothing left out" in capsys.readouterr().out
+
+
+def test_settings_of_one_method_are_set_by_name(made, tmp_path, capsys):
+    words = ["train", str(made.parent / "text.txt"), "--out", str(tmp_path / "v"), "--set", "power=0", "shift=5"]
+    assert said(capsys, *words)["shift"] == 5
+    assert tuple(METHODS) == VECTOR_METHODS
+
+
+@pytest.mark.parametrize("method", VECTOR_METHODS[1:])
+def test_every_method_has_a_command_and_its_own_losses(made, tmp_path, capsys, method):
+    words = ("train", str(made.parent / "text.txt"), "--out", str(tmp_path / "v"), "--method", method, "--dim", "8")
+    told = said(capsys, *words, "--set", "epochs=3", "--min-count", "1")
+    assert len(told["losses"]) == 3
+    assert read_vectors(tmp_path / "v").dim == 8
+
+
+BAD = [
+    (["ask", "MADE", "sea1 - nobody"], "expected a word that has a vector, got 'nobody'"),
+    (["neighbours", "MADE", "seax"], "did you mean sea"),
+    (["neighbours", "MADE", "sea1", "--k", "0"], "k: expected at least 1, got 0"),
+    (["ask", "MADE", "sea1 -"], "expected a word after every sign"),
+    (["odd-one-out", "MADE", "sea1", "sea2"], "expected three words or more, got 2"),
+    (["train", "TEXT", "--out", "NEW", "--method", "ppmi-sdv"], "did you mean 'ppmi-svd'?"),
+    (["train", "TEXT", "--out", "MADE"], "expected a new or empty folder"),
+    (["train", "TEXT", "--out", "NEW", "--set", "powr=1"], "did you mean 'power'?"),
+    (["train", "TEXT", "--out", "NEW", "--min-count", "100000"], "give more text or a lower count"),
+    (["train", "TEXT", "--out", "NEW", "--window", "0"], "expected at least 1, got 0"),
+    (["convert", "MADE", "--out", "v.pkl"], "expected an end of .bin"),
+    (["neighbours", "nothing-here", "word"], "expected a file or folder of word vectors"),
+]
+
+
+@pytest.mark.parametrize(("words", "line"), BAD, ids=lambda x: " ".join(x)[:40] if isinstance(x, list) else "")
+def test_bad_values_are_told_in_a_line(made, tmp_path, capsys, words, line):
+    places = {"MADE": str(made), "TEXT": str(made.parent / "text.txt"), "NEW": str(tmp_path / "new")}
+    assert main(["vectors", *(places.get(word, word) for word in words)]) == 2
+    told = [said for said in capsys.readouterr().err.splitlines() if said.startswith("eigenlm: ")]
+    assert len(told) == 1
+    assert line in told[0]
+    assert not (tmp_path / "new").exists()
