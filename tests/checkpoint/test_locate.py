@@ -45,6 +45,14 @@ def test_other_files_are_refused(name, message, tmp_path):
         locate(tmp_path / name)
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file here whose reading fails")
+def test_a_file_whose_reading_fails_is_told():
+    with pytest.raises(
+        CheckpointError, match=r"^reading /proc/self/mem: expected a file that can be read, got Input/out"
+    ):
+        locate("/proc/self/mem")
+
+
 def test_a_name_that_is_nothing(tmp_path):
     for name in ("no-such-model", "./no/such", str(tmp_path / "none"), "a/b/c", "folder/none.gguf"):
         with pytest.raises(CheckpointError, match="nothing of that name") as caught:

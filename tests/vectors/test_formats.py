@@ -84,6 +84,12 @@ def test_what_is_damaged_is_refused_in_a_line(name, tmp_path):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file here whose reading fails")
+def test_a_file_whose_reading_fails_is_told():
+    with pytest.raises(DataError, match=r"^reading /proc/self/mem: expected a file that can be read, got Input/out"):
+        read_vectors("/proc/self/mem")
+
+
 def test_words_with_white_space_go_into_a_folder_alone(tmp_path):
     space = WordVectors((". . .", "a"), torch.ones(2, 3))
     with pytest.raises(DataError, match=r"expected words without white space, got '\. \. \.'; write a folder"):

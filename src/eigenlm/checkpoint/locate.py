@@ -60,9 +60,13 @@ def _file(path: Path) -> Path:
         return path.parent
     if path.suffix in PICKLES:
         raise CheckpointError(refuse_pickle(path))
-    with path.open("rb") as file:
-        if file.read(4) == b"GGUF":
-            return path
+    try:
+        with path.open("rb") as file:
+            if file.read(4) == b"GGUF":
+                return path
+    except OSError as error:
+        expected = "a file that can be read"
+        raise CheckpointError(explain(f"reading {path}", expected=expected, got=error.strerror)) from error
     raise CheckpointError(
         explain(f"reading {path}", expected="a GGUF file, or .safetensors beside its config.json", got="another file")
     )

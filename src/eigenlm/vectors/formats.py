@@ -65,8 +65,12 @@ def write_vectors(space: WordVectors, target: str | Path) -> None:
 
 
 def _of_file(path: Path) -> WordVectors:
-    with regular(path).open("rb") as file:
-        first, second = file.readline(1 << 20), file.read(1 << 20)
+    try:
+        with regular(path).open("rb") as file:
+            first, second = file.readline(1 << 20), file.read(1 << 20)
+    except OSError as error:
+        expected = "a file that can be read"
+        raise DataError(explain(f"reading {path}", expected=expected, got=error.strerror)) from error
     if first.startswith(_PICKLES):
         do = "where it was made, save it with gensim's save_word2vec_format"
         raise DataError(explain(f"reading {path}", expected="vectors that are no program", got="a pickle", do=do))
