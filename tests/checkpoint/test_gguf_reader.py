@@ -94,6 +94,20 @@ def test_every_type_gives_the_values_of_the_gguf_package(kind, tmp_path):
         assert torch.equal(file["x"], torch.from_numpy(expected.astype(np.float32)))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", GGMLQuantizationType, ids=lambda kind: kind.name)
+def test_numbers_that_are_not_finite_are_read_without_a_word(kind, tmp_path):
+    block, size = GGML_QUANT_SIZES[kind]
+    rows = np.array([0x7C, 0xFF, 0x00], dtype=np.uint8).repeat(size)  # infinite and NaN scales, and codes 0
+    odd = np.tile(np.array([0x00, 0x7C], dtype=np.uint8), size)  # an infinite scale where half of its bytes are zeros
+    file = opened(g.gguf([], [g.tensor("x", (block, 5), kind, 0)], np.concatenate([rows, odd]).tobytes()), tmp_path)
+    try:
+        found = file["x"]
+    except CheckpointError:
+        return
+    assert found.shape == (5, block)
+
+
 @pytest.mark.parametrize("where", [slice(2, 5), slice(1, None, 3), slice(0, 0), slice(None)])
 def test_some_rows_of_a_tensor(where, tmp_path):
     numbers = quantize(np.random.default_rng(0).standard_normal((9, 64), dtype=np.float32), Q8_0)

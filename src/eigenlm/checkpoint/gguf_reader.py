@@ -78,9 +78,10 @@ class GGUFFile(TensorSource):
         numbers = np.empty(len(stored) // num_bytes * block, np.float32)
         at_once = max(1, _NUMBERS_AT_ONCE // block)
         try:
-            for start in range(0, len(numbers) // block, at_once):
-                blocks = stored[start * num_bytes : (start + at_once) * num_bytes]
-                numbers[start * block : (start + at_once) * block] = dequantize(blocks[None], kind)[0]
+            with np.errstate(all="ignore"):  # numbers that are not finite are found and told where they matter
+                for start in range(0, len(numbers) // block, at_once):
+                    blocks = stored[start * num_bytes : (start + at_once) * num_bytes]
+                    numbers[start * block : (start + at_once) * block] = dequantize(blocks[None], kind)[0]
         except NotImplementedError as error:
             expected = "a type that the gguf package decodes"
             raise CheckpointError(
