@@ -27,6 +27,8 @@ GIVEN = {
     "like": torch.zeros(1),
     "index": 0,
     "count": 1,
+    "product": lambda X: X,
+    "rank": 1,
 }
 
 
