@@ -82,6 +82,14 @@ def test_a_variable_that_is_wrong_is_named(file: Path, monkeypatch, name: str, v
         settings()
 
 
+def test_a_variable_of_no_setting_is_told_and_stops_nothing(file: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("EIGENLM_DEVCE", "cpu")
+    assert main(["list"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("note: variable of the environment: expected one of EIGENLM_DEVICE, EIGENLM_DTYPE, ")
+    assert "got 'EIGENLM_DEVCE'; did you mean 'EIGENLM_DEVICE'?" in told
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
 def test_a_device_that_is_not_here_is_said_with_the_variable(file: Path, monkeypatch, capsys, tiny_model) -> None:
     monkeypatch.setenv("EIGENLM_DEVICE", "cuda")

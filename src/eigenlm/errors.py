@@ -83,8 +83,9 @@ def did_you_mean(name: object, known: Collection[str], otherwise: str = "") -> s
     >>> did_you_mean("quary", ["query", "key"])
     "did you mean 'query'?"
     """
-    near = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else otherwise
+    written = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(str(name).lower(), written, n=1, cutoff=0.5)
+    return f"did you mean {written[near[0]]!r}?" if near else otherwise
 
 
 def near_spellings(word: str, known: Sequence[str], most: int = 3) -> str:

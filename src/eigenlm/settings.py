@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from eigenlm.errors import ConfigError, explain, nearest
 from eigenlm.files import SETTINGS, regular
 
 MOST_THREADS = 1024
+_OURS = "EIGENLM_"
 _DEVICE = re.compile(r"auto|cpu|(cuda|mps|xpu|hpu|mtia|npu|privateuseone)(:\d+)?")
 
 
@@ -68,7 +69,7 @@ def setting(name: str) -> Setting:
     Raises:
         ConfigError: a value that does not serve, or a file that cannot be read or has another key.
     """
-    kind, variable = _KINDS[name], f"EIGENLM_{name.upper()}"
+    kind, variable = _KINDS[name], f"{_OURS}{name.upper()}"
     if given := os.environ.get(variable):
         what, source = variable, variable
     elif name in (found := _from_file()):
@@ -80,6 +81,14 @@ def setting(name: str) -> Setting:
     if value is None:
         raise ConfigError(explain(what, expected=kind.expected, got=repr(given)))
     return Setting(name=name, value=value, source=source)
+
+
+def unknown_variables() -> Iterator[str]:
+    """A line for each variable of the environment that is named as ours are and is none of them: it sets nothing."""
+    known = [f"{_OURS}{name.upper()}" for name in (*_KINDS, "config")]
+    for name in sorted(os.environ):
+        if name.startswith(_OURS) and name not in known:
+            yield nearest("variable of the environment", name, known)
 
 
 def config_file() -> Path:

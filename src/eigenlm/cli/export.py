@@ -7,6 +7,7 @@ from eigenlm.cli.command import Command
 from eigenlm.cli.options import Adapter, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
+from eigenlm.progress import waiting
 from eigenlm.terminal import say
 
 _PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -51,7 +52,8 @@ class ExportCommand(Command):
             "multiply_out": self.multiply_out,
         }
         if self.to == "hf":
-            family, misread = write_hugging_face(self.out, read.model, **parts), None
+            with waiting("writing"):
+                family, misread = write_hugging_face(self.out, read.model, **parts), None
         else:
             family = write_gguf(self.out, read.model, storage=storage, **parts)
             misread = misread_by_llama_cpp(family, read.config, read.generation.vectors)

@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, redirect_stdout, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -29,10 +29,10 @@ from eigenlm.cli.boundary import (
 from eigenlm.cli.command import Command
 from eigenlm.cli.early import OUTPUTS, ready
 from eigenlm.cli.options import use_threads
-from eigenlm.errors import ConfigError, RankToldError, did_you_mean, explain, visible
+from eigenlm.errors import ConfigError, RankToldError, did_you_mean, explain, nearest, visible
 from eigenlm.files import check_output
-from eigenlm.settings import config_file, setting
-from eigenlm.terminal import Terminal
+from eigenlm.settings import config_file, setting, unknown_variables
+from eigenlm.terminal import Terminal, tell
 
 # Module and class of each command; imported only when asked for, and importing torch only when run.
 COMMANDS = {
@@ -60,6 +60,7 @@ COMMANDS = {
     "doctor": ("doctor", "DoctorCommand"),
     "completion": ("completion", "CompletionCommand"),
 }
+_GROUPS = {name.split()[0] for name in COMMANDS if " " in name}
 EXIT_CODES = {
     0: "done",
     USER_ERROR: "not done: one line on standard error says why and what to do",
@@ -172,6 +173,9 @@ def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         _print_overview()
         return 0
+    if words[0] in _GROUPS and (len(words) == 1 or words[1] in ("-h", "--help")):
+        _print_group(words[0])
+        return 0
     if words[0] in ("-V", "--version"):
         print(f"eigenlm {version('eigenlm')}")
         return 0
@@ -181,21 +185,38 @@ def _dispatch(words: list[str]) -> int:
             check_places(command)
             compute = getattr(command, "compute", None)
             use_threads(setting("threads").value if compute is None else compute.threads)
-            with hushed(command.quiet), ready(command) as command:
-                command.run()
+            with hushed(command.quiet):
+                for line in unknown_variables():
+                    tell(f"note: {line}")
+                with ready(command) as command:
+                    command.run()
             return 0
+    if words[0] in _GROUPS:
+        own = [name.removeprefix(f"{words[0]} ") for name in COMMANDS if name.startswith(f"{words[0]} ")]
+        raise ConfigError(nearest(f"command of eigenlm {words[0]}", words[1], own))
     other = _ELSEWHERE.get(words[0].lower())
     hint = f"did you mean {other!r}?" if other else did_you_mean(words[0], COMMANDS, "see eigenlm --help")
     raise ConfigError(explain("command", expected=f"one of {', '.join(COMMANDS)}", got=repr(words[0]), do=hint))
 
 
-def _print_overview() -> None:
+def _what_each_does(names: Iterable[str]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
-    for name in COMMANDS:
+    for name in names:
         table.add_row(f"[bold]{name}[/]", (load_command(name).__doc__ or "").splitlines()[0])
+    return table
+
+
+def _print_group(group: str) -> None:
+    console = Terminal()
+    usage = f"usage: [bold]eigenlm {group} COMMAND[/] ...    [bold]eigenlm {group} COMMAND --help[/] for its options\n"
+    console.print(usage)
+    console.print(_what_each_does(name for name in COMMANDS if name.startswith(f"{group} ")))
+
+
+def _print_overview() -> None:
     console = Terminal()
     console.print("usage: [bold]eigenlm COMMAND[/] ...    [bold]eigenlm COMMAND --help[/] for its options\n")
-    console.print(table)
+    console.print(_what_each_does(COMMANDS))
     console.print(
         "\nMODEL is a folder, a .gguf file, a name that [bold]eigenlm list[/] shows, or a Hub name."
         "\nA first look at all of it, on a real model: [bold]eigenlm tour[/]"
