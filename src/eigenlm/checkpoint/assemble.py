@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from eigenlm.checkpoint.narrowing import check_narrowed
+from eigenlm.checkpoint.narrowing import check_narrowed, surely_held
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, ConfigError, explain
 from eigenlm.linear import LinearMap, linear_map
@@ -96,7 +96,8 @@ def fill(model: Transformer, tensors: TensorSource, *, dtype: torch.dtype, devic
         if expected.is_floating_point() and tensor.is_floating_point():
             _check_finite(name, tensor)
             state[name] = tensor.to(device=device, dtype=dtype)
-            if torch.finfo(dtype).tiny > torch.finfo(tensor.dtype).tiny:  # fewer exponents
+            fewer_exponents = torch.finfo(dtype).tiny > torch.finfo(tensor.dtype).tiny
+            if fewer_exponents and not (dtype == torch.float16 and surely_held(tensor, "F16")):
                 check_narrowed(name, tensor, state[name].cpu(), str(dtype).removeprefix("torch."))
         elif tensor.dtype == expected.dtype:
             state[name] = tensor.to(device=device)

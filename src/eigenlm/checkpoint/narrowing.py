@@ -27,12 +27,13 @@ def surely_held(before: Tensor, storage: str) -> bool:
     """Whether the largest number and the norm of a tensor alone show that a type holds it, as nearly always.
 
     Args:
-        before: in float32.
+        before: finite numbers, at least one.
         storage: a type of GGUF.
     """
     largest, lost = _HOLDS[storage]
+    ends = [abs(float(end)) for end in before.aminmax()]
     most = _MOST_LOST.get(storage, 0.01) * float(torch.linalg.vector_norm(before))
-    return float(before.abs().max()) <= largest and lost * math.sqrt(before.numel()) <= most / 10
+    return max(ends) <= largest and lost * math.sqrt(before.numel()) <= most / 10
 
 
 def check_narrowed(name: str, before: Tensor, after: Tensor, storage: str) -> None:
