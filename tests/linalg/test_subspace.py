@@ -6,7 +6,7 @@ import scipy.linalg
 import torch
 
 from eigenlm.errors import ConfigError, ShapeError
-from eigenlm.linalg.subspace import leading_subspaces, subspace_overlap
+from eigenlm.linalg.subspace import GramEigenvectors, subspace_overlap
 
 
 def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -22,7 +22,7 @@ def projector(Q: np.ndarray) -> np.ndarray:
 def test_leading_subspaces_are_those_of_the_svd(m, n, dtype):
     W = random(m, n, dtype=dtype)
     R = min(3, m, n)
-    left, right = leading_subspaces(W, R)
+    left, right = GramEigenvectors.of(W).leading_subspaces(R)
     U, _, Vh = np.linalg.svd(W.double().numpy())
     # The gaps of these spectra are above 1e-2 of sigma_1^2: rounding of 1e-16 turns the spans by less than 1e-12.
     np.testing.assert_allclose(projector(left.numpy()), projector(U[:, :R]), atol=1e-11)
@@ -32,11 +32,23 @@ def test_leading_subspaces_are_those_of_the_svd(m, n, dtype):
 
 def test_tiny_and_huge_entries_turn_nothing():
     W = random(9, 7)
-    left, right = leading_subspaces(W, 2)
+    left, right = GramEigenvectors.of(W).leading_subspaces(2)
     for scale in (1e-300, 1e300):
-        again = leading_subspaces(W * scale, 2)
+        again = GramEigenvectors.of(W * scale).leading_subspaces(2)
         assert subspace_overlap(left, again[0]) == pytest.approx(1.0, abs=1e-12)
         assert subspace_overlap(right, again[1]) == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_accurate_singular_values_are_within_the_error_and_are_not_all_when_the_last_is_small(scale):
+    U, V = torch.linalg.qr(random(40, 12)).Q, torch.linalg.qr(random(12, 12, seed=1)).Q
+    S = torch.logspace(0, -9, 12, dtype=torch.float64)
+    found = GramEigenvectors.of(U * S @ V.mT * scale)
+    count = found.num_accurate(1e-6)
+    # 12 * 2^-53 / 2 * (S_0 / S_i)^2 is 1e-6 at S_i of 2.6e-5, between the sixth and the seventh.
+    assert count == 6
+    np.testing.assert_allclose(found.singular_values[:count] / scale, S[:count], rtol=1e-6)
+    assert GramEigenvectors.of(torch.zeros(4, 3)).num_accurate() == 3
 
 
 def test_overlap_is_the_mean_squared_cosine_of_the_principal_angles():
@@ -60,6 +72,6 @@ def test_chance_is_rank_over_width():
 
 def test_wrong_ranks_and_sizes_are_refused():
     with pytest.raises(ConfigError, match="rank from 1 to 3"):
-        leading_subspaces(random(5, 3), 4)
+        GramEigenvectors.of(random(5, 3)).leading_subspaces(4)
     with pytest.raises(ShapeError, match="two bases of one size"):
         subspace_overlap(random(5, 2), random(5, 3))

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from eigenlm.analysis.comparison.comparison import Change, MatrixChange, SubspaceOverlap
-from eigenlm.analysis.spectra import MatrixSpectrum, SpectrumFigures, spectrum_of
+from eigenlm.analysis.spectra import MatrixSpectrum, SpectrumFigures, spectrum_from, spectrum_of
 from eigenlm.errors import DataError, explain
 from eigenlm.linalg.by_blocks import ByBlocks, Part, row_blocks
-from eigenlm.linalg.subspace import leading_subspaces, subspace_overlap
+from eigenlm.linalg.decomposition import singular_values
+from eigenlm.linalg.spectrum import numerical_rank
+from eigenlm.linalg.subspace import GramEigenvectors, subspace_overlap
 
 
 def difference(
@@ -59,7 +61,8 @@ def _part(W: Tensor | ByBlocks, like: Tensor, part: Part) -> Tensor:
 
 
 def _change(W: ByBlocks, other: ByBlocks, rank: int, eps: float) -> Change:
-    before, after = spectrum_of(W), spectrum_of(other)
+    first, second = GramEigenvectors.of(W), GramEigenvectors.of(other)
+    before, after = (spectrum_from(_singular_values(eigen), W.shape) for eigen in (first, second))
     # Rounding moves no singular value further than eps ||W||_F (Weyl), and D carries that of both.
     rounding = eps * (before.frobenius_norm + after.frobenius_norm)
     D = spectrum_of(ByBlocks(W.shape, lambda part: other[part] - W[part]), abs_error=rounding / 2)
@@ -75,19 +78,28 @@ def _change(W: ByBlocks, other: ByBlocks, rank: int, eps: float) -> Change:
         energy_kept=None if (kept := _ratio(after.frobenius_norm, before.frobenius_norm)) is None else kept**2,
         before=_figures(before),
         after=_figures(after),
-        overlap=_overlap(W, other, R) if R > 0 else None,
+        overlap=_overlap(first, second, R) if R > 0 else None,
     )
 
 
-def _overlap(W: ByBlocks, other: ByBlocks, rank: int) -> SubspaceOverlap:
-    left, right = leading_subspaces(W, rank)
-    other_left, other_right = leading_subspaces(other, rank)
+def _singular_values(eigen: GramEigenvectors) -> Tensor:
+    """To a millionth each; those of a low-rank matrix that rounding could have made are 0."""
+    S = eigen.singular_values
+    rank = int(numerical_rank(S))
+    if rank > eigen.num_accurate():
+        return singular_values(eigen.W)
+    return torch.cat([S[:rank], torch.zeros_like(S[rank:])])
+
+
+def _overlap(first: GramEigenvectors, second: GramEigenvectors, rank: int) -> SubspaceOverlap:
+    left, right = first.leading_subspaces(rank)
+    other_left, other_right = second.leading_subspaces(rank)
     return SubspaceOverlap(
         rank=rank,
         left=subspace_overlap(left, other_left),
         right=subspace_overlap(right, other_right),
-        left_chance=rank / W.shape[0],
-        right_chance=rank / W.shape[1],
+        left_chance=rank / first.W.shape[0],
+        right_chance=rank / first.W.shape[1],
     )
 
 

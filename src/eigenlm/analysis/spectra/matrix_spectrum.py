@@ -1,7 +1,7 @@
 """The singular values of one matrix, and what they say."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -106,8 +106,14 @@ def spectrum_of(
     Raises:
         DataError: NaN or infinite numbers.
     """
-    m, n = W.shape
-    S = linalg.singular_values(W, abs_error=abs_error).cpu()
+    return spectrum_from(linalg.singular_values(W, abs_error=abs_error), W.shape, name, storage)
+
+
+def spectrum_from(
+    S: Float64[Tensor, " r"], sizes: Sequence[int], name: str = "W", storage: str | None = None
+) -> MatrixSpectrum:
+    """What all singular values of a matrix of these sizes, (m, n), say; they are descending."""
+    (m, n), S = sizes, S.cpu()
     return MatrixSpectrum(
         name=name,
         rows=m,
