@@ -15,14 +15,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from against import DECODE, HERE
-from record import record, spread
+from record import RESULTS, record, spread
 
 SMOL, MINI = "smollm2-135m-instruct", "minilm-l6-v2"
 TEXT = str(HERE / "CONTRIBUTING.md")
+MUST = "beside over alone >= 0.55, alone over alone spinning >= 1"
+SHORT = ("train", "decode", "analyze")
 SPINNING = {"GOMP_SPINCOUNT": "300000"}  # libgomp's own count where nothing is said
 TRAIN = ["train", str(HERE / "recipes" / "gpt_small.py"), "--text", TEXT, "--out", "OUT/run", "--set"]
 TRAIN += ["train.steps=30", "train.sample_every=0", "train.eval_every=100000", "schedule.warmup=5"]
@@ -38,22 +41,28 @@ def main() -> None:
         "train": trained,
         "decode": decoded,
         "analyze": lambda said: 1 / seconds(["analyze", MINI], said),
-        "plan": lambda said: 1 / seconds(["plan", MINI, "--tokens", "2048", "--out", "OUT/plan.json"], said),
+        "plan": lambda said: 1 / seconds(["plan", SMOL, "--tokens", "512", "--out", "OUT/plan.json"], said),
         "tour": lambda said: 1 / seconds(["tour", "--out", "OUT/tour"], said),
     }
-    figures = {}
     for name, act in acts.items():
         if not arguments.only or name in arguments.only:
-            figures[name] = compared(act, 1 if name == "tour" else arguments.rounds)
-            print(name, json.dumps(figures[name]), flush=True)
-    record("beside", {"must": "beside over alone >= 0.55, alone over alone spinning >= 1", **figures})
+            figures = {"date": datetime.now(UTC).date().isoformat(), **compared(act, arguments.rounds, name in SHORT)}
+            print(name, json.dumps(figures), flush=True)
+            record("beside", {"must": MUST, **earlier(), name: figures})
 
 
-def compared(act: Callable[[dict[str, str]], float], rounds: int) -> dict[str, Any]:
-    """Rates alone and beside, ours and spinning, and what they are of each other."""
+def earlier() -> dict[str, Any]:
+    """What was measured of other acts, which is kept."""
+    path = RESULTS / "beside.json"
+    return json.loads(path.read_text())["figures"] if path.exists() else {}
+
+
+def compared(act: Callable[[dict[str, str]], float], rounds: int, spin: bool) -> dict[str, Any]:
+    """Rates alone and beside, ours and, if the act is short, spinning, and what they are of each other."""
     rates: dict[str, list[float]] = {}
+    ways = {"ours": {}} | ({"spinning": SPINNING} if spin else {})
     for _ in range(rounds):
-        for waiting, said in (("ours", {}), ("spinning", SPINNING)):
+        for waiting, said in ways.items():
             rates.setdefault(f"{waiting}, alone", []).append(act(said))
             with busy():
                 rates.setdefault(f"{waiting}, beside", []).append(act(said))
@@ -63,7 +72,8 @@ def compared(act: Callable[[dict[str, str]], float], rounds: int) -> dict[str, A
         ("spinning, beside over alone", "spinning, beside", "spinning, alone"),
         ("alone, ours over spinning", "ours, alone", "spinning, alone"),
     ):
-        told[name] = spread([a / b for a, b in zip(rates[above], rates[below])])
+        if above in rates and below in rates:
+            told[name] = spread([a / b for a, b in zip(rates[above], rates[below])])
     return told
 
 
