@@ -14,12 +14,12 @@ from eigenlm.vectors.mean_of_rows import mean_of_rows, move_rows
 from eigenlm.vectors.negative_sampling import (
     FIRST_PLACE,
     chance_to_stay,
-    drawn,
     noise_table,
     random_bits,
     reach,
     read,
-    step,
+    steps,
+    with_noise,
 )
 
 
@@ -66,8 +66,10 @@ def _fit(
     key: np.uint64,
     rate: np.float32,
 ) -> tuple[float, int]:
-    h, around = np.empty((2, W.shape[1]), np.float32), np.empty(2 * window, np.int32)
-    loss, foretold, place = 0.0, 0, FIRST_PLACE
+    D = W.shape[1]
+    h, around, targets = np.empty(D, np.float32), np.empty(2 * window, np.int32), np.empty(1 + negatives, np.int32)
+    room, loss = np.empty((2, max(D, len(targets))), np.float32), np.array([0.0, 1.0])
+    foretold, place = 0, FIRST_PLACE
     for centre in range(len(ids)):
         if ids[centre] == BOUNDARY:
             continue
@@ -78,12 +80,9 @@ def _fit(
             continue
         rows[: centre - start], rows[centre - start :] = ids[start:centre], ids[centre + 1 : stop]
         mean_of_rows(W, rows, h)
-        loss += step(h, 0, C, ids[centre], True, rate)
-        for _ in range(negatives):
-            place += np.uint64(1)
-            other = drawn(noise, random_bits(key, place))
-            if other != ids[centre]:
-                loss += step(h, 0, C, other, False, rate)
-        move_rows(W, rows, h)
+        n = with_noise(ids[centre], noise, targets, key, place)
+        place += np.uint64(negatives)
+        steps(h, C, targets[:n], rate, room, loss)
+        move_rows(W, rows, room[1, :D])
         foretold += 1
-    return loss, foretold
+    return loss[0] + np.log(loss[1]), foretold

@@ -33,6 +33,25 @@ def by_block(
     return order, ends
 
 
+@compiled
+def dealt(
+    rows: Int32[np.ndarray, " n"], columns: Int32[np.ndarray, " n"]
+) -> tuple[Int32[np.ndarray, " n"], Int32[np.ndarray, " n"], Int64[np.ndarray, " ends"]]:
+    """Pairs block by block, as they came within each, and where blocks start and end; columns may be written as ~j."""
+    ends = np.zeros(_PARTS * _PARTS + 1, np.int64)
+    for k in range(len(rows)):
+        column = columns[k] if columns[k] >= 0 else ~columns[k]
+        ends[1 + rows[k] % _PARTS * _PARTS + column % _PARTS] += 1
+    ends = np.cumsum(ends)
+    place, i, j = ends.copy(), np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
+    for k in range(len(rows)):
+        column = columns[k] if columns[k] >= 0 else ~columns[k]
+        block = rows[k] % _PARTS * _PARTS + column % _PARTS
+        i[place[block]], j[place[block]] = rows[k], columns[k]
+        place[block] += 1
+    return i, j, ends
+
+
 def in_rounds(pool: Executor, ends: Int64[np.ndarray, " ends"], act: Callable[[slice], float]) -> float:
     """The sum of what an act gives over all blocks."""
     total = 0.0
