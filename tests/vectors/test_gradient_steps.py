@@ -92,16 +92,16 @@ def test_a_mean_hands_its_gradient_to_each_row_in_full():
 
 
 def test_pairs_are_dealt_out_so_that_blocks_of_a_round_share_nothing():
-    rows, columns = (np.random.default_rng(8).integers(40, size=500).astype(np.int32) for _ in range(2))
-    signed = np.where(np.arange(500) % 3, ~columns, columns)
-    i, j, ends = dealt(rows, signed)
-    blocks = [set(zip(i[a:b].tolist(), j[a:b].tolist())) for a, b in pairwise(ends)]
-    assert sorted(zip(i.tolist(), j.tolist())) == sorted(zip(rows.tolist(), signed.tolist()))
+    pairs = np.random.default_rng(8).integers(40, size=(500, 3)).astype(np.int32)
+    pairs[::3, 1] = ~pairs[::3, 1]
+    found, ends = dealt(pairs)
+    assert sorted(found.tolist()) == sorted(pairs.tolist())
+    blocks = [found[start:stop] for start, stop in pairwise(ends)]
     parts = round(len(blocks) ** 0.5)
     for shift in range(parts):
         together = [blocks[part * parts + (part + shift) % parts] for part in range(parts)]
-        for side in (lambda pair: pair[0], lambda pair: max(pair[1], ~pair[1])):
-            seen = [{side(pair) for pair in block} for block in together]
+        for side in (0, 1):
+            seen = [set(np.maximum(block[:, side], ~block[:, side]).tolist()) for block in together]
             assert len(set().union(*seen)) == sum(map(len, seen))
 
 
@@ -130,10 +130,8 @@ def test_a_step_of_glove_goes_down_its_gradient():
     parts = [torch.tensor(row, dtype=torch.float64, requires_grad=True) for row in (W[0, 1], C[0, 2])]
     loss = 0.3 * (parts[0] @ parts[1] - 1.5) ** 2
     loss.backward()
-    one = [
-        np.array([value], kind) for value, kind in ((1, np.int32), (2, np.int32), (0.3, np.float32), (1.5, np.float32))
-    ]
-    assert glove._fit(W, C, *one, np.float32(0.1)) == pytest.approx(loss.item(), rel=1e-5)
+    pair, weight, log = np.array([[1, 2, 0]], np.int32), np.full(1, 0.3, np.float32), np.full(1, 1.5, np.float32)
+    assert glove._fit(W, C, pair, weight, log, np.float32(0.1)) == pytest.approx(loss.item(), rel=1e-5)
     for table, part, fixed in ((W[:, 1], parts[0], 5), (C[:, 2], parts[1], 4)):
         slope = 0.1 * part.grad.numpy() / 2  # half of the derivative, as GloVe's own program has it
         expected = part.detach().numpy() - slope / np.sqrt(2)

@@ -22,7 +22,7 @@ _SHARES: dict[Weighting, Callable[[int, int], tuple[int, int]]] = {
 }
 """What two words count that stand so far apart, as a fraction: word2vec's expected weight, GloVe's 1 / distance, 1."""
 
-_BLOCK = 1 << 21  # words whose pairs are sorted at once
+_BLOCK = 1 << 20  # words whose pairs are sorted at once
 _MERGED = 1 << 23  # pairs that are added up at once
 
 

@@ -23,7 +23,7 @@ from eigenlm.vectors.negative_sampling import (
 )
 
 _TOGETHER = 12  # pairs of one word that are a step at most
-Pairs = tuple[Int32[np.ndarray, " n"], Int32[np.ndarray, " n"], Int64[np.ndarray, " blocks"]]
+Pairs = tuple[Int32[np.ndarray, "n 2"], Int64[np.ndarray, " ends"]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +49,12 @@ def train(corpus: Corpus, config: SkipGram) -> Trained:
     stays = chance_to_stay(corpus.counts, config.subsample)
 
     def prepare(ids: np.ndarray, key: np.uint64) -> Pairs:
-        words, targets = _pairs(read(ids, stays, key), noise, config.window, config.negatives, key)
-        return dealt(words, targets)
+        return dealt(_pairs(read(ids, stays, key), noise, config.window, config.negatives, key))
 
-    def fit(pool: Executor, pairs: Pairs, rate: np.float32) -> tuple[float, int]:
-        words, targets, ends = pairs
-        loss = in_rounds(pool, ends, lambda block: _fit(W, C, words[block], targets[block], rate))
-        return loss, int(np.count_nonzero(targets >= 0))
+    def fit(pool: Executor, block: Pairs, rate: np.float32) -> tuple[float, int]:
+        pairs, ends = block
+        loss = in_rounds(pool, ends, lambda part: _fit(W, C, pairs[part], rate))
+        return loss, int(np.count_nonzero(pairs[:, 1] >= 0))
 
     losses = in_epochs(corpus, config, prepare, fit)
     return Trained(vectors=torch.from_numpy(W), contexts=torch.from_numpy(C), losses=losses)
@@ -64,10 +63,10 @@ def train(corpus: Corpus, config: SkipGram) -> Trained:
 @compiled
 def _pairs(
     ids: Int32[np.ndarray, " n"], noise: UInt32[np.ndarray, "V 2"], window: int, negatives: int, key: np.uint64
-) -> tuple[Int32[np.ndarray, " m"], Int32[np.ndarray, " m"]]:
+) -> Int32[np.ndarray, "m 2"]:
     """Words i, and for each a word j near it, or ~j of one that is drawn."""
     each = 1 + negatives
-    words, targets = np.empty((2, len(ids) * 2 * window * each + each), np.int32)
+    pairs = np.empty((len(ids) * 2 * window * each, 2), np.int32)
     m, place = 0, FIRST_PLACE
     for centre in range(len(ids)):
         if ids[centre] == BOUNDARY:
@@ -76,28 +75,24 @@ def _pairs(
         start, stop = reach(ids, centre, window, random_bits(key, place))
         for near in range(start, stop):
             if near != centre:
-                n = with_noise(ids[near], noise, targets[m : m + each], key, place)
-                words[m : m + n] = ids[centre]
+                n = with_noise(ids[near], noise, pairs[m : m + each, 1], key, place)
+                pairs[m : m + n, 0] = ids[centre]
                 m, place = m + n, place + np.uint64(negatives)
-    return words[:m], targets[:m]
+    return pairs[:m]
 
 
 @compiled
 def _fit(
-    W: Float32[np.ndarray, "V D"],
-    C: Float32[np.ndarray, "V D"],
-    words: Int32[np.ndarray, " n"],
-    targets: Int32[np.ndarray, " n"],
-    rate: np.float32,
+    W: Float32[np.ndarray, "V D"], C: Float32[np.ndarray, "V D"], pairs: Int32[np.ndarray, "n 2"], rate: np.float32
 ) -> float:
     D = W.shape[1]
     room, loss = np.empty((2, max(D, _TOGETHER)), np.float32), np.array([0.0, 1.0])
     start = 0
-    while start < len(words):
-        word, stop = words[start], start + 1
-        while stop < min(start + _TOGETHER, len(words)) and words[stop] == word:
+    while start < len(pairs):
+        word, stop = pairs[start, 0], start + 1
+        while stop < min(start + _TOGETHER, len(pairs)) and pairs[stop, 0] == word:
             stop += 1
-        steps(W[word], C, targets[start:stop], rate, room, loss)
+        steps(W[word], C, pairs[start:stop, 1], rate, room, loss)
         for d in range(D):
             W[word, d] += room[1, d]
         start = stop
