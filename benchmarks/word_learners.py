@@ -54,6 +54,7 @@ def main() -> None:
         "epochs": options.epochs,
         "threads": THREADS,
     }
+    told["gensim"] = next(run["gensim"] for run in runs.values() if "gensim" in run)
     record("word_learners", {**told, **{method: beside(method, runs) for method in options.only}})
 
 

@@ -23,6 +23,7 @@ THREADS, WORDS, RUNS = 2, 400_000, 5
 BESIDE = {30_000: "equal", 100_000: "timed"}
 PEER = """
 import json, sys, time
+import gensim
 from gensim.models import KeyedVectors
 path, questions, most, words = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 vectors = KeyedVectors.load_word2vec_format(path, binary=True, limit=words)
@@ -31,7 +32,7 @@ _, kinds = vectors.evaluate_word_analogies(questions, restrict_vocab=most)
 seconds = time.perf_counter() - start
 right = {kind["section"]: [len(kind["correct"]), len(kind["correct"]) + len(kind["incorrect"])] for kind in kinds}
 right["all"] = right.pop("Total accuracy")
-print(json.dumps({"seconds": seconds, "kinds": right}))
+print(json.dumps({"seconds": seconds, "kinds": right, "gensim": gensim.__version__}))
 """
 
 
@@ -107,6 +108,7 @@ def told(figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
             "asked": other["kinds"]["all"][1],
             "answered": other["kinds"]["all"][0],
             "kinds in which right answers differ": unlike,
+            "gensim": other["gensim"],
         }
     return kept
 
