@@ -44,7 +44,10 @@ def main() -> None:
     )
     figures["training, s"] = time.perf_counter() - start
     vocabulary = model.wv.index_to_key
-    figures |= {"words": sum(model.wv.get_vecattr(word, "count") for word in vocabulary), "vocabulary": len(vocabulary)}
+    figures |= {
+        "words": int(sum(model.wv.get_vecattr(word, "count") for word in vocabulary)),
+        "vocabulary": len(vocabulary),
+    }
     if last < epochs:
         model.save(str(model_file))
     else:
