@@ -98,7 +98,7 @@ def in_epochs(
 
             def prepared(start: int, epoch: int = epoch) -> Any:
                 key = key_of(config.seed, epoch, start)
-                return prepare(np.asarray(corpus.ids[start : start + config.block]), key)
+                return prepare(corpus.part(start, start + config.block), key)
 
             said = f"epoch {epoch + 1} of {config.epochs}" + (f", loss {losses[-1]:.4f}" if losses else "")
             loss, foretold = 0.0, 0
