@@ -60,10 +60,10 @@ def axis(space: WordVectors, pairs: Sequence[tuple[str, str]]) -> Axis:
     best there is for the share that it is told with. Bolukbasi and others 2016 take the same one, as the first
     principal component of pairs that are centred one by one.
 
-    >>> space = WordVectors(("low", "high", "left"), torch.tensor([[1.0, -1.0], [1.0, 1.0], [-1.0, 0.0]]))
+    >>> space = WordVectors(("low", "high", "left"), torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]))
     >>> found = axis(space, [("low", "high")])
     >>> [round(float(number), 4) for number in found.direction], round(found.energy, 4)
-    ([0.0, 1.0], 1.0)
+    ([-0.7071, 0.7071], 1.0)
 
     Raises:
         DataError: no pair, a word without a vector or with a zero one, or a pair that does not differ.

@@ -94,7 +94,7 @@ class VectorsBiasCommand(Command):
         if self.out is None:
             self._show(answers, tables, {"isotropy": spread})
             return
-        debiased, left, why = self._without_bias(space, said)
+        debiased, left, why = self._without_bias(space, said, self.out)
         after = bias(debiased.space, queries, ("weat",), seed=self.seed)
         told = {"isotropy": spread, "after": after, "left": left, "axis_energy": debiased.axis.energy, "out": self.out}
         before = answers if "weat" in self.metric else bias(space, queries, ("weat",), seed=self.seed)
@@ -102,7 +102,9 @@ class VectorsBiasCommand(Command):
         if not self.json:
             self.point_to(self.out, f"eigenlm vectors bias {self.out}")
 
-    def _without_bias(self, space: "WordVectors", said: "BiasQueries") -> "tuple[Debiased, Leftover | None, str]":
+    def _without_bias(
+        self, space: "WordVectors", said: "BiasQueries", out: Path
+    ) -> "tuple[Debiased, Leftover | None, str]":
         """The space without the bias, written; what is left of it, or why that is not known."""
         from eigenlm.vectors.bias import hard_debias, leftover
         from eigenlm.vectors.formats import write_vectors
@@ -114,7 +116,7 @@ class VectorsBiasCommand(Command):
             left, why = leftover(space, debiased, seed=self.seed), ""
         except DataError as error:
             left, why = None, str(error)
-        write_vectors(debiased.space, self.out or "")
+        write_vectors(debiased.space, out)
         return debiased, left, why
 
     def _show(self, answers: "Sequence[BiasAnswer]", tables: "Sequence[PlainTable]", more: dict[str, Any]) -> None:

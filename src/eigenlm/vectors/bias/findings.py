@@ -30,7 +30,7 @@ def side(targets: Sequence[str], attribute: str, toward_first: Estimate) -> str:
     x, y = targets
     if toward_first.low > 0 or toward_first.high < 0:
         return _sentence(f"{attribute} is nearer to {x if toward_first.low > 0 else y}")
-    return _sentence(f"{attribute} is as near to {x} as to {y}, or not told from it")
+    return _sentence(f"{attribute} is told nearer to neither")
 
 
 def most_and_least(what: str, by_word: Mapping[str, float]) -> str:

@@ -54,7 +54,9 @@ def _pairs_alone(sets: QuerySets) -> str:
     return _takes(2, None, fewest=1)(sets) if sets.paired else "it takes pairs of words (paired = true)"
 
 
-def _figures(formula: Callable[..., Measured], vectors: Sequence[Tensor], words: Sequence[WordSet], seed: int) -> Any:
+def _figures(
+    formula: Callable[..., Measured], vectors: Sequence[Tensor], words: Sequence[WordSet], seed: int
+) -> tuple[Estimate, dict[str, float]]:
     """The value of a formula with its interval, and what it gives for each of some words."""
     value = bootstrap(lambda *some: formula(*some).value, vectors, count=_RESAMPLES, seed=seed)
     names = [word for group in words for word in group.words]
@@ -75,7 +77,7 @@ def _weat(sets: QuerySets, seed: int) -> list[BiasScore]:
     values = torch.tensor(list(by_word.values()), dtype=torch.float64)
     test = permutation_test(values[:split], values[split:], seed=seed)
     said = findings.lean(targets, attributes, value.value, test)
-    told = {"targets": targets, "attributes": attributes, "value": value, "by_word": by_word}
+    told: dict[str, Any] = {"targets": targets, "attributes": attributes, "value": value, "by_word": by_word}
     return [BiasScore(metric="weat", finding=said, test=test, **told)]
 
 
@@ -86,7 +88,7 @@ def _rnsb(sets: QuerySets, seed: int) -> list[BiasScore]:
     value, by_word = _figures(formula, _vectors(sets.all), sets.targets, seed)
     said = findings.most_and_least(f"with {sets.attributes[1].name}", by_word)
     targets, attributes = _names(sets.targets), _names(sets.attributes)
-    told = {"targets": targets, "attributes": attributes, "value": value, "by_word": by_word}
+    told: dict[str, Any] = {"targets": targets, "attributes": attributes, "value": value, "by_word": by_word}
     return [BiasScore(metric="rnsb", finding=said, **told)]
 
 
@@ -97,7 +99,7 @@ def _mac(sets: QuerySets, seed: int) -> list[BiasScore]:
     value, by_word = _figures(formula, _vectors(sets.all), sets.targets, seed)
     said = findings.most_and_least("distant", by_word)
     targets, attributes = _names(sets.targets), _names(sets.attributes)
-    told = {"targets": targets, "attributes": attributes, "value": value, "by_word": by_word}
+    told: dict[str, Any] = {"targets": targets, "attributes": attributes, "value": value, "by_word": by_word}
     return [BiasScore(metric="mac", finding=said, **told)]
 
 
@@ -121,7 +123,7 @@ def _of_each_attribute(
         targets, scores = _names(sets.targets), []
         for one in sets.attributes:
             value, by_word = _figures(formula, [*groups(sets.targets), one.vectors], [one], seed)
-            told = {"targets": targets, "attributes": (one.name,), "value": value, "by_word": by_word}
+            told: dict[str, Any] = {"targets": targets, "attributes": (one.name,), "value": value, "by_word": by_word}
             scores.append(BiasScore(metric=name, finding=finding(targets, one.name, value), **told))
         return scores
 

@@ -58,15 +58,10 @@ def find_sets(space: WordVectors, query: BiasQuery) -> QuerySets:
     Of pairs with one word missing, neither is used.
 
     Raises:
-        DataError: a vector is not finite, or two words of the query are one in this space.
+        DataError: a vector is not finite.
     """
     found = {word: space.find(word) for group in (*query.targets, *query.attributes) for word in group.words}
     rows = {word: row for word, row in found.items() if row is not None and _is_usable(space, row)}
-    first: dict[int, str] = {}
-    for word, row in rows.items():
-        if first.setdefault(row, word) != word:
-            got = f"{first[row]!r} and {word!r}, both {space.words[row]!r}"
-            raise DataError(explain(f"query {query.name!r}", expected="different words", got=got))
     dropped: set[str] = set()
     if query.paired:
         pairs = zip(*(group.words for group in query.targets))
