@@ -1,7 +1,7 @@
 """Queries put to a space: what each measure of bias says, or why it says nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eigenlm.errors import DataError, explain, nearest
 from eigenlm.progress import track
@@ -72,13 +72,13 @@ def bias(
 def answer_of(name: str, sets: QuerySets, metrics: Sequence[str], seed: int) -> BiasAnswer:
     """What metrics say of sets with vectors."""
     refused = {metric: why for metric in metrics if (why := METRICS[metric].refusal(sets))}
-    measured = [METRICS[metric].measure(sets, seed) for metric in metrics if metric not in refused]
+    scores = [score for metric in metrics if metric not in refused for score in METRICS[metric].measure(sets, seed)]
     return BiasAnswer(
         query=name,
         targets=tuple(group.name for group in sets.targets),
         attributes=tuple(group.name for group in sets.attributes),
         used=sum(len(group.words) for group in sets.all),
         missing=tuple(word for group in sets.all for word in group.missing),
-        scores=tuple(score for scores in measured for score in scores),
+        scores=tuple(replace(score, finding=METRICS[score.metric].finding(score)) for score in scores),
         refused=refused,
     )

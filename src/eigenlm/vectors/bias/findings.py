@@ -1,52 +1,58 @@
 """Figures of bias in words, for who has never met them."""
 
-from collections.abc import Mapping, Sequence
-
-from eigenlm.estimate import Estimate
-from eigenlm.vectors.bias.permutation_test import PermutationTest
+from eigenlm.vectors.bias.score import BiasScore
 
 _CHANCE = 0.05
 _STRENGTHS = ((0.8, "strongly"), (0.5, "clearly"), (0.2, "weakly"), (0.0, "hardly"))  # Cohen 1988
 
 
-def lean(targets: Sequence[str], attributes: Sequence[str], d: float, test: PermutationTest) -> str:
-    """Which group leans to which attribute, if chance would seldom make it so.
-
-    >>> p = PermutationTest(p=Estimate(value=0.01, low=0.01, high=0.01), ways=100, exact=True)
-    >>> lean(("flowers", "insects"), ("good", "bad"), 1.5, p)
-    'Flowers lean to good, insects to bad: strongly'
-    """
-    (x, y), (a, b) = targets, attributes
-    strength = next(said for least, said in _STRENGTHS if abs(d) >= least)
-    if test.p.value < _CHANCE:
+def lean(score: BiasScore) -> str:
+    """Which group leans to which attribute, if chance would seldom make it so."""
+    assert score.test is not None, "WEAT has its test"
+    (x, y), (a, b), p = score.targets, score.attributes, score.test.p.value
+    strength = next(said for least, said in _STRENGTHS if abs(score.value.value) >= least)
+    if p < _CHANCE:
         return _sentence(f"{x} lean to {a}, {y} to {b}: {strength}")
-    if test.p.value > 1 - _CHANCE:
+    if p > 1 - _CHANCE:
         return _sentence(f"the other way: {x} lean to {b}, {y} to {a}: {strength}")
     return "Not told from chance"
 
 
-def side(targets: Sequence[str], attribute: str, toward_first: Estimate) -> str:
-    """Which of two groups an attribute is nearer to; above 0 it is the first."""
-    x, y = targets
-    if toward_first.low > 0 or toward_first.high < 0:
-        return _sentence(f"{attribute} is nearer to {x if toward_first.low > 0 else y}")
-    return _sentence(f"{attribute} is told nearer to neither")
+def nearer_above_zero(score: BiasScore) -> str:
+    """Which of two groups an attribute is nearer to, the first where the figure is above 0."""
+    return _nearer(score, *score.targets)
 
 
-def most_and_least(what: str, by_word: Mapping[str, float]) -> str:
-    """The words with the largest and with the smallest figure.
-
-    >>> most_and_least("bad", {"rose": 0.25, "wasp": 0.75, "ant": 0.5})
-    'Most bad: wasp (0.75); least: rose (0.25)'
-    """
-    most, least = max(by_word, key=by_word.__getitem__), min(by_word, key=by_word.__getitem__)
-    return f"Most {what}: {most} ({by_word[most]:.2f}); least: {least} ({by_word[least]:.2f})"
+def nearer_below_zero(score: BiasScore) -> str:
+    """The same where it is below 0."""
+    return _nearer(score, *score.targets[::-1])
 
 
-def likeness(targets: Sequence[str], attribute: str, correlation: float) -> str:
+def most_with_the_second(score: BiasScore) -> str:
+    """The targets that are most and least like the second attribute."""
+    return _most_and_least(f"like {score.attributes[1]}", score)
+
+
+def most_distant(score: BiasScore) -> str:
+    """The targets that are farthest from the attributes and nearest to them."""
+    return _most_and_least("distant", score)
+
+
+def likeness(score: BiasScore) -> str:
     """Whether two groups order an attribute's words alike."""
-    said = "much alike" if correlation > 0.8 else "partly alike" if correlation > 0.4 else "hardly alike"
-    return _sentence(f"{targets[0]} and {targets[1]} order {attribute} {said}")
+    r, (x, y) = score.value.value, score.targets
+    said = "much alike" if r > 0.8 else "partly alike" if r > 0.4 else "hardly alike"
+    return _sentence(f"{x} and {y} order {score.attributes[0]} {said}")
+
+
+def _nearer(score: BiasScore, above: str, below: str) -> str:
+    group = above if score.value.low > 0 else below if score.value.high < 0 else "neither, as far as can be told"
+    return _sentence(f"{score.attributes[0]}: nearer to {group}")
+
+
+def _most_and_least(what: str, score: BiasScore) -> str:
+    most, least = (choose(score.by_word, key=score.by_word.__getitem__) for choose in (max, min))
+    return f"Most {what}: {most} ({score.by_word[most]:.2f}); least: {least} ({score.by_word[least]:.2f})"
 
 
 def _sentence(text: str) -> str:

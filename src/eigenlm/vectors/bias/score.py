@@ -17,8 +17,8 @@ class BiasScore:
         attributes: names of the sets of attributes that it is about.
         value: the figure, with a bootstrap interval over the words of each set.
         by_word: what it is made of, of each target or each attribute.
-        finding: what that says, in words.
         test: of WEAT, how likely as much is by chance.
+        finding: what that says, in words.
     """
 
     metric: str
@@ -26,5 +26,5 @@ class BiasScore:
     attributes: tuple[str, ...]
     value: Estimate
     by_word: Mapping[str, float]
-    finding: str
     test: PermutationTest | None = None
+    finding: str = ""
