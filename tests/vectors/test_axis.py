@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from eigenlm.errors import DataError
-from eigenlm.vectors.axis import axis, parse_pair
+from eigenlm.vectors.axis import axis, parse_pair, principal_axis
 from eigenlm.vectors.word_vectors import WordVectors
 
 
@@ -21,34 +21,57 @@ def space_of_pairs(noise: float, count: int = 5, dim: int = 8, seed: int = 0) ->
     return WordVectors(words, torch.from_numpy(np.concatenate([first, second, line])).float()), step
 
 
+def units(space: WordVectors) -> np.ndarray:
+    rows = space.vectors.double().numpy()
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
 def pairs(count: int = 5) -> list[tuple[str, str]]:
     return [(f"a{i}", f"b{i}") for i in range(count)]
 
 
-def test_what_pairs_have_in_common_is_found_from_first_to_second():
+@pytest.mark.parametrize("way", [axis, principal_axis])
+def test_what_pairs_have_in_common_is_found_from_first_to_second(way):
     space, step = space_of_pairs(noise=0.0)
-    found = axis(space, pairs())
+    found = way(space, pairs())
     # float32 vectors: six digits.
     assert found.direction.numpy() @ step == pytest.approx(1, abs=1e-6)
     assert found.energy == pytest.approx(1, abs=1e-6)
     assert min(found.along) > 0.999999
-    back = axis(space, [(other, one) for one, other in pairs()])
+    back = way(space, [(other, one) for one, other in pairs()])
     assert back.direction.numpy() @ step == pytest.approx(-1, abs=1e-6)
 
 
-def test_it_is_bolukbasis_principal_component_and_no_other_holds_more():
+def test_it_is_the_mean_of_differences_at_length_one():
     space, _ = space_of_pairs(noise=0.4)
     found = axis(space, pairs())
-    units = space.vectors.double().numpy()
-    units /= np.linalg.norm(units, axis=1, keepdims=True)
-    centred = [units[space.index(w)] - (units[i] + units[i + 5]) / 2 for i in range(5) for w in (f"a{i}", f"b{i}")]
-    values, vectors = np.linalg.eigh(np.array(centred).T @ np.array(centred))
-    assert abs(vectors[:, -1] @ found.direction.numpy()) == pytest.approx(1, abs=1e-6)
-    assert found.energy == pytest.approx(values[-1] / values.sum(), abs=1e-6)
-    differences = units[5:10] - units[:5]
+    differences = units(space)[5:10] - units(space)[:5]
+    differences /= np.linalg.norm(differences, axis=1, keepdims=True)
     mean = differences.mean(0) / np.linalg.norm(differences.mean(0))
-    assert found.energy >= np.square(differences @ mean).sum() / np.square(differences).sum()
+    np.testing.assert_allclose(found.direction.numpy(), mean, atol=1e-6)
+    np.testing.assert_allclose(found.along, differences @ mean, atol=1e-6)
+    assert found.energy == pytest.approx(np.square(differences @ mean).mean(), abs=1e-6)
     assert 1 / 5 < found.energy < 1
+
+
+def test_the_principal_one_is_bolukbasis_and_no_other_holds_more():
+    space, _ = space_of_pairs(noise=0.4)
+    found, mean = principal_axis(space, pairs()), axis(space, pairs())
+    rows = units(space)
+    centred = np.array([rows[i + k] - (rows[i] + rows[i + 5]) / 2 for i in range(5) for k in (0, 5)])
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    assert abs(vectors[:, -1] @ found.direction.numpy()) == pytest.approx(1, abs=1e-6)
+    differences = rows[5:10] - rows[:5]
+    held = [np.square(differences @ one.direction.numpy()).sum() for one in (found, mean)]
+    assert held[0] > held[1]
+    assert sum(found.along) > 0
+
+
+def test_pairs_without_anything_in_common_have_one_part_in_their_number():
+    space = WordVectors([f"{c}{i}" for c in "ab" for i in range(4)], torch.cat([torch.eye(8)[:4], torch.eye(8)[4:]]))
+    found = axis(space, pairs(4))
+    assert found.energy == pytest.approx(1 / 4, abs=1e-6)
+    np.testing.assert_allclose(found.along, [0.5] * 4, atol=1e-6)
 
 
 def test_words_are_placed_by_their_cosine_and_the_pairs_left_out_of_the_ends():
@@ -60,7 +83,7 @@ def test_words_are_placed_by_their_cosine_and_the_pairs_left_out_of_the_ends():
     first, second = found.ends(space, k=3)
     assert [one.word for one in first] == ["0", "1", "2"]
     assert [one.word for one in second] == ["9", "8", "7"]
-    assert first[0].cosine == placed[0].cosine
+    assert first[0].cosine == pytest.approx(placed[0].cosine, abs=1e-6)
     few, _ = found.ends(space, k=3, most=12)
     assert [one.word for one in few] == ["0", "1"]
 
@@ -70,7 +93,8 @@ BAD = [
     ([("a0", "nobody")], "expected a word that has a vector, got 'nobody'"),
     ([("a0", "a0")], "got none between 'a0' and 'a0'"),
     ([("a0", "zero")], "got none between 'a0' and 'zero'"),
-    ([("a0", "nan")], "vectors of finite numbers"),
+    ([("a0", "nan")], "vectors of finite numbers, got others for 'nan'"),
+    ([("a0", "b0"), ("b0", "a0")], "got pairs that cancel out"),
 ]
 
 

@@ -41,10 +41,10 @@ def test_every_metric_is_measured_with_its_interval_and_found_again():
 
 def test_a_lean_is_told_with_its_direction_and_noise_is_not():
     [there], [back], [none] = (bias(leaning(strength), [question()])[0].scores for strength in (1.0, -1.0, 0.0))
-    assert there.finding == "X lean to a, y to b: strongly"
+    assert there.finding == "X nearer to a, y to b: strongly"
     assert there.test.p.value == 1 / 924  # no other of 12 choose 6 ways
     assert there.value.low > 0
-    assert back.finding == "The other way: x lean to b, y to a: strongly"
+    assert back.finding == "The other way: x nearer to b, y to a: strongly"
     assert back.test.p.value == 1
     assert none.finding == "Not told from chance"
     assert set(there.by_word) == {*question().targets[0].words, *question().targets[1].words}

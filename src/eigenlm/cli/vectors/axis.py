@@ -1,5 +1,6 @@
 """`eigenlm vectors axis`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,8 +8,9 @@ import tyro
 
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Many, Vectors
-from eigenlm.cli.output import print_json, print_table
-from eigenlm.terminal import say
+from eigenlm.cli.output import print_json
+from eigenlm.plain_table import PlainTable, print_tables
+from eigenlm.terminal import Terminal, say
 
 if TYPE_CHECKING:
     from eigenlm.vectors.word_vectors import Neighbour
@@ -40,8 +42,8 @@ class VectorsAxisCommand(Command):
         space = read_vectors(self.vectors)
         found = axis(space, pairs)
         asked = [word.strip() for word in (self.words or "").split(",") if word.strip()]
-        placed = found.coordinates(space, asked) if asked else None
-        ends = None if asked else found.ends(space, self.k, most=self.max_words)
+        placed = found.coordinates(space, asked)
+        ends = ((), ()) if asked else found.ends(space, self.k, most=self.max_words)
         if self.json:
             told = {
                 "pairs": found.pairs,
@@ -51,25 +53,33 @@ class VectorsAxisCommand(Command):
             }
             print_json(told | {"words": placed, "ends": ends})
             return
-        first, second = (_few(side) for side in zip(*found.pairs))
-        if not self.quiet:
-            say(_agreement(len(pairs), found.energy))
-            if len(pairs) > 1:
-                rows = [(f"{one}:{other}", f"{cosine:.3f}") for (one, other), cosine in zip(pairs, found.along)]
-                print_table("", ("pair", "cosine with the axis"), rows)
-            say("")
-        if placed is not None:
-            print_table(f"From {first} to {second}", ("word", "coordinate"), [_row(one) for one in placed])
-        elif ends is not None:
-            columns = (f"towards {first}", "coordinate", f"towards {second}", "coordinate ")
-            rows = [(*_row(one), *_row(other)) for one, other in zip(*ends)]
-            print_table("", columns, rows, words=(columns[2],))
-        if not self.quiet:
-            say("A coordinate is the cosine of a word with the axis: 0 for a word that lies to neither side.")
+        if self.quiet:
+            for one in placed or [*ends[0], *ends[1][::-1]]:
+                say(one.word)
+            return
+        agree = PlainTable("", ("pair", "cosine"))
+        for (one, other), cosine in zip(found.pairs, found.along):
+            agree.add_row(f"{one}:{other}", f"{cosine:+.3f}")
+        first, second = (", ".join(side[:2]) + (", ..." if len(side) > 2 else "") for side in zip(*found.pairs))
+        words = _placed(placed) if placed else _ends(found.pairs[0], *ends)
+        words.title = f"From {first} to {second}"
+        words.with_notes(["A word's place is its cosine with the axis: 0 for one that lies to neither side."])
+        print_tables(Terminal(), [agree.with_notes([_agreement(len(pairs), found.energy)]), words])
 
 
-def _few(words: tuple[str, ...]) -> str:
-    return ", ".join(words[:2]) + (", ..." if len(words) > 2 else "")
+def _placed(words: "Sequence[Neighbour]") -> PlainTable:
+    table = PlainTable("", ("word", "place"))
+    for one in words:
+        table.add_row(*_row(one))
+    return table
+
+
+def _ends(pair: tuple[str, str], first: "Sequence[Neighbour]", second: "Sequence[Neighbour]") -> PlainTable:
+    names = (f"near {pair[0]}", "place", f"near {pair[1]}", "place ")
+    table = PlainTable("", names, words=names[2:3])
+    for one, other in zip(first, second):
+        table.add_row(*_row(one), *_row(other))
+    return table
 
 
 def _row(found: "Neighbour") -> tuple[str, str]:

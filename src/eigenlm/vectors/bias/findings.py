@@ -7,14 +7,14 @@ _STRENGTHS = ((0.8, "strongly"), (0.5, "clearly"), (0.2, "weakly"), (0.0, "hardl
 
 
 def lean(score: BiasScore) -> str:
-    """Which group leans to which attribute, if chance would seldom make it so."""
+    """Which group is nearer to which attribute, if chance would seldom make it so."""
     assert score.test is not None, "WEAT has its test"
     (x, y), (a, b), p = score.targets, score.attributes, score.test.p.value
     strength = next(said for least, said in _STRENGTHS if abs(score.value.value) >= least)
     if p < _CHANCE:
-        return _sentence(f"{x} lean to {a}, {y} to {b}: {strength}")
+        return _sentence(f"{x} nearer to {a}, {y} to {b}: {strength}")
     if p > 1 - _CHANCE:
-        return _sentence(f"the other way: {x} lean to {b}, {y} to {a}: {strength}")
+        return _sentence(f"the other way: {x} nearer to {b}, {y} to {a}: {strength}")
     return "Not told from chance"
 
 

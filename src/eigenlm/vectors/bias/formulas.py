@@ -17,7 +17,7 @@ from eigenlm.linalg.similarity import unit_rows
 
 _EQUAL = 1e-7  # associations that differ by less are equal: vectors are of float32
 
-Set = Float64[Tensor, "n *vectors D"]
+Set = Float64[Tensor, "_ *vectors D"]
 
 
 class Measured(NamedTuple):
@@ -32,7 +32,7 @@ class Measured(NamedTuple):
     by_word: Tensor
 
 
-def associations(W: Set, A: Set, B: Set) -> Float64[Tensor, "n *vectors"]:
+def associations(W: Set, A: Set, B: Set) -> Float64[Tensor, "_ *vectors"]:
     """s(w) = mean over a of cos(w, a) - mean over b of cos(w, b) (Caliskan and others 2017)."""
     toward_a, toward_b = (unit_rows(_vectors(one)).mean(0) for one in (A, B))
     return unit_rows(W) @ (toward_a - toward_b)

@@ -10,7 +10,7 @@ from torch import Tensor
 from eigenlm.errors import DataError, explain
 from eigenlm.linalg.similarity import unit_rows
 from eigenlm.progress import track
-from eigenlm.vectors.axis import Axis, axis
+from eigenlm.vectors.axis import Axis, principal_axis
 from eigenlm.vectors.bias.queries import DebiasWords
 from eigenlm.vectors.word_vectors import WordVectors
 
@@ -59,15 +59,15 @@ def hard_debias(space: WordVectors, words: DebiasWords) -> Debiased:
     if not known:
         got, do = f"none of {len(words.pairs)}", "name others under [debias] in a file of queries"
         raise DataError(explain(f"debiasing {space.source}", expected="pairs that have vectors", got=got, do=do))
-    found = axis(space, known)
+    found = principal_axis(space, known)
     kept = _specific(space, words)
     vectors = torch.empty(len(space), space.dim)
     blocks = range(0, len(space), _BLOCK_ROWS)
     for start in track(blocks, "debiasing"):
-        units = unit_rows(space.vectors[start : start + _BLOCK_ROWS]).double()
-        if not torch.isfinite(units).all():
+        block = space.vectors[start : start + _BLOCK_ROWS]
+        if not torch.isfinite(block).all():
             raise DataError(explain(f"debiasing {space.source}", expected="finite numbers", got="others"))
-        rest = without(units, found.direction)
+        rest = without(unit_rows(block).double(), found.direction)
         rest[torch.linalg.vector_norm(rest, dim=1) < _NONE] = 0
         vectors[start : start + _BLOCK_ROWS] = unit_rows(rest).float()
     rows = [space.place[word] for word in kept]
