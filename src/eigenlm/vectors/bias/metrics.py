@@ -127,7 +127,9 @@ METRICS = {
         title="WEAT, the Word Embedding Association Test",
         meaning="The effect says how many standard deviations farther the first group stands towards the first"
         " attribute than the second group does: 0 for no difference, 2 at most; 0.2 is called small, 0.5 medium, 0.8"
-        " large. p is the share of all ways to deal the same words into two such groups that differ at least as much.",
+        " large. p is the share of all ways to deal the same words into two such groups that differ at least as much,"
+        " the attributes being what they are; the interval says how far the effect may be if other words of the same"
+        " kinds had been chosen, attributes too.",
         measure=_weat,
         finding=findings.lean,
         refusal=_takes(2, 2),
