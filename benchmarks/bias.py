@@ -89,7 +89,6 @@ def main() -> None:
     said = read_queries()
     space, queries = _part(read_vectors(options.vectors), said.queries)
     debias = said.debias
-    assert debias is not None
     known = replace(debias, pairs=_known(space, debias.pairs), equalize=_known(space, debias.equalize))
     with tempfile.TemporaryDirectory() as folder:
         _ask(Path(folder), space, queries, known)

@@ -106,7 +106,7 @@ BAD = [
     (["bias", "MADE", "--query", "sea1 / sea2 ~ hill1 / hill2"], "has 1 word with a vector, and 2 are needed"),
     (["bias", "MADE", "--queries", "TEXT"], "expected TOML such as"),
     (["bias", "MADE", "--query", LEAN, "--debias", "v.pkl"], "expected an end of .bin"),
-    (["bias", "MADE", "--query", LEAN, "--debias", "MADE"], "expected a new or empty folder"),
+    (["bias", "MADE", "--query", LEAN, "--debias", "MADE"], "expected a place that is not read from"),
     (["bias", "MADE", "--query", LEAN, "--debias", "NEW"], "expected pairs that have vectors, got none of 10"),
     (["bias", "MADE", "--query", LEAN, "--sentences", "--metric", "mac"], "expected WEAT alone with --sentences"),
 ]
@@ -138,14 +138,14 @@ def test_an_axis_is_found_and_words_are_placed_along_it(made, capsys):
 def test_a_typed_question_about_bias_is_answered_in_words_first(made, capsys):
     [answer] = said(capsys, "bias", str(made), "--query", LEAN)["answers"]
     [score] = answer["scores"]
-    assert score["finding"].startswith("Sea1, sea2, ... nearer to sea5, sea6")
+    assert score["finding"].startswith("Sea1 etc. nearer to sea5 etc., hill1 etc. to hill5 etc.")
     assert (score["test"]["ways"], score["test"]["exact"]) == (70, True)
     assert main(["vectors", "bias", str(made), "--query", LEAN, "--metric", "weat", "mac"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "standard deviations" in out
     assert "IsoScore" in out
     assert main(["vectors", "bias", str(made), "--query", LEAN, "-q"]) == 0
-    assert capsys.readouterr().out.startswith("query 1: Sea1, sea2, ... nearer to")
+    assert capsys.readouterr().out.startswith("query 1: Sea1 etc. nearer to")
 
 
 def test_vectors_without_a_bias_are_written_and_what_is_left_told(made, tmp_path, capsys):

@@ -14,8 +14,8 @@ def test_the_interval_of_a_mean_is_students():
         found = bootstrap(lambda one: one.mean(), [torch.from_numpy(x)], count=4000, seed=0)
         half = {8: 2.364624, 30: 2.045230}[n] * x.std(ddof=1) / math.sqrt(n)
         assert found.value == pytest.approx(x.mean())
-        # A percentile of 4,000 draws near the tail is known to some percent.
-        assert found.high - found.low == pytest.approx(2 * half, rel=0.1)
+        # Draws of a mean of few are nearly normal, and percentiles of 4,000 of them known to some percent.
+        assert found.high - found.low == pytest.approx(2 * half, rel=0.15)
 
 
 def test_groups_are_drawn_each_by_itself_and_alike_for_a_seed():

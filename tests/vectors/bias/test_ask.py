@@ -32,7 +32,7 @@ def test_every_metric_is_measured_with_its_interval_and_found_again():
     assert {score.metric for score in answer.scores} == set(METRICS)
     assert [score.metric for score in answer.scores].count("rnd") == 2  # one of each attribute
     for score in answer.scores:
-        assert score.value.low < score.value.value < score.value.high
+        assert score.value.low <= score.value.value <= score.value.high
         assert score.finding[:1].isupper()
         assert (score.test is not None) == (score.metric == "weat")
     assert answers == bias(leaning(1.0), [question()], tuple(METRICS))
@@ -54,11 +54,11 @@ def test_missing_words_are_listed_and_a_fifth_of_a_set_may_be():
     [answer] = bias(space(), [parse_query("w0,w1,w2,w3,nobody / w8,w9,w10,w11,W12 ~ w16,w17 / w23,w24")])
     assert (answer.used, answer.missing) == (13, ("nobody",))
     assert answer.scores[0].metric == "weat"
-    with pytest.raises(DataError, match=r"got 2 of 5 words of 'w0, w1, \.\.\.' have no vector"):
+    with pytest.raises(DataError, match=r"got 2 of 5 words of 'w0 etc\.' have no vector"):
         bias(space(), [parse_query("w0,w1,w2,none,nobody / w8,w9,w10,w11,w12 ~ w16,w17 / w23,w24")])
     both = [parse_query("w0,none / w8,w9 ~ w16,w17 / w23,w24", "one"), parse_query("w0,w1 / w8,w9 ~ w16,w17 / w23,w24")]
     refused, measured = bias(space(), both)
-    assert refused.refused == {"weat": "1 of 2 words of 'w0, none' have no vector"}
+    assert refused.refused == {"weat": "1 of 2 words of 'w0 etc.' have no vector"}
     assert measured.scores
 
 
@@ -80,7 +80,7 @@ REFUSED = [
     ("w0,w1 / w8,w9 ~ w16,w17", "weat", "it takes 2 sets of attributes, and there are 1"),
     ("w0,w1 / w8,w9 / w10,w11 ~ w16,w17", "rnd", "it takes 2 groups, and there are 3"),
     ("w0,w1 / w8,w9 ~ w16,w17", "ripa", "it takes pairs of words"),
-    ("a,b / c,d ~ e,f / g,h", "weat", "2 of 2 words of 'a, b' have no vector"),
+    ("a,b / c,d ~ e,f / g,h", "weat", "2 of 2 words of 'a etc.' have no vector"),
 ]
 
 

@@ -115,7 +115,6 @@ def test_company_that_a_bias_keeps_is_left_and_without_it_nothing_is():
 
 def test_the_association_itself_is_gone_though_company_is_left():
     before = biased(0.8)
-    after = hard_debias(before, ALONG_G).space
     asked = [parse_query("0,2,4,6,8 / 1,3,5,7,9 ~ a0,a1 / b0,b1")]
     assert bias(before, asked)[0].scores[0].value.value > 1.5
     equal = DebiasWords(name="g", pairs=ALONG_G.pairs, equalize=ALONG_G.pairs)

@@ -57,11 +57,7 @@ class VectorsBiasCommand(Command):
     """Makes the same intervals again."""
 
     def check(self) -> None:
-        """Refuse questions that are none, and to write over what is read."""
-        from eigenlm.vectors.bias.queries import parse_query
-
-        for said in self.query:
-            parse_query(said)
+        """Refuse measures that do not go together, and to write over what is read."""
         if self.sentences and (self.out is not None or self.metric != ("weat",)):
             expected, got = "WEAT alone with --sentences", "--debias" if self.out is not None else self.metric
             raise ConfigError(explain("vectors bias", expected=expected, got=got))
@@ -76,7 +72,7 @@ class VectorsBiasCommand(Command):
         from eigenlm.cli.vectors.bias_tables import answer_tables, debias_tables
         from eigenlm.linalg.isotropy import isotropy
         from eigenlm.vectors.bias import bias, parse_query, read_queries, seat
-        from eigenlm.vectors.formats import read_vectors
+        from eigenlm.vectors.formats import read_vectors, write_vectors
 
         said = read_queries() if self.queries is None else read_queries(self.queries)
         typed = [parse_query(one, f"query {i}") for i, one in enumerate(self.query, start=1)]
@@ -94,29 +90,24 @@ class VectorsBiasCommand(Command):
         if self.out is None:
             self._show(answers, tables, {"isotropy": spread})
             return
-        debiased, left, why = self._without_bias(space, said, self.out)
+        debiased, left, why = self._without_bias(space, said)
         after = bias(debiased.space, queries, ("weat",), seed=self.seed)
+        write_vectors(debiased.space, self.out)
         told = {"isotropy": spread, "after": after, "left": left, "axis_energy": debiased.axis.energy, "out": self.out}
         before = answers if "weat" in self.metric else bias(space, queries, ("weat",), seed=self.seed)
         self._show(answers, [*tables, *debias_tables(before, after, debiased, left, why)], told)
         if not self.json:
             self.point_to(self.out, f"eigenlm vectors bias {self.out}")
 
-    def _without_bias(
-        self, space: "WordVectors", said: "BiasQueries", out: Path
-    ) -> "tuple[Debiased, Leftover | None, str]":
-        """The space without the bias, written; what is left of it, or why that is not known."""
+    def _without_bias(self, space: "WordVectors", said: "BiasQueries") -> "tuple[Debiased, Leftover | None, str]":
+        """The space without the bias; what is left of it, or why that is not known."""
         from eigenlm.vectors.bias import hard_debias, leftover
-        from eigenlm.vectors.formats import write_vectors
 
-        if said.debias is None:
-            raise ConfigError(explain("--debias", expected="a table [debias] in the file of queries", got="none"))
         debiased = hard_debias(space, said.debias)
         try:
             left, why = leftover(space, debiased, seed=self.seed), ""
         except DataError as error:
             left, why = None, str(error)
-        write_vectors(debiased.space, out)
         return debiased, left, why
 
     def _show(self, answers: "Sequence[BiasAnswer]", tables: "Sequence[PlainTable]", more: dict[str, Any]) -> None:

@@ -51,8 +51,8 @@ def _nearer(score: BiasScore, above: str, below: str) -> str:
 
 
 def _most_and_least(what: str, score: BiasScore) -> str:
-    most, least = (choose(score.by_word, key=score.by_word.__getitem__) for choose in (max, min))
-    return f"Most {what}: {most} ({score.by_word[most]:.2f}); least: {least} ({score.by_word[least]:.2f})"
+    (least, low), *_, (most, high) = sorted(score.by_word.items(), key=lambda word: word[1])
+    return f"Most {what}: {most} ({high:.2f}); least: {least} ({low:.2f})"
 
 
 def _sentence(text: str) -> str:

@@ -89,12 +89,12 @@ class BiasQueries:
     Attributes:
         queries: in the order of the file.
         templates: sentences with {word} in them, for encoders of sentences.
-        debias: what can be taken out, if the file says it.
+        debias: what can be taken out.
     """
 
     queries: tuple[BiasQuery, ...]
     templates: tuple[str, ...]
-    debias: DebiasWords | None
+    debias: DebiasWords
 
 
 def read_queries(path: Path = STANDARD) -> BiasQueries:
@@ -124,15 +124,8 @@ def read_queries(path: Path = STANDARD) -> BiasQueries:
     queries = tuple(_query(one, words, operation) for one in asked)
     if len({query.name for query in queries}) < len(queries):
         raise DataError(explain(operation, expected="a name for each query", got="one of them twice"))
-    if path != STANDARD and not {"templates", "debias"} <= found.keys():
-        standard = read_queries()
-        templates, debias = standard.templates, standard.debias
-    else:
-        templates, debias = (), None
-    if "templates" in found:
-        templates = _templates(found["templates"], operation)
-    if "debias" in found:
-        debias = _debias(found["debias"], operation)
+    templates = _templates(found["templates"], operation) if "templates" in found else read_queries().templates
+    debias = _debias(found["debias"], operation) if "debias" in found else read_queries().debias
     return BiasQueries(queries=queries, templates=templates, debias=debias)
 
 
@@ -141,7 +134,7 @@ def parse_query(said: str, name: str = "query") -> BiasQuery:
 
     >>> query = parse_query("doctor, pilot / nurse, maid ~ he, him / she, her")
     >>> [group.words for group in query.targets], query.attributes[1].name
-    ([('doctor', 'pilot'), ('nurse', 'maid')], 'she, her')
+    ([('doctor', 'pilot'), ('nurse', 'maid')], 'she etc.')
 
     Raises:
         DataError: it is not written so.
@@ -155,8 +148,7 @@ def parse_query(said: str, name: str = "query") -> BiasQuery:
 
 def _typed(group: str) -> WordList:
     words = tuple(word.strip() for word in group.split(",") if word.strip())
-    few = ", ".join(words[:2]) + (", ..." if len(words) > 2 else "")
-    return WordList(name=few, words=words)
+    return WordList(name=" ".join([*words[:1], *(["etc."] if len(words) > 1 else [])]), words=words)
 
 
 def _query(found: Mapping[str, Any], sets: Mapping[str, tuple[str, ...]], operation: str) -> BiasQuery:
