@@ -58,8 +58,8 @@ class VectorsAxisCommand(Command):
                 say(one.word)
             return
         agree = PlainTable("", ("pair", "cosine"))
-        for (one, other), cosine in zip(found.pairs, found.along):
-            agree.add_row(f"{one}:{other}", f"{cosine:+.3f}")
+        for pair, cosine in zip(found.pairs, found.along):
+            agree.add_row(":".join(pair), f"{cosine:+.3f}")
         first, second = (", ".join(side[:2]) + (", ..." if len(side) > 2 else "") for side in zip(*found.pairs))
         words = _placed(placed) if placed else _ends(found.pairs[0], *ends)
         words.title = f"From {first} to {second}"
@@ -88,10 +88,8 @@ def _row(found: "Neighbour") -> tuple[str, str]:
 
 def _agreement(count: int, energy: float) -> str:
     if count == 1:
-        return (
-            "The axis is the difference of one pair, whatever else the two words differ in; more pairs tell it apart."
-        )
+        return "Of one pair, the axis is all that its words differ in; more pairs show what they have in common."
     return (
-        f"The axis holds {energy:.0%} of what the {count} pairs differ in; pairs with nothing in common would have"
-        f" {1 / count:.0%} or a little more."
+        "The axis is the mean of the pairs' differences; above, the cosine of each with it. It holds"
+        f" {energy:.0%} of them; of pairs with nothing in common it would hold about {1 / count:.0%}."
     )
