@@ -25,7 +25,7 @@ _DESCRIBED = 100_000  # words whose isotropy is told
 
 @dataclass(frozen=True)
 class VectorsBiasCommand(Command):
-    """Which groups of words lean to which attributes, how strongly, and how surely; without a bias, with --debias."""
+    """Which groups of words lean to which attributes, how strongly and how surely; --debias takes a bias out."""
 
     vectors: Vectors
     queries: Annotated[

@@ -53,10 +53,9 @@ def _table(answers: "Sequence[BiasAnswer]", metric: str) -> PlainTable:
             if score.metric == metric:
                 table.add_row(answer.query, *_cells(score), f"{answer.used} of {answer.used + len(answer.missing)}")
                 drawn += list(_of_a_sample(answer.query, score.test))
-    refused = [
-        f"{answer.query}: not measured; {answer.refused[metric]}." for answer in answers if metric in answer.refused
-    ]
-    return table.with_notes(["", METRICS[metric].meaning, *drawn, *refused])
+    unasked = [answer for answer in answers if metric in answer.refused]
+    refused = [f"{answer.query}: {metric.upper()} is not measured; {answer.refused[metric]}." for answer in unasked]
+    return table.with_notes([METRICS[metric].meaning if table.row_count else "", *drawn, *refused])
 
 
 def _cells(score: "BiasScore") -> list[str]:
@@ -81,10 +80,8 @@ def _before_and_after(
         for was, now in zip(one.scores, other.scores):
             finding, effect, interval, p = _cells(now)
             table.add_row(one.query, finding, f"{was.value.value:.2f}", effect, interval, p)
-    counts = f"{len(debiased.equalized)} pairs made equal, {len(debiased.kept)} words that mean it kept as they were"
-    energy = (
-        f"The direction holds {debiased.axis.energy:.0%} of what {len(debiased.axis.pairs)} pairs differ in; {counts}."
-    )
+    energy = f"The direction holds {debiased.axis.energy:.0%} of what {len(debiased.axis.pairs)} pairs differ in."
+    counts = f"{len(debiased.equalized)} pairs were made equal, and {len(debiased.kept)} words that mean it were kept."
     missing = ", ".join(f"{one}:{other}" for one, other in debiased.missing)
     return table.with_notes([f"{energy} {counts}", f"Pairs without a vector: {missing}." if missing else ""])
 
