@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from eigenlm.allowed import VECTOR_METHODS
 from eigenlm.cli import main
+from eigenlm.cli.vectors.bias import VectorsBiasCommand
+from eigenlm.vectors.bias import METRICS as METRICS_OF_BIAS
 from eigenlm.vectors.formats import read_vectors
 from eigenlm.vectors.methods import METHODS
 from tests.vectors.test_spectral import two_topics
@@ -78,6 +81,7 @@ def test_every_method_has_a_command_and_its_own_losses(made, tmp_path, capsys, m
     assert read_vectors(tmp_path / "v").dim == 8
 
 
+LEAN = "sea1,sea2,sea3,sea4 / hill1,hill2,hill3,hill4 ~ sea5,sea6 / hill5,hill6"
 BAD = [
     (["ask", "MADE", "sea1 - nobody"], "expected a word that has a vector, got 'nobody'"),
     (["neighbours", "MADE", "seax"], "did you mean sea"),
@@ -91,6 +95,20 @@ BAD = [
     (["train", "TEXT", "--out", "NEW", "--window", "0"], "expected at least 1, got 0"),
     (["convert", "MADE", "--out", "v.pkl"], "expected an end of .bin"),
     (["neighbours", "nothing-here", "word"], "expected a file or folder of word vectors"),
+    (["axis", "MADE", "sea1"], "expected pairs such as man:woman, got 'sea1'"),
+    (["axis", "MADE", "sea1:seax"], "did you mean sea"),
+    (["axis", "MADE", "sea1:sea1"], "got none between 'sea1' and 'sea1'"),
+    (["axis", "MADE", "sea1:hill1", "--words", "nobody"], "expected a word that has a vector, got 'nobody'"),
+    (["axis", "MADE", "sea1:hill1", "--k", "0"], "k: expected at least 1, got 0"),
+    (["bias", "MADE"], "expected words with vectors, got"),
+    (["bias", "MADE", "--query", "sea1,sea2"], "expected groups ~ attributes"),
+    (["bias", "MADE", "--query", "sea1 / sea2 ~ hill1 / sea1"], "expected every word once"),
+    (["bias", "MADE", "--query", "sea1 / sea2 ~ hill1 / hill2"], "has 1 word with a vector, and 2 are needed"),
+    (["bias", "MADE", "--queries", "TEXT"], "expected TOML such as"),
+    (["bias", "MADE", "--query", LEAN, "--debias", "v.pkl"], "expected an end of .bin"),
+    (["bias", "MADE", "--query", LEAN, "--debias", "MADE"], "expected a place that is not read from"),
+    (["bias", "MADE", "--query", LEAN, "--debias", "NEW"], "expected pairs that have vectors, got none of 10"),
+    (["bias", "MADE", "--query", LEAN, "--sentences", "--metric", "mac"], "expected WEAT alone with --sentences"),
 ]
 
 
@@ -102,3 +120,50 @@ def test_bad_values_are_told_in_a_line(made, tmp_path, capsys, words, line):
     assert len(told) == 1
     assert line in told[0]
     assert not (tmp_path / "new").exists()
+
+
+def test_an_axis_is_found_and_words_are_placed_along_it(made, capsys):
+    told = said(capsys, "axis", str(made), "sea1:hill1", "sea2:hill2", "--k", "3")
+    assert told["energy"] > 0.5
+    assert all(one["word"].startswith("sea") for one in told["ends"][0])
+    assert all(one["word"].startswith("hill") for one in told["ends"][1])
+    placed = said(capsys, "axis", str(made), "sea1:hill1", "--words", "hill3, sea3")["words"]
+    assert [one["word"] for one in placed] == ["sea3", "hill3"]
+    assert main(["vectors", "axis", str(made), "sea1:hill1", "sea2:hill2"]) == 0
+    assert "of pairs with nothing in common it would hold about 50%" in " ".join(capsys.readouterr().out.split())
+    assert main(["vectors", "axis", str(made), "sea1:hill1", "-q", "--words", "hill3,sea3"]) == 0
+    assert capsys.readouterr().out.split() == ["sea3", "hill3"]
+
+
+def test_a_typed_question_about_bias_is_answered_in_words_first(made, capsys):
+    [answer] = said(capsys, "bias", str(made), "--query", LEAN)["answers"]
+    [score] = answer["scores"]
+    assert score["finding"].startswith("Sea1 etc. nearer to sea5 etc., hill1 etc. to hill5 etc.")
+    assert (score["test"]["ways"], score["test"]["exact"]) == (70, True)
+    assert main(["vectors", "bias", str(made), "--query", LEAN, "--metric", "weat", "mac"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "standard deviations" in out
+    assert "IsoScore" in out
+    assert main(["vectors", "bias", str(made), "--query", LEAN, "-q"]) == 0
+    assert capsys.readouterr().out.startswith("query 1: Sea1 etc. nearer to")
+
+
+def test_vectors_without_a_bias_are_written_and_what_is_left_told(made, tmp_path, capsys):
+    pairs = '[debias]\nname = "height"\npairs = [["sea1", "hill1"], ["sea2", "hill2"]]\nspecific = ["sea1"]\n'
+    sets = '[sets]\nx = ["sea1", "sea2", "sea3"]\ny = ["hill1", "hill2", "hill3"]\na = ["sea5", "sea6"]\n'
+    sets += 'b = ["hill5", "hill6"]\n[[query]]\nname = "q"\ntargets = ["x", "y"]\nattributes = ["a", "b"]\n'
+    (tmp_path / "q.toml").write_text(sets + pairs)
+    words = ("bias", str(made), "--queries", str(tmp_path / "q.toml"), "--debias", str(tmp_path / "out.bin"))
+    told = said(capsys, *words)
+    before, after = (told[key][0]["scores"][0]["value"]["value"] for key in ("answers", "after"))
+    assert before > 1
+    assert after < before
+    assert read_vectors(tmp_path / "out.bin").words == read_vectors(made).words
+    assert main(["vectors", *words[:-1], str(tmp_path / "again")]) == 0
+    assert "WEAT before and after height is taken out" in " ".join(capsys.readouterr().out.split())
+    assert read_vectors(tmp_path / "again").dim == 8
+
+
+def test_measures_of_bias_are_those_that_the_command_names():
+    literal = get_type_hints(VectorsBiasCommand)["metric"]
+    assert get_args(get_args(literal)[0]) == tuple(METRICS_OF_BIAS)

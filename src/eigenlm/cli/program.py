@@ -55,6 +55,8 @@ COMMANDS = {
     "vectors neighbours": ("vectors.neighbours", "VectorsNeighboursCommand"),
     "vectors similarity": ("vectors.similarity", "VectorsSimilarityCommand"),
     "vectors odd-one-out": ("vectors.odd_one_out", "VectorsOddOneOutCommand"),
+    "vectors axis": ("vectors.axis", "VectorsAxisCommand"),
+    "vectors bias": ("vectors.bias", "VectorsBiasCommand"),
     "vectors evaluate": ("vectors.evaluate", "VectorsEvaluateCommand"),
     "vectors convert": ("vectors.convert", "VectorsConvertCommand"),
     "doctor": ("doctor", "DoctorCommand"),
