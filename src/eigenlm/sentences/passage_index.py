@@ -18,15 +18,18 @@ from eigenlm.text.corpus import holds_rows
 
 _MARK = 0x6569676C  # "eigl": what SQLite's header says of the program that a file belongs to
 _HEADER, _MARKED = b"SQLite format 3\0", 68
+_PAGE = 8192  # bytes: five vectors of 384 numbers
 _SCHEMA = f"""
-PRAGMA page_size = 8192;
+BEGIN IMMEDIATE;
 PRAGMA application_id = {_MARK};
-CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, content TEXT, wrong TEXT);
-CREATE TABLE passages (id INTEGER PRIMARY KEY, content TEXT, first INTEGER, last INTEGER, text TEXT);
-CREATE TABLE vectors (id INTEGER PRIMARY KEY, vector BLOB);
-CREATE INDEX files_by_content ON files (content);
-CREATE INDEX passages_by_content ON passages (content);
+CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, content TEXT, wrong TEXT);
+CREATE TABLE IF NOT EXISTS passages (id INTEGER PRIMARY KEY, content TEXT, first INTEGER, last INTEGER, text TEXT,
+  waits INTEGER DEFAULT 1);
+CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, vector BLOB);
+CREATE INDEX IF NOT EXISTS files_by_content ON files (content);
+CREATE INDEX IF NOT EXISTS passages_by_content ON passages (content);
+CREATE INDEX IF NOT EXISTS passages_that_wait ON passages (waits) WHERE waits = 1;
 """
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -62,8 +65,9 @@ class PassageIndex:
             self._file = sqlite3.connect(path, timeout=_PATIENCE)
         with self._told():
             if is_new:
+                self._file.execute(f"PRAGMA page_size = {_PAGE}")
                 self._file.executescript(_SCHEMA)
-                self._file.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+                self._file.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", about.items())
                 self._file.commit()
             made = dict(self._rows("SELECT key, value FROM about"))
         for key, value in about.items():
@@ -88,14 +92,16 @@ class PassageIndex:
         now = {os.fsencode(os.path.relpath(file, folder)): file for file in files}
         with self._told():
             known = {name: stamp for name, *stamp in self._rows("SELECT path, size, changed FROM files")}
-            self._file.executemany("DELETE FROM files WHERE path = ?", [(name,) for name in known if name not in now])
+            gone = [(name,) for name in known if name not in now]
+            self._file.executemany("DELETE FROM files WHERE path = ?", gone)
             new = [name for name, file in now.items() if known.get(name) != _stamp(file)]
             for number, name in enumerate(track(new, "reading"), start=1):
                 self._enter(name, now[name], split)
                 if number % _FILES == 0:
                     self._file.commit()
-            self._file.execute("DELETE FROM passages WHERE content NOT IN (SELECT content FROM files)")
-            self._file.execute("DELETE FROM vectors WHERE id NOT IN (SELECT id FROM passages)")
+            dead = "SELECT content FROM passages EXCEPT SELECT content FROM files"
+            if self._file.execute(f"DELETE FROM passages WHERE content IN ({dead})").rowcount:
+                self._file.execute("DELETE FROM vectors WHERE id NOT IN (SELECT id FROM passages)")
             self._file.commit()
 
     def _enter(self, name: bytes, file: Path, split: Callable[[Path], Iterable[Passage]]) -> None:
@@ -110,15 +116,12 @@ class PassageIndex:
     def num_waiting(self) -> int:
         """Passages that have no vector."""
         with self._told():
-            ((count,),) = self._rows("SELECT count(*) FROM passages WHERE id NOT IN (SELECT id FROM vectors)")
+            ((count,),) = self._rows("SELECT count(*) FROM passages WHERE waits = 1")
         return count
 
     def waiting(self) -> Iterator[tuple[list[int], list[str]]]:
         """Passages that have no vector, some at a time, by number and text."""
-        query = (
-            "SELECT id, text FROM passages WHERE id > ? AND id NOT IN (SELECT id FROM vectors) "
-            f"ORDER BY id LIMIT {_EMBEDDED}"
-        )
+        query = f"SELECT id, text FROM passages WHERE waits = 1 AND id > ? ORDER BY id LIMIT {_EMBEDDED}"
         last = 0
         while True:
             with self._told():
@@ -133,6 +136,7 @@ class PassageIndex:
         rows = zip(numbers, (row.tobytes() for row in vectors.astype("<f4")))
         with self._told():
             self._file.executemany("REPLACE INTO vectors VALUES (?, ?)", rows)
+            self._file.executemany("UPDATE passages SET waits = 0 WHERE id = ?", [(number,) for number in numbers])
             self._file.commit()
 
     def nearest(self, query: Float32[np.ndarray, " D"], count: int) -> list[tuple[float, int]]:

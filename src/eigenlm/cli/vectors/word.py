@@ -109,7 +109,7 @@ def _print_layers(found: "WordInContext") -> None:
         )
         for layer in some(found.layers)
     ]
-    print_table(f"'{found.word}' in {places}{of}, {found.num_lines:,} lines read", columns, rows)
+    print_table(f"'{found.word}' in {places}{of}; {counted(found.num_lines, 'line')} read", columns, rows)
 
 
 def _print_groups(found: "WordInContext") -> None:
@@ -125,9 +125,10 @@ def _print_groups(found: "WordInContext") -> None:
 
 
 def _verdict(groups: "SenseGroups", count: int) -> str:
+    from eigenlm.vectors.contextual.groups import FEWEST
+
     if groups.silhouette is None or groups.p is None:
-        few = f"Groups after {groups.layer}: none looked for" if count < 6 else f"No groups after {groups.layer}"
-        return f"{few}; {counted(count, 'place')} give no grouping that could be judged."
+        return f"No groups were looked for: it takes {FEWEST} places that can be told apart, and there is {count:,}."
     told = f"the best cut has a silhouette of {groups.silhouette:.2f}, p = {groups.p:.2g}"
     if groups.is_clear:
         return f"After {groups.layer} it falls into {len(groups.groups)} groups: {told} against a cloud without groups."

@@ -13,10 +13,12 @@ from eigenlm.linalg.seeded import seeded
 from eigenlm.linalg.similarity import unit_rows
 from eigenlm.progress import track
 
+FEWEST = 6
+"""Vectors that are divided, at least."""
+
 _MOST_GROUPS, _FEWEST_EACH = 6, 2
 _CLOUDS = 199  # with the given one 200: the smallest p is 0.005
 _LEVEL = 0.05
-_FEWEST = 6  # occurrences, below which no p can be small
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ def grouping(X: Float[Tensor, "C D"], *, seed: int) -> Grouping:
     """
     C = len(X)
     X = X.double()
-    best = best_cut(X) if C >= _FEWEST else None
+    best = best_cut(X) if C >= FEWEST else None
     if best is None:
         return Grouping(torch.zeros(C, dtype=torch.int64), None, None, False)
     generator, mean = seeded(seed), X.mean(0)
