@@ -35,7 +35,11 @@ def by_hand(lm, folder: Path, query: str, count: int) -> list[tuple[str, int, fl
     q = lm.embed([query], prompt="query")[0].double().numpy()
     scores = [float(lm.embed([one.text], prompt="passage")[0].double().numpy() @ q) for _, one in found]
     best = sorted(zip(scores, found), key=lambda pair: -pair[0])[:count]
-    return [(str(file.relative_to(folder)), one.first, score) for score, (file, one) in best]
+    return [(str(file), one.first, score) for score, (file, one) in best]
+
+
+def names(answers, folder: Path) -> set[str]:
+    return {str(Path(one.file).relative_to(folder)) for one in answers.answers}
 
 
 def places(answers) -> list[tuple[str, int]]:
@@ -63,18 +67,19 @@ def test_only_new_content_is_embedded(lm, folder, index):
     (folder / "river.txt").write_text("A stone.")
     changed = eigenlm.search(lm, folder, "stone", index=index, count=100)
     assert changed.num_embedded == 1
-    assert {one.file for one in changed.answers} == {"moved.md", "river.txt", "rows.jsonl"}
+    assert names(changed, folder) == {"moved.md", "river.txt", "rows.jsonl"}
     (folder / "moved.md").unlink()
     left = eigenlm.search(lm, folder, "stone", index=index, count=100)
-    assert {one.file for one in left.answers} == {"river.txt", "rows.jsonl"}
+    assert names(left, folder) == {"river.txt", "rows.jsonl"}
     assert left.num_passages == 3
 
 
 def test_a_text_that_is_there_twice_is_one_answer(lm, folder, index):
     (folder / "copy.txt").write_bytes((folder / "river.txt").read_bytes())
     found = eigenlm.search(lm, folder, QUERY, index=index, count=100)
-    assert {one.also for one in found.answers if one.file == "copy.txt"} == {("river.txt",)}
-    assert not [one for one in found.answers if one.file == "river.txt"]
+    copies = {one.also for one in found.answers if Path(one.file).name == "copy.txt"}
+    assert copies == {(str(folder / "river.txt"),)}
+    assert "river.txt" not in names(found, folder)
 
 
 def test_what_is_no_text_is_left_out_and_named(lm, folder, index):
@@ -88,13 +93,20 @@ def test_what_is_no_text_is_left_out_and_named(lm, folder, index):
     (folder / "b").symlink_to(folder / "a")
     os.mkfifo(folder / "pipe")
     found = eigenlm.search(lm, folder, QUERY, index=index, count=100)
-    assert dict(found.left_out) == {
+    assert {Path(name).name: why for name, why in found.left_out} == {
         "picture.png": "no text",
         "late.bin": "no text",
         "latin.txt": "expected UTF-8 text, got byte 3 is not",
         "other.jsonl": "expected a field 'text' with a string, got body",
     }
-    assert {one.file for one in found.answers} == {"river.txt", "deep/money.md", "rows.jsonl"}
+    assert names(found, folder) == {"river.txt", "deep/money.md", "rows.jsonl"}
+
+
+def test_a_file_is_searched_by_itself(lm, folder, index):
+    found = eigenlm.search(lm, folder / "deep" / "money.md", QUERY, index=index, count=100)
+    assert names(found, folder) == {"deep/money.md"}
+    with pytest.raises(DataError, match="expected a file or folder, got nothing there"):
+        eigenlm.search(lm, folder / "none", QUERY, index=index)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x00\x01"])

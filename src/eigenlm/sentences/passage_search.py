@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ class FoundPassage:
 
     Attributes:
         score: the cosine of its vector with the query's.
-        file: where it stands, as a path from the folder.
+        file: where it stands; its path begins with that of the folder, as it was given.
         line: number of its first line, or of its row.
         last_line: number of its last.
         text: the passage.
@@ -96,27 +96,40 @@ def search(
     """
     check_speaks(lm, "search")
     check(count=count)
+    folder = Path(folder)
     if not query.strip():
         raise DataError(explain("search", expected="words to look for", got="none"))
+    if not folder.exists():
+        raise DataError(explain(f"searching {folder}", expected="a file or folder", got="nothing there"))
     vectors = lm.generation.vectors or SentenceVectors()
     encoder = lm.sentence_encoder(prompt_of_passages(vectors))
     questions = lm.sentence_encoder(prompt_of_queries(vectors))
     wanted = unit_rows(questions.vectors_of(questions.read([query])[0]))[0].cpu().numpy()
-    about = {"folder": os.path.realpath(folder), "model": _fingerprint(lm, encoder), "format": _FORMAT}
+    spelled = os.fsencode(os.path.realpath(folder)).decode(errors="backslashreplace")
+    about = {"folder": spelled, "model": _fingerprint(lm, encoder), "format": _FORMAT}
     place = _usual_place(about) if index is None else Path(index)
+    files = files_below(folder, without=(place, Path(f"{place}-journal")))
+    if not files:
+        raise DataError(explain(f"searching {folder}", expected="files of text", got="none"))
+    base = folder if folder.is_dir() else folder.parent
 
     def attempt() -> Answers:
         with PassageIndex(place, about) as opened:
-            num_embedded = _update(opened, Path(folder), encoder, place)
+            opened.enter(files, base, _splitter(encoder))
+            if not opened.counts()[1]:
+                got, why = f"none in {counted(len(files), 'file')}", opened.left_out()[:3]
+                do = "; ".join(f"{name}: {reason}" for name, reason in why)
+                raise DataError(explain(f"searching {folder}", expected="files of text", got=got, do=do))
+            num_embedded = sum(1 for _ in track(_embedded(opened, encoder), "embedding", opened.num_waiting()))
             nearest = opened.nearest(wanted, count)
             num_files, num_passages = opened.counts()
             return Answers(
                 query=query,
-                answers=tuple(_found(score, *opened.passage(number)) for score, number in nearest),
+                answers=tuple(_found(score, base, *opened.passage(number)) for score, number in nearest),
                 num_files=num_files,
                 num_passages=num_passages,
                 num_embedded=num_embedded,
-                left_out=tuple(opened.left_out()),
+                left_out=tuple((str(base / file), why) for file, why in opened.left_out()),
                 index=place,
             )
 
@@ -128,34 +141,24 @@ def search(
         return attempt()
 
 
-def _found(score: float, files: list[str], passage: Passage) -> FoundPassage:
-    first, *also = files
+def _found(score: float, base: Path, files: list[str], passage: Passage) -> FoundPassage:
+    first, *also = (str(base / file) for file in files)
     where = {"file": first, "line": passage.first, "last_line": passage.last, "also": tuple(also)}
     return FoundPassage(score=score, text=passage.text, **where)
 
 
-def _update(opened: PassageIndex, folder: Path, encoder: SentenceEncoder, place: Path) -> int:
-    """Bring an index up to date; how many passages had to be embedded."""
-    most = min(_MOST, encoder.limit or encoder.runner.model.config.context_length) - encoder.around
+def _splitter(encoder: SentenceEncoder) -> Callable[[Path], Iterator[Passage]]:
+    """What cuts a file into passages that the model reads whole."""
+    longest = encoder.limit or encoder.runner.model.config.context_length
+    most = min(_MOST, longest) - encoder.around
     if most < 1:
-        expected = "a model that reads more than its prompt and markers"
-        raise ConfigError(explain("search", expected=expected, got=f"{most + encoder.around} tokens"))
-    files = files_below(folder, without=(place, Path(f"{place}-journal")))
-    if not files:
-        raise DataError(explain(f"searching {folder}", expected="files of text", got="none"))
+        expected = f"a model that reads more than the {encoder.around} tokens of its prompt and markers"
+        raise ConfigError(explain("search", expected=expected, got=f"one that reads {longest}"))
 
     def tokens(texts: Sequence[str]) -> list[int]:
         return [len(row) for row in encoder.tokenizer.encode_batch(texts)]
 
-    opened.enter(files, folder, partial(passages, count=tokens, most=most))
-    if not opened.counts()[1]:
-        got = "none in " + counted(len(files), "file")
-        raise DataError(explain(f"searching {folder}", expected="files of text", got=got, do=_why(opened)))
-    return sum(1 for _ in track(_embedded(opened, encoder), "embedding", opened.num_waiting()))
-
-
-def _why(opened: PassageIndex) -> str:
-    return "; ".join(f"{name}: {why}" for name, why in opened.left_out()[:3])
+    return partial(passages, count=tokens, most=most)
 
 
 def _embedded(opened: PassageIndex, encoder: SentenceEncoder) -> Iterator[int]:
@@ -171,7 +174,7 @@ def _embedded(opened: PassageIndex, encoder: SentenceEncoder) -> Iterator[int]:
 
 def _usual_place(about: Mapping[str, str]) -> Path:
     """One file for each folder and model."""
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode(errors="surrogateescape")).hexdigest()
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     return cache_folder() / "search" / f"{Path(about['folder']).name or 'root'}-{key[:16]}.sqlite"
 
 
