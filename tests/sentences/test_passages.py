@@ -39,7 +39,7 @@ def test_every_letter_is_in_one_passage_in_order(tmp_path_factory, lines, most):
 
 def test_whole_paragraphs_are_packed_and_long_ones_cut_between_lines(tmp_path):
     text = "one two\nthree\n\nfour five six\n\n\nseven\neight nine ten eins zwei drei\nvier\n"
-    found = [(one.first, one.last, one.text) for one in passages(write(tmp_path, "t", text), words, 8)]
+    found = [(one.first, one.last, one.text) for one in passages(write(tmp_path, "t", text), words, 9)]
     assert found == [
         (1, 4, "one two\nthree\n\nfour five six"),
         (7, 8, "seven\neight nine ten eins zwei drei"),
@@ -58,7 +58,13 @@ def test_rows_are_texts_of_their_own(tmp_path):
     rows = ["one", "two\n\nthree", "", "four " * 9]
     file = write(tmp_path, "t.jsonl", "".join(json.dumps({"text": row}) + "\n" for row in rows))
     found = [(one.first, one.text) for one in passages(file, words, 5)]
-    assert found == [(1, "one"), (2, "two\n\nthree"), (4, "four four four four four"), (4, "four four four four")]
+    assert found == [
+        (1, "one"),
+        (2, "two\n\nthree"),
+        (4, "four four four four"),
+        (4, "four four four four"),
+        (4, "four"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n \n", "\ufeff"])

@@ -179,7 +179,7 @@ class PassageIndex:
             raise DamagedIndexError("a vector of another width")
         X = np.frombuffer(b"".join(vectors), "<f4").reshape(len(vectors), width)
         squares = np.einsum("ij,ij->i", X, X)
-        if not np.all((np.abs(squares - 1) < 1e-3) | (squares == 0)):  # float32 sums of squares are off by 1e-6
+        if not np.all((np.abs(squares - 1) < 1e-3) | ~X.any(axis=1)):  # float32 sums of squares are off by 1e-6
             raise DamagedIndexError("a vector that is not of length 1")
         return X
 

@@ -59,8 +59,8 @@ class Occurrences:
         others: places of other words, W of them, drawn at random.
         other_vectors: theirs.
         num_lines: lines of the text, those without the word among them.
-        num_too_long: lines with the word that are longer than the context, or spell a control token, and are left out.
-        num_places: times that the word stands in the others; more than C where only some are looked at.
+        num_places: times that the word stands in them, of which C are looked at.
+        num_left_out: lines that were to be looked at, and are longer than the context or spell a control token.
     """
 
     places: list[Place]
@@ -70,8 +70,8 @@ class Occurrences:
     others: list[Place]
     other_vectors: Float[Tensor, "N1 W D"]
     num_lines: int
-    num_too_long: int
     num_places: int
+    num_left_out: int
 
 
 def occurrences(lm: LanguageModel, word: str, text: Path, *, most: int, seed: int) -> Occurrences:
@@ -91,14 +91,14 @@ def occurrences(lm: LanguageModel, word: str, text: Path, *, most: int, seed: in
     check_kind(lm)
     with waiting("reading"):
         num_lines, every = _places(word, text)
-    rows = {line: _readable(lm, line) for line in dict.fromkeys(place.text for place in every)}
-    found = [place for place in every if (row := rows[place.text]) and row.spelling(place.first, place.end)]
-    if not found:
+    number = min(most, len(every))
+    some = [every[i * len(every) // number] for i in range(number)]
+    rows = {line: _readable(lm, line) for line in dict.fromkeys(place.text for place in some)}
+    read = {line: row for line, row in rows.items() if row is not None}
+    chosen = [one for one in some if one.text in read and read[one.text].spelling(one.first, one.end)]
+    if not chosen:
         got = "only in lines that the model cannot read whole" if every else f"none in {num_lines:,} lines"
         raise DataError(explain(f"looking for {word!r} in {text}", expected="it, as a whole word", got=got))
-    number = min(most, len(found))
-    chosen = [found[i * len(found) // number] for i in range(number)]
-    read = {place.text: row for place in chosen if (row := rows[place.text]) is not None}
     others = _others(read, word, seed)
     check_size(lm, len(chosen) + len(others) + 1)
     vectors = _vectors(lm, read, [*chosen, *others])
@@ -112,8 +112,8 @@ def occurrences(lm: LanguageModel, word: str, text: Path, *, most: int, seed: in
         others=others,
         other_vectors=vectors[:, len(chosen) :],
         num_lines=num_lines,
-        num_too_long=sum(row is None for row in rows.values()),
-        num_places=len(found),
+        num_left_out=len(rows) - len(read),
+        num_places=len(every),
     )
 
 
@@ -169,5 +169,5 @@ def _static(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Float[Tensor, "C
     embedding = lm.model.embedding
     if embedding.token.weight.shape[1] != lm.config.d_model:
         return None
-    rows = [embedding.vectors(torch.tensor(own, device=lm.device)).float().mean(dim=0) for own in ids]
+    rows = [embedding.vectors(torch.tensor([own], device=lm.device))[0].float().mean(dim=0) for own in ids]
     return torch.stack(rows).cpu()

@@ -58,8 +58,8 @@ class WordInContext(Shown):
             cosines; none where the table has another width than the layers.
         sentences: every occurrence.
         num_lines: lines of the text.
-        num_left_out: lines with the word that are longer than the context or spell a control token.
-        num_places: times the word stands in the others; more than `sentences` where those are spread over them.
+        num_places: times the word stands in them; `sentences` are spread over these evenly where they are fewer.
+        num_left_out: lines that were to be looked at, and are longer than the context or spell a control token.
         left_context_only: whether the model is a decoder, which sees only what stands before the word.
     """
 
@@ -69,8 +69,8 @@ class WordInContext(Shown):
     static_neighbours: tuple[tuple[str, float], ...]
     sentences: tuple[WordPlace, ...]
     num_lines: int
-    num_left_out: int
     num_places: int
+    num_left_out: int
     left_context_only: bool
 
 
@@ -113,8 +113,8 @@ def word_in_context(
         static_neighbours=_static_neighbours(lm, word, found),
         sentences=_sentences(found, chosen, cut),
         num_lines=found.num_lines,
-        num_left_out=found.num_too_long,
         num_places=found.num_places,
+        num_left_out=found.num_left_out,
         left_context_only=lm.config.kind == "decoder",
     )
 
