@@ -20,6 +20,7 @@ from eigenlm.model.pooling import pool
 from eigenlm.text import Tokenizer
 
 _TOKENS = 4096  # of texts that pass the model at once, what fills up the shorter ones among them
+_LETTER = 400  # bytes that the library of tokenizers takes for each letter of a text, about
 _QUERY, _PASSAGE = ("query",), ("document", "passage", "corpus")  # as sentence-transformers looks for them
 
 
@@ -60,8 +61,11 @@ class SentenceEncoder:
 
         Raises:
             DataError: a text of no token.
+            ConfigError: too little memory for the longest.
         """
         spelled = [self._spelled(text) for text in texts]
+        longest = max(map(len, spelled), default=0)
+        check_memory(_LETTER * longest, None, f"reading a text of {longest:,} letters", "cut it into shorter ones")
         rows = self.tokenizer.encode_batch(spelled, add_markers=True)
         if not all(rows):
             raise DataError(explain("embedding", expected="texts of at least one token", got="an empty one"))

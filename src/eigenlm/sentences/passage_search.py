@@ -143,8 +143,14 @@ def search(
 
 def _found(score: float, base: Path, files: list[str], passage: Passage) -> FoundPassage:
     first, *also = (str(base / file) for file in files)
-    where = {"file": first, "line": passage.first, "last_line": passage.last, "also": tuple(also)}
-    return FoundPassage(score=score, text=passage.text, **where)
+    return FoundPassage(
+        score=score,
+        file=first,
+        line=passage.first,
+        last_line=passage.last,
+        text=passage.text,
+        also=tuple(also),
+    )
 
 
 def _splitter(encoder: SentenceEncoder) -> Callable[[Path], Iterator[Passage]]:
