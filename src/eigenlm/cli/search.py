@@ -14,7 +14,7 @@ from eigenlm.errors import counted
 from eigenlm.terminal import Terminal, say, tell
 
 if TYPE_CHECKING:
-    from eigenlm.sentences import Answers
+    from eigenlm.sentences import FoundPassages
 
 _LINES = 5  # of a passage that are shown
 
@@ -54,7 +54,7 @@ class SearchCommand(Command):
             _print_answers(found)
 
 
-def _tell_of_files(found: "Answers") -> None:
+def _tell_of_files(found: "FoundPassages") -> None:
     if found.left_out:
         names = ", ".join(f"{name} ({why})" for name, why in found.left_out[:3])
         more = ", ..." if len(found.left_out) > 3 else ""
@@ -64,7 +64,7 @@ def _tell_of_files(found: "Answers") -> None:
         tell(f"eigenlm: {made}; the next search finds their vectors in {found.index}")
 
 
-def _print_answers(found: "Answers") -> None:
+def _print_answers(found: "FoundPassages") -> None:
     """Each with its cosine and its place, and below it how it begins."""
     from rich.padding import Padding
     from rich.text import Text

@@ -52,7 +52,7 @@ class FoundPassage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers(Shown):
+class FoundPassages(Shown):
     """What a search gives.
 
     Attributes:
@@ -76,7 +76,7 @@ class Answers(Shown):
 
 def search(
     lm: LanguageModel, folder: str | Path, query: str, *, count: int = 5, index: str | Path | None = None
-) -> Answers:
+) -> FoundPassages:
     """The passages of a folder's texts whose vectors have the largest cosine with that of a query, every one compared.
 
     The first search embeds all passages; later ones only those of files whose content is new. What has been embedded is
@@ -113,7 +113,7 @@ def search(
         raise DataError(explain(f"searching {folder}", expected="files of text", got="none"))
     base = folder if folder.is_dir() else folder.parent
 
-    def attempt() -> Answers:
+    def attempt() -> FoundPassages:
         with PassageIndex(place, about) as opened:
             opened.enter(files, base, _splitter(encoder))
             if not opened.counts()[1]:
@@ -123,7 +123,7 @@ def search(
             num_embedded = sum(1 for _ in track(_embedded(opened, encoder), "embedding", opened.num_waiting()))
             nearest = opened.nearest(wanted, count)
             num_files, num_passages = opened.counts()
-            return Answers(
+            return FoundPassages(
                 query=query,
                 answers=tuple(_found(score, base, *opened.passage(number)) for score, number in nearest),
                 num_files=num_files,

@@ -23,7 +23,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Place:
+class PlaceInText:
     """Where a word stands.
 
     Attributes:
@@ -63,11 +63,11 @@ class Occurrences:
         num_left_out: lines that were to be looked at, and are longer than the context or spell a control token.
     """
 
-    places: list[Place]
+    places: list[PlaceInText]
     pieces: list[tuple[str, ...]]
     vectors: Float[Tensor, "N1 C D"]
     static: Float[Tensor, "C D"] | None
-    others: list[Place]
+    others: list[PlaceInText]
     other_vectors: Float[Tensor, "N1 W D"]
     num_lines: int
     num_places: int
@@ -117,13 +117,13 @@ def occurrences(lm: LanguageModel, word: str, text: Path, *, most: int, seed: in
     )
 
 
-def _places(word: str, text: Path) -> tuple[int, list[Place]]:
+def _places(word: str, text: Path) -> tuple[int, list[PlaceInText]]:
     """How many lines there are, and where the word stands in them."""
     num_lines, found = 0, []
     for file in text_files(text):
         for number, line in enumerate(read_rows(file), start=1):
             num_lines += 1
-            found += [Place(f"{file}:{number}", line, *span) for span in places_of(word, line)]
+            found += [PlaceInText(f"{file}:{number}", line, *span) for span in places_of(word, line)]
     return num_lines, found
 
 
@@ -136,7 +136,7 @@ def _readable(lm: LanguageModel, line: str) -> SpelledText | None:
     return row if len(row.ids) <= lm.config.context_length else None
 
 
-def _others(read: Mapping[str, SpelledText], word: str, seed: int) -> list[Place]:
+def _others(read: Mapping[str, SpelledText], word: str, seed: int) -> list[PlaceInText]:
     """Other words of some lines, at random if they are many, in the order of the text."""
     found = []
     for line, row in read.items():
@@ -145,12 +145,14 @@ def _others(read: Mapping[str, SpelledText], word: str, seed: int) -> list[Place
             first, end = match.span()
             apart = all(end <= start or first >= stop for start, stop in own)
             if apart and row.spelling(first, end):
-                found.append(Place("", line, first, end))
+                found.append(PlaceInText("", line, first, end))
     drawn = torch.randperm(len(found), generator=seeded(seed))[:_OTHERS]
     return [found[i] for i in drawn.sort().values.tolist()]
 
 
-def _vectors(lm: LanguageModel, read: Mapping[str, SpelledText], places: Sequence[Place]) -> Float[Tensor, "N1 P D"]:
+def _vectors(
+    lm: LanguageModel, read: Mapping[str, SpelledText], places: Sequence[PlaceInText]
+) -> Float[Tensor, "N1 P D"]:
     """The mean over the tokens of each place, after every layer; each line passes once."""
     by_line: dict[str, list[int]] = {line: [] for line in read}
     for i, place in enumerate(places):
