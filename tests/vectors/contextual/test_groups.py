@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from eigenlm.linalg.similarity import unit_rows
-from eigenlm.vectors.contextual.groups import best_cut, grouping
+from eigenlm.vectors.contextual.groups import best_cut, contrast, grouping
 
 
 def cloud(sizes: list[int], gap: float, seed: int, D: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
@@ -48,6 +48,16 @@ def test_the_cut_is_the_best_of_all_that_are_tried():
     assert best is not None
     assert best.silhouette == pytest.approx(silhouette(X, best.labels.tolist()), abs=1e-12)
     assert best.labels.bincount().min() >= 2
+
+
+def test_contrast_of_two_groups_is_their_distance_in_standard_deviations():
+    X, labels = cloud([9, 9], 2.0, seed=3)
+    X = X.double()
+    a, b = X[labels == 0], X[labels == 1]
+    line = (a.mean(0) - b.mean(0)) / torch.linalg.vector_norm(a.mean(0) - b.mean(0))
+    within = torch.cat([a - a.mean(0), b - b.mean(0)]) @ line
+    distance = float((a.mean(0) - b.mean(0)) @ line)
+    assert contrast(X, labels) == pytest.approx(distance**2 / 4 / float(within.square().mean()))
 
 
 def test_a_cloud_without_groups_is_rarely_divided():

@@ -129,10 +129,11 @@ def _verdict(groups: "SenseGroups", count: int) -> str:
 
     if groups.silhouette is None or groups.p is None:
         return f"No groups were looked for: it takes {FEWEST} places that can be told apart, and there is {count:,}."
-    told = f"the best cut has a silhouette of {groups.silhouette:.2f}, p = {groups.p:.2g}"
+    told = f"the best cut has a silhouette of {groups.silhouette:.2f}, and"
+    share = f"{groups.p:.1%} of clouds without groups"
     if groups.is_clear:
-        return f"After {groups.layer} it falls into {len(groups.groups)} groups: {told} against a cloud without groups."
-    return f"No groups after {groups.layer} that stand out: {told}; a cloud without groups gives that as well."
+        return f"After {groups.layer} it falls into {len(groups.groups)} groups: {told} {share} are parted as well."
+    return f"No groups stand out after {groups.layer}: {told} {share} are parted as well (wanted: 0.25, and below 5%)."
 
 
 def _around(text: str, first: int, end: int) -> str:
