@@ -85,7 +85,7 @@ def test_a_text_that_is_there_twice_is_one_answer(lm, folder, index):
 def test_what_is_no_text_is_left_out_and_named(lm, folder, index):
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\0\0")
     (folder / "late.bin").write_bytes(b"a line\n" * 4000 + b"\0")
-    (folder / "latin.txt").write_bytes("caf\xe9".encode("latin-1"))
+    (folder / "latin.txt").write_bytes("caf\xe9 au lait".encode("latin-1"))
     (folder / "other.jsonl").write_text('{"body": "no text"}\n')
     (folder / ".hidden.txt").write_text("hidden")
     (folder / "loop").symlink_to(folder)

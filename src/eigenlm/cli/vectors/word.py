@@ -78,23 +78,23 @@ def _print(found: "WordInContext", *, quiet: bool) -> None:
         return
     spellings = dict.fromkeys(" ".join(place.pieces) for place in found.sentences)
     pieces = ", ".join(list(spellings)[:3]) + (", ..." if len(spellings) > 3 else "")
-    say(
+    _wrapped(
         f"Same word: cosines of its vectors in two sentences; other words: of any two. The difference is what the word"
         f" itself keeps. Tokens: {pieces}; where there are several, the mean of their vectors."
     )
     if found.left_context_only:
-        say("This model sees only what stands before the word.")
+        _wrapped("This model sees only what stands before the word.")
     say("")
     _print_groups(found)
     if found.static_neighbours:
-        say(f"\nIn the table of the embedding it lies near {_with_cosines(found.static_neighbours)}.")
+        _wrapped(f"\nIn the table of the embedding it lies near {_with_cosines(found.static_neighbours)}.")
 
 
 def _print_layers(found: "WordInContext") -> None:
     places = counted(len(found.sentences), "place")
     of = f" of {found.num_places:,}" if found.num_places > len(found.sentences) else ""
-    columns = ("after", "same word", "lowest", "highest", "other words", "difference", "one vector explains")
-    columns = (*columns, "of others", "with static")
+    columns = ["after", "same word", "lowest", "highest", "other words", "difference", "one vector explains"]
+    columns += ["of others", "with static"]
     rows = [
         (
             layer.name,
@@ -114,14 +114,21 @@ def _print_layers(found: "WordInContext") -> None:
 
 def _print_groups(found: "WordInContext") -> None:
     groups = found.groups
-    say(_verdict(groups, len(found.sentences)))
+    _wrapped(_verdict(groups, len(found.sentences)))
     for number, group in enumerate(groups.groups if groups.is_clear else ()):
-        say(f"\n{number + 1}. {counted(group.count, 'place')}, near {_with_cosines(group.nearest)}")
+        _wrapped(f"\n{number + 1}. {counted(group.count, 'place')}, toward {_with_cosines(group.nearest)}")
         own = [place for place in found.sentences if place.group == number]
         for place in own[:_SENTENCES]:
             say(f"   {_around(place.text, place.first, place.end)}")
         if len(own) > _SENTENCES:
             say(f"   and {len(own) - _SENTENCES:,} more: --json lists them")
+
+
+def _wrapped(text: str) -> None:
+    """A paragraph, broken between words."""
+    from rich.text import Text
+
+    Terminal().print(Text(text))
 
 
 def _verdict(groups: "SenseGroups", count: int) -> str:

@@ -30,8 +30,9 @@ class SenseGroup:
 
     Attributes:
         count: how many.
-        nearest: other words of the sentences whose vectors point most nearly the same way as the group's mean, with
-            their cosines; what all vectors of the layer share is taken off first.
+        nearest: other words of the sentences whose vectors, less what all words share, point most nearly from the mean
+            of all occurrences to that of the group, with their cosines; from the mean of all words where there is one
+            group.
     """
 
     count: int

@@ -128,17 +128,19 @@ def _groups(name: str, found: Occurrences, layer: int, cut: Grouping) -> SenseGr
     centre = _centre(found, layer)
     rows, others = unit_rows(found.vectors[layer] - centre), found.other_vectors[layer] - centre
     members = [cut.labels == group for group in range(int(cut.labels.max()) + 1)]
+    middle = rows.mean(0) if len(members) > 1 else torch.zeros_like(centre)
     groups = tuple(
-        SenseGroup(count=int(own.sum()), nearest=_nearest_others(found, rows[own].mean(0), others)) for own in members
+        SenseGroup(count=int(own.sum()), nearest=_nearest_others(found, rows[own].mean(0) - middle, others))
+        for own in members
     )
     return SenseGroups(layer=name, groups=groups, silhouette=cut.silhouette, p=cut.p, is_clear=cut.is_clear)
 
 
 def _nearest_others(
-    found: Occurrences, centre: Float[Tensor, " D"], others: Float[Tensor, "W D"]
+    found: Occurrences, direction: Float[Tensor, " D"], others: Float[Tensor, "W D"]
 ) -> tuple[tuple[str, float], ...]:
-    """Other words of the sentences by the cosine of their vectors with a group's mean; each word once, at its best."""
-    cosines = unit_rows(others) @ unit_rows(centre)
+    """Other words of the sentences by the cosine of their vectors with a direction; each word once, at its best."""
+    cosines = unit_rows(others) @ unit_rows(direction)
     best: dict[str, float] = {}
     for i in cosines.argsort(descending=True, stable=True).tolist():
         best.setdefault(found.others[i].word.lower(), float(cosines[i]))
