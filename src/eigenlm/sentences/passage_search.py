@@ -13,7 +13,7 @@ import torch
 from eigenlm.allowed import check
 from eigenlm.checkpoint import SentenceVectors
 from eigenlm.config import to_dict
-from eigenlm.errors import ConfigError, DataError, counted, explain
+from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.language_model import LanguageModel, check_speaks
 from eigenlm.linalg.similarity import unit_rows
 from eigenlm.progress import track
@@ -99,8 +99,6 @@ def search(
     folder = Path(folder)
     if not query.strip():
         raise DataError(explain("search", expected="words to look for", got="none"))
-    if not folder.exists():
-        raise DataError(explain(f"searching {folder}", expected="a file or folder", got="nothing there"))
     vectors = lm.generation.vectors or SentenceVectors()
     encoder = lm.sentence_encoder(prompt_of_passages(vectors))
     questions = lm.sentence_encoder(prompt_of_queries(vectors))
@@ -108,18 +106,12 @@ def search(
     spelled = os.fsencode(os.path.realpath(folder)).decode(errors="backslashreplace")
     about = {"folder": spelled, "model": _fingerprint(lm, encoder), "format": _FORMAT}
     place = _usual_place(about) if index is None else Path(index)
-    files = files_below(folder, without=(place, Path(f"{place}-journal")))
-    if not files:
-        raise DataError(explain(f"searching {folder}", expected="files of text", got="none"))
-    base = folder if folder.is_dir() else folder.parent
+    files, base = _files(folder, place), folder if folder.is_dir() else folder.parent
 
     def attempt() -> FoundPassages:
         with PassageIndex(place, about) as opened:
             opened.enter(files, base, _splitter(encoder))
-            if not opened.counts()[1]:
-                got, why = f"none in {counted(len(files), 'file')}", opened.left_out()[:3]
-                do = "; ".join(f"{name}: {reason}" for name, reason in why)
-                raise DataError(explain(f"searching {folder}", expected="files of text", got=got, do=do))
+            _check_text(opened, folder)
             num_embedded = sum(1 for _ in track(_embedded(opened, encoder), "embedding", opened.num_waiting()))
             nearest = opened.nearest(wanted, count)
             num_files, num_passages = opened.counts()
@@ -139,6 +131,23 @@ def search(
         discard(place, ours=index is None)
         tell(f"eigenlm: the index {place} was damaged ({error}) and is made anew")
         return attempt()
+
+
+def _files(folder: Path, index: Path) -> list[Path]:
+    """The files that are searched, without the index."""
+    if not folder.exists():
+        raise DataError(explain(f"searching {folder}", expected="a file or folder", got="nothing there"))
+    files = files_below(folder, without=(index, Path(f"{index}-journal")))
+    if not files:
+        raise DataError(explain(f"searching {folder}", expected="files of text", got="none"))
+    return files
+
+
+def _check_text(opened: PassageIndex, folder: Path) -> None:
+    """Refuse files of which none holds a passage."""
+    if not opened.counts()[1]:
+        do = "; ".join(f"{name}: {why}" for name, why in opened.left_out()[:3])
+        raise DataError(explain(f"searching {folder}", expected="files of text", got="none that holds any", do=do))
 
 
 def _found(score: float, base: Path, files: list[str], passage: Passage) -> FoundPassage:
