@@ -56,6 +56,7 @@ COMMANDS = {
     "vectors similarity": ("vectors.similarity", "VectorsSimilarityCommand"),
     "vectors odd-one-out": ("vectors.odd_one_out", "VectorsOddOneOutCommand"),
     "vectors evaluate": ("vectors.evaluate", "VectorsEvaluateCommand"),
+    "vectors map": ("vectors.map", "VectorsMapCommand"),
     "vectors convert": ("vectors.convert", "VectorsConvertCommand"),
     "doctor": ("doctor", "DoctorCommand"),
     "completion": ("completion", "CompletionCommand"),

@@ -1,0 +1,59 @@
+// ---- together ------------------------------------------------------------------------------------------------------
+
+const EXAMPLES = ["king", "king - man + woman", "berlin - germany + france"];
+
+function goTo(section) {
+  byId(section).scrollIntoView({ block: "start", behavior: calm.matches ? "auto" : "smooth" });
+  byId(section).querySelector("h2").focus({ preventScroll: true });
+}
+
+// Sums that these words can answer; a word of the file where they can answer none.
+function showExamples() {
+  const known = EXAMPLES.filter((text) => parseSum(text).every(({ i }) => i !== undefined));
+  const shown = known.length ? known : space.words.slice(0, 2);
+  byId("examples").replaceChildren("Try ", ...shown.flatMap((text, n) => [n ? " or " : "", element("button", { type: "button", className: "word", textContent: text, onclick: () => ask(text) })]));
+}
+
+function listen() {
+  listenToPicture();
+  listenToSearch();
+  byId("layouts").replaceChildren(...data.layouts.map(({ name, label }, n) => element("button", { type: "button", value: name, textContent: label, onclick: () => (setState({ layout: name }), layOut(n), startAgain()) })));
+  byId("layouts").hidden = data.layouts.length < 2;
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-section]");
+    if (!link) return;
+    event.preventDefault();
+    goTo(link.dataset.section);
+  });
+  window.addEventListener("hashchange", startAgain);
+  dark.addEventListener("change", () => (readColours(), redraw()));
+}
+
+// What the address says, in the picture and beside it.
+function startAgain() {
+  const { ask: asked } = readState();
+  startAxis();
+  asked ? ask(asked) : showNothing();
+}
+
+async function start() {
+  try {
+    await readSpace();
+  } catch (error) {
+    console.error(error);
+    byId("no-map").hidden = false;
+    return;
+  }
+  document.documentElement.classList.add("ready");
+  readColours();
+  listen();
+  fitPicture();
+  showExamples();
+  layOut(layoutNow());
+  startAgain();
+  drawPicture();
+  startContextual();
+  document.documentElement.classList.add("drawn");
+}
+
+start();
