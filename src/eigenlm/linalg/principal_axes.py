@@ -1,4 +1,4 @@
-"""Principal component analysis: the directions along which rows vary most, or along which they are longest."""
+"""The directions in which rows of a table are longest or most spread, and the table in fewer numbers a row."""
 
 from dataclasses import dataclass
 
@@ -6,59 +6,66 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from eigenlm.errors import ShapeError, explain
+from eigenlm.errors import ConfigError, explain
+from eigenlm.linalg.gram import add_gram_
 
-_BLOCK_ROWS = 8192
+_BLOCK_ROWS = 4096
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class PrincipalAxes:
-    """The eigenvectors of rows' second moments about a point, the largest eigenvalue first.
+    """Orthonormal directions through a point.
 
     Attributes:
-        centre: the point: the mean of the rows, or zero.
-        directions: rows of length 1 and at right angles to each other, the entry largest in magnitude positive.
-        moments: the mean square of the rows along each direction: its variance, where the centre is the mean.
+        origin: (D) the mean of the rows, or zero.
+        axes: A (R, D), orthonormal rows, the one of most energy first.
+        energies: (D) sum over rows of their squared lengths along each axis, of all D, descending.
     """
 
-    centre: Float64[Tensor, " n"]
-    directions: Float64[Tensor, "n n"]
-    moments: Float64[Tensor, " n"]
+    origin: Float[Tensor, " D"]
+    axes: Float[Tensor, "R D"]
+    energies: Float64[Tensor, " D"]
 
-    def share(self, count: int) -> float:
-        """The part of the sum of all moments that the first directions have; 0 where there is nothing to share."""
-        total = float(self.moments.sum())
-        return float(self.moments[:count].sum()) / total if total > 0 else 0.0
+    def coordinates(self, X: Float[Tensor, "m D"]) -> Float[Tensor, "m R"]:
+        """(X - origin) A^T: R numbers for each row."""
+        return torch.cat([(rows - self.origin) @ self.axes.mT for rows in X.split(_BLOCK_ROWS)])
 
-    def coordinates(self, X: Float[Tensor, "m n"], count: int) -> Float64[Tensor, "m _"]:
-        """(x - centre) along the first directions."""
-        return (X.double() - self.centre) @ self.directions[:count].mT
+    def without(self, X: Float[Tensor, "m D"]) -> Float[Tensor, "m D"]:
+        """X - origin with nothing left along the axes, (X - origin) (I - A^T A)."""
+        rest = torch.cat([rows - self.origin for rows in X.split(_BLOCK_ROWS)])
+        for rows in rest.split(_BLOCK_ROWS):
+            rows -= rows @ self.axes.mT @ self.axes
+        return rest
 
 
-def principal_axes(X: Float[Tensor, "m n"], *, centred: bool = True) -> PrincipalAxes:
-    """sum over rows of (x - c)(x - c)^T / m = sum of l_i v_i v_i^T, in float64; rows are read by blocks.
+def principal_axes(X: Float[Tensor, "m D"], rank: int, *, centred: bool) -> PrincipalAxes:
+    """The R directions that keep most of the rows' energy: of all directions, the squared error is least.
+
+    Centred, they are the principal components (Pearson 1901); not centred, the right singular vectors of X (Eckart and
+    Young 1936). Eigenvectors of X^T X, summed in float64 by blocks: beside X a square of its width is held. The signs
+    are such that the largest entry of each axis is positive.
 
     Args:
-        X: rows are samples.
-        centred: c is the mean of the rows; else it is zero, and the directions are X's right singular vectors.
+        X: (m, D), finite.
+        rank: R, from 1 to D.
+        centred: whether the mean of the rows is subtracted.
 
     Raises:
-        ShapeError: no rows, or rows of no numbers.
+        ConfigError: R outside 1 ... D.
 
-    >>> found = principal_axes(torch.tensor([[0.0, 1.0], [4.0, 1.0]]))
-    >>> found.directions[0].tolist(), found.moments.tolist(), found.share(1)
-    ([1.0, 0.0], [4.0, 0.0], 1.0)
+    >>> principal_axes(torch.tensor([[3.0, 0.0], [0.0, 2.0]]), 1, centred=False).axes.tolist()
+    [[1.0, 0.0]]
     """
-    if X.ndim != 2 or not X.numel():
-        raise ShapeError(explain("principal axes", expected="a matrix with rows", got=tuple(X.shape)))
-    m, n = X.shape
-    blocks = X.split(_BLOCK_ROWS)
-    centre = torch.stack([block.double().sum(0) for block in blocks]).sum(0) / m if centred else X.new_zeros(n).double()
-    moment = torch.zeros(n, n, dtype=torch.float64)
-    for block in blocks:
-        away = block.double() - centre
-        moment.addmm_(away.mT, away)
-    values, vectors = torch.linalg.eigh(moment / m)
-    directions = vectors.mT.flip(0)
-    largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
-    return PrincipalAxes(centre, directions * largest.sign(), values.flip(0).clamp_min(0))
+    m, D = X.shape
+    if not 1 <= rank <= D:
+        raise ConfigError(explain("principal axes", expected=f"from 1 to {D} numbers a row", got=rank))
+    origin = torch.zeros(D, dtype=torch.float64, device=X.device)
+    if centred:
+        origin = sum((rows.double().sum(0) for rows in X.split(_BLOCK_ROWS)), origin) / m
+    gram = torch.zeros(D, D, dtype=torch.float64, device=X.device)
+    for rows in X.split(_BLOCK_ROWS):
+        add_gram_(gram, rows.double() - origin)
+    energies, V = torch.linalg.eigh(gram)
+    axes = V.mT.flip(0)[:rank]
+    signs = axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
+    return PrincipalAxes(origin.to(X.dtype), (axes * signs).to(X.dtype), energies.clamp_min(0).flip(0))

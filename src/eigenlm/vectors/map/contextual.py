@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eigenlm.errors import DataError, explain
+from eigenlm.errors import DataError, counted, explain
 from eigenlm.files import read_json
-from eigenlm.linalg.principal_axes import principal_axes
+from eigenlm.vectors.map.layout import flat
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,9 +54,8 @@ def read_contextual(path: Path) -> Contextual:
         raise DataError(explain(f"reading {path}", expected=expected, got=f"something else ({error})"[:200])) from error
     if drawn:
         return Contextual(word=word, sentences=texts, places=rows.float(), told="Places are as the file has them.")
-    axes = principal_axes(rows)
-    places = torch.nn.functional.pad(axes.coordinates(rows, 2), (0, max(0, 2 - rows.shape[1])))
-    told = f"The two principal axes of {rows.shape[1]} dimensions keep {axes.share(2):.1%} of the variance."
+    places, shares = flat(rows)
+    told = f"The two principal axes of {counted(rows.shape[1], 'dimension')} keep {sum(shares):.1%} of the variance."
     return Contextual(word=word, sentences=texts, places=places.float(), told=told)
 
 

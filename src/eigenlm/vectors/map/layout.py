@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eigenlm.linalg.principal_axes import PrincipalAxes
+from eigenlm.linalg.principal_axes import principal_axes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,9 +26,24 @@ class Layout:
     shares: tuple[float, float] | None = None
 
 
-def by_variance(units: Float[Tensor, "V D"], axes: PrincipalAxes) -> Layout:
+def by_variance(units: Float[Tensor, "V D"]) -> Layout:
     """The two directions along which the vectors vary most: of all linear pictures the one that keeps most variance."""
-    both = axes.coordinates(torch.cat([torch.zeros_like(units[:1]), units]), 2)
-    both = torch.nn.functional.pad(both, (0, 2 - both.shape[1]))  # vectors of one number have one axis
-    shares = (axes.share(1), axes.share(2) - axes.share(1))
-    return Layout(name="pca", places=both[1:].float(), origin=(float(both[0, 0]), float(both[0, 1])), shares=shares)
+    places, shares = flat(units)
+    zero, _ = flat(units, of=torch.zeros_like(units[:1]))
+    return Layout(name="pca", places=places, origin=(float(zero[0, 0]), float(zero[0, 1])), shares=shares)
+
+
+def flat(
+    X: Float[Tensor, "n D"], *, of: Float[Tensor, "m D"] | None = None
+) -> tuple[Float[Tensor, "_ 2"], tuple[float, float]]:
+    """Rows along the two principal axes of X, and the part of X's variance that lies along each; 0 where there is none.
+
+    Args:
+        X: what the axes are of.
+        of: the rows that are wanted, X's own by default.
+    """
+    axes = principal_axes(X, min(2, X.shape[1]), centred=True)
+    places = axes.coordinates(X if of is None else of)
+    total = float(axes.energies.sum())
+    first, second, *_ = [*(axes.energies / total if total > 0 else 0 * axes.energies).tolist(), 0.0]
+    return torch.nn.functional.pad(places, (0, 2 - places.shape[1])), (first, second)

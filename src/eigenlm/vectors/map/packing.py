@@ -7,13 +7,13 @@ from jaxtyping import Float, Int8, Int16
 from torch import Tensor
 
 from eigenlm.linalg.principal_axes import principal_axes
+from eigenlm.linalg.row_rounding import round_rows
 from eigenlm.linalg.similarity import nearest, unit_rows
 
 VECTOR_BYTES = 4 << 20
 """What the numbers of all vectors may take in a page, before they are written as letters, a third more."""
 
-_STEPS, _FAR = 127, 32767
-_NEAREST = 10
+_FAR, _NEAREST = 32767, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +55,11 @@ def pack_vectors(units: Float[Tensor, "V D"], most_bytes: int = VECTOR_BYTES) ->
     """
     V, D = units.shape
     count = min(D, max(2, most_bytes // V))
-    share = 1.0
-    if count < D:
-        axes = principal_axes(units, centred=False)
-        units, share = axes.coordinates(units, count), axes.share(count)
-    peak = units.abs().amax(1, keepdim=True)
-    codes = torch.where(peak > 0, units / peak * _STEPS, 0.0).round().to(torch.int8)
-    return PackedVectors(codes, share)
+    if count == D:
+        return PackedVectors(round_rows(units, 8).codes, 1.0)
+    axes = principal_axes(units, count, centred=False)
+    share = float(axes.energies[:count].sum() / axes.energies.sum())
+    return PackedVectors(round_rows(axes.coordinates(units), 8).codes, share)
 
 
 def pack_places(places: Float[Tensor, "V 2"]) -> tuple[Int16[Tensor, "V 2"], tuple[float, float], float]:

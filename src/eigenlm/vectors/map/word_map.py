@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eigenlm.errors import DataError, explain
-from eigenlm.linalg.principal_axes import principal_axes
 from eigenlm.linalg.similarity import unit_rows
 from eigenlm.vectors.map.layout import Layout, by_variance
 from eigenlm.vectors.map.packing import Agreement, PackedVectors, agreement, neighbours_kept, pack_vectors
@@ -62,7 +61,7 @@ def map_of(space: WordVectors, *, most: int = 50_000, layout: LayoutName = "pca"
     if len(shown) < 2:
         raise DataError(explain("a map", expected="two words or more", got=len(shown)))
     units = unit_rows(shown.vectors)
-    layouts = [by_variance(units, principal_axes(units))]
+    layouts = [by_variance(units)]
     if layout == "umap":
         layouts.insert(0, by_neighbours(units, layouts[0].places, seed=seed))
     packed = pack_vectors(units)
