@@ -58,7 +58,7 @@ def pack_vectors(units: Float[Tensor, "V D"], most_bytes: int = VECTOR_BYTES) ->
     if count == D:
         return PackedVectors(round_rows(units, 8).codes, 1.0)
     axes = principal_axes(units, count, centred=False)
-    share = float(axes.energies[:count].sum() / axes.energies.sum())
+    share = float(axes.energies[:count].sum() / axes.energies.sum().clamp_min(1e-300))
     return PackedVectors(round_rows(axes.coordinates(units), 8).codes, share)
 
 
