@@ -9,6 +9,7 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ MOVED = """new Promise((done) => {
   };
   requestAnimationFrame(step);
 })"""
+TICKING = """window.ticks = [];
+(function tick(now) { ticks.push(now); requestAnimationFrame(tick); })(performance.now());"""
 ANSWERED = """Array.from({ length: 200 }, (_, n) => {
   const began = performance.now();
   const terms = parseSum(SUM);
@@ -122,16 +125,14 @@ def dragged(page: Page) -> list[float]:
     """From frame to frame while a pressed mouse moves over the picture."""
     page.evaluate("camera.scale = 5 * wholeScale(), redraw()")
     place = page.point("#picture")
-    page.evaluate(
-        "window.ticks = [], (function tick(now) { ticks.push(now); requestAnimationFrame(tick); })(performance.now()), 0"
-    )
+    page.evaluate(TICKING)
     page.send("Input.dispatchMouseEvent", type="mousePressed", button="left", clickCount=1, **place)
     for n in range(FRAMES):
         at = {"x": place["x"] + 3 * (n % 60), "y": place["y"] + n % 40}
         page.send("Input.dispatchMouseEvent", type="mouseMoved", button="left", buttons=1, **at)
     page.send("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **place)
     ticks = page.evaluate("ticks")
-    return [later - earlier for earlier, later in zip(ticks[1:], ticks[2:])]
+    return [later - earlier for earlier, later in pairwise(ticks[1:])]
 
 
 def quantiles(values: list[float]) -> dict[str, float]:

@@ -20,8 +20,8 @@ from tests.vectors.map.spaces import HOSTILE, royal
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
-LISTS = """[...document.querySelectorAll('SELECTOR .ranked')].map((list) => [...list.children].map((line) =>
-  [line.querySelector('.word').textContent, Number(line.querySelector('.cosine').textContent.replace(/[^0-9.]/, '-'))]))"""
+LISTS = """[...document.querySelectorAll('SELECTOR .ranked')].map((list) => [...list.children].map((line) => [
+  line.querySelector('.word').textContent, Number(line.querySelector('.cosine').textContent.replace(/[^0-9.]/, '-'))]))"""
 MINUS = "\N{MINUS SIGN}"
 SENTENCES = "[...document.querySelectorAll('#contextual-sentences th')].map((one) => one.textContent)"
 ROUNDING = 0.01  # of a cosine: 8 bits a number, and three digits that are written
@@ -119,9 +119,10 @@ def test_a_sum_is_answered_both_ways_and_drawn_as_arrows(page: Page, space: Word
     assert way[-1]["to"] == pytest.approx(expected.tolist(), abs=4)  # half a step for each word, and float32
 
 
-@pytest.mark.parametrize(
-    "expression", ["well-known + 0.5*king", "-king - queen", "king − man", "king - ", "+", "king +woman"]
-)
+SUMS = ["well-known + 0.5*king", "-king - queen", f"king {MINUS} man", "king - ", "+", "king +woman"]
+
+
+@pytest.mark.parametrize("expression", SUMS)
 def test_sums_are_read_as_the_command_line_reads_them(page: Page, expression: str) -> None:
     try:
         expected = [[term.word, term.weight] for term in parse(expression)]
