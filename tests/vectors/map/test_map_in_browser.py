@@ -20,8 +20,10 @@ from tests.vectors.map.spaces import HOSTILE, royal
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
-LISTS = """[...document.querySelectorAll('SELECTOR .ranked')].map((list) => [...list.children].map((line) => [
-  line.querySelector('.word').textContent, Number(line.querySelector('.cosine').textContent.replace(/[^0-9.]/, '-'))]))"""
+LISTS = """[...document.querySelectorAll('SELECTOR .ranked')].map((list) => [...list.children].map((line) => {
+  const [word, cosine] = ['.word', '.cosine'].map((name) => line.querySelector(name).textContent);
+  return [word, Number(cosine.replace(/[^0-9.]/, '-'))];
+}))"""
 MINUS = "\N{MINUS SIGN}"
 SENTENCES = "[...document.querySelectorAll('#contextual-sentences th')].map((one) => one.textContent)"
 ROUNDING = 0.01  # of a cosine: 8 bits a number, and three digits that are written
