@@ -212,7 +212,7 @@ def test_a_word_in_its_sentences_stands_beside_its_one_vector(page: Page, space:
     sentences = page.evaluate(
         "[...document.querySelectorAll('#contextual-sentences th')].map((one) => one.textContent)"
     )
-    assert sentences[1] == f"the bank {HOSTILE} lent it"
+    assert sentences[1] == f"2. the bank {HOSTILE} lent it"
     page.click("#contextual-chart .dot")
     assert page.evaluate("document.activeElement.id") == "sentence-0"
     (found,) = answers(page, "#contextual-static")

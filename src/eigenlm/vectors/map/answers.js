@@ -33,16 +33,16 @@ function showAnswers(terms, stay) {
   redraw();
 }
 
-const drawnHow = (count) => (count < 2 ? "" : data.layouts[layoutNow()].origin
+const drawnHow = (count) => (count < 2 ? "" : data.layouts[laidOut].origin
   ? "Arrows: each word's own vector, head to tail; the ring is the sum, and a dotted line leads to the nearest word."
   : "Dotted lines lead from the words to the answer: a picture that bends has no place for a sum.");
 
-// What has to be in view: the words, the way of the sum, and of the neighbours those that stand near.
+// What has to be in view: a word and its neighbours, or the words of a sum, its way, and the nearest.
 function pointsOf(terms, found) {
-  const { origin } = data.layouts[layoutNow()];
-  const own = terms.map(({ i }) => placeOf(i));
-  if (terms.length > 1) return [...own, ...found.slice(0, 1).map(({ i }) => placeOf(i)), ...(origin ? wayOf(terms, origin).map(({ to }) => to) : [])];
-  return [...own, ...found.map(({ i }) => placeOf(i))];
+  const { origin } = data.layouts[laidOut];
+  const own = terms.map(({ i }) => goalOf(i));
+  if (terms.length === 1) return [...own, ...found.map(({ i }) => goalOf(i))];
+  return [...own, ...found.slice(0, 1).map(({ i }) => goalOf(i)), ...(origin ? wayOf(terms, origin).map(({ to }) => to) : [])];
 }
 
 function axisButton(i) {

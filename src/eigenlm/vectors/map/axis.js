@@ -38,7 +38,7 @@ function aim(pairs) {
   const length = Math.sqrt(inner(sum, sum));
   axis.pairs = pairs;
   axis.g = length ? scaled(sum, 1 / length) : null;
-  axis.flat = [0, 1].map((which) => pairs.reduce((so, [left, right]) => so + placeOf(right)[which] - placeOf(left)[which], 0) / (length || 1));
+  axis.flat = [0, 1].map((which) => pairs.reduce((so, [left, right]) => so + goalOf(right)[which] - goalOf(left)[which], 0) / (length || 1));
 }
 
 const alongOf = (vector) => inner(vector, axis.g);
@@ -52,5 +52,5 @@ const takenFrom = (share) => new Map(axis.words.map((i) => [i, taken(vectorOf(i)
 function placeTaken(i, origin) {
   const along = alongOf(vectorOf(i)), rest = plus(vectorOf(i), axis.g, -axis.share * along);
   const length = Math.sqrt(inner(rest, rest)) || 1;
-  return placeOf(i).map((at, which) => origin[which] + (at - origin[which] - axis.share * along * axis.flat[which]) / length);
+  return goalOf(i).map((at, which) => origin[which] + (at - origin[which] - axis.share * along * axis.flat[which]) / length);
 }

@@ -31,7 +31,7 @@ function emptyGrid() {
 // The words that are written, each with the place of its first letter: `first` before all others, then by frequency.
 function placedLabels(context, places, first) {
   const grid = emptyGrid(), placed = [];
-  const most = Math.max(12, Math.round((size.width * size.height) / 8500)), least = 6;
+  const most = Math.max(12, Math.round((size.width * size.height) / 8500));
   let tried = 0;
   const put = (i, always) => {
     const x = across(places[2 * i]), y = down(places[2 * i + 1]);

@@ -1,7 +1,5 @@
 // ---- what is drawn over the points: chosen words, their neighbours, and the arrows of a sum ------------------------
 
-const placeOf = (i) => [places[2 * i], places[2 * i + 1]];
-
 function ring(context, [x, y], radius, colour, filled) {
   context.beginPath();
   context.arc(across(x), down(y), radius, 0, 2 * Math.PI);
@@ -47,18 +45,17 @@ function wordsOn(context, from, to, text, colour) {
 
 // The way of a sum in a linear picture, head to tail: each word moves by its own vector, which leads from the origin to it.
 function wayOf(terms, origin) {
-  let [at, ...rest] = terms;
-  let place = placeOf(at.i).map((value, axis) => origin[axis] + at.weight * (value - origin[axis]));
+  const [first, ...rest] = terms;
+  let place = goalOf(first.i).map((value, axis) => origin[axis] + first.weight * (value - origin[axis]));
   return rest.map(({ i, weight, word }) => {
     const from = place;
-    place = from.map((value, axis) => value + weight * (placeOf(i)[axis] - origin[axis]));
+    place = from.map((value, axis) => value + weight * (goalOf(i)[axis] - origin[axis]));
     return { from, to: place, text: (weight < 0 ? "− " : "+ ") + (Math.abs(weight) === 1 ? "" : Math.abs(weight) + " ") + word };
   });
 }
 
-function drawOverlay(context) {
-  const origin = data.layouts[layoutNow()].origin;
-  const { terms, found, moved } = shownNow;
+function drawMarks(context) {
+  const { origin } = data.layouts[laidOut], { terms, found, moved } = shownNow;
   for (const { i, to } of moved) if (origin) arrow(context, placeOf(i), to, colours.green, [5, 4]);
   for (const { i } of found) ring(context, placeOf(i), 4.5, colours.mark, true);
   for (const { i } of terms) ring(context, placeOf(i), 5.5, colours.accent, true);
@@ -68,8 +65,13 @@ function drawOverlay(context) {
     return;
   }
   const way = wayOf(terms, origin);
-  for (const { from, to, text } of way) arrow(context, from, to, colours.accent);
-  for (const { from, to, text } of way) wordsOn(context, from, to, text, colours.accent);
+  for (const { from, to } of way) arrow(context, from, to, colours.accent);
   ring(context, way.at(-1).to, 6, colours.accent, false);
   if (found.length) arrow(context, way.at(-1).to, placeOf(found[0].i), colours.mark, [2, 4]);
+}
+
+function writeArrows(context) {
+  const { origin } = data.layouts[laidOut];
+  if (shownNow.terms.length < 2 || !origin) return;
+  for (const { from, to, text } of wayOf(shownNow.terms, origin)) wordsOn(context, from, to, text, colours.accent);
 }

@@ -23,5 +23,4 @@ function setState(change) {
   history.replaceState(null, "", "#" + given);
 }
 
-const layoutNow = () => Math.max(0, data.layouts.findIndex((one) => one.name === readState().layout));
 const signed = (value, digits = 3) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);

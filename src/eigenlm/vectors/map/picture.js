@@ -2,8 +2,11 @@
 
 const picture = byId("picture");
 const context = picture.getContext("2d", { alpha: false });
+const goalOf = (i) => [space.layouts[laidOut][2 * i], space.layouts[laidOut][2 * i + 1]];
+const placeOf = (i) => [places[2 * i], places[2 * i + 1]];
 const shownNow = { terms: [], found: [], moved: [] }; // a sum's words, their nearest, and words that an axis has moved
 let places = new Float32Array(); // x and y of each word, as they are now
+let laidOut = 0; // which layout they are of, or walk to
 let hovered = -1;
 let asked = 0;
 
@@ -31,8 +34,9 @@ function drawPicture() {
   const first = [...shownNow.terms, ...shownNow.found].map(({ i }) => i);
   const placed = placedLabels(context, places, hovered < 0 ? first : [...first, hovered]);
   for (const { i } of placed) mark(i);
-  drawOverlay(context);
+  drawMarks(context);
   writeLabels(context, placed, new Set(shownNow.found.map(({ i }) => i)));
+  writeArrows(context);
   if (hovered >= 0) ring(context, placeOf(hovered), 5, colours.ink, false);
   if (document.activeElement === picture && picture.matches(":focus-visible")) cross();
   tellInView();
@@ -93,8 +97,10 @@ function tellInView() {
 // Change to another layout; the points walk there, unless the reader wants things to keep still.
 function layOut(to) {
   const goal = space.layouts[to], from = places;
+  laidOut = to;
   byId("caption").textContent = data.layouts[to].caption;
   for (const button of byId("layouts").children) button.setAttribute("aria-pressed", String(button.value === data.layouts[to].name));
+  if (from === goal) return;
   if (calm.matches || from.length !== goal.length) {
     places = goal;
     return redraw();

@@ -50,7 +50,7 @@ function keyedInBox(event) {
   }
 }
 
-// Show what is nearest to a word or a sum; `stay` where the picture need not move, `quiet` where a word may be unfinished.
+// Show what is nearest to a word or a sum; `stay` where the picture must not move, `quiet` where a word may be unfinished.
 function ask(text, { stay = false, quiet = false } = {}) {
   const terms = parseSum(text), unknown = terms?.find(({ i }) => i === undefined);
   if (quiet && (!terms || unknown)) return;
@@ -63,7 +63,7 @@ function ask(text, { stay = false, quiet = false } = {}) {
 }
 
 function listenToSearch() {
-  box.oninput = () => (offer(), ask(box.value, { quiet: true }));
+  box.oninput = () => (offer(), ask(box.value, { quiet: true, stay: true }));
   box.onkeydown = keyedInBox;
   box.onblur = () => showCompletions(false);
   byId("search").onsubmit = (event) => event.preventDefault();

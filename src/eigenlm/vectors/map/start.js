@@ -17,7 +17,7 @@ function showExamples() {
 function listen() {
   listenToPicture();
   listenToSearch();
-  byId("layouts").replaceChildren(...data.layouts.map(({ name, label }, n) => element("button", { type: "button", value: name, textContent: label, onclick: () => (setState({ layout: name }), layOut(n), startAgain()) })));
+  byId("layouts").replaceChildren(...data.layouts.map(({ name, label }) => element("button", { type: "button", value: name, textContent: label, onclick: () => (setState({ layout: name }), startAgain()) })));
   byId("layouts").hidden = data.layouts.length < 2;
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-section]");
@@ -31,7 +31,8 @@ function listen() {
 
 // What the address says, in the picture and beside it.
 function startAgain() {
-  const { ask: asked } = readState();
+  const { ask: asked, layout } = readState();
+  layOut(Math.max(0, data.layouts.findIndex((one) => one.name === layout)));
   startAxis();
   asked ? ask(asked) : showNothing();
 }
@@ -49,7 +50,6 @@ async function start() {
   listen();
   fitPicture();
   showExamples();
-  layOut(layoutNow());
   startAgain();
   drawPicture();
   startContextual();

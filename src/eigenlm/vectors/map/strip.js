@@ -66,7 +66,7 @@ function drawStrip() {
   byId("out-told").textContent = Math.round(100 * axis.share) + "%";
   byId("axis-words").replaceChildren(...(axis.g ? axis.words : []).map((i) => element("tr", {}, [element("th", { scope: "row", textContent: space.words[i] }), ...[alongOf(vectorOf(i)), alongOf(after.get(i))].map((value) => element("td", { textContent: signed(value) }))])));
   drawEffect(after);
-  const { origin } = data.layouts[layoutNow()];
+  const { origin } = data.layouts[laidOut];
   shownNow.moved = axis.g && axis.share && origin ? axis.words.map((i) => ({ i, to: placeTaken(i, origin) })) : [];
   redraw();
 }
@@ -81,7 +81,7 @@ function drawEffect(after) {
   const stay = before.filter((one) => left.has(one.i)).length;
   const side = (title, found, other) => element("div", {}, [element("h3", { textContent: title }), ranked(found, new Set(found.map((one) => one.i).filter((one) => !other.has(one))))]);
   byId("axis-effect").replaceChildren(
-    element("p", { className: "definition", textContent: `Of the ${before.length} nearest to ${space.words[i]}, ${stay} stay. They lie at ${signed(mean(before))} along the axis on average before, and at ${signed(mean(now))} after: what a word's neighbours still tell of the axis is not taken out.` }),
+    element("p", { className: "definition", textContent: `Of the ${before.length} nearest to ${space.words[i]}, ${stay} stay. They lie at ${signed(mean(before))} along the axis on average before, and at ${signed(mean(now))} after: what its neighbours still tell of the axis is not taken out. In bold: those that changed.` }),
     element("div", { className: "pair" }, [side(`Nearest to ${space.words[i]}`, before, left), side(`With ${Math.round(100 * axis.share)}% of the axis taken out`, now, there)]));
 }
 
