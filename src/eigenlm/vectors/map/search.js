@@ -52,7 +52,7 @@ function keyedInBox(event) {
 
 // Show what is nearest to a word or a sum; `stay` where the picture must not move, `quiet` where a word may be unfinished.
 function ask(text, { stay = false, quiet = false } = {}) {
-  const terms = parseSum(text), unknown = terms?.find(({ i }) => i === undefined);
+  const terms = termsOf(text), unknown = terms?.find(({ i }) => i === undefined);
   if (quiet && (!terms || unknown)) return;
   if (box.value !== text) box.value = text;
   setState({ ask: text.trim() || null });

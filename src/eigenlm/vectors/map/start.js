@@ -7,11 +7,15 @@ function goTo(section) {
   byId(section).querySelector("h2").focus({ preventScroll: true });
 }
 
-// Sums that these words can answer; a word of the file where they can answer none.
+// Sums that these words can answer; words of the file where they can answer none.
+function examples() {
+  const known = (texts) => texts.filter((text) => termsOf(text)?.every(({ i }) => i !== undefined));
+  const sums = known(EXAMPLES);
+  return sums.length ? sums : space.words.slice(0, 2);
+}
+
 function showExamples() {
-  const known = EXAMPLES.filter((text) => parseSum(text).every(({ i }) => i !== undefined));
-  const shown = known.length ? known : space.words.slice(0, 2);
-  byId("examples").replaceChildren("Try ", ...shown.flatMap((text, n) => [n ? " or " : "", element("button", { type: "button", className: "word", textContent: text, onclick: () => ask(text) })]));
+  byId("examples").replaceChildren("Try ", ...examples().flatMap((text, n) => [n ? " or " : "", element("button", { type: "button", className: "word", textContent: text, onclick: () => ask(text) })]));
 }
 
 function listen() {
@@ -29,12 +33,14 @@ function listen() {
   dark.addEventListener("change", () => (readColours(), redraw()));
 }
 
-// What the address says, in the picture and beside it.
+// What the address says, in the picture and beside it; where it says nothing, an example, and the whole map.
 function startAgain() {
   const { ask: asked, layout } = readState();
   layOut(Math.max(0, data.layouts.findIndex((one) => one.name === layout)));
   startAxis();
-  asked ? ask(asked) : showNothing();
+  if (asked) return ask(asked);
+  box.value = examples()[0];
+  showAnswers(termsOf(box.value), true);
 }
 
 async function start() {

@@ -18,4 +18,7 @@ function parseSum(text) {
   return terms.length ? terms : null;
 }
 
+// What is itself a word, such as "-" or "+1", is that word.
+const termsOf = (text) => (space.index.has(text.trim()) ? [{ word: text.trim(), i: space.index.get(text.trim()), weight: 1 }] : parseSum(text));
+
 const sumOf = (terms) => terms.reduce((sum, { i, weight }) => plus(sum, vectorOf(i), weight), new Float64Array(data.dim));
