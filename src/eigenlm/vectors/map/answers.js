@@ -14,7 +14,7 @@ function wordButton(i) {
 function ranked(found, own = new Set()) {
   return element("ol", { className: "ranked" }, found.map(({ i, cosine }) => {
     const line = element("li", { className: own.has(i) ? "own" : "" }, [wordButton(i), element("span", { className: "cosine", textContent: signed(cosine) })]);
-    line.style.setProperty("--share", (100 * Math.max(cosine, 0)).toFixed(1) + "%");
+    line.style.setProperty("--share", Math.max(cosine, 0).toFixed(3));
     return line;
   }));
 }

@@ -3,6 +3,7 @@
 const CELL = 6, LINE = 16; // pixels
 const LONGEST = 26; // letters of a word that is drawn
 const labelText = (i) => (space.words[i].length > LONGEST ? space.words[i].slice(0, LONGEST - 1) + "…" : space.words[i]);
+const isWord = (i) => /[\p{L}\p{N}]/u.test(space.words[i]); // and not a sign, of which the most frequent words are full
 const widths = new Map(); // of words, measured once
 
 function widthOf(context, i) {
@@ -28,30 +29,30 @@ function emptyGrid() {
   };
 }
 
-// The words that are written, each with the place of its first letter: `first` before all others, then by frequency.
+// The words that are written, each with the place of its first letter: `first` before all others, then by frequency, but
+// no more than two in a part of the picture, so that where rare words are there is something to read too.
 function placedLabels(context, places, first) {
-  const grid = emptyGrid(), placed = [];
-  const most = Math.max(12, Math.round((size.width * size.height) / 8500));
-  let tried = 0;
-  const put = (i, always) => {
-    const x = across(places[2 * i]), y = down(places[2 * i + 1]);
-    if (x < 0 || y < 0 || x > size.width || y > size.height) return false;
+  const grid = emptyGrid(), placed = [], crowd = new Map();
+  const most = first.length + Math.max(12, Math.round((size.width * size.height) / 8500));
+  const put = (i, x, y, sides) => {
     const width = widthOf(context, i);
-    for (const left of [x + 7, x - 7 - width]) {
-      const box = [left - 2, y - LINE / 2, width + 4, LINE];
-      if (left < 2 || left + width > size.width - 2 || y < LINE / 2 || y > size.height - LINE / 2 || !grid.free(...box)) continue;
+    const offsets = [[7, 0], [-7 - width, 0], [-width / 2, -13], [-width / 2, 13]].slice(0, sides);
+    for (const [left, middle] of offsets.map(([dx, dy]) => [x + dx, y + dy])) {
+      const box = [left - 2, middle - LINE / 2, width + 4, LINE];
+      if (left < 2 || left + width > size.width - 2 || middle < LINE / 2 || middle > size.height - LINE / 2 || !grid.free(...box)) continue;
       grid.take(...box);
-      placed.push({ i, x: left, y });
+      placed.push({ i, x: left, y: middle });
       return true;
     }
-    return !always;
+    return false;
   };
-  for (const i of first) put(i, true);
+  for (const i of first) put(i, across(places[2 * i]), down(places[2 * i + 1]), 4);
   const already = new Set(first);
-  for (let i = 0; 2 * i < places.length && placed.length < most + first.length && tried < 2500; i++) {
-    const x = across(places[2 * i]);
-    if (x < 0 || x > size.width || already.has(i)) continue;
-    tried += put(i, false) ? 1 : 0;
+  for (let i = 0; 2 * i < places.length && placed.length < most; i++) {
+    const x = across(places[2 * i]), y = down(places[2 * i + 1]);
+    if (x < 0 || y < 0 || x > size.width || y > size.height || already.has(i)) continue;
+    const part = Math.floor(x / 150) + 1000 * Math.floor(y / 110), there = crowd.get(part) ?? 0;
+    if (there < 2 && isWord(i) && put(i, x, y, 2)) crowd.set(part, there + 1);
   }
   return placed;
 }

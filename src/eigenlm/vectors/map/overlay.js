@@ -12,25 +12,25 @@ function ring(context, [x, y], radius, colour, filled) {
 
 function arrow(context, from, to, colour, dash = []) {
   const [x, y, X, Y] = [across(from[0]), down(from[1]), across(to[0]), down(to[1])];
-  const length = Math.hypot(X - x, Y - y), angle = Math.atan2(Y - y, X - x);
+  const length = Math.hypot(X - x, Y - y), angle = Math.atan2(Y - y, X - x), head = Math.min(11, 0.6 * length);
   if (length < 2) return;
   context.strokeStyle = context.fillStyle = colour;
   context.lineWidth = 2;
   context.setLineDash(dash);
   context.beginPath();
   context.moveTo(x, y);
-  context.lineTo(X - 7 * Math.cos(angle), Y - 7 * Math.sin(angle));
+  context.lineTo(X - 0.7 * head * Math.cos(angle), Y - 0.7 * head * Math.sin(angle));
   context.stroke();
   context.setLineDash([]);
   context.beginPath();
   context.moveTo(X, Y);
-  for (const turn of [0.42, -0.42]) context.lineTo(X - 11 * Math.cos(angle - turn), Y - 11 * Math.sin(angle - turn));
+  for (const turn of [0.42, -0.42]) context.lineTo(X - head * Math.cos(angle - turn), Y - head * Math.sin(angle - turn));
   context.fill();
 }
 
-// Words on an arrow, at its middle, where they cross no other arrow's.
+// Words on an arrow, nearer to its beginning: the next may come back beside it.
 function wordsOn(context, from, to, text, colour) {
-  const [x, y] = [(across(from[0]) + across(to[0])) / 2, (down(from[1]) + down(to[1])) / 2];
+  const [x, y] = [0.65 * across(from[0]) + 0.35 * across(to[0]), 0.65 * down(from[1]) + 0.35 * down(to[1])];
   const width = context.measureText(text).width + 12;
   context.fillStyle = colours.panel;
   context.strokeStyle = colour;

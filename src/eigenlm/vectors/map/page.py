@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from eigenlm.analysis.term import read_terms
 from eigenlm.files import write_text
 from eigenlm.offline_page import as_json, fill, packed, part, policy
@@ -53,7 +51,6 @@ def render(shown: WordMap, contextual: Contextual | None = None) -> str:
         "heading": shown.source,
         "lead": lead(shown),
         "rounding": rounding(shown),
-        "facts": _facts(shown),
         "glossary": [term for words in read_terms(_HERE).values() for term in words.values()],
         "contextual": contextual,
         "style": part(_REPORT, "page.css", "print.css") + part(_HERE, "map.css"),
@@ -89,15 +86,3 @@ def _origin(places: Any, origin: tuple[float, float] | None) -> list[float] | No
         return None
     _, middle, scale = pack_places(places)
     return [(at - mid) / scale for at, mid in zip(origin, middle)]
-
-
-def _facts(shown: WordMap) -> dict[str, str | Markup]:
-    linear = next(one for one in shown.layouts if one.shares)
-    across, up = linear.shares or (0.0, 0.0)
-    return {
-        "Words": f"{len(shown.words):,}",
-        "in the file": f"{shown.num_words:,}",
-        "Dimensions": f"{shown.dim:,}",
-        "Variance across": f"{across:.1%}",
-        "upward": f"{up:.1%}",
-    }

@@ -31,8 +31,8 @@ function drawPicture() {
   paintPoints(context, places);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.font = `13px ${colours.font}`;
-  const first = [...shownNow.terms, ...shownNow.found].map(({ i }) => i);
-  const placed = placedLabels(context, places, hovered < 0 ? first : [...first, hovered]);
+  const first = [...shownNow.terms, ...shownNow.found, ...shownNow.moved].map(({ i }) => i);
+  const placed = placedLabels(context, places, [...new Set(hovered < 0 ? first : [...first, hovered])]);
   for (const { i } of placed) mark(i);
   drawMarks(context);
   writeLabels(context, placed, new Set(shownNow.found.map(({ i }) => i)));

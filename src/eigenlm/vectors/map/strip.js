@@ -80,9 +80,13 @@ function drawEffect(after) {
   const mean = (found) => found.reduce((sum, one) => sum + alongOf(vectorOf(one.i)), 0) / (found.length || 1);
   const stay = before.filter((one) => left.has(one.i)).length;
   const side = (title, found, other) => element("div", {}, [element("h3", { textContent: title }), ranked(found, new Set(found.map((one) => one.i).filter((one) => !other.has(one))))]);
-  byId("axis-effect").replaceChildren(
-    element("p", { className: "definition", textContent: `Of the ${before.length} nearest to ${space.words[i]}, ${stay} stay. They lie at ${signed(mean(before))} along the axis on average before, and at ${signed(mean(now))} after: what its neighbours still tell of the axis is not taken out. In bold: those that changed.` }),
-    element("div", { className: "pair" }, [side(`Nearest to ${space.words[i]}`, before, left), side(`With ${Math.round(100 * axis.share)}% of the axis taken out`, now, there)]));
+  const where = `lie at ${signed(mean(before))} along the axis on average`;
+  const told = axis.share
+    ? `Of the ${before.length} nearest to ${space.words[i]}, ${stay} stay. They ${where} before, and at ${signed(mean(now))} after: what its neighbours still tell of the axis is not taken out. In bold: those that changed.`
+    : `The ${before.length} nearest to ${space.words[i]} ${where}.`;
+  const lists = [side(`Nearest to ${space.words[i]}`, before, left)];
+  if (axis.share) lists.push(side(`With ${Math.round(100 * axis.share)}% of the axis taken out`, now, there));
+  byId("axis-effect").replaceChildren(element("p", { className: "definition", textContent: told }), element("div", { className: "pair" }, lists));
 }
 
 function takeOut(percent) {
