@@ -27,8 +27,10 @@ def test_vectors_are_drawn_along_their_principal_axes(tmp_path: Path) -> None:
 
 
 def test_places_may_be_given(tmp_path: Path) -> None:
-    content = {"word": "bank", "sentences": [{"text": "a", "xy": [1, 2]}, {"text": "b", "xy": [0, -1]}]}
-    assert read_contextual(written(tmp_path / "xy.json", content)).places.tolist() == [[1, 2], [0, -1]]
+    sentences = [{"text": "a", "xy": [1, 2], "group": 1}, {"text": "b", "xy": [0, -1], "group": 0}]
+    read = read_contextual(written(tmp_path / "xy.json", {"word": "bank", "sentences": sentences}))
+    assert read.places.tolist() == [[1, 2], [0, -1]]
+    assert read.groups == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,7 @@ def test_places_may_be_given(tmp_path: Path) -> None:
         {"word": "bank", "sentences": [{"text": "a", "vector": [1, 2]}, {"text": "b", "vector": [1]}]},
         '{"word": "bank", "sentences": [{"text": "a", "vector": [NaN, 1]}]}',
         {"word": "bank", "sentences": 3},
+        {"word": "bank", "sentences": [{"text": "a", "xy": [1, 2], "group": "one"}]},
     ],
 )
 def test_anything_else_is_refused_in_a_line(content: object, tmp_path: Path) -> None:

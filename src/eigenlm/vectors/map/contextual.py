@@ -22,23 +22,26 @@ class Contextual:
         sentences: the texts.
         places: x and y of the word in each.
         told: how the places were made.
+        groups: the number of the group, or sense, that each was put into; None where the file says nothing of it.
     """
 
     word: str
     sentences: tuple[str, ...]
     places: Float[Tensor, "n 2"]
     told: str
+    groups: tuple[int, ...] | None = None
 
     def drawn(self) -> dict[str, Any]:
         """What the page's script draws: plain JSON values."""
         places = [[float(f"{at:.6g}") for at in place] for place in self.places.tolist()]
-        return {"word": self.word, "sentences": list(self.sentences), "places": places}
+        return {"word": self.word, "sentences": list(self.sentences), "places": places, "groups": self.groups}
 
 
 def read_contextual(path: Path) -> Contextual:
-    """Read `{"word": ..., "sentences": [{"text": ..., "vector": [...]}, ...]}`; `"xy": [x, y]` may stand for a vector.
+    """Read `{"word": ..., "sentences": [{"text": ..., "vector": [...]}, ...]}`, or what `vectors word --json` prints.
 
-    Vectors are drawn along their two principal axes.
+    Vectors are drawn along their two principal axes; `"xy": [x, y]` may stand in place of every vector. A sentence may
+    have a `"group"`, a whole number.
 
     Raises:
         DataError: no such file, or something else in it.
@@ -48,22 +51,28 @@ def read_contextual(path: Path) -> Contextual:
     except (OSError, ValueError) as error:
         raise DataError(explain(f"reading {path}", expected="a JSON file", got=str(error)[:200])) from error
     try:
-        word, texts, rows, drawn = _parsed(read)
+        return _parsed(read)
     except (KeyError, TypeError, ValueError) as error:
         expected = '{"word": ..., "sentences": [{"text": ..., "vector": [...]}, ...]}, vectors of one length'
         raise DataError(explain(f"reading {path}", expected=expected, got=f"something else ({error})"[:200])) from error
-    if drawn:
-        return Contextual(word=word, sentences=texts, places=rows.float(), told="Places are as the file has them.")
-    places, shares = flat(rows)
-    told = f"The two principal axes of {counted(rows.shape[1], 'dimension')} keep {sum(shares):.1%} of the variance."
-    return Contextual(word=word, sentences=texts, places=places.float(), told=told)
 
 
-def _parsed(read: Any) -> tuple[str, tuple[str, ...], Float[Tensor, "n D"], bool]:
-    """The word, its sentences, a row for each, and whether rows are places already."""
+def _parsed(read: Any) -> Contextual:
     sentences = list(read["sentences"])
-    drawn = not all("vector" in one for one in sentences)
-    rows = torch.tensor([[float(x) for x in one["xy" if drawn else "vector"]] for one in sentences]).double()
-    if rows.ndim != 2 or not rows.numel() or (drawn and rows.shape[1] != 2) or not rows.isfinite().all():
+    key = "vector" if all("vector" in one for one in sentences) else "xy"
+    rows = torch.tensor([[float(x) for x in one[key]] for one in sentences]).double()
+    if rows.ndim != 2 or not rows.numel() or (key == "xy" and rows.shape[1] != 2) or not rows.isfinite().all():
         raise ValueError("vectors that are empty, of two lengths or not finite")
-    return str(read["word"]), tuple(str(one["text"]) for one in sentences), rows, drawn
+    places, told = rows, "Places are as the file has them."
+    if key == "vector":
+        places, shares = flat(rows)
+        told = (
+            f"The two principal axes of {counted(rows.shape[1], 'dimension')} keep {sum(shares):.1%} of the variance."
+        )
+    return Contextual(
+        word=str(read["word"]),
+        sentences=tuple(str(one["text"]) for one in sentences),
+        places=places.float(),
+        told=told,
+        groups=tuple(int(one["group"]) for one in sentences) if all("group" in one for one in sentences) else None,
+    )

@@ -32,7 +32,7 @@ function emptyGrid() {
 // The words that are written, each with the place of its first letter: `first` before all others, then by frequency, but
 // no more than two in a part of the picture, so that where rare words are there is something to read too.
 function placedLabels(context, places, first) {
-  const grid = emptyGrid(), placed = [], crowd = new Map();
+  const grid = emptyGrid(), placed = [], crowd = new Uint8Array(64 * 64);
   const most = first.length + Math.max(12, Math.round((size.width * size.height) / 8500));
   const put = (i, x, y, sides) => {
     const width = widthOf(context, i);
@@ -51,12 +51,13 @@ function placedLabels(context, places, first) {
   for (let i = 0; 2 * i < places.length && placed.length < most; i++) {
     const x = across(places[2 * i]), y = down(places[2 * i + 1]);
     if (x < 0 || y < 0 || x > size.width || y > size.height || already.has(i)) continue;
-    const part = Math.floor(x / 150) + 1000 * Math.floor(y / 110), there = crowd.get(part) ?? 0;
-    if (there < 2 && isWord(i) && put(i, x, y, 2)) crowd.set(part, there + 1);
+    const part = Math.floor(x / 150) + 64 * Math.floor(y / 110);
+    if (crowd[part] < 2 && isWord(i) && put(i, x, y, 2)) crowd[part]++;
   }
   return placed;
 }
 
+// `marked` has the colours of words that have one of their own.
 function writeLabels(context, placed, marked) {
   context.textBaseline = "middle";
   context.lineJoin = "round";
@@ -64,7 +65,7 @@ function writeLabels(context, placed, marked) {
   context.strokeStyle = colours.panel;
   for (const { i, x, y } of placed) context.strokeText(labelText(i), x, y);
   for (const { i, x, y } of placed) {
-    context.fillStyle = marked.has(i) ? colours.mark : colours.ink;
+    context.fillStyle = marked.get(i) ?? colours.ink;
     context.fillText(labelText(i), x, y);
   }
 }

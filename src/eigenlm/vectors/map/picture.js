@@ -31,11 +31,14 @@ function drawPicture() {
   paintPoints(context, places);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.font = `13px ${colours.font}`;
-  const first = [...shownNow.terms, ...shownNow.found, ...shownNow.moved].map(({ i }) => i);
-  const placed = placedLabels(context, places, [...new Set(hovered < 0 ? first : [...first, hovered])]);
+  const { terms, found, moved } = shownNow, { accent, mark: orange, green } = colours;
+  const marked = new Map([[moved, green], [found, orange], [terms, accent]].flatMap(([words, colour]) => words.map(({ i }) => [i, colour])));
+  const first = new Set([...terms, ...found, ...moved].map(({ i }) => i));
+  if (hovered >= 0) first.add(hovered);
+  const placed = placedLabels(context, places, [...first]);
   for (const { i } of placed) mark(i);
   drawMarks(context);
-  writeLabels(context, placed, new Set(shownNow.found.map(({ i }) => i)));
+  writeLabels(context, placed, marked);
   writeArrows(context);
   if (hovered >= 0) ring(context, placeOf(hovered), 5, colours.ink, false);
   if (document.activeElement === picture && picture.matches(":focus-visible")) cross();
