@@ -77,12 +77,12 @@ function drawEffect(after) {
   if (!axis.g || i < 0) return byId("axis-effect").replaceChildren();
   const before = nearest(vectorOf(i), MANY, [i]), now = nearest(after.get(i), MANY, [i], after);
   const left = new Set(now.map((one) => one.i)), there = new Set(before.map((one) => one.i));
-  const mean = (found) => found.reduce((sum, one) => sum + alongOf(vectorOf(one.i)), 0) / (found.length || 1);
+  const mean = (found, changed) => found.reduce((sum, one) => sum + alongOf(changed.get(one.i) ?? vectorOf(one.i)), 0) / (found.length || 1);
   const stay = before.filter((one) => left.has(one.i)).length;
   const side = (title, found, other) => element("div", {}, [element("h3", { textContent: title }), ranked(found, new Set(found.map((one) => one.i).filter((one) => !other.has(one))))]);
-  const where = `lie at ${signed(mean(before))} along the axis on average`;
+  const where = `lie at ${signed(mean(before, new Map()))} along the axis on average`;
   const told = axis.share
-    ? `Of the ${before.length} nearest to ${space.words[i]}, ${stay} stay. They ${where} before, and at ${signed(mean(now))} after: what its neighbours still tell of the axis is not taken out. In bold: those that changed.`
+    ? `Of the ${before.length} nearest to ${space.words[i]}, ${stay} stay. They ${where} before, and at ${signed(mean(now, after))} after: what its neighbours still tell of the axis is not taken out. In bold: those that changed.`
     : `The ${before.length} nearest to ${space.words[i]} ${where}.`;
   const lists = [side(`Nearest to ${space.words[i]}`, before, left)];
   if (axis.share) lists.push(side(`With ${Math.round(100 * axis.share)}% of the axis taken out`, now, there));
