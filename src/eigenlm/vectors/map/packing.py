@@ -34,7 +34,7 @@ class PackedVectors:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PackedAgreement:
     """How far answers from a page are those of the vectors themselves, seen on some of the words.
 
     Attributes:
@@ -70,7 +70,7 @@ def pack_places(places: Float[Tensor, "V 2"]) -> tuple[Int16[Tensor, "V 2"], tup
     return numbers, (float(middle[0]), float(middle[1])), scale
 
 
-def agreement(units: Float[Tensor, "V D"], packed: PackedVectors, asked: int = 500) -> Agreement:
+def agreement(units: Float[Tensor, "V D"], packed: PackedVectors, asked: int = 500) -> PackedAgreement:
     """Ask evenly spaced words for their nearest, of the vectors and of what the page has, and compare."""
     rows = _evenly(len(units), asked)
     exact, told = _neighbours(units, rows), _neighbours(packed.units(), rows)
@@ -79,7 +79,7 @@ def agreement(units: Float[Tensor, "V D"], packed: PackedVectors, asked: int = 5
     true = torch.einsum("nd,nkd->nk", units[rows].double(), units[exact].double())
     seen = torch.einsum("nd,nkd->nk", page[rows].double(), page[exact].double())
     error = float((true - seen).abs().max()) if exact.numel() else 0.0
-    return Agreement(len(rows), float(kept.double().mean()) if exact.numel() else 1.0, error)
+    return PackedAgreement(len(rows), float(kept.double().mean()) if exact.numel() else 1.0, error)
 
 
 def neighbours_kept(units: Float[Tensor, "V D"], places: Float[Tensor, "V 2"], asked: int = 500) -> float:

@@ -7,7 +7,7 @@ from typing import Literal
 from eigenlm.errors import DataError, explain
 from eigenlm.linalg.similarity import unit_rows
 from eigenlm.vectors.map.layout import Layout, by_variance
-from eigenlm.vectors.map.packing import Agreement, PackedVectors, agreement, neighbours_kept, pack_vectors
+from eigenlm.vectors.map.packing import PackedAgreement, PackedVectors, agreement, neighbours_kept, pack_vectors
 from eigenlm.vectors.map.umap_layout import by_neighbours
 from eigenlm.vectors.word_vectors import WordVectors
 
@@ -39,7 +39,7 @@ class WordMap:
     layouts: tuple[Layout, ...]
     kept: tuple[float, ...]
     vectors: PackedVectors
-    agreement: Agreement
+    agreement: PackedAgreement
 
 
 def map_of(space: WordVectors, *, most: int = 50_000, layout: LayoutName = "pca", seed: int = 0) -> WordMap:
