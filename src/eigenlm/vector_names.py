@@ -43,6 +43,17 @@ def check_vectors(where: str | Path) -> None:
         raise DataError(explain(f"reading {name}", expected=expected, got="none of these")) from error
 
 
+def check_layout(name: str) -> None:
+    """Refuse a layout by UMAP where umap-learn, which is found and not imported, is not installed.
+
+    Raises:
+        DataError: it is not.
+    """
+    if name == "umap" and find_spec("umap") is None:
+        do = "run: pip install 'eigenlm[vectors]', or take --layout pca, which needs nothing"
+        raise DataError(explain("layout umap", expected="the package umap-learn", got="none installed", do=do))
+
+
 def evaluation_sets() -> list[Path]:
     """Google's analogies, WordSim-353 and SimLex-999, from an installed gensim, which is found and not imported.
 

@@ -61,6 +61,7 @@ COMMANDS = {
     "vectors bias": ("vectors.bias", "VectorsBiasCommand"),
     "vectors word": ("vectors.word", "VectorsWordCommand"),
     "vectors evaluate": ("vectors.evaluate", "VectorsEvaluateCommand"),
+    "vectors map": ("vectors.map", "VectorsMapCommand"),
     "vectors convert": ("vectors.convert", "VectorsConvertCommand"),
     "doctor": ("doctor", "DoctorCommand"),
     "completion": ("completion", "CompletionCommand"),
