@@ -50,6 +50,7 @@ RULES = {
     "words_near": _at_least(1),
     "min_count": _at_least(1),
     "max_words": _at_least(1),
+    "without_top": _at_least(0),
     "points": _at_least(3, do="a best rate has one tried on either side"),
     "seeds": _at_least(2, do="one run shows no spread, so that no interval is possible"),
 }

@@ -64,6 +64,23 @@ def test_questions_and_pairs_of_ones_own_are_evaluated(made, tmp_path, capsys):
     assert "nothing left out" in capsys.readouterr().out
 
 
+def test_a_space_is_compressed_and_what_that_costs_told(made, tmp_path, capsys):
+    (tmp_path / "q.txt").write_text("sea1 sea2 hill1 hill2\n")
+    (tmp_path / "p.tsv").write_text("sea1\tsea2\t9\nsea1\thill2\t1\nsea3\tsea4\t8\nhill1\tsea2\t0\n")
+    words = ("compress", str(made), "--analogies", str(tmp_path / "q.txt"), "--pairs", str(tmp_path / "p.tsv"))
+    told = said(capsys, *words, "--dim", "4", "--bits", "4", "--out", str(tmp_path / "small"))
+    assert (told["dim_before"], told["dim"], told["bits"]) == (8, 4, 4)
+    assert [one["name"] for one in told["scores"]] == ["analogies", "analogies, nothing left out", "p"]
+    small = read_vectors(tmp_path / "small")
+    assert (len(small), small.dim) == (told["num_words"], 4)
+    assert (tmp_path / "small" / "codes.npy").stat().st_size < (made / "vectors.npy").stat().st_size / 3
+    near = said(capsys, "neighbours", str(tmp_path / "small"), "sea1", "--k", "3")["neighbours"]
+    assert all(one["word"].startswith("sea") for one in near)
+    assert main(["vectors", "compress", str(made), "--without-top", "1", "--out", str(tmp_path / "v.vec")]) == 0
+    assert "still among them" in capsys.readouterr().out
+    assert read_vectors(tmp_path / "v.vec").dim == 8
+
+
 def test_settings_of_one_method_are_set_by_name(made, tmp_path, capsys):
     words = ["train", str(made.parent / "text.txt"), "--out", str(tmp_path / "v"), "--set", "power=0", "shift=5"]
     assert said(capsys, *words)["shift"] == 5
@@ -89,6 +106,11 @@ BAD = [
     (["train", "TEXT", "--out", "NEW", "--set", "powr=1"], "did you mean 'power'?"),
     (["train", "TEXT", "--out", "NEW", "--min-count", "100000"], "give more text or a lower count"),
     (["train", "TEXT", "--out", "NEW", "--window", "0"], "expected at least 1, got 0"),
+    (["compress", "MADE"], "such as --dim 100 or --bits 8"),
+    (["compress", "MADE", "--dim", "9", "--out", "NEW"], "expected from 1 to 8 numbers a row, got 9"),
+    (["compress", "MADE", "--bits", "8", "--out", "v.bin"], "other formats hold no rounded numbers"),
+    (["compress", "MADE", "--bits", "8", "--out", "MADE"], "expected a new or empty folder"),
+    (["compress", "MADE", "--without-top", "-1"], "without_top: expected at least 0, got -1"),
     (["convert", "MADE", "--out", "v.pkl"], "expected an end of .bin"),
     (["neighbours", "nothing-here", "word"], "expected a file or folder of word vectors"),
 ]

@@ -57,6 +57,7 @@ COMMANDS = {
     "vectors odd-one-out": ("vectors.odd_one_out", "VectorsOddOneOutCommand"),
     "vectors evaluate": ("vectors.evaluate", "VectorsEvaluateCommand"),
     "vectors convert": ("vectors.convert", "VectorsConvertCommand"),
+    "vectors compress": ("vectors.compress", "VectorsCompressCommand"),
     "doctor": ("doctor", "DoctorCommand"),
     "completion": ("completion", "CompletionCommand"),
 }

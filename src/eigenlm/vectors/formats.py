@@ -9,7 +9,7 @@ from eigenlm.errors import DataError, explain
 from eigenlm.files import regular, whole_file, whole_folder
 from eigenlm.vector_names import PACKAGES, check_vectors, package_folder
 from eigenlm.vectors.binary_format import read_binary, write_binary
-from eigenlm.vectors.folder import VECTORS, read_folder, write_folder
+from eigenlm.vectors.folder import is_folder_of_vectors, read_folder, write_folder
 from eigenlm.vectors.text_format import HEADER, read_text, write_text
 from eigenlm.vectors.token_vectors import token_vectors
 from eigenlm.vectors.word_vectors import WordVectors
@@ -32,7 +32,7 @@ def read_vectors(where: str | Path) -> WordVectors:
     name, path = str(where), Path(where)
     if name in PACKAGES and not path.exists():
         return _of_package(name)
-    if (path / VECTORS).exists():
+    if is_folder_of_vectors(path):
         return read_folder(path)
     if path.is_file() and not name.lower().endswith(_MODELS):
         return _of_file(path)
