@@ -35,6 +35,9 @@ Vectors = Annotated[
     ),
 ]
 Many = Annotated[int, tyro.conf.arg(metavar="INT", help="How many words.")]
+HeldOut = Annotated[
+    float, tyro.conf.arg(metavar="SHARE", help="How many of the words are held out, to measure on, between 0 and 1.")
+]
 Text = Annotated[
     Path,
     tyro.conf.arg(

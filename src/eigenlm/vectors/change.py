@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from eigenlm.errors import DataError, explain
@@ -84,18 +84,25 @@ def neighbours_kept(
     return paired_mean(torch.cat(shares))
 
 
-def _changed_analogies(before: WordVectors, after: WordVectors, questions: Path, most: int) -> list[ChangedScore]:
-    old, new = (answers(space, questions, most=most) for space in (before, after))
-    return [
-        _changed_share("analogies", old.correct, new.correct),
-        _changed_share("analogies, nothing left out", old.honest, new.honest),
-    ]
-
-
-def _changed_share(name: str, old: Bool[Tensor, " n"], new: Bool[Tensor, " n"]) -> ChangedScore:
+def changed_share(name: str, old: Bool[Tensor, " n"], new: Bool[Tensor, " n"]) -> ChangedScore:
+    """The share of cases that are right, with Wilson's intervals, and of the same cases the difference."""
     before, after = (wilson(int(right.sum()), len(right)) for right in (old, new))
     difference = paired_mean(new.double() - old.double())
     return ChangedScore(name=name, asked=len(old), before=before, after=after, difference=difference)
+
+
+def changed_mean(name: str, old: Float[Tensor, " n"], new: Float[Tensor, " n"]) -> ChangedScore:
+    """The mean of a figure over cases, and of the same cases the mean difference."""
+    before, after, difference = (paired_mean(values) for values in (old, new, new.double() - old.double()))
+    return ChangedScore(name=name, asked=len(old), before=before, after=after, difference=difference)
+
+
+def _changed_analogies(before: WordVectors, after: WordVectors, questions: Path, most: int) -> list[ChangedScore]:
+    old, new = (answers(space, questions, most=most) for space in (before, after))
+    return [
+        changed_share("analogies", old.correct, new.correct),
+        changed_share("analogies, nothing left out", old.honest, new.honest),
+    ]
 
 
 def _changed_correlation(before: WordVectors, after: WordVectors, path: Path, seed: int = 0) -> ChangedScore:

@@ -11,7 +11,7 @@ from eigenlm.cli.options import Vectors
 from eigenlm.cli.output import print_facts, print_json
 from eigenlm.cli.vectors.questions import Questions, print_changed_scores
 from eigenlm.errors import ConfigError, explain
-from eigenlm.files import check_new, check_output
+from eigenlm.vector_names import check_new_vectors
 
 if TYPE_CHECKING:
     from eigenlm.estimate import Estimate
@@ -52,10 +52,7 @@ class VectorsCompressCommand(Command):
         if self.bits and self.out.suffix:
             do = "other formats hold no rounded numbers"
             raise ConfigError(explain("--out", expected="the name of a folder, without an end", got=self.out, do=do))
-        if self.out.suffix:
-            check_output(self.out, inputs=[Path(self.vectors)])
-        else:
-            check_new(self.out)
+        check_new_vectors(self.out, inputs=[Path(self.vectors)])
 
     def run(self) -> None:
         """Compress, compare, write."""
@@ -75,7 +72,7 @@ class VectorsCompressCommand(Command):
             print_json({**self._figures(made), "dim_before": before.dim, "neighbours_kept": kept, "scores": scores})
             return
         print_facts(_facts(before.dim, made, kept))
-        print_changed_scores(scores, quiet=self.quiet)
+        print_changed_scores(scores, "On general questions", quiet=self.quiet)
         if self.out is not None:
             self.point_to(self.out, f"eigenlm vectors neighbours {self.out} {before.words[0]}")
 

@@ -54,17 +54,16 @@ class Questions:
             return self.analogies, self.pairs
 
 
-def print_changed_scores(scores: "Sequence[ChangedScore]", *, quiet: bool) -> None:
+def print_changed_scores(scores: "Sequence[ChangedScore]", title: str, *, quiet: bool) -> None:
     """A table of scores before and after, or how there could be one."""
     if scores:
         rows = [
             (one.name, f"{one.asked:,}", f"{one.before.value:.4f}", f"{one.after.value:.4f}", _signed(one.difference))
             for one in scores
         ]
-        columns = ("score", "asked", "before", "after", "difference (95% interval)")
-        print_table("On the same questions before and after", columns, rows)
+        print_table(title, ("score", "asked", "before", "after", "difference (95% interval)"), rows)
     elif not quiet:
-        say("Analogies and judged pairs are compared too with --analogies and --pairs, or where gensim is installed.")
+        say("Analogies and judged pairs are compared too where gensim is installed: pip install --no-deps gensim")
 
 
 def _signed(difference: "Estimate") -> str:
