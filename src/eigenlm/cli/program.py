@@ -58,6 +58,7 @@ COMMANDS = {
     "vectors evaluate": ("vectors.evaluate", "VectorsEvaluateCommand"),
     "vectors convert": ("vectors.convert", "VectorsConvertCommand"),
     "vectors compress": ("vectors.compress", "VectorsCompressCommand"),
+    "vectors index": ("vectors.index", "VectorsIndexCommand"),
     "vectors align": ("vectors.align", "VectorsAlignCommand"),
     "vectors reshape": ("vectors.reshape", "VectorsReshapeCommand"),
     "doctor": ("doctor", "DoctorCommand"),
