@@ -81,6 +81,40 @@ def test_a_space_is_compressed_and_what_that_costs_told(made, tmp_path, capsys):
     assert read_vectors(tmp_path / "v.vec").dim == 8
 
 
+def test_a_space_is_turned_into_itself_by_words_of_one_spelling(made, tmp_path, capsys):
+    (tmp_path / "pairs.txt").write_text(
+        "\n".join(f"{topic}{i} {topic}{i}" for topic in ("sea", "hill") for i in range(1, 9))
+    )
+    words = ("align", str(made), str(made), "--pairs", str(tmp_path / "pairs.txt"), "--out", str(tmp_path / "v.bin"))
+    told = said(capsys, *words)
+    assert told["precision"][0]["csls"]["value"] == 1
+    assert (told["trained"], told["held_out"]) == (13, 3)
+    before, after = read_vectors(made), read_vectors(tmp_path / "v.bin")
+    assert (after.vectors - before.vectors).abs().max() < 1e-4
+    assert main(["vectors", *words[:-1], str(tmp_path / "w.bin")]) == 0
+    assert "among the first 5" in capsys.readouterr().out
+
+
+def test_a_space_is_reshaped_by_labels_and_by_pairs(made, tmp_path, capsys):
+    topics = [(f"{topic}{i}", topic) for topic in ("sea", "hill") for i in range(1, 9)]
+    (tmp_path / "labels.txt").write_text("\n".join(" ".join(line) for line in topics))
+    (tmp_path / "pairs.txt").write_text("\n".join(f"sea{i} sea{i + 1}" for i in range(1, 8)))
+    told = said(capsys, "reshape", str(made), "--labels", str(tmp_path / "labels.txt"), "--out", str(tmp_path / "v"))
+    assert told["effect"][0]["difference"]["value"] > 0
+    assert read_vectors(tmp_path / "v").dim == 8
+    assert main(["vectors", "reshape", str(made), "--pairs", str(tmp_path / "pairs.txt")]) == 0
+    assert "cosine of the two words of a pair" in capsys.readouterr().out
+
+
+def test_an_index_is_built_once_and_asked(made, tmp_path, capsys):
+    told = said(capsys, "index", str(made), "--out", str(tmp_path / "index"))
+    assert told["recall"]["value"] >= 0.95
+    exact, indexed = (said(capsys, "neighbours", str(made), "sea1", *more) for more in ((), ("--index", told["out"])))
+    assert indexed["neighbours"][0]["word"] == exact["neighbours"][0]["word"]
+    answers = said(capsys, "ask", str(made), "sea1 + hill1", "--index", told["out"], "--k", "2")["answers"]
+    assert len(answers) == 2
+
+
 def test_settings_of_one_method_are_set_by_name(made, tmp_path, capsys):
     words = ["train", str(made.parent / "text.txt"), "--out", str(tmp_path / "v"), "--set", "power=0", "shift=5"]
     assert said(capsys, *words)["shift"] == 5
@@ -111,6 +145,17 @@ BAD = [
     (["compress", "MADE", "--bits", "8", "--out", "v.bin"], "other formats hold no rounded numbers"),
     (["compress", "MADE", "--bits", "8", "--out", "MADE"], "expected a new or empty folder"),
     (["compress", "MADE", "--without-top", "-1"], "without_top: expected at least 0, got -1"),
+    (["align", "MADE", "nothing-here", "--pairs", "TEXT"], "expected a file or folder of word vectors"),
+    (["align", "MADE", "MADE", "--pairs", "TEXT"], "line 1: expected two words, got"),
+    (["align", "MADE", "MADE", "--pairs", "TEXT", "--out", "MADE"], "expected a new or empty folder"),
+    (["align", "MADE", "MADE", "--pairs", "TEXT", "--penalty", "-1"], "penalty: expected a number of 0 or more"),
+    (["reshape", "MADE"], "expected one of --labels and --pairs, got neither"),
+    (["reshape", "MADE", "--labels", "TEXT", "--pairs", "TEXT"], "expected one of --labels and --pairs, got both"),
+    (["reshape", "MADE", "--labels", "TEXT", "--held-out", "1"], "held_out: expected a share between 0 and 1"),
+    (["index", "MADE", "--out", "MADE"], "expected a new or empty folder"),
+    (["index", "MADE", "--out", "NEW", "--recall", "1"], "recall: expected a share between 0 and 1, got 1.0"),
+    (["neighbours", "MADE", "sea1", "--index", "MADE"], "expected an index, got"),
+    (["neighbours", "MADE", "sea1", "--index", "NEW"], "expected a file or folder, got nothing there"),
     (["convert", "MADE", "--out", "v.pkl"], "expected an end of .bin"),
     (["neighbours", "nothing-here", "word"], "expected a file or folder of word vectors"),
 ]

@@ -7,7 +7,7 @@ from torch import Tensor
 from eigenlm.errors import ShapeError, explain
 
 
-def procrustes(X: Float[Tensor, "n D"], Y: Float[Tensor, "n D"]) -> Float[Tensor, "D D"]:
+def procrustes(X: Float[Tensor, "n D"], Y: Float[Tensor, "_ _"]) -> Float[Tensor, "D D"]:
     """The orthogonal R that minimises ||X R - Y||_F: R = U Vh of X^T Y = U S Vh, computed in float64.
 
     R may turn over as well as turn. Where X^T Y has not full rank, as with fewer rows than D, other rotations are as

@@ -10,7 +10,7 @@ from eigenlm.errors import ConfigError, ShapeError, explain
 
 
 def ridge_map(
-    X: Float[Tensor, "n D"], Y: Float[Tensor, "n E"], penalty: float, towards: Float[Tensor, "D E"] | None = None
+    X: Float[Tensor, "n D"], Y: Float[Tensor, "_ E"], penalty: float, towards: Float[Tensor, "_ _"] | None = None
 ) -> Float[Tensor, "D E"]:
     """The W that minimises ||X W - Y||_F^2 + penalty ||W - W_0||_F^2, computed in float64.
 

@@ -51,7 +51,7 @@ class VectorsReshapeCommand(Command):
         from eigenlm.vectors.word_lists import read_word_pairs
 
         reshape = reshape_by_pairs if self.labels is None else reshape_by_labels
-        words = read_word_pairs(self.near or self.labels)
+        words = read_word_pairs(next(path for path in (self.labels, self.near) if path is not None))
         before = read_vectors(self.vectors)
         made = reshape(before, words, penalty=self.penalty, share=self.held_out, seed=self.seed)
         if self.out is not None:
