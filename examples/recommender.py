@@ -153,14 +153,14 @@ def chosen_ridge(X: Tensor, Y: Tensor) -> float:
 def rmse(ratings: Tensor, predicted: Tensor, which: Tensor) -> Estimate:
     """The root of the mean squared error, with an interval over users."""
     squares = torch.where(which, ratings - predicted, 0.0).square()
-    return paired_mean(squares.sum(1), which.sum(1)).root()
+    return paired_mean(squares.sum(1), which.sum(1).double()).root()
 
 
 def error_change(ratings: Tensor, one: Tensor, other: Tensor, which: Tensor, *, by_item: bool = False) -> Estimate:
     """The mean squared error of the other less that of the one, over the same users, or over the same items."""
     squares = [torch.where(which, ratings - predicted, 0.0).square() for predicted in (one, other)]
     over = 0 if by_item else 1
-    return paired_mean((squares[1] - squares[0]).sum(over), which.sum(over))
+    return paired_mean((squares[1] - squares[0]).sum(over), which.sum(over).double())
 
 
 def recall(ratings: Tensor, predicted: Tensor, held: Tensor, liked: float) -> Estimate:

@@ -107,7 +107,7 @@ def _facts(dim: int, made: "CompressedVectors", kept: "Estimate") -> list[tuple[
     return [
         ("numbers in a vector", f"{dim} -> {made.space.dim}"),
         ("bytes of the vectors", f"{made.num_bytes_before:,} -> {made.num_bytes:,} ({share:.1%})"),
-        ("energy kept", f"{made.energy_kept:.2%}"),
-        ("mean cosine with the old vector", f"{made.mean_cosine:.4f}"),
+        ("energy kept", f"{made.energy_kept:.3%}"),
+        ("mean cosine with the old vector", f"{made.mean_cosine:.5f}"),
         ("of the 10 nearest words, still among them", f"{kept.value:.1%} ({kept.low:.1%} to {kept.high:.1%})"),
     ]
