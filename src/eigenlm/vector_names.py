@@ -47,6 +47,17 @@ def check_vectors(where: str | Path) -> None:
         raise DataError(explain(f"reading {name}", expected=expected, got="none of these")) from error
 
 
+def check_index_library() -> None:
+    """Refuse to index where usearch, which is found and not imported, is not installed.
+
+    Raises:
+        DataError: it is not.
+    """
+    if find_spec("usearch") is None:
+        do = "run: pip install 'eigenlm[vectors]'"
+        raise DataError(explain("indexing vectors", expected="the package usearch", got="none installed", do=do))
+
+
 def check_new_vectors(target: Path, inputs: Collection[Path]) -> None:
     """Refuse a place where vectors cannot be written: a name of a format that there is not, or one that is in use.
 

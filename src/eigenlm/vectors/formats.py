@@ -10,6 +10,7 @@ from eigenlm.files import regular, whole_file, whole_folder
 from eigenlm.vector_names import PACKAGES, check_vectors, package_folder
 from eigenlm.vectors.binary_format import read_binary, write_binary
 from eigenlm.vectors.folder import CODES, STEPS, VECTORS, WORDS, is_folder_of_vectors, read_folder, write_folder
+from eigenlm.vectors.index import open_index
 from eigenlm.vectors.text_format import HEADER, read_text, write_text
 from eigenlm.vectors.token_vectors import token_vectors
 from eigenlm.vectors.word_vectors import WordVectors
@@ -56,11 +57,7 @@ def read_indexed(where: str | Path, index: str | Path | None) -> WordVectors:
         DataError: as of `read_vectors`, and no index, a damaged one, or one of other vectors.
     """
     space = read_vectors(where)
-    if index is None:
-        return space
-    from eigenlm.vectors.index import open_index
-
-    return open_index(space, Path(index), files_of(where))
+    return space if index is None else open_index(space, Path(index), files_of(where))
 
 
 def write_vectors(space: WordVectors, target: str | Path) -> None:

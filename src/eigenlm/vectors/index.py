@@ -21,6 +21,7 @@ from eigenlm.files import read_json, regular
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.linalg.similarity import nearest, unit_rows
 from eigenlm.progress import track
+from eigenlm.vector_names import check_index_library
 from eigenlm.vectors.fingerprint import Fingerprint
 from eigenlm.vectors.word_vectors import Neighbour, WordVectors
 
@@ -116,11 +117,11 @@ def open_index(space: WordVectors, folder: Path, files: Sequence[Path]) -> Index
     try:
         about = read_json(folder / ABOUT)
         size, expansion = regular(folder / GRAPH).stat().st_size, int(about["expansion"])
-        fingerprint = Fingerprint(**about["fingerprint"])
-        whole = size == about["num_bytes"] and about["dim"] == space.dim and about["num_words"] == len(space)
+        sizes = (about["num_bytes"], about["num_words"], about["dim"])
+        fits = sizes == (size, len(space), space.dim) and Fingerprint(**about["fingerprint"]).fits(space, files)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(explain(f"reading {folder}", expected="an index", got=str(error)[:200])) from error
-    if not (whole and fingerprint.fits(space, files)):
+    if not fits:
         do = "build it again: eigenlm vectors index"
         expected = f"an index of {space.source} as it is now"
         raise DataError(explain(f"reading {folder}", expected=expected, got="one of other vectors", do=do))
@@ -131,11 +132,9 @@ def open_index(space: WordVectors, folder: Path, files: Sequence[Path]) -> Index
 
 
 def _empty(dim: int) -> Any:
-    try:
-        from usearch.index import Index
-    except ImportError as error:
-        do = "run: pip install usearch"
-        raise DataError(explain("indexing", expected="the package usearch", got="none installed", do=do)) from error
+    check_index_library()
+    from usearch.index import Index
+
     return Index(ndim=dim, metric="ip", dtype="f32", connectivity=_CONNECTIVITY, expansion_add=_EXPANSION_WHEN_BUILT)
 
 
@@ -144,7 +143,7 @@ def _expansion_for(indexed: IndexedVectors, recall: float, seed: int, words: int
     drawn = torch.randperm(len(indexed), generator=torch.Generator().manual_seed(seed))[:words]
     wanted = [
         set(rows) - {own}
-        for some in drawn.split(_QUERIES)
+        for some in track(drawn.split(_QUERIES), "measuring the index")
         for own, rows in zip(some.tolist(), nearest(indexed.vectors[some], indexed.vectors, k + 1).indices.tolist())
     ]
     queries = unit_rows(indexed.vectors[drawn]).numpy()

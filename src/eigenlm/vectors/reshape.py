@@ -1,18 +1,19 @@
-"""A space bent to a purpose: words that should be near come nearer, and the rest stays as far as it can."""
+"""A space bent to a purpose: words that belong together come together, and the rest stays as far as it can."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from eigenlm.errors import DataError, explain
 from eigenlm.linalg.ridge_map import ridge_map
 from eigenlm.linalg.similarity import unit_rows
 from eigenlm.vectors.change import ChangedScore, changed_mean, changed_share
-from eigenlm.vectors.word_lists import held_out
 from eigenlm.vectors.word_vectors import WordVectors
+
+_FOLDS = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,10 +22,10 @@ class ReshapedVectors:
 
     Attributes:
         space: the same words, their vectors mapped.
-        matrix: W (D, D), symmetric, with eigenvalues in (0, 1]; it maps a row x to x W.
+        matrix: W (D, D), which maps a row x to x W.
         trained: words that it was learned from.
         unknown: words that have no vector.
-        effect: on held-out words, before and after.
+        effect: on words before and after, each by a map that was learned without it.
     """
 
     space: WordVectors
@@ -34,21 +35,38 @@ class ReshapedVectors:
     effect: tuple[ChangedScore, ...]
 
 
-def reshape_by_labels(
-    space: WordVectors, labels: Sequence[tuple[str, str]], *, penalty: float = 1.0, share: float = 0.2, seed: int = 0
-) -> ReshapedVectors:
-    """Bring words of one label nearer to each other.
+@dataclass(frozen=True, kw_only=True)
+class _Fold:
+    """Groups to learn from, words that are in none of them, and words to hold these against.
 
-    W minimises sum_i |(u_i - m_i) W|^2 + lambda ||W - I||_F^2 over vectors u_i at length 1 and the mean m_i of their
-    group: W = (I + S / lambda)^-1 with S = sum_i (u_i - m_i)(u_i - m_i)^T, so that a direction in which words of one
-    group differ becomes short, and one in which they do not stays.
+    Attributes:
+        learned: the groups.
+        held: (n) words.
+        others: (m) words.
+        belongs: (n, m) whether two of them belong together.
+    """
+
+    learned: Sequence[Sequence[str]]
+    held: Sequence[str]
+    others: Sequence[str]
+    belongs: Bool[Tensor, "n m"]
+
+
+def reshape_by_labels(
+    space: WordVectors, labels: Sequence[tuple[str, str]], *, penalty: float = 0.3, strength: float = 1.0, seed: int = 0
+) -> ReshapedVectors:
+    """Bring words of one label together, and away from those of the others.
+
+    W minimises sum_i |u_i W - t_i|^2 + lambda ||W - I||_F^2 over vectors u_i at length 1: every word shall move as its
+    group's mean m_g lies from the mean m of all groups, t_i = u_i + strength (m_g - m). Where no word of a group is,
+    nothing is learned, and the ridge keeps W at the identity.
 
     Args:
         space: words and vectors.
         labels: words, each with the name of its group.
-        penalty: lambda, in units of S's mean eigenvalue; the larger, the nearer W is to the identity.
-        share: of the words of every group, held out.
-        seed: of the draw of held-out words.
+        penalty: lambda, in units of the words' mean squared length along a direction; the larger, the more stays.
+        strength: how far words shall move; 0 for not at all.
+        seed: of the folds, a fifth of every group each: a map learned from the other four is what is measured on it.
 
     Raises:
         DataError: fewer than two groups of two words that have vectors.
@@ -62,93 +80,114 @@ def reshape_by_labels(
         do = "give every label two words at least"
         got = f"{len(groups)} of words that have vectors"
         raise DataError(explain("reshaping by labels", expected="two groups at least", got=got, do=do))
-    kept = {label: held_out(words, share, seed) for label, words in groups.items()}
-    learned = {label: [word for word in words if word not in kept[label]] for label, words in groups.items()}
-    W = _contraction([space.unit(words) for words in learned.values()], penalty)
-    after = WordVectors(space.words, space.vectors @ W, space.source)
-    return ReshapedVectors(
-        space=after,
-        matrix=W,
-        trained=sum(map(len, learned.values())),
-        unknown=sum(word not in space for word, _ in labels),
-        effect=_effect_on_groups(space, after, learned, kept),
-    )
+    folds = _folds_of_groups(list(groups.values()), seed)
+    unknown = sum(word not in space for word, _ in labels)
+    return _reshaped(space, list(groups.values()), folds, unknown, penalty, strength)
 
 
 def reshape_by_pairs(
-    space: WordVectors, pairs: Sequence[tuple[str, str]], *, penalty: float = 1.0, share: float = 0.2, seed: int = 0
+    space: WordVectors, pairs: Sequence[tuple[str, str]], *, penalty: float = 0.3, strength: float = 1.0, seed: int = 0
 ) -> ReshapedVectors:
-    """Bring the two words of each pair nearer to each other: every pair is a group, as in `reshape_by_labels`.
+    """Bring the two words of each pair together: every pair is a group, as in `reshape_by_labels`.
 
-    A share of the different words is held out: no pair with one of them is learned from, and all such pairs are
-    measured.
+    The folds are of words: no pair with a word of a fold is learned from for it.
 
     Raises:
-        DataError: fewer than three known pairs, or none that is left to learn from.
+        DataError: too few known pairs to learn from.
     """
     known = [pair for pair in dict.fromkeys(pairs) if pair[0] in space and pair[1] in space and pair[0] != pair[1]]
-    kept = held_out([word for pair in known for word in pair], share, seed) if known else set()
-    learned = [pair for pair in known if kept.isdisjoint(pair)]
-    measured = [pair for pair in known if not kept.isdisjoint(pair)]
-    if not learned or len(measured) < 2:
-        got = f"{len(known)} known, {len(learned)} of them left to learn from"
-        raise DataError(explain("reshaping by pairs", expected="pairs to learn from and two to measure", got=got))
-    W = _contraction([space.unit(pair) for pair in learned], penalty)
-    after = WordVectors(space.words, space.vectors @ W, space.source)
+    folds = _folds_of_pairs(known, seed)
+    if sum(len(fold.held) for fold in folds) < 2:
+        got, do = f"{len(known)} known", "give more, of more different words"
+        raise DataError(explain("reshaping by pairs", expected="pairs to learn from and to measure", got=got, do=do))
+    unknown = len({word for pair in pairs for word in pair if word not in space})
+    return _reshaped(space, known, folds, unknown, penalty, strength)
+
+
+def _reshaped(
+    space: WordVectors,
+    groups: Sequence[Sequence[str]],
+    folds: Sequence[_Fold],
+    unknown: int,
+    penalty: float,
+    strength: float,
+) -> ReshapedVectors:
+    W = _map(space, groups, penalty, strength)
+    maps = [_map(space, fold.learned, penalty, strength) for fold in folds]
+    before, after = (
+        torch.cat([_told(space, fold, M) for fold, M in zip(folds, some)])
+        for some in ([torch.eye(space.dim)] * len(folds), maps)
+    )
     return ReshapedVectors(
-        space=after,
+        space=WordVectors(space.words, space.vectors @ W, space.source),
         matrix=W,
-        trained=len({word for pair in learned for word in pair}),
-        unknown=len({word for pair in pairs for word in pair if word not in space}),
-        effect=_effect_on_pairs(space, after, measured),
+        trained=len({word for words in groups for word in words}),
+        unknown=unknown,
+        effect=(
+            changed_mean("cosine with words it belongs with", before[:, 0], after[:, 0]),
+            changed_mean("cosine with the others", before[:, 1], after[:, 1]),
+            changed_mean("the first less the second", before[:, 0] - before[:, 1], after[:, 0] - after[:, 1]),
+            changed_share("the nearest is one it belongs with", before[:, 2] > 0, after[:, 2] > 0),
+        ),
     )
 
 
-def _contraction(groups: Sequence[Float[Tensor, "_ D"]], penalty: float) -> Float[Tensor, "D D"]:
-    within = torch.cat([units - units.mean(0) for units in groups])
-    D = within.shape[1]
-    return ridge_map(within, torch.zeros_like(within), penalty * float(within.square().sum()) / D, torch.eye(D))
+def _map(space: WordVectors, groups: Sequence[Sequence[str]], penalty: float, strength: float) -> Float[Tensor, "D D"]:
+    units = [space.unit(words) for words in groups]
+    means = torch.stack([rows.mean(0) for rows in units])
+    steps = torch.cat([step.expand_as(rows) for step, rows in zip(means - means.mean(0), units)])
+    X = torch.cat(units)
+    return ridge_map(X, X + strength * steps, penalty * len(X) / space.dim, torch.eye(space.dim))
 
 
-def _effect_on_groups(
-    before: WordVectors, after: WordVectors, learned: dict[str, list[str]], kept: dict[str, set[str]]
-) -> tuple[ChangedScore, ...]:
-    """Of each held-out word with the words that were learned from: those of its group, and those of the others."""
-    words = [(word, place) for place, label in enumerate(learned) for word in sorted(kept[label])]
-    own = torch.tensor([place for _, place in words])
-    group = torch.tensor([place for place, label in enumerate(learned) for _ in learned[label]])
-    within, between, right = [], [], []
-    for space in (before, after):
-        held = space.unit(word for word, _ in words)
-        others = space.unit(word for some in learned.values() for word in some)
-        cosines, same = held @ others.mT, own[:, None] == group
-        within.append((cosines * same).sum(1) / same.sum(1))
-        between.append((cosines * ~same).sum(1) / (~same).sum(1))
-        means = torch.stack([others[group == place].mean(0) for place in range(len(learned))])
-        right.append((held @ unit_rows(means).mT).argmax(1) == own)
-    return (
-        changed_mean("cosine with words of its own label", *within),
-        changed_mean("cosine with words of other labels", *between),
-        changed_mean("the first less the second", *(one - other for one, other in zip(within, between))),
-        changed_share("its own label is nearest", *right),
-    )
+def _told(space: WordVectors, fold: _Fold, W: Float[Tensor, "D D"]) -> Float[Tensor, "n 3"]:
+    """Of each held-out word its mean cosine with what it belongs with, with the others, and whether the nearest does."""
+    held, others = (unit_rows(space.unit(words) @ W) for words in (fold.held, fold.others))
+    cosines = held @ others.mT
+    own, other = (_mean_where(cosines, mask) for mask in (fold.belongs, ~fold.belongs))
+    nearest = fold.belongs.gather(1, cosines.argmax(1, keepdim=True)).squeeze(1)
+    return torch.stack([own, other, nearest.float()], dim=1)
 
 
-def _effect_on_pairs(
-    before: WordVectors, after: WordVectors, pairs: Sequence[tuple[str, str]]
-) -> tuple[ChangedScore, ...]:
-    """Of each held-out pair, and of its first word with the second words of the others."""
-    within, between, right = [], [], []
-    n = len(pairs)
-    for space in (before, after):
-        one, other = (space.unit(words) for words in zip(*pairs))
-        cosines = one @ other.mT
-        within.append(cosines.diagonal())
-        between.append((cosines.sum(1) - cosines.diagonal()) / (n - 1))
-        right.append(cosines.argmax(1) == torch.arange(n))
-    return (
-        changed_mean("cosine of the two words of a pair", *within),
-        changed_mean("cosine of words of two pairs", *between),
-        changed_mean("the first less the second", *(one - other for one, other in zip(within, between))),
-        changed_share("its partner is the nearest of all pairs' words", *right),
-    )
+def _mean_where(cosines: Float[Tensor, "n m"], mask: Bool[Tensor, "n m"]) -> Float[Tensor, " n"]:
+    return (cosines * mask).sum(1) / mask.sum(1)
+
+
+def _folds_of_groups(groups: Sequence[Sequence[str]], seed: int) -> list[_Fold]:
+    generator = torch.Generator().manual_seed(seed)
+    fold_of = {
+        word: place % _FOLDS
+        for words in groups
+        for word, place in zip(words, torch.randperm(len(words), generator=generator).tolist())
+    }
+    group_of = {word: g for g, words in enumerate(groups) for word in words}
+    folds = []
+    for fold in sorted(set(fold_of.values())):
+        held = [word for word in group_of if fold_of[word] == fold]
+        learned = [[word for word in words if fold_of[word] != fold] for words in groups]
+        others = [word for words in learned for word in words]
+        belongs = _table(group_of[one] == group_of[other] for one in held for other in others)
+        folds.append(_Fold(learned=learned, held=held, others=others, belongs=belongs.view(len(held), -1)))
+    return folds
+
+
+def _folds_of_pairs(pairs: Sequence[tuple[str, str]], seed: int) -> list[_Fold]:
+    """The first words of pairs that are held out, against the second words of all pairs."""
+    words = list(dict.fromkeys(word for pair in pairs for word in pair))
+    order = torch.randperm(len(words), generator=torch.Generator().manual_seed(seed)).tolist()
+    fold_of = {word: place % _FOLDS for word, place in zip(words, order)}
+    known, folds = set(pairs), []
+    for fold in range(_FOLDS):
+        learned = [pair for pair in pairs if fold not in (fold_of[pair[0]], fold_of[pair[1]])]
+        held = list(dict.fromkeys(one for one, _ in pairs if fold_of[one] == fold))
+        others = [word for word in dict.fromkeys(other for _, other in pairs) if word not in held]
+        belongs = _table((one, other) in known for one in held for other in others).view(len(held), -1)
+        told = (belongs.any(1) & ~belongs.all(1)).nonzero().flatten().tolist() if learned and others else []
+        if told:
+            kept = [held[i] for i in told]
+            folds.append(_Fold(learned=learned, held=kept, others=others, belongs=belongs[told]))
+    return folds
+
+
+def _table(values: Iterable[bool]) -> Bool[Tensor, " n"]:
+    return torch.tensor(list(values), dtype=torch.bool)

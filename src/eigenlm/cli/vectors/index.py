@@ -8,6 +8,8 @@ from eigenlm.cli.options import Out, Vectors
 from eigenlm.cli.output import print_json
 from eigenlm.errors import counted
 from eigenlm.files import check_new
+from eigenlm.terminal import tell
+from eigenlm.vector_names import check_index_library
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class VectorsIndexCommand(Command):
     """Measures that share on the same words again."""
 
     def check(self) -> None:
-        """Refuse a folder that holds something."""
+        """Refuse a folder that holds something, and a library that is not there."""
+        check_index_library()
         check_new(self.out)
 
     def run(self) -> None:
@@ -36,6 +39,8 @@ class VectorsIndexCommand(Command):
         with whole_folder(self.out) as folder:
             facts = build_index(space, folder, files_of(self.vectors), recall=self.recall, seed=self.seed)
         seconds = time.perf_counter() - begun
+        if facts.recall.low < self.recall:
+            tell(f"eigenlm: {self.recall:.0%} of the nearest are not surely found, however closely it looks")
         if self.json:
             print_json({"out": self.out, "seconds": seconds, **vars(facts)})
             return

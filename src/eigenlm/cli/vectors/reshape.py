@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from eigenlm.cli.command import Command
-from eigenlm.cli.options import HeldOut, Vectors
+from eigenlm.cli.options import Vectors
 from eigenlm.cli.output import print_json
 from eigenlm.cli.vectors.questions import Questions, print_changed_scores
 from eigenlm.errors import ConfigError, counted, explain
@@ -29,9 +29,10 @@ class VectorsReshapeCommand(Command):
     near: Annotated[
         Path | None, tyro.conf.arg(name="pairs", metavar="PATH", help="Lines of two words that should be near.")
     ] = None
-    penalty: float = 1.0
-    """How much the rest is kept as it is, in units of the mean energy within groups."""
-    held_out: HeldOut = 0.2
+    penalty: float = 0.3
+    """How much the rest is kept as it is, in units of the words' mean squared length along a direction."""
+    strength: float = 1.0
+    """How far words move towards their own and away from others."""
     seed: int = 0
     """Holds the same words out again."""
 
@@ -53,7 +54,7 @@ class VectorsReshapeCommand(Command):
         reshape = reshape_by_pairs if self.labels is None else reshape_by_labels
         words = read_word_pairs(next(path for path in (self.labels, self.near) if path is not None))
         before = read_vectors(self.vectors)
-        made = reshape(before, words, penalty=self.penalty, share=self.held_out, seed=self.seed)
+        made = reshape(before, words, penalty=self.penalty, strength=self.strength, seed=self.seed)
         if self.out is not None:
             write_vectors(made.space, self.out)
         analogies, pairs = Questions().files_there_are()
@@ -62,7 +63,7 @@ class VectorsReshapeCommand(Command):
             figures = {"trained": made.trained, "unknown": made.unknown, "effect": made.effect, "scores": scores}
             print_json({"out": self.out, **figures})
             return
-        print_changed_scores(made.effect, "On words that were held out", quiet=self.quiet)
+        print_changed_scores(made.effect, "On words, each by a map that was learned without it", quiet=self.quiet)
         if not self.quiet:
             unknown = f"; {counted(made.unknown, 'word')} had no vector" if made.unknown else ""
             say(f"Learned from {counted(made.trained, 'word')}{unknown}.")
