@@ -141,7 +141,7 @@ def _map(space: WordVectors, groups: Sequence[Sequence[str]], penalty: float, st
 
 
 def _told(space: WordVectors, fold: _Fold, W: Float[Tensor, "D D"]) -> Float[Tensor, "n 3"]:
-    """Of each held-out word its mean cosines with what it belongs with and with others, and whether the nearest does."""
+    """Each held-out word's mean cosine with its own, that with others, and whether the nearest is one of its own."""
     held, others = (unit_rows(space.unit(words) @ W) for words in (fold.held, fold.others))
     cosines = held @ others.mT
     own, other = (_mean_where(cosines, mask) for mask in (fold.belongs, ~fold.belongs))
