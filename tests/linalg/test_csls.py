@@ -24,11 +24,9 @@ def test_the_order_is_that_of_the_formula() -> None:
 
 
 def test_a_hub_is_nearest_by_cosine_and_not_by_csls() -> None:
-    X = torch.eye(6, dtype=torch.float64) + 1
-    Y = torch.cat([torch.eye(6, dtype=torch.float64) + 0.95 * X.mean(0), X.sum(0, keepdim=True)])
-    Y[:6] -= 0.9 * torch.eye(
-        6, dtype=torch.float64
-    )  # all partners lie farther from their words than the hub in the middle
+    X = torch.cat([torch.eye(6) + 1, torch.zeros(6, 6)], dim=1).double()
+    Y = torch.cat([X, X.sum(0, keepdim=True)])
+    Y[:6, 6:] += 1.5**0.5 * torch.eye(6)  # every partner lies farther from its word than the hub in the middle of all
     nothing = torch.zeros(7, dtype=torch.float64)
     assert nearest_by_csls(X, Y, nothing, k=1).indices.flatten().tolist() == [6] * 6
     assert nearest_by_csls(X, Y, mean_of_nearest(Y, X, k=6), k=1).indices.flatten().tolist() == list(range(6))

@@ -27,10 +27,6 @@ def test_words_it_was_not_learned_from_come_nearer_to_their_own_than_to_others()
     assert margin.difference.low > 0
     assert margin.after.value == pytest.approx(own.after.value - other.after.value, abs=1e-6)
     assert nearest.after.value > nearest.before.value
-    rest = [
-        space.similarity(f"x{i}", f"y{j}") - made.space.similarity(f"x{i}", f"y{j}") for i in (60, 70) for j in (80, 99)
-    ]
-    assert max(map(abs, rest)) < 0.2
     assert made.space.words == space.words
 
 

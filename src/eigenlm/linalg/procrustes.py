@@ -20,9 +20,9 @@ def procrustes(X: Float[Tensor, "n D"], Y: Float[Tensor, "_ _"]) -> Float[Tensor
     Raises:
         ShapeError: two sizes, or no point.
 
-    >>> X = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
-    >>> procrustes(X, X @ torch.tensor([[0.0, 1.0], [-1.0, 0.0]])).tolist()
-    [[0.0, 1.0], [-1.0, 0.0]]
+    >>> X, quarter_turn = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
+    >>> torch.allclose(procrustes(X, X @ quarter_turn), quarter_turn)
+    True
     """
     if X.shape != Y.shape or not len(X):
         got = f"{tuple(X.shape)} and {tuple(Y.shape)}"

@@ -27,8 +27,9 @@ def ridge_map(
         ShapeError: other numbers of points, or a W_0 that does not fit.
         ConfigError: a negative penalty, or one that is no number.
 
-    >>> ridge_map(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 0.0]]), 1.0, torch.eye(2)).tolist()
-    [[0.5, 0.0], [0.0, 1.0]]
+    >>> W = ridge_map(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 0.0]]), 1.0, torch.eye(2))
+    >>> torch.allclose(W, torch.tensor([[0.5, 0.0], [0.0, 1.0]]))
+    True
     """
     D, E = X.shape[1], Y.shape[1]
     W_0 = torch.zeros(D, E) if towards is None else towards
