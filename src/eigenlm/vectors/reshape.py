@@ -167,7 +167,7 @@ def _folds_of_groups(groups: Sequence[Sequence[str]], seed: int) -> list[_Fold]:
         learned = [[word for word in words if fold_of[word] != fold] for words in groups]
         others = [word for words in learned for word in words]
         belongs = _table(group_of[one] == group_of[other] for one in held for other in others)
-        folds.append(_Fold(learned=learned, held=held, others=others, belongs=belongs.view(len(held), -1)))
+        folds.append(_Fold(learned=learned, held=held, others=others, belongs=belongs.view(len(held), len(others))))
     return folds
 
 
@@ -181,7 +181,7 @@ def _folds_of_pairs(pairs: Sequence[tuple[str, str]], seed: int) -> list[_Fold]:
         learned = [pair for pair in pairs if fold not in (fold_of[pair[0]], fold_of[pair[1]])]
         held = list(dict.fromkeys(one for one, _ in pairs if fold_of[one] == fold))
         others = [word for word in dict.fromkeys(other for _, other in pairs) if word not in held]
-        belongs = _table((one, other) in known for one in held for other in others).view(len(held), -1)
+        belongs = _table((one, other) in known for one in held for other in others).view(len(held), len(others))
         told = (belongs.any(1) & ~belongs.all(1)).nonzero().flatten().tolist() if learned and others else []
         if told:
             kept = [held[i] for i in told]
