@@ -1,10 +1,11 @@
 """The ten nearest of many words: exact, through the index, and through other libraries on the same vectors.
 
-python benchmarks/neighbours.py --python PYTHON [--vectors glove-6b-50d] [--words 1000]
+eigenlm vectors index glove-6b-50d --out INDEX
+python benchmarks/neighbours.py --python PYTHON --index INDEX [--vectors glove-6b-50d] [--peers gensim hnswlib faiss]
 
-PYTHON is an interpreter that has gensim, hnswlib and faiss. Each graph is built with 16 connections and 128 looked at,
-by one thread as ours is; it is asked with the least expansion that finds 95 % of the nearest on half of the words, and
-recall is told of the other half. Queries go one at a time in one thread, sides by turns; exact ones in two.
+PYTHON is an interpreter that has the peers. gensim is exact; the graphs of the others have 16 connections and are asked
+with the least expansion that finds 95 % of the nearest on half of the words; recall is told of the other half.
+Queries go one at a time, in two threads where all words are looked at and in one elsewhere.
 """
 
 import argparse
@@ -21,8 +22,8 @@ import torch
 from record import record, spread
 
 from eigenlm.linalg.similarity import nearest, unit_rows
-from eigenlm.vectors.formats import read_vectors
-from eigenlm.vectors.index import build_index, open_index
+from eigenlm.vectors.formats import files_of, read_vectors
+from eigenlm.vectors.index import open_index
 from eigenlm.vectors.word_vectors import WordVectors
 
 PEER = """
@@ -39,7 +40,7 @@ if library == "gensim":
 elif library == "hnswlib":
     import hnswlib
     graph = hnswlib.Index(space="ip", dim=table.shape[1])
-    graph.init_index(len(table), ef_construction=128, M=16, random_seed=0)
+    graph.init_index(len(table), ef_construction=64, M=16, random_seed=0)
     graph.add_items(table, np.arange(len(table)), num_threads=1)
     ask = lambda row: graph.knn_query(table[row], k=11, num_threads=1)[0][0].tolist()
     expansions, look = [32, 64, 96, 128, 192, 256, 384], graph.set_ef
@@ -47,7 +48,7 @@ else:
     import faiss
     faiss.omp_set_num_threads(1)
     graph = faiss.IndexHNSWFlat(table.shape[1], 16, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = 128
+    graph.hnsw.efConstruction = 64
     graph.add(table)
     ask = lambda row: graph.search(table[row : row + 1], 11)[1][0].tolist()
     expansions, look = [32, 64, 96, 128, 192, 256, 384], lambda expansion: setattr(graph.hnsw, "efSearch", expansion)
@@ -66,33 +67,31 @@ for row in queries.tolist():
 found = recall(pairs[len(pairs) // 2 :])
 print(json.dumps({"seconds to build": built, "expansion": expansion, "recall": found, "seconds": seconds}))
 """
-PEERS = ("gensim", "hnswlib", "faiss")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", required=True)
+    parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--vectors", default="glove-6b-50d")
+    parser.add_argument("--peers", nargs="*", default=["gensim", "hnswlib", "faiss"])
     parser.add_argument("--words", type=int, default=1000)
     options = parser.parse_args()
     space = read_vectors(options.vectors)
     rows = np.random.default_rng(0).choice(len(space), options.words, replace=False)
     truth = _exact(space, rows)
+    indexed = open_index(space, options.index, files_of(options.vectors))
     figures: dict[str, Any] = {"words": len(space), "numbers": space.dim}
+    for name, of, threads in (("eigenlm exact", space, 2), ("eigenlm index", indexed, 1)):
+        torch.set_num_threads(threads)
+        figures[name] = _asked(of, rows, truth)
+        print(name, figures[name], flush=True)
+    figures["eigenlm index"]["expansion"] = int(indexed.graph.expansion_search)
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        build_index(space, Path(folder), [])
-        built = time.perf_counter() - start
-        indexed = open_index(space, Path(folder), [])
-        for name, of, threads in (("eigenlm exact", space, 2), ("eigenlm index", indexed, 1)):
-            torch.set_num_threads(threads)
-            figures[name] = _asked(of, rows, truth)
-            print(name, figures[name], flush=True)
-        figures["eigenlm index"] |= {"seconds to build": built, "expansion": int(indexed.graph.expansion_search)}
         table = unit_rows(space.vectors).contiguous().numpy()
         for name, array in (("table", table), ("rows", rows), ("truth", truth)):
             np.save(f"{folder}/{name}.npy", array)
-        for peer in PEERS:
+        for peer in options.peers:
             command = [
                 options.python,
                 "-c",

@@ -26,7 +26,7 @@ from eigenlm.vectors.fingerprint import Fingerprint
 from eigenlm.vectors.word_vectors import Neighbour, WordVectors
 
 GRAPH, ABOUT = "graph.usearch", "index.json"
-_CONNECTIVITY, _EXPANSION_WHEN_BUILT = 16, 128
+_CONNECTIVITY, _EXPANSION_WHEN_BUILT = 16, 64
 _EXPANSIONS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 _BLOCK_ROWS, _QUERIES = 1 << 12, 64
 
