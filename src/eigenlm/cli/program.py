@@ -63,6 +63,10 @@ COMMANDS = {
     "vectors evaluate": ("vectors.evaluate", "VectorsEvaluateCommand"),
     "vectors map": ("vectors.map", "VectorsMapCommand"),
     "vectors convert": ("vectors.convert", "VectorsConvertCommand"),
+    "vectors compress": ("vectors.compress", "VectorsCompressCommand"),
+    "vectors index": ("vectors.index", "VectorsIndexCommand"),
+    "vectors align": ("vectors.align", "VectorsAlignCommand"),
+    "vectors reshape": ("vectors.reshape", "VectorsReshapeCommand"),
     "doctor": ("doctor", "DoctorCommand"),
     "completion": ("completion", "CompletionCommand"),
 }
