@@ -1,5 +1,6 @@
 """Analogy questions, a is to b as c is to ?: how many a space answers, without and with the words of the question."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
