@@ -99,14 +99,15 @@ def main() -> None:
     ours = [_measured(space, query) for query in queries]
     seconds = time.perf_counter() - start
     differences: dict[str, float] = {}
-    for own, other in zip(ours, told["queries"], strict=True):
-        assert own.keys() == other.keys()
-        for name, value in own.items():
+    for one, other in zip(ours, told["queries"], strict=True):
+        assert one.keys() == other.keys()
+        for name, value in one.items():
             kind = name.rstrip(" 01")
             differences[kind] = max(differences.get(kind, 0.0), abs(value - other[name]))
     start = time.perf_counter()
     debiased = hard_debias(space, known)
     debiasing = time.perf_counter() - start
+    own, lengths = debiased.space.vectors.numpy(), np.linalg.norm(theirs, axis=1, keepdims=True)
     iso = isotropy(space.vectors[:ISOTROPY]).iso_score
     assert iso is not None
     start = time.perf_counter()
@@ -117,9 +118,8 @@ def main() -> None:
         "vectors": options.vectors,
         "queries": len(queries),
         "largest difference from WEFE": differences,
-        "largest difference of a number of a debiased vector": float(
-            np.abs(debiased.space.vectors.numpy() - theirs).max()
-        ),
+        "largest difference of a number of a debiased vector at length 1": float(np.abs(own - theirs / lengths).max()),
+        "words that WEFE leaves at another length": int((np.abs(lengths - 1) > 1e-4).sum()),
         "difference of IsoScore": abs(iso - told["iso_score"]),
         "seconds": {"eigenlm": seconds, "wefe": told["seconds of the measures"]},
         "seconds of debiasing": {"eigenlm": debiasing, "wefe": told["seconds of debiasing"], "words": len(space)},
@@ -130,7 +130,7 @@ def main() -> None:
             "wefe, 1,000 draws": told["p of the last query, of 1000 draws"],
             "seconds of wefe": told["seconds of p"],
         },
-        "values": {query.name: own for query, own in zip(queries, ours)},
+        "values": {query.name: one for query, one in zip(queries, ours)},
         "versions of the peers": told["versions"],
     }
     print(json.dumps({**figures, "values": None}, indent=1))

@@ -46,7 +46,7 @@ def test_a_lean_is_told_with_its_direction_and_noise_is_not():
     assert there.value.low > 0
     assert back.finding == "The other way: x nearer to b, y to a: strongly"
     assert back.test.p.value == 1
-    findings = [bias(leaning(0.0, seed=seed), [question()])[0].scores[0].finding for seed in range(30)]
+    findings = [bias(leaning(0.0, seed=seed), [question()])[0].scores[0].finding for seed in range(30, 60)]
     # Each way is told of noise once in twenty times: of 30, more than 8 with a chance of 1 in 500.
     assert findings.count("Not told from chance") >= 22
     assert set(there.by_word) == {*question().targets[0].words, *question().targets[1].words}

@@ -45,7 +45,8 @@ def test_equal_pairs_are_as_near_to_every_neutral_word_and_keep_their_order():
         assert (found.space[one] - found.space[other]) @ g * ((before.unit([one]) - before.unit([other])) @ g) > 0
 
 
-# What WEFE 1.0.1's HardDebias gives, for pairs and words as above.
+# What WEFE 1.0.1's HardDebias gives, for pairs and words as above. It leaves w3 and w11 longer than 1: at the end it
+# divides by lengths that gensim has kept from before they were equalized.
 WEFE = {
     "w0": [0.45684901, -0.14533302, -0.12434776, 0.52150124, 0.69381797, -0.03685048],
     "w8": [0.22579309, -0.26758215, 0.38926584, -0.62535697, 0.55744934, -0.15513931],
@@ -60,7 +61,7 @@ def test_wefe_says_the_same():
     found = hard_debias(space(), WORDS).space
     assert set(WEFE) == {"w0", "w8", "w3", "w11", "w20", "w30"}
     for word, vector in WEFE.items():
-        np.testing.assert_allclose(found[word].numpy(), vector, atol=1e-6)
+        np.testing.assert_allclose(found[word].numpy(), np.array(vector) / np.linalg.norm(vector), atol=1e-6)
 
 
 def test_what_cannot_be_taken_out_is_told():

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from eigenlm.linalg.bootstrap import bootstrap
 from eigenlm.vectors.bias import findings, formulas
-from eigenlm.vectors.bias.formulas import Measured
+from eigenlm.vectors.bias.formulas import WordFigures
 from eigenlm.vectors.bias.permutation_test import permutation_test
 from eigenlm.vectors.bias.score import BiasScore
 from eigenlm.vectors.bias.word_sets import QuerySets, WordSet, refusal
@@ -57,7 +57,7 @@ def _pairs_alone(sets: QuerySets) -> str:
 
 def _score(
     metric: str,
-    formula: Callable[..., Measured],
+    formula: Callable[..., WordFigures],
     vectors: Sequence[Tensor],
     sets: QuerySets,
     attributes: Sequence[WordSet],
@@ -75,7 +75,7 @@ def _score(
     )
 
 
-def _of_the_query(metric: str, formula: Callable[[QuerySets], Callable[..., Measured]]) -> Measure:
+def _of_the_query(metric: str, formula: Callable[[QuerySets], Callable[..., WordFigures]]) -> Measure:
     """A measure of all sets of a query, which says something of each target."""
 
     def measure(sets: QuerySets, seed: int) -> list[BiasScore]:
@@ -86,7 +86,7 @@ def _of_the_query(metric: str, formula: Callable[[QuerySets], Callable[..., Meas
 
 def _of_each_attribute(
     metric: str,
-    formula: Callable[..., Measured],
+    formula: Callable[..., WordFigures],
     groups: Callable[[Sequence[WordSet]], list[Tensor]],
 ) -> Measure:
     """A measure of two groups and one set of attributes, which says something of each attribute."""
@@ -105,11 +105,11 @@ def _weat(sets: QuerySets, seed: int) -> list[BiasScore]:
     return [replace(score, test=permutation_test(values[:split], values[split:], seed=seed))]
 
 
-def _rnsb(sets: QuerySets) -> Callable[..., Measured]:
+def _rnsb(sets: QuerySets) -> Callable[..., WordFigures]:
     return lambda *groups: formulas.relative_negative_sentiment(groups[:-2], *groups[-2:])
 
 
-def _mac(sets: QuerySets) -> Callable[..., Measured]:
+def _mac(sets: QuerySets) -> Callable[..., WordFigures]:
     count = len(sets.targets)
     return lambda *groups: formulas.mean_average_cosine(groups[:count], groups[count:])
 
