@@ -61,7 +61,8 @@ def test_wefe_says_the_same():
     found = hard_debias(space(), WORDS).space
     assert set(WEFE) == {"w0", "w8", "w3", "w11", "w20", "w30"}
     for word, vector in WEFE.items():
-        np.testing.assert_allclose(found[word].numpy(), np.array(vector) / np.linalg.norm(vector), atol=1e-6)
+        # WEFE finds the direction in float32, so that it lies 1e-6 beside.
+        np.testing.assert_allclose(found[word].numpy(), np.array(vector) / np.linalg.norm(vector), atol=2e-6)
 
 
 def test_what_cannot_be_taken_out_is_told():
