@@ -25,7 +25,7 @@ function showAnswers(terms, stay) {
   const heading = (textContent) => element("h3", { textContent });
   const said = terms.length > 1 || terms[0].weight !== 1;
   const parts = said
-    ? [heading("Nearest, the words of the question left out"), ranked(found), heading("Nearest, with nothing left out"), ranked(nearest(query, MANY), own), element("p", { className: "hint", textContent: drawnHow(terms.length) })]
+    ? [heading("Nearest other words"), ranked(found), heading("Nearest, its own words included"), ranked(nearest(query, MANY), own), element("p", { className: "hint", textContent: drawnHow(terms.length) })]
     : [heading(`Nearest to ${space.words[terms[0].i]}`), ranked(found), element("p", { className: "hint", textContent: `Cosines of all ${space.words.length.toLocaleString("en")} words with it; itself left out.` })];
   byId("answers").replaceChildren(...parts, ...(said ? [] : [axisButton(terms[0].i)]));
   Object.assign(shownNow, { terms, found });
