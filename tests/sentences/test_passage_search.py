@@ -160,6 +160,13 @@ def test_nothing_but_an_index_is_ever_deleted(lm, folder, index):
         assert index.read_bytes() == content
 
 
+def test_an_index_that_cannot_be_made_is_told(lm, folder, tmp_path):
+    wanted = {tmp_path: "a file to read and write alone", folder / "river.txt" / "i": "a folder to write in"}
+    for place, told in wanted.items():
+        with pytest.raises(DataError, match=f"expected {told}"):
+            eigenlm.search(lm, folder, QUERY, index=place)
+
+
 def test_an_index_of_something_else_is_refused(lm, folder, index, tiny_model):
     eigenlm.search(lm, folder, QUERY, index=index)
     with pytest.raises(ConfigError, match=r"the index .*, folder: expected"):

@@ -59,7 +59,11 @@ class PassageIndex:
 
     def __init__(self, path: Path, about: Mapping[str, str]) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            expected, got = "a folder to write in", error.strerror or str(error)
+            raise DataError(explain(f"the index {path}", expected=expected, got=got)) from error
         is_new = not path.exists() or not path.stat().st_size
         with self._told():
             self._file = sqlite3.connect(path, timeout=_PATIENCE)

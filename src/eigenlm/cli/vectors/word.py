@@ -135,7 +135,7 @@ def _verdict(groups: "SenseGroups", count: int) -> str:
     from eigenlm.vectors.contextual.groups import FEWEST
 
     if groups.silhouette is None or groups.p is None:
-        return f"No groups were looked for: it takes {FEWEST} places that can be told apart, and there is {count:,}."
+        return f"No groups are told in {counted(count, 'place')}: it takes {FEWEST} that are not alike."
     told = f"the best cut has a silhouette of {groups.silhouette:.2f}, and"
     share = f"{groups.p:.1%} of clouds without groups"
     if groups.is_clear:
