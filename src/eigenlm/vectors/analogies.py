@@ -50,8 +50,43 @@ class Answered:
         return wilson(self.honest, self.asked)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What became of every question whose words have vectors.
+
+    Attributes:
+        kinds: the name of each kind, how many of its questions were asked, and how many words were unknown for.
+        correct: (n) whether each was answered, the words of the question left out.
+        honest: (n) likewise with nothing left out.
+    """
+
+    kinds: Sequence[tuple[str, int, int]]
+    correct: Bool[Tensor, " n"]
+    honest: Bool[Tensor, " n"]
+
+    def by_kind(self) -> list[Answered]:
+        """How many of each kind were answered; the last row is of all of them."""
+        sizes = [asked for _, asked, _ in self.kinds]
+        found = [
+            Answered(name=name, asked=asked, unknown=unknown, correct=int(correct.sum()), honest=int(honest.sum()))
+            for (name, asked, unknown), correct, honest in zip(
+                self.kinds, self.correct.split(sizes), self.honest.split(sizes)
+            )
+        ]
+        totals = {name: sum(getattr(one, name) for one in found) for name in ("asked", "unknown", "correct", "honest")}
+        return [*found, Answered(name="all", **totals)]
+
+
 def analogies(space: WordVectors, questions: Path, *, rule: Rule = "3CosAdd", most: int = 300_000) -> list[Answered]:
-    """Answer a file of questions kind by kind; the last row is of all of them.
+    """How many questions of a file are answered, kind by kind; the last row is of all of them.
+
+    Arguments and errors are those of `answers`.
+    """
+    return answers(space, questions, rule=rule, most=most).by_kind()
+
+
+def answers(space: WordVectors, questions: Path, *, rule: Rule = "3CosAdd", most: int = 300_000) -> Answers:
+    """Answer a file of questions.
 
     3CosAdd answers argmax cos(d, b - a + c) of vectors at length 1 (Mikolov and others 2013); 3CosMul answers argmax
     cos(d, b) cos(d, c) / cos(d, a), cosines moved to [0, 1] (Levy and Goldberg 2014). Words are compared without regard
@@ -79,14 +114,8 @@ def analogies(space: WordVectors, questions: Path, *, rule: Rule = "3CosAdd", mo
     if not any(known):
         raise DataError(explain(f"questions of {questions}", expected="words that have vectors", got="none"))
     correct, honest = _scored(torch.tensor([four for fours in known for four in fours]), units, alike, rule)
-    found, start = [], 0
-    for (name, fours), some in zip(kinds, known):
-        part = slice(start, start + len(some))
-        right = {"correct": int(correct[part].sum()), "honest": int(honest[part].sum())}
-        found.append(Answered(name=name, asked=len(some), unknown=len(fours) - len(some), **right))
-        start += len(some)
-    totals = {name: sum(getattr(one, name) for one in found) for name in ("asked", "unknown", "correct", "honest")}
-    return [*found, Answered(name="all", **totals)]
+    told = [(name, len(some), len(fours) - len(some)) for (name, fours), some in zip(kinds, known)]
+    return Answers(kinds=told, correct=correct, honest=honest)
 
 
 def _alike(letters: Int[Tensor, " V"]) -> Int[Tensor, "V m"]:
