@@ -50,6 +50,11 @@ RULES = {
     "words_near": _at_least(1),
     "min_count": _at_least(1),
     "max_words": _at_least(1),
+    "without_top": _at_least(0),
+    "recall": Rule(expected="a share between 0 and 1", fits=lambda x: 0 < x < 1),
+    "held_out": Rule(expected="a share between 0 and 1", fits=lambda x: 0 < x < 1),
+    "strength": Rule(expected="a number above 0", fits=lambda x: 0 < x < math.inf),
+    "penalty": Rule(expected="a number of 0 or more", fits=lambda x: 0 <= x < math.inf),
     "points": _at_least(3, do="a best rate has one tried on either side"),
     "seeds": _at_least(2, do="one run shows no spread, so that no interval is possible"),
 }

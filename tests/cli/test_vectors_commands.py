@@ -64,6 +64,57 @@ def test_questions_and_pairs_of_ones_own_are_evaluated(made, tmp_path, capsys):
     assert "nothing left out" in capsys.readouterr().out
 
 
+def test_a_space_is_compressed_and_what_that_costs_told(made, tmp_path, capsys):
+    (tmp_path / "q.txt").write_text("sea1 sea2 hill1 hill2\n")
+    (tmp_path / "p.tsv").write_text("sea1\tsea2\t9\nsea1\thill2\t1\nsea3\tsea4\t8\nhill1\tsea2\t0\n")
+    words = ("compress", str(made), "--analogies", str(tmp_path / "q.txt"), "--pairs", str(tmp_path / "p.tsv"))
+    told = said(capsys, *words, "--dim", "4", "--bits", "4", "--out", str(tmp_path / "small"))
+    assert (told["dim_before"], told["dim"], told["bits"]) == (8, 4, 4)
+    assert [one["name"] for one in told["scores"]] == ["analogies", "analogies, nothing left out", "p"]
+    small = read_vectors(tmp_path / "small")
+    assert (len(small), small.dim) == (told["num_words"], 4)
+    assert (tmp_path / "small" / "codes.npy").stat().st_size < (made / "vectors.npy").stat().st_size / 3
+    near = said(capsys, "neighbours", str(tmp_path / "small"), "sea1", "--k", "3")["neighbours"]
+    assert all(one["word"].startswith("sea") for one in near)
+    assert main(["vectors", "compress", str(made), "--without-top", "1", "--out", str(tmp_path / "v.vec")]) == 0
+    assert "still among them" in capsys.readouterr().out
+    assert read_vectors(tmp_path / "v.vec").dim == 8
+
+
+def test_a_space_is_turned_into_itself_by_words_of_one_spelling(made, tmp_path, capsys):
+    (tmp_path / "pairs.txt").write_text(
+        "\n".join(f"{topic}{i} {topic}{i}" for topic in ("sea", "hill") for i in range(1, 9))
+    )
+    words = ("align", str(made), str(made), "--pairs", str(tmp_path / "pairs.txt"), "--out", str(tmp_path / "v.bin"))
+    told = said(capsys, *words)
+    assert told["precision"][0]["csls"]["value"] == 1
+    assert (told["trained"], told["held_out"]) == (13, 3)
+    before, after = read_vectors(made), read_vectors(tmp_path / "v.bin")
+    assert (after.vectors - before.vectors).abs().max() < 1e-4
+    assert main(["vectors", *words[:-1], str(tmp_path / "w.bin")]) == 0
+    assert "among the first 5" in capsys.readouterr().out
+
+
+def test_a_space_is_reshaped_by_labels_and_by_pairs(made, tmp_path, capsys):
+    topics = [(f"{topic}{i}", topic) for topic in ("sea", "hill") for i in range(1, 9)]
+    (tmp_path / "labels.txt").write_text("\n".join(" ".join(line) for line in topics))
+    (tmp_path / "pairs.txt").write_text("\n".join(f"sea{i} sea{i + 1}" for i in range(1, 8)))
+    told = said(capsys, "reshape", str(made), "--labels", str(tmp_path / "labels.txt"), "--out", str(tmp_path / "v"))
+    assert told["effect"][2]["difference"]["value"] > 0
+    assert read_vectors(tmp_path / "v").dim == 8
+    assert main(["vectors", "reshape", str(made), "--pairs", str(tmp_path / "pairs.txt")]) == 0
+    assert "the nearest is one it belongs with" in capsys.readouterr().out
+
+
+def test_an_index_is_built_once_and_asked(made, tmp_path, capsys):
+    told = said(capsys, "index", str(made), "--out", str(tmp_path / "index"))
+    assert told["recall"]["value"] >= 0.95
+    exact, indexed = (said(capsys, "neighbours", str(made), "sea1", *more) for more in ((), ("--index", told["out"])))
+    assert indexed["neighbours"][0]["word"] == exact["neighbours"][0]["word"]
+    answers = said(capsys, "ask", str(made), "sea1 + hill1", "--index", told["out"], "--k", "2")["answers"]
+    assert len(answers) == 2
+
+
 def test_settings_of_one_method_are_set_by_name(made, tmp_path, capsys):
     words = ["train", str(made.parent / "text.txt"), "--out", str(tmp_path / "v"), "--set", "power=0", "shift=5"]
     assert said(capsys, *words)["shift"] == 5
@@ -89,6 +140,23 @@ BAD = [
     (["train", "TEXT", "--out", "NEW", "--set", "powr=1"], "did you mean 'power'?"),
     (["train", "TEXT", "--out", "NEW", "--min-count", "100000"], "give more text or a lower count"),
     (["train", "TEXT", "--out", "NEW", "--window", "0"], "expected at least 1, got 0"),
+    (["compress", "MADE"], "such as --dim 100 or --bits 8"),
+    (["compress", "MADE", "--dim", "9", "--out", "NEW"], "expected from 1 to 8 numbers a row, got 9"),
+    (["compress", "MADE", "--bits", "8", "--out", "v.bin"], "other formats hold no rounded numbers"),
+    (["compress", "MADE", "--bits", "8", "--out", "MADE"], "expected a place that is not read from"),
+    (["compress", "MADE", "--without-top", "-1"], "without_top: expected at least 0, got -1"),
+    (["align", "MADE", "nothing-here", "--pairs", "TEXT"], "expected a file or folder of word vectors"),
+    (["align", "MADE", "MADE", "--pairs", "TEXT"], "line 1: expected two words, got"),
+    (["align", "MADE", "MADE", "--pairs", "TEXT", "--out", "MADE"], "expected a place that is not read from"),
+    (["align", "MADE", "MADE", "--pairs", "TEXT", "--penalty", "-1"], "penalty: expected a number of 0 or more"),
+    (["reshape", "MADE"], "expected one of --labels and --pairs, got neither"),
+    (["reshape", "MADE", "--labels", "TEXT", "--pairs", "TEXT"], "expected one of --labels and --pairs, got both"),
+    (["reshape", "MADE", "--labels", "TEXT", "--strength", "0"], "strength: expected a number above 0"),
+    (["align", "MADE", "MADE", "--pairs", "TEXT", "--held-out", "1"], "held_out: expected a share between 0 and 1"),
+    (["index", "MADE", "--out", "MADE"], "expected a place that is not read from"),
+    (["index", "MADE", "--out", "NEW", "--recall", "1"], "recall: expected a share between 0 and 1, got 1.0"),
+    (["neighbours", "MADE", "sea1", "--index", "MADE"], "expected an index, got"),
+    (["neighbours", "MADE", "sea1", "--index", "NEW"], "expected a file or folder, got nothing there"),
     (["convert", "MADE", "--out", "v.pkl"], "expected an end of .bin"),
     (["neighbours", "nothing-here", "word"], "expected a file or folder of word vectors"),
 ]

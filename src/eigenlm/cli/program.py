@@ -57,6 +57,10 @@ COMMANDS = {
     "vectors odd-one-out": ("vectors.odd_one_out", "VectorsOddOneOutCommand"),
     "vectors evaluate": ("vectors.evaluate", "VectorsEvaluateCommand"),
     "vectors convert": ("vectors.convert", "VectorsConvertCommand"),
+    "vectors compress": ("vectors.compress", "VectorsCompressCommand"),
+    "vectors index": ("vectors.index", "VectorsIndexCommand"),
+    "vectors align": ("vectors.align", "VectorsAlignCommand"),
+    "vectors reshape": ("vectors.reshape", "VectorsReshapeCommand"),
     "doctor": ("doctor", "DoctorCommand"),
     "completion": ("completion", "CompletionCommand"),
 }
