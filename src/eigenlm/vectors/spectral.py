@@ -30,9 +30,9 @@ class PpmiSvd:
     dim: int = 100
     window: int = 5
     weighting: Weighting = "linear"
-    smoothing: float = 0.75
+    smoothing: float = 0.5
     shift: float = 1.0
-    power: float = 0.75
+    power: float = 0.5
     seed: int = 0
 
 
