@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from record import record, spread
 from record import installed, record, spread
 
 from eigenlm.linalg.similarity import nearest, unit_rows
@@ -82,7 +81,6 @@ def main() -> None:
     rows = np.random.default_rng(0).choice(len(space), options.words, replace=False)
     truth = _exact(space, rows)
     indexed = open_index(space, options.index, files_of(options.vectors))
-    figures: dict[str, Any] = {"words": len(space), "numbers": space.dim}
     figures: dict[str, Any] = {"words": len(space), "numbers": space.dim, "usearch": installed("usearch")}
     for name, of, threads in (("eigenlm exact", space, 2), ("eigenlm index", indexed, 1)):
         torch.set_num_threads(threads)

@@ -1,7 +1,6 @@
 """An index of a space: the nearest of millions of words in a thousandth of a second, nearly all of them right.
 
 A graph in which every word leads to words near it and a few far away (HNSW, Malkov and Yashunin, arXiv:1603.09320), by
-usearch; docs/log.md says why this library. It is built by one thread, so that it is the same each time.
 usearch; docs/log.md says why this library. It is built by one thread, so that it is the same each time, and keeps 16
 bits of a number, which is twice as fast; cosines of what it finds are counted from the vectors themselves.
 """
@@ -137,7 +136,6 @@ def _empty(dim: int) -> Any:
     check_index_library()
     from usearch.index import Index
 
-    return Index(ndim=dim, metric="ip", dtype="f32", connectivity=_CONNECTIVITY, expansion_add=_EXPANSION_WHEN_BUILT)
     return Index(ndim=dim, metric="ip", dtype="f16", connectivity=_CONNECTIVITY, expansion_add=_EXPANSION_WHEN_BUILT)
 
 
