@@ -15,7 +15,7 @@ from typing import Any
 from cells import measured
 from record import record, spread
 from word_scores import sets_of
-from word_sides import gensims, ours, together
+from word_sides import Peer, gensims, ours, together
 
 THREADS = 2
 DIMS, NEGATIVES, EPOCHS = (100, 200, 300), (5, 15), (5, 20)
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--dims", type=int, nargs="+", default=[100], help="of ours; the first is judged")
     options = parser.parse_args()
     sets = sets_of(options.python)
+    peer = Peer(python=options.python, text=options.text, sets=sets, work=options.work)
     trainings = {}
     for number, (epochs, negatives, dim) in enumerate(itertools.product(EPOCHS, NEGATIVES, DIMS)):
         for own in options.dims:
@@ -40,7 +41,7 @@ def main() -> None:
         name = f"gensim {dim} numbers, {negatives} negatives, {epochs} epochs"
         settings = {"sg": 1, "vector_size": dim, "negative": negatives, "epochs": epochs, "workers": THREADS, "seed": 1}
         at_once = max(1, 3000 // (dim * (1 + negatives)))
-        trainings[name] = gensims(options.python, name, options.text, settings, sets, options.work, at_once)
+        trainings[name] = gensims(peer, name, settings, at_once)
     cells = [cell for training in trainings.values() for cell in training]
     figures = measured(cells, options.work, options.seconds, THREADS)
     if figures is not None:

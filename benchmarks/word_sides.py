@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,37 @@ def ours(name: str, method: str, text: Path, settings: Mapping[str, Any], sets: 
     return [Cell(name, [*command, "--settings", json.dumps(settings), "--sets", str(sets)])]
 
 
-def gensims(
-    python: str, name: str, text: Path, settings: Mapping[str, Any], sets: Path, work: Path, at_once: int
-) -> list[Cell]:
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """gensim, and what it is given.
+
+    Attributes:
+        python: an interpreter that has it.
+        text: lines of words.
+        sets: the folder of questions and pairs.
+        work: where models and vectors are kept.
+        reading: `file` or `lines`, as `word_training_gensim.py` has it.
+    """
+
+    python: str
+    text: Path
+    sets: Path
+    work: Path
+    reading: str = "file"
+
+
+def gensims(peer: Peer, name: str, settings: Mapping[str, Any], at_once: int) -> list[Cell]:
     """Some epochs in each process, so that none takes long, and one that scores."""
-    model, epochs, cells = work / f"{name}.model", settings["epochs"], []
-    command = [python, str(HERE / "word_training_gensim.py"), str(text), str(model), json.dumps(settings)]
+    model, epochs, cells = peer.work / f"{name}.model", settings["epochs"], []
+    command = [peer.python, str(HERE / "word_training_gensim.py"), str(peer.text), str(model), json.dumps(settings)]
     for first in range(0, epochs, at_once):
         last = min(first + at_once, epochs)
-        cells.append(Cell(f"{name}, epochs {first + 1} to {last}", [*command, str(first), str(last)]))
+        cells.append(Cell(f"{name}, epochs {first + 1} to {last}", [*command, str(first), str(last), peer.reading]))
     vectors, words = str(model.with_suffix(".npy")), str(model.with_suffix(".words"))
-    return [*cells, Cell(f"{name}, scores", [sys.executable, str(HERE / "word_scores.py"), vectors, words, str(sets)])]
+    return [
+        *cells,
+        Cell(f"{name}, scores", [sys.executable, str(HERE / "word_scores.py"), vectors, words, str(peer.sets)]),
+    ]
 
 
 def together(figures: Mapping[str, Mapping[str, Any]], cells: list[Cell]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class PairCounts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class KeptCounts:
+class PairRun:
     """Pair counts in a file, of which a part is in memory at a time.
 
     Attributes:
@@ -111,15 +111,15 @@ def _added(run: PairCounts) -> PairCounts:
     return PairCounts(run.pairs[first], np.add.reduceat(run.counts, first)) if len(first) else run
 
 
-def _in_file(run: PairCounts, file: IO[bytes]) -> KeptCounts:
+def _in_file(run: PairCounts, file: IO[bytes]) -> PairRun:
     start = file.seek(0, os.SEEK_END)
     for numbers in run:
         file.write(numbers.tobytes())
     file.flush()
-    return KeptCounts(file, start, len(run.pairs))
+    return PairRun(file, start, len(run.pairs))
 
 
-def _merged(runs: list[KeptCounts], V: int) -> Iterator[PairCounts]:
+def _merged(runs: list[PairRun], V: int) -> Iterator[PairCounts]:
     """All runs as one, in parts of whole rows."""
     rows = sum((np.bincount(run.all().pairs // V, minlength=V) for run in runs), np.zeros(V, np.int64))
     ends = np.cumsum(rows)

@@ -80,8 +80,8 @@ class Trained:
 
 
 def small_random(rows: int, dim: int, seed: int) -> Float32[np.ndarray, "rows D"]:
-    """Rows uniform in +-1 / 2D, as word2vec starts."""
-    return (np.random.default_rng(seed).random((rows, dim), np.float32) - np.float32(0.5)) / np.float32(dim)
+    """Rows uniform in +-1 / D, as fastText and gensim start; word2vec starts at half of that."""
+    return (np.random.default_rng(seed).random((rows, dim), np.float32) - np.float32(0.5)) / np.float32(dim / 2)
 
 
 def in_epochs(

@@ -89,7 +89,7 @@ def train(corpus: Corpus, config: GloVe) -> Trained:
 def _begun(V: int, D: int, seed: int, ones: int) -> Float32[np.ndarray, "2 V dim"]:
     """[w, b, 1] or [c, 1, d], and the sums of squared gradients, from 1: a product of the two has both biases in it."""
     start = np.ones((2, V, D + 2), np.float32)
-    start[0] = small_random(V, D + 2, seed)
+    start[0] = small_random(V, D + 2, seed) / 2  # as GloVe's own program
     start[0, :, D + ones] = 1
     return start
 

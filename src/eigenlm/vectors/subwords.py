@@ -88,7 +88,7 @@ def train(corpus: Corpus, config: Subwords) -> TrainedSubwords:
     hashes, ends = cut(corpus.words, config)
     numbers, rows = np.unique(hashes, return_inverse=True)
     pieces = np.insert((V + rows).astype(np.int32), ends[:-1], np.arange(V, dtype=np.int32)), ends + np.arange(V + 1)
-    W = 2 * small_random(V + len(numbers), config.dim, config.seed)
+    W = small_random(V + len(numbers), config.dim, config.seed)
     C = np.zeros((V, config.dim), np.float32)
     noise = noise_table(corpus.counts, config.ns_exponent)
     stays = chance_to_stay(corpus.counts, config.subsample)
