@@ -14,7 +14,7 @@ from typing import Any
 from eigenlm.files import write_text
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("eigenlm", "torch", "numpy", "scipy", "transformers", "tokenizers", "gguf", "safetensors")
+PACKAGES = ("eigenlm", "torch", "numpy", "scipy", "numba", "transformers", "tokenizers", "gguf", "safetensors")
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

@@ -66,8 +66,9 @@ def test_there_are_commands_to_check() -> None:
 def test_command_parses(line: str, page: str) -> None:
     words = shlex.split(line.partition(" >")[0], comments=True)[1:]
     if words != ["--help"]:
-        assert words[0] in COMMANDS
-        assert parse(words[0], words[1:]) is not None
+        count = 2 if " ".join(words[:2]) in COMMANDS else 1
+        assert " ".join(words[:count]) in COMMANDS
+        assert parse(" ".join(words[:count]), words[count:]) is not None
 
 
 def test_programs_name_what_exists() -> None:

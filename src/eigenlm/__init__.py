@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from eigenlm.engine import Sampling as Sampling
     from eigenlm.language_model import LanguageModel as LanguageModel
     from eigenlm.language_model import load as load
+    from eigenlm.sentences import search as search
     from eigenlm.tasks import Effect as Effect
     from eigenlm.tasks import Perplexity as Perplexity
     from eigenlm.tasks import nll_increase as nll_increase
@@ -46,6 +47,7 @@ _HOMES = {
     "perplexity": "eigenlm.tasks",
     "plan": "eigenlm.verbs",
     "read_recipe": "eigenlm.training",
+    "search": "eigenlm.sentences",
     "train": "eigenlm.verbs",
 }
 __all__ = list(_HOMES)

@@ -7,21 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm import checkpoint
 from eigenlm.checkpoint import Generation, SentenceVectors, Work
-from eigenlm.engine import Runner, Sampling, Session, left_padded
-from eigenlm.engine.room import pass_bytes
-from eigenlm.engine.sampling import BEYOND_FLOATS
+from eigenlm.engine import Runner, Sampling, Session
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linear import linear_maps
-from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer, TransformerConfig
-from eigenlm.model.pooling import pool
 from eigenlm.parameters import fields_of, shows
+from eigenlm.sentence_encoder import SentenceEncoder, chosen_prompt
 from eigenlm.shown import Shown
 from eigenlm.text import ChatTemplate, Tokenizer
 from eigenlm.text_session import TextSession
@@ -213,48 +209,24 @@ class LanguageModel(Shown):
         """
         if not texts:
             raise DataError(explain("embedding", expected="at least one text", got="none"))
+        encoder = self.sentence_encoder(prompt)
+        rows, _ = encoder.read(texts)
+        return encoder.vectors_of(rows)
+
+    def sentence_encoder(self, prompt: str | None = None) -> SentenceEncoder:
+        """What `embed` makes vectors with, for texts that come piece by piece.
+
+        Args:
+            prompt: as in `embed`.
+
+        Raises:
+            ConfigError: no prompt of that name, or vectors that pass through what is not computed here.
+        """
         vectors = self.generation.vectors or SentenceVectors()
         if vectors.others:
             expected, got = "pooling and normalization alone", ", ".join(vectors.others)
             raise ConfigError(explain("embedding", expected=expected, got=got, do="use sentence-transformers"))
-        name = vectors.default_prompt if prompt is None else prompt
-        if name is not None and name not in vectors.prompts:
-            known = ", ".join(vectors.prompts) or "none"
-            raise ConfigError(explain("the prompt of an embedding", expected=f"one of: {known}", got=repr(name)))
-        before = "" if name is None else vectors.prompts[name]
-        rows = [torch.tensor(ids) for ids in self._read([before + text for text in texts], vectors)]
-        if not all(len(row) for row in rows):
-            raise DataError(explain("embedding", expected="texts of at least one token", got="an empty one"))
-        ids, positions = (part.to(self.device) for part in left_padded(rows))
-        needed = pass_bytes(self.config, ids.numel(), self.model.embedding.token.weight.itemsize)
-        check_memory(needed, self.device, f"embedding {len(rows):,} texts at once", "give fewer or shorter ones")
-        hidden_BTD = self.runner.current().hidden(ids, positions=positions).float()
-        skipped = 0 if vectors.pool_prompt or not before else len(self._read([before], vectors)[0]) - self._ends(before)
-        taken_BT = (positions >= skipped) | (positions == positions[:, -1:])
-        pooled = torch.cat([pool(hidden_BTD, taken_BT, positions, how) for how in vectors.pooling], dim=-1)
-        if not bool(pooled.isfinite().all()):
-            got = "NaN or infinity"
-            raise DataError(explain("embedding", expected="finite vectors", got=got, do=BEYOND_FLOATS))
-        return F.normalize(pooled, dim=-1) if vectors.normalize else pooled
-
-    def _read(self, texts: Sequence[str], vectors: SentenceVectors) -> list[list[int]]:
-        """The tokens of texts to embed; what is too long loses tokens before the markers at its end."""
-        texts = [text.lower() for text in texts] if vectors.lowercase else list(texts)
-        rows = self.tokenizer.encode_batch(texts, add_markers=True)
-        if vectors.max_length is None:
-            return rows
-        limit = min(vectors.max_length, self.config.context_length)
-        for place, row in enumerate(rows):
-            if len(row) > limit:
-                after = self._ends(texts[place])
-                rows[place] = row[: limit - after] + row[len(row) - after :]
-        return rows
-
-    def _ends(self, text: str) -> int:
-        """How many markers stand after a text."""
-        plain, marked = self.tokenizer.encode(text), self.tokenizer.encode(text, add_markers=True)
-        markers = len(marked) - len(plain)
-        return next(n for n in range(markers + 1) if marked[markers - n : len(marked) - n] == plain)
+        return SentenceEncoder(self.runner, self.tokenizer, vectors, chosen_prompt(vectors, prompt))
 
     def save(self, folder: str | Path) -> None:
         """Write an eigenlm model folder, whole or not at all.

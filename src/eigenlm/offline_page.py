@@ -46,18 +46,19 @@ def part(package: str, *names: str) -> Markup:
     return Markup("\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names))
 
 
-def packed(text: str) -> Markup:
-    """Text in a fraction of its size, that a page unpacks with the browser's own DecompressionStream."""
-    return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
+def packed(content: str | bytes) -> Markup:
+    """Text or bytes in a fraction of their size, that a page unpacks with the browser's own DecompressionStream."""
+    content = content.encode() if isinstance(content, str) else content
+    return Markup(base64.b64encode(gzip.compress(content, mtime=0)).decode())
 
 
-def policy(script: str) -> Markup:
-    """A content security policy: only this script and Plotly may run, and nothing is fetched from anywhere.
+def policy(*scripts: str) -> Markup:
+    """A content security policy: only these scripts may run, and nothing is fetched from anywhere.
 
     Args:
-        script: the page's own, exactly as it stands between its tags.
+        scripts: each exactly as it stands between its tags.
     """
-    allowed = f"'{_fingerprint(script)}' '{_plotly_fingerprint()}'"
+    allowed = " ".join(f"'{_fingerprint(script)}'" for script in scripts)
     return Markup(
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
@@ -82,6 +83,7 @@ def _inert(data: Any) -> Markup:
     return Markup(as_json(data).replace("<", "\\u003c"))
 
 
+@functools.cache
 def _fingerprint(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
@@ -89,8 +91,3 @@ def _fingerprint(script: str) -> str:
 @functools.cache
 def _packed_plotly() -> Markup:
     return packed(get_plotlyjs())
-
-
-@functools.cache
-def _plotly_fingerprint() -> str:
-    return _fingerprint(get_plotlyjs())

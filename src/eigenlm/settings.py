@@ -91,6 +91,11 @@ def unknown_variables() -> Iterator[str]:
             yield nearest("variable of the environment", name, known)
 
 
+def cache_folder() -> Path:
+    """Where what can be made again is kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eigenlm"
+
+
 def config_file() -> Path:
     """Where the file of settings is, or would be; `EIGENLM_CONFIG=/dev/null` is for none."""
     if given := os.environ.get("EIGENLM_CONFIG"):

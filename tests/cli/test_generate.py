@@ -10,6 +10,8 @@ import transformers
 
 import eigenlm
 from eigenlm.cli import main
+from eigenlm.errors import DataError
+from eigenlm.text_session import TextSession
 
 PROMPT = "The matrix of a language"
 
@@ -40,6 +42,18 @@ def test_control_tokens_are_told_and_read_on_request(tiny_model: Path, capsys: p
     assert told.out != asked.out
     assert f"{tokenizer.eos_token!r} in the text are read as text; --control" in told.err.splitlines()[-1]
     assert "--control" not in asked.err
+
+
+def test_an_error_after_some_text_is_told_on_a_line_of_its_own(tiny_model: Path, monkeypatch, capsys) -> None:
+    def breaks(session):
+        yield 0, "some"
+        raise DataError("broken")
+
+    monkeypatch.setattr(TextSession, "__iter__", breaks)
+    assert main(["generate", str(tiny_model), "--prompt", "The"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "some\n"
+    assert printed.err == "eigenlm: broken\n"
 
 
 def test_a_seed_draws_the_same_text_again(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,12 @@ def _markers(single):
     return {"post_processor": {"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": {}}}
 
 
+def _prefixed(merge):
+    """The library takes the prefix off by its bytes, within the character, and aborts as it names what is left."""
+    vocab = {"e": 0, "▁": 1, "e▁": 2}
+    return {"model": {"type": "BPE", "vocab": vocab, "merges": [merge], "continuing_subword_prefix": "a"}}
+
+
 MARKER = {"Sequence": {"id": "A", "type_id": 0}}
 SHORT = [
     ({"pre_tokenizer": _split("(a+)+$")}, "retry-limit-in-match over"),
@@ -55,6 +61,10 @@ SHORT = [
     (_markers([]), "markers around one text, got around 0"),
     (_markers([MARKER, MARKER]), "markers around one text, got around 2"),
     ({"model": {"type": "BPE", "vocab": {"a": 0, "b": 4_294_967_295}, "merges": []}}, "ids below 16,777,216"),
+    *(
+        (_prefixed(merge), "merges of a tokenizer: expected second parts that begin with 'a'")
+        for merge in (["e", "▁"], "e ▁")
+    ),
     ({"model": {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "a", "max_input_chars_per_word": 10**9}}, "words"),
 ]
 
@@ -94,6 +104,12 @@ def test_a_number_of_more_tokens_that_is_none(tmp_path, count):
 def test_long_numbers_that_are_no_ids_are_no_fault(tmp_path):
     model = {"type": "BPE", "vocab": {"12345678": 0, "a": 1, "123456789012": 2}, "merges": []}
     assert _load(tmp_path, model={"continuing_subword_prefix": None} | model).id("12345678") == 0
+
+
+def test_merges_that_begin_with_their_prefix_are_read(tmp_path):
+    vocab = {"a": 0, "##é": 1, "aé": 2}
+    model = {"type": "BPE", "vocab": vocab, "merges": [["a", "##é"]], "continuing_subword_prefix": "##"}
+    assert _load(tmp_path, model=model).encode("aé") == [2]
 
 
 def test_a_panic_is_heard_by_nobody_but_in_its_line(tmp_path, capfd):

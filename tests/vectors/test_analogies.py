@@ -7,7 +7,6 @@ import torch
 
 from eigenlm.errors import DataError
 from eigenlm.linalg.wilson import wilson
-from eigenlm.vectors import analogies as module
 from eigenlm.vectors.analogies import analogies
 from eigenlm.vectors.word_vectors import WordVectors
 
@@ -61,8 +60,9 @@ def naive(space: WordVectors, path: Path, rule: str, *, honest: bool) -> list[in
 @pytest.mark.parametrize("rule", ["3CosAdd", "3CosMul"])
 def test_scores_are_those_of_one_question_at_a_time(rule, cased, tmp_path, monkeypatch):
     space, path = space_and_questions(tmp_path, cased)
-    monkeypatch.setattr(module, "_WORDS", 16)
-    monkeypatch.setattr(module, "_QUESTIONS", 37)
+    monkeypatch.setattr("eigenlm.vectors.beaten._TILE", 8)
+    monkeypatch.setattr("eigenlm.vectors.beaten._TILES", 3)
+    monkeypatch.setattr("eigenlm.vectors.analogies._QUESTIONS", 37)
     first, second, whole = analogies(space, path, rule=rule)
     assert [first.correct, second.correct] == naive(space, path, rule, honest=False)
     assert [first.honest, second.honest] == naive(space, path, rule, honest=True)

@@ -1,6 +1,7 @@
 """What learns words by gradient steps: one step against autograd, groups that come apart, the same bits each time."""
 
 from dataclasses import replace
+from itertools import pairwise
 from types import ModuleType
 
 import numpy as np
@@ -11,9 +12,10 @@ from eigenlm.errors import ConfigError, DataError
 from eigenlm.vectors import cbow, glove, skip_gram, subwords
 from eigenlm.vectors.cooccurrence import cooccurrence
 from eigenlm.vectors.corpus import Corpus, read_corpus
+from eigenlm.vectors.disjoint_blocks import dealt
 from eigenlm.vectors.epochs import Windows
 from eigenlm.vectors.mean_of_rows import mean_of_rows, move_rows
-from eigenlm.vectors.negative_sampling import chance_to_stay, drawn, key_of, noise_table, random_bits, reach, step
+from eigenlm.vectors.negative_sampling import chance_to_stay, drawn, key_of, noise_table, random_bits, reach, steps
 
 SMALL = {"dim": 8, "epochs": 12, "seed": 3}
 LEARNERS = [
@@ -58,29 +60,49 @@ def test_reruns_are_the_same_to_the_bit_for_any_number_of_threads(learner: Modul
     assert not torch.equal(runs[0].vectors, learner.train(two_groups, replace(config, seed=4)).vectors)
 
 
-@pytest.mark.parametrize("true", [True, False])
-def test_a_step_goes_down_the_gradient_of_the_logistic_loss(true: bool):
+def test_steps_go_down_the_gradient_of_the_logistic_loss():
+    """One word that is there and two that are drawn, all as seen from where the vectors were."""
     rng = np.random.default_rng(5)
-    W, C = (rng.normal(size=(3, 20)).astype(np.float32) for _ in range(2))
-    w, c = (torch.tensor(row, dtype=torch.float64, requires_grad=True) for row in (W[1], C[2]))
-    expected = -torch.nn.functional.logsigmoid(w @ c if true else -(w @ c))
+    before, C = rng.normal(size=20).astype(np.float32), rng.normal(size=(4, 20)).astype(np.float32)
+    w, c = (torch.tensor(part, dtype=torch.float64, requires_grad=True) for part in (before, C))
+    expected = -torch.nn.functional.logsigmoid(torch.stack([w @ c[2], -(w @ c[0]), -(w @ c[3])])).sum()
     expected.backward()
-    loss = step(W, 1, C, 2, true, np.float32(0.1))
-    assert loss == pytest.approx(expected.item(), rel=1e-5)  # float32 against float64
-    np.testing.assert_allclose(W[1], (w - 0.1 * w.grad).detach(), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(C[2], (c - 0.1 * c.grad).detach(), rtol=1e-5, atol=1e-6)
+    room, loss = np.full((2, 24), 7, np.float32), np.array([0.5, 2.0])
+    steps(before, C, np.array([2, ~0, ~3], np.int32), np.float32(0.1), room, loss)
+    assert loss[0] + np.log(loss[1]) - 0.5 - np.log(2) == pytest.approx(expected.item(), rel=1e-5)  # float32, float64
+    np.testing.assert_allclose(room[1, :20], -0.1 * w.grad, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(C, (c - 0.1 * c.grad).detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_product_of_losses_is_taken_into_the_sum_before_it_overflows():
+    w, C, loss = np.zeros(8, np.float32), np.zeros((1, 8), np.float32), np.array([0.0, 1.0])
+    steps(w, C, np.zeros(5000, np.int32), np.float32(0), np.empty((2, 5000), np.float32), loss)
+    assert loss[0] + np.log(loss[1]) == pytest.approx(5000 * np.log(2))  # 2^5000 is beyond float64
 
 
 def test_a_mean_hands_its_gradient_to_each_row_in_full():
     """As word2vec does: the rows move as far as their mean, whose gradient would be a share of it."""
     W = np.random.default_rng(6).normal(size=(5, 20)).astype(np.float32)
-    before, rows, h = W.copy(), np.array([0, 3, 4], np.int32), np.empty((2, 20), np.float32)
+    before, rows, h = W.copy(), np.array([0, 3, 4], np.int32), np.empty(20, np.float32)
     mean_of_rows(W, rows, h)
-    np.testing.assert_allclose(h[0], before[rows].mean(0), rtol=1e-5, atol=1e-6)
-    h[0] += 1
-    move_rows(W, rows, h)
+    np.testing.assert_allclose(h, before[rows].mean(0), rtol=1e-5, atol=1e-6)
+    move_rows(W, rows, np.ones(20, np.float32))
     before[rows] += 1
     np.testing.assert_allclose(W, before, rtol=1e-5, atol=1e-6)
+
+
+def test_pairs_are_dealt_out_so_that_blocks_of_a_round_share_nothing():
+    pairs = np.random.default_rng(8).integers(40, size=(500, 3)).astype(np.int32)
+    pairs[::3, 1] = ~pairs[::3, 1]
+    found, ends = dealt(pairs)
+    assert sorted(found.tolist()) == sorted(pairs.tolist())
+    blocks = [found[start:stop] for start, stop in pairwise(ends)]
+    parts = round(len(blocks) ** 0.5)
+    for shift in range(parts):
+        together = [blocks[part * parts + (part + shift) % parts] for part in range(parts)]
+        for side in (0, 1):
+            seen = [set(np.maximum(block[:, side], ~block[:, side]).tolist()) for block in together]
+            assert len(set().union(*seen)) == sum(map(len, seen))
 
 
 def test_the_reported_loss_is_that_of_all_pairs():
@@ -108,10 +130,8 @@ def test_a_step_of_glove_goes_down_its_gradient():
     parts = [torch.tensor(row, dtype=torch.float64, requires_grad=True) for row in (W[0, 1], C[0, 2])]
     loss = 0.3 * (parts[0] @ parts[1] - 1.5) ** 2
     loss.backward()
-    one = [
-        np.array([value], kind) for value, kind in ((1, np.int32), (2, np.int32), (0.3, np.float32), (1.5, np.float32))
-    ]
-    assert glove._fit(W, C, *one, np.float32(0.1)) == pytest.approx(loss.item(), rel=1e-5)
+    pair, weight, log = np.array([[1, 2, 0]], np.int32), np.full(1, 0.3, np.float32), np.full(1, 1.5, np.float32)
+    assert glove._fit(W, C, pair, weight, log, np.float32(0.1)) == pytest.approx(loss.item(), rel=1e-5)
     for table, part, fixed in ((W[:, 1], parts[0], 5), (C[:, 2], parts[1], 4)):
         slope = 0.1 * part.grad.numpy() / 2  # half of the derivative, as GloVe's own program has it
         expected = part.detach().numpy() - slope / np.sqrt(2)

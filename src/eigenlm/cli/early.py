@@ -19,6 +19,7 @@ from eigenlm.vector_names import check_vectors
 
 OUTPUTS = ("out", "html", "beside")
 """Attributes of commands that are written to; what else names a file or folder is read."""
+_MADE = ("index",)  # what is read if it is there, and else made
 _MODELS = ("model", "others", "before", "after", "adapter", "merge")
 STREAM = "-"
 
@@ -62,7 +63,7 @@ def _values(command: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check_there(name: str, value: Any) -> None:
-    if value is None or name in OUTPUTS or str(value) == STREAM:
+    if value is None or name in OUTPUTS or name in _MADE or str(value) == STREAM:
         return
     if name in _MODELS:
         check_model(value)

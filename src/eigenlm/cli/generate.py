@@ -47,10 +47,15 @@ class GenerateCommand(Command):
         with lm.session() as session:
             slot = session.admit(prompt, sampling=self.choice.sampling(), **options)
             text = ""
-            for _, piece in session:
-                text += piece
-                if not self.json:
-                    say_piece(piece)
+            try:
+                for _, piece in session:
+                    text += piece
+                    if not self.json:
+                        say_piece(piece)
+            except BaseException:
+                if text and not self.json:
+                    print()  # what is told next begins on a line of its own
+                raise
         if self.json:
             ending = session.endings[slot]
             told = {"tokens": ending.tokens, "ended": ending.reason, "model": lm.name, "prompt": prompt}

@@ -35,6 +35,13 @@ Vectors = Annotated[
     ),
 ]
 Many = Annotated[int, tyro.conf.arg(metavar="INT", help="How many words.")]
+Index = Annotated[
+    Path | None,
+    tyro.conf.arg(metavar="PATH", help="What `eigenlm vectors index` built of the same vectors: faster, nearly exact."),
+]
+HeldOut = Annotated[
+    float, tyro.conf.arg(metavar="SHARE", help="How many of the words are held out, to measure on, between 0 and 1.")
+]
 Text = Annotated[
     Path,
     tyro.conf.arg(

@@ -5,9 +5,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int8
 from torch import Tensor, nn
 
+from eigenlm.linalg.row_rounding import round_rows
 from eigenlm.linear.contract import LinearMap, Pack, as_bias
-
-_LARGEST = 127
 
 
 class Int8Linear(LinearMap):
@@ -36,13 +35,11 @@ class Int8Linear(LinearMap):
     @classmethod
     def from_dense(cls, W: Float[Tensor, "out in"], bias: Tensor | None = None) -> "Int8Linear":
         """Each number rounded to the nearest step, 1/127 of the largest magnitude in its row."""
-        W = W.detach()
-        largest = W.abs().amax(dim=1) if W.shape[1] else W.new_zeros(len(W))
-        scale = torch.where(largest > 0, largest / _LARGEST, 1.0)
+        rounded = round_rows(W.detach(), 8)
         with torch.device("meta"):
             layer = cls(W.shape[1], W.shape[0], bias=False)
-        layer.codes = (W / scale[:, None]).round().clamp(-_LARGEST, _LARGEST).to(torch.int8)
-        layer.scale, layer.bias = nn.Parameter(scale), as_bias(bias)
+        layer.codes = rounded.codes
+        layer.scale, layer.bias = nn.Parameter(rounded.steps), as_bias(bias)
         return layer
 
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:

@@ -93,6 +93,25 @@ def chunks(path: Path, size: int) -> Iterator[str]:
         raise DataError(explain(f"reading {path}", expected="some text", got="none"))
 
 
+def read_rows(file: Path) -> Iterator[str]:
+    """The texts of a file one by one: rows of jsonl and Parquet, and of any other file the lines, without their ends.
+
+    Empty ones are among them, so that the place of a text is its number in the file.
+
+    Raises:
+        DataError: as `read_documents`, of a format or of content that cannot be read.
+    """
+    if holds_rows(file):
+        yield from _told_plainly(file, lambda: _documents(file))
+    else:
+        yield from _told_plainly(file, lambda: _plain_lines(file))
+
+
+def holds_rows(path: Path) -> bool:
+    """Whether a file is one of rows by its name, each a text of its own: jsonl or Parquet."""
+    return path.name.lower().removesuffix(".gz").endswith((".jsonl", ".parquet"))
+
+
 def is_plain_text(path: Path) -> bool:
     """Whether a file is one text by its name, and not lines or rows of them."""
     return path.name.lower().endswith((".txt", ".txt.gz", ".md"))
@@ -102,6 +121,12 @@ def _plain(file: Path, size: int) -> Iterator[str]:
     with _opened(file) as text:
         while chunk := text.read(size):
             yield chunk
+
+
+def _plain_lines(file: Path) -> Iterator[str]:
+    with _opened(file) as lines:
+        for line in _lines(file, lines):
+            yield line.rstrip("\r\n")
 
 
 def _from_files(path: Path) -> Iterator[str]:

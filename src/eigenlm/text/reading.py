@@ -11,7 +11,8 @@ Text = str | Path | Iterable[str]
 """A text; the path of a file or folder; or documents, which are read as one text with blank lines between."""
 
 _CHUNK = 1 << 20  # characters
-_AT_ONCE = 1 << 18  # characters that are encoded side by side: the library takes some 400 bytes for each
+# What is encoded side by side: characters, of which the library takes some 400 bytes for each, and texts.
+_AT_ONCE, _MOST = 1 << 18, 1 << 12
 
 
 class ReadText:
@@ -52,13 +53,13 @@ class ReadText:
 
 
 def side_by_side(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts in groups that are encoded at once, each of some characters or of one long text."""
+    """Texts in groups that are encoded at once, each of some characters and texts, or of one long text."""
     some: list[str] = []
     size = 0
     for text in texts:
         some.append(text)
         size += len(text)
-        if size >= _AT_ONCE:
+        if size >= _AT_ONCE or len(some) == _MOST:
             yield some
             some, size = [], 0
     if some:

@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,22 +26,47 @@ _ENTRY = 256  # bytes that a character map gives for one character; Unicode's lo
 _PATIENCE = 0.25  # seconds for 48 characters
 _SECONDS, _CHARACTERS_A_SECOND = 5.0, 20_000.0  # a slow tokenizer takes a million
 _PROBE = "a B\n1é中 \u0301🤖  "
+_PREFIXED = re.compile(r'"continuing_subword_prefix"\s*:\s*"[^"]')
 _WHAT = "the tokenizer's file"
 
 
 def check_source(source: str) -> None:
-    """Look at the character maps of a `tokenizer.json` before the library does, which a wrong size would abort.
+    """Look at what ends the process, where it is wrong, before the library does: character maps, prefixes of merges.
 
     Raises:
-        CheckpointError: a map that is none.
+        CheckpointError: a map that is none, or merges that do not begin with their prefix.
     """
-    place = source.find("\\")  # its name may be spelled in escapes, which are few: one letter is found at once
+    place = source.find("\\")  # names may be spelled in escapes, which are few: one letter is found at once
     while place >= 0 and not source.startswith("u00", place + 1):
         place = source.find("\\", place + 1)
-    if place >= 0 or "Precompiled" in source:
-        for part in _parts(json.loads(source).get("normalizer")):
+    if place >= 0 or "Precompiled" in source or _PREFIXED.search(source):
+        state = json.loads(source)
+        for part in _parts(state.get("normalizer")):
             if part.get("type") == "Precompiled":
                 check_map(base64.b64decode(str(part.get("precompiled_charsmap"))))
+        if isinstance(model := state.get("model"), dict):
+            _check_prefix(model)
+
+
+def _check_prefix(model: dict[str, Any]) -> None:
+    """Refuse merges whose second part the library would cut within a character, where it takes the prefix off."""
+    prefix, merges = model.get("continuing_subword_prefix"), model.get("merges")
+    if not isinstance(prefix, str) or not isinstance(merges, list):
+        return
+    size = len(prefix.encode("utf-8", "surrogatepass"))
+    for second in map(_second_part, merges):
+        if not second.startswith(prefix) and not (len(second) > size and second[: size + 1].isascii()):
+            expected = f"second parts that begin with {prefix!r}"
+            raise CheckpointError(explain("merges of a tokenizer", expected=expected, got=repr(second)))
+
+
+def _second_part(merge: Any) -> str:
+    match merge:
+        case str():
+            return merge.partition(" ")[2]
+        case [_, str(second)]:
+            return second
+    return ""
 
 
 def check(library: tokenizers.Tokenizer) -> None:

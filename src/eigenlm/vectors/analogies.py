@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,11 +13,10 @@ from eigenlm.estimate import Estimate
 from eigenlm.linalg.similarity import unit_rows
 from eigenlm.linalg.wilson import wilson
 from eigenlm.progress import track
+from eigenlm.vectors.beaten import ZERO, Rule, beaten
 from eigenlm.vectors.word_vectors import WordVectors
 
-Rule = Literal["3CosAdd", "3CosMul"]
-_QUESTIONS, _WORDS = 512, 8192  # that are scored at once: the scores stay in a processor's cache
-_ZERO = 1e-3  # added to a cosine that is divided by (Levy and Goldberg 2014)
+_QUESTIONS = 4096  # whose different words have their cosines in memory at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +48,43 @@ class Answered:
         return wilson(self.honest, self.asked)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What became of every question whose words have vectors.
+
+    Attributes:
+        kinds: the name of each kind, how many of its questions were asked, and how many words were unknown for.
+        correct: (n) whether each was answered, the words of the question left out.
+        honest: (n) likewise with nothing left out.
+    """
+
+    kinds: Sequence[tuple[str, int, int]]
+    correct: Bool[Tensor, " n"]
+    honest: Bool[Tensor, " n"]
+
+    def by_kind(self) -> list[Answered]:
+        """How many of each kind were answered; the last row is of all of them."""
+        sizes = [asked for _, asked, _ in self.kinds]
+        found = [
+            Answered(name=name, asked=asked, unknown=unknown, correct=int(correct.sum()), honest=int(honest.sum()))
+            for (name, asked, unknown), correct, honest in zip(
+                self.kinds, self.correct.split(sizes), self.honest.split(sizes)
+            )
+        ]
+        totals = {name: sum(getattr(one, name) for one in found) for name in ("asked", "unknown", "correct", "honest")}
+        return [*found, Answered(name="all", **totals)]
+
+
 def analogies(space: WordVectors, questions: Path, *, rule: Rule = "3CosAdd", most: int = 300_000) -> list[Answered]:
-    """Answer a file of questions kind by kind; the last row is of all of them.
+    """How many questions of a file are answered, kind by kind; the last row is of all of them.
+
+    Arguments and errors are those of `answers`.
+    """
+    return answers(space, questions, rule=rule, most=most).by_kind()
+
+
+def answers(space: WordVectors, questions: Path, *, rule: Rule = "3CosAdd", most: int = 300_000) -> Answers:
+    """Answer a file of questions.
 
     3CosAdd answers argmax cos(d, b - a + c) of vectors at length 1 (Mikolov and others 2013); 3CosMul answers argmax
     cos(d, b) cos(d, c) / cos(d, a), cosines moved to [0, 1] (Levy and Goldberg 2014). Words are compared without regard
@@ -79,14 +112,8 @@ def analogies(space: WordVectors, questions: Path, *, rule: Rule = "3CosAdd", mo
     if not any(known):
         raise DataError(explain(f"questions of {questions}", expected="words that have vectors", got="none"))
     correct, honest = _scored(torch.tensor([four for fours in known for four in fours]), units, alike, rule)
-    found, start = [], 0
-    for (name, fours), some in zip(kinds, known):
-        part = slice(start, start + len(some))
-        right = {"correct": int(correct[part].sum()), "honest": int(honest[part].sum())}
-        found.append(Answered(name=name, asked=len(some), unknown=len(fours) - len(some), **right))
-        start += len(some)
-    totals = {name: sum(getattr(one, name) for one in found) for name in ("asked", "unknown", "correct", "honest")}
-    return [*found, Answered(name="all", **totals)]
+    told = [(name, len(some), len(fours) - len(some)) for (name, fours), some in zip(kinds, known)]
+    return Answers(kinds=told, correct=correct, honest=honest)
 
 
 def _alike(letters: Int[Tensor, " V"]) -> Int[Tensor, "V m"]:
@@ -105,37 +132,23 @@ def _scored(
     """Whether the fourth word is the answer, with the other three left out, and with nothing left out."""
     correct, honest = [], []
     for some in track(rows.split(_QUESTIONS), "answering"):
-        queries, asked, wanted = units[some[:, :3]].unbind(1), alike[some[:, :3]].flatten(1), alike[some[:, 3]]
-        value, place = _best(queries, units, asked, rule)
-        own, which = _scores([query.unsqueeze(1) for query in queries], units[asked], rule).squeeze(1).max(1)
-        answer = torch.where(value > own, place, asked.gather(1, which.unsqueeze(1)).squeeze(1))
-        correct.append((wanted == place.unsqueeze(1)).any(1))
-        honest.append((wanted == answer.unsqueeze(1)).any(1))
+        asked, wanted = alike[some[:, :3]].flatten(1), alike[some[:, 3]]
+        scores = _scores(units[some[:, :3]], units[torch.cat([asked, wanted], 1)], rule)
+        own, bars = scores.split([asked.shape[1], wanted.shape[1]], 1)
+        bars, again = bars.amax(1), (asked.unsqueeze(2) == wanted.unsqueeze(1)).any(2)
+        best = ~beaten(units, some[:, :3], bars, torch.cat([asked, wanted], 1), rule)
+        correct.append(best & ~again.any(1))
+        honest.append(best & (own.masked_fill(again, -torch.inf).amax(1) <= bars))
     return torch.cat(correct), torch.cat(honest)
 
 
-def _best(
-    queries: Sequence[Tensor], units: Float[Tensor, "V D"], without: Int[Tensor, "n k"], rule: Rule
-) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
-    """The best score of each question among rows that are not left out, and the row that has it."""
-    value, place = torch.full((len(without),), -torch.inf), torch.zeros(len(without), dtype=torch.int64)
-    for start in range(0, len(units), _WORDS):
-        scores = _scores(queries, units[start : start + _WORDS], rule)
-        inside = (without >= start) & (without < start + scores.shape[1])
-        question, _ = inside.nonzero(as_tuple=True)
-        scores[question, without[inside] - start] = -torch.inf
-        best, at = scores.max(1)
-        place, value = torch.where(best > value, at + start, place), torch.maximum(best, value)
-    return value, place
-
-
-def _scores(queries: Sequence[Tensor], rows: Tensor, rule: Rule) -> Tensor:
+def _scores(queries: Float[Tensor, "n 3 D"], rows: Float[Tensor, "n k D"], rule: Rule) -> Float[Tensor, "n k"]:
     """The scores of rows as answers to `a is to b as c`."""
-    a, b, c = queries
+    near_a, near_b, near_c = (queries @ rows.mT).unbind(1)
     if rule == "3CosAdd":
-        return (b - a + c) @ rows.mT
-    near_a, near_b, near_c = ((1 + query @ rows.mT) / 2 for query in (a, b, c))
-    return near_b * near_c / (near_a + _ZERO)
+        return near_b - near_a + near_c
+    near_a, near_b, near_c = ((1 + near) / 2 for near in (near_a, near_b, near_c))
+    return near_b * near_c / (near_a + ZERO)
 
 
 def _read(path: Path) -> list[tuple[str, list[list[str]]]]:

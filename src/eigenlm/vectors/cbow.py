@@ -14,13 +14,16 @@ from eigenlm.vectors.mean_of_rows import mean_of_rows, move_rows
 from eigenlm.vectors.negative_sampling import (
     FIRST_PLACE,
     chance_to_stay,
-    drawn,
     noise_table,
     random_bits,
     reach,
     read,
-    step,
+    steps,
+    with_noise,
 )
+
+Foretold = tuple[Int32[np.ndarray, " n"], Int32[np.ndarray, "m 4"], Int32[np.ndarray, " t"]]
+"""Words, the places of those that are foretold, and what for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,46 +47,54 @@ def train(corpus: Corpus, config: ContinuousBagOfWords) -> Trained:
     C = np.zeros_like(W)
     noise = noise_table(corpus.counts, config.ns_exponent)
     stays = chance_to_stay(corpus.counts, config.subsample)
+    most = max(2 * config.window, 1 + config.negatives)
 
-    def prepare(ids: np.ndarray, key: np.uint64) -> tuple[np.ndarray, np.uint64]:
-        return read(ids, stays, key), key
+    def prepare(ids: np.ndarray, key: np.uint64) -> Foretold:
+        kept = read(ids, stays, key)
+        return kept, *_windows(kept, noise, config.window, config.negatives, key)
 
-    def fit(pool: Executor, block: tuple[np.ndarray, np.uint64], rate: np.float32) -> tuple[float, int]:
-        return pool.submit(_fit, W, C, block[0], noise, config.window, config.negatives, block[1], rate).result()
+    def fit(pool: Executor, block: Foretold, rate: np.float32) -> tuple[float, int]:
+        return pool.submit(_fit, W, C, block, most, rate).result(), len(block[1])
 
     losses = in_epochs(corpus, config, prepare, fit)
     return Trained(vectors=torch.from_numpy(W), contexts=torch.from_numpy(C), losses=losses)
 
 
 @compiled
-def _fit(
-    W: Float32[np.ndarray, "V D"],
-    C: Float32[np.ndarray, "V D"],
-    ids: Int32[np.ndarray, " n"],
-    noise: UInt32[np.ndarray, "V 2"],
-    window: int,
-    negatives: int,
-    key: np.uint64,
-    rate: np.float32,
-) -> tuple[float, int]:
-    h, around = np.empty((2, W.shape[1]), np.float32), np.empty(2 * window, np.int32)
-    loss, foretold, place = 0.0, 0, FIRST_PLACE
+def _windows(
+    ids: Int32[np.ndarray, " n"], noise: UInt32[np.ndarray, "V 2"], window: int, negatives: int, key: np.uint64
+) -> tuple[Int32[np.ndarray, "m 4"], Int32[np.ndarray, " t"]]:
+    """Of each word: its place, where its window starts and stops, and where its targets stop; and all targets."""
+    each = 1 + negatives
+    places, targets = np.empty((len(ids), 4), np.int32), np.empty(len(ids) * each, np.int32)
+    m, t, place = 0, 0, FIRST_PLACE
     for centre in range(len(ids)):
         if ids[centre] == BOUNDARY:
             continue
         place += np.uint64(1)
         start, stop = reach(ids, centre, window, random_bits(key, place))
+        if stop - start > 1:
+            t += with_noise(ids[centre], noise, targets[t : t + each], key, place)
+            places[m, 0], places[m, 1], places[m, 2], places[m, 3] = centre, start, stop, t
+            m, place = m + 1, place + np.uint64(negatives)
+    return places[:m], targets[:t]
+
+
+@compiled
+def _fit(
+    W: Float32[np.ndarray, "V D"], C: Float32[np.ndarray, "V D"], block: Foretold, most: int, rate: np.float32
+) -> float:
+    ids, places, targets = block
+    D = W.shape[1]
+    h, around = np.empty(D, np.float32), np.empty(most, np.int32)
+    room, loss = np.empty((2, max(D, most)), np.float32), np.array([0.0, 1.0])
+    first = 0
+    for m in range(len(places)):
+        centre, start, stop, last = places[m, 0], places[m, 1], places[m, 2], places[m, 3]
         rows = around[: stop - start - 1]
-        if not len(rows):
-            continue
         rows[: centre - start], rows[centre - start :] = ids[start:centre], ids[centre + 1 : stop]
         mean_of_rows(W, rows, h)
-        loss += step(h, 0, C, ids[centre], True, rate)
-        for _ in range(negatives):
-            place += np.uint64(1)
-            other = drawn(noise, random_bits(key, place))
-            if other != ids[centre]:
-                loss += step(h, 0, C, other, False, rate)
-        move_rows(W, rows, h)
-        foretold += 1
-    return loss, foretold
+        steps(h, C, targets[first:last], rate, room, loss)
+        move_rows(W, rows, room[1, :D])
+        first = last
+    return loss[0] + np.log(loss[1])

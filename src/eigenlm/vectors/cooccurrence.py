@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import IO, Literal, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ _SHARES: dict[Weighting, Callable[[int, int], tuple[int, int]]] = {
 }
 """What two words count that stand so far apart, as a fraction: word2vec's expected weight, GloVe's 1 / distance, 1."""
 
-_BLOCK = 1 << 21  # words whose pairs are sorted at once
+_BLOCK = 1 << 20  # words whose pairs are sorted at once
 _MERGED = 1 << 23  # pairs that are added up at once
 
 
@@ -30,6 +31,34 @@ class PairCounts(NamedTuple):
 
     pairs: np.ndarray
     counts: np.ndarray
+
+
+@dataclass(frozen=True)
+class PairRun:
+    """Pair counts in a file, of which a part is in memory at a time.
+
+    Attributes:
+        file: what holds them.
+        start: the byte at which they begin, pairs before counts.
+        count: how many there are.
+    """
+
+    file: IO[bytes]
+    start: int
+    count: int
+
+    def all(self) -> PairCounts:
+        """Mapped, until nobody holds it."""
+        if not self.count:
+            return PairCounts(np.empty(0, np.int64), np.empty(0, np.int64))
+        both = np.memmap(self.file, dtype=np.int64, mode="r", offset=self.start, shape=(2, self.count))
+        return PairCounts(both[0], both[1])
+
+    def between(self, low: int, high: int) -> PairCounts:
+        """A copy of pairs from low to high - 1."""
+        pairs, counts = self.all()
+        inside = slice(*np.searchsorted(pairs, (low, high)))
+        return PairCounts(np.array(pairs[inside]), np.array(counts[inside]))
 
 
 def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "linear") -> scipy.sparse.csr_array:
@@ -53,7 +82,7 @@ def cooccurrence(corpus: Corpus, *, window: int = 5, weighting: Weighting = "lin
     starts = range(0, len(corpus.ids), _BLOCK)
 
     def counted(start: int) -> PairCounts:
-        return _added(_pairs(corpus.ids[start : start + _BLOCK + window], V, weights, _BLOCK))
+        return _added(_pairs(corpus.part(start, start + _BLOCK + window), V, weights, _BLOCK))
 
     with ThreadPoolExecutor(2) as pool, tempfile.TemporaryFile() as file:
         runs = [_in_file(run, file) for run in track(pool.map(counted, starts), "counting pairs", total=len(starts))]
@@ -82,29 +111,22 @@ def _added(run: PairCounts) -> PairCounts:
     return PairCounts(run.pairs[first], np.add.reduceat(run.counts, first)) if len(first) else run
 
 
-def _in_file(run: PairCounts, file: IO[bytes]) -> PairCounts:
-    """The same numbers, in a file that is mapped."""
-    count = len(run.pairs)
-    if not count:
-        return run
+def _in_file(run: PairCounts, file: IO[bytes]) -> PairRun:
     start = file.seek(0, os.SEEK_END)
     for numbers in run:
         file.write(numbers.tobytes())
     file.flush()
-    both = np.memmap(file, dtype=np.int64, mode="r", offset=start, shape=(2, count))
-    return PairCounts(both[0], both[1])
+    return PairRun(file, start, len(run.pairs))
 
 
-def _merged(runs: list[PairCounts], V: int) -> Iterator[PairCounts]:
+def _merged(runs: list[PairRun], V: int) -> Iterator[PairCounts]:
     """All runs as one, in parts of whole rows."""
-    rows = sum(np.bincount(pairs // V, minlength=V) for pairs, _ in runs)
+    rows = sum((np.bincount(run.all().pairs // V, minlength=V) for run in runs), np.zeros(V, np.int64))
     ends = np.cumsum(rows)
     start = 0
     while start < V:
         stop = max(start + 1, int(np.searchsorted(ends, (ends[start - 1] if start else 0) + _MERGED)))
-        inside = [slice(*np.searchsorted(pairs, (start * V, stop * V))) for pairs, _ in runs]
-        pairs = np.concatenate([run.pairs[part] for run, part in zip(runs, inside)])
-        counts = np.concatenate([run.counts[part] for run, part in zip(runs, inside)])
+        pairs, counts = map(np.concatenate, zip(*(run.between(start * V, stop * V) for run in runs)))
         order = np.argsort(pairs)
         yield _added(PairCounts(pairs[order], counts[order]))
         start = stop
@@ -118,4 +140,15 @@ def _matrix(parts: Iterator[PairCounts], V: int, whole: int) -> scipy.sparse.csr
         values.append((counts / whole).astype(np.float32))
         rows += np.bincount(pairs // V, minlength=V)
     ends = np.concatenate([[0], np.cumsum(rows)])
-    return scipy.sparse.csr_array((np.concatenate(values), np.concatenate(columns), ends), shape=(V, V))
+    return scipy.sparse.csr_array((_joined(values), _joined(columns), ends), shape=(V, V))
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """One array of all, which are let go one by one: memory that nobody has written to is not taken yet."""
+    end = sum(map(len, parts))
+    whole = np.empty(end, parts[0].dtype)
+    while parts:
+        part = parts.pop()
+        whole[end - len(part) : end] = part
+        end -= len(part)
+    return whole

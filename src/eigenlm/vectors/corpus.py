@@ -1,5 +1,6 @@
 """A text of any size as the numbers of its words: read once, kept in a file, the rare words left out."""
 
+import mmap
 import string
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,10 @@ class Corpus:
     words: tuple[str, ...]
     counts: Int64[np.ndarray, " V"]
     num_read: int
+
+    def part(self, start: int, stop: int) -> Int32[np.ndarray, " m"]:
+        """A copy of some numbers; those of a file are out of memory again."""
+        return _copied(self.ids, start, stop)
 
 
 def read_corpus(text: Path | str | Iterable[str], *, min_count: int = 5, most: int | None = None) -> Corpus:
@@ -91,7 +96,14 @@ def _renumbered(ids: np.ndarray, kept: np.ndarray, before: int) -> np.ndarray:
 
 
 def _parts(ids: np.ndarray, size: int = 1 << 24) -> Iterator[np.ndarray]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))
+    return (_copied(ids, start, start + size) for start in range(0, len(ids), size))
+
+
+def _copied(ids: np.ndarray, start: int, stop: int) -> np.ndarray:
+    part = np.array(ids[start:stop])
+    if isinstance(ids, np.memmap):
+        ids._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # pages that were read would stay
+    return part
 
 
 def _numbered(blocks: Iterable[str], numbers: dict[str, int]) -> Iterator[np.ndarray]:

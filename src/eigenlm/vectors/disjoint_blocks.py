@@ -17,20 +17,24 @@ _PARTS = 4
 
 
 @compiled
-def by_block(
-    rows: Int32[np.ndarray, " n"], columns: Int32[np.ndarray, " n"]
-) -> tuple[Int32[np.ndarray, " n"], Int64[np.ndarray, " ends"]]:
-    """The order in which pairs lie block by block, as they came within each, and where blocks start and end."""
-    ends = np.zeros(_PARTS * _PARTS + 1, np.int64)
-    for k in range(len(rows)):
-        ends[1 + rows[k] % _PARTS * _PARTS + columns[k] % _PARTS] += 1
+def dealt(pairs: Int32[np.ndarray, "n k"]) -> tuple[Int32[np.ndarray, "n k"], Int64[np.ndarray, " ends"]]:
+    """Pairs block by block, as they came within each, and where blocks start and end.
+
+    Args:
+        pairs: a row, a column j or ~j, and what else belongs to the pair.
+    """
+    block, ends = np.empty(len(pairs), np.uint8), np.zeros(_PARTS * _PARTS + 1, np.int64)
+    for n in range(len(pairs)):
+        column = max(pairs[n, 1], ~pairs[n, 1])
+        block[n] = pairs[n, 0] % _PARTS * _PARTS + column % _PARTS
+        ends[block[n] + 1] += 1
     ends = np.cumsum(ends)
-    place, order = ends.copy(), np.empty(len(rows), np.int32)
-    for k in range(len(rows)):
-        block = rows[k] % _PARTS * _PARTS + columns[k] % _PARTS
-        order[place[block]] = k
-        place[block] += 1
-    return order, ends
+    place, found = ends.copy(), np.empty_like(pairs)
+    for n in range(len(pairs)):
+        for k in range(pairs.shape[1]):
+            found[place[block[n]], k] = pairs[n, k]
+        place[block[n]] += 1
+    return found, ends
 
 
 def in_rounds(pool: Executor, ends: Int64[np.ndarray, " ends"], act: Callable[[slice], float]) -> float:

@@ -80,8 +80,8 @@ class Trained:
 
 
 def small_random(rows: int, dim: int, seed: int) -> Float32[np.ndarray, "rows D"]:
-    """Rows uniform in +-1 / 2D, as word2vec starts."""
-    return (np.random.default_rng(seed).random((rows, dim), np.float32) - np.float32(0.5)) / np.float32(dim)
+    """Rows uniform in +-1 / D, as fastText and gensim start; word2vec starts at half of that."""
+    return (np.random.default_rng(seed).random((rows, dim), np.float32) - np.float32(0.5)) / np.float32(dim / 2)
 
 
 def in_epochs(
@@ -98,7 +98,7 @@ def in_epochs(
 
             def prepared(start: int, epoch: int = epoch) -> Any:
                 key = key_of(config.seed, epoch, start)
-                return prepare(np.asarray(corpus.ids[start : start + config.block]), key)
+                return prepare(corpus.part(start, start + config.block), key)
 
             said = f"epoch {epoch + 1} of {config.epochs}" + (f", loss {losses[-1]:.4f}" if losses else "")
             loss, foretold = 0.0, 0

@@ -9,7 +9,8 @@ from eigenlm.errors import DataError, explain
 from eigenlm.files import regular, whole_file, whole_folder
 from eigenlm.vector_names import PACKAGES, check_vectors, package_folder
 from eigenlm.vectors.binary_format import read_binary, write_binary
-from eigenlm.vectors.folder import VECTORS, read_folder, write_folder
+from eigenlm.vectors.folder import CODES, STEPS, VECTORS, WORDS, is_folder_of_vectors, read_folder, write_folder
+from eigenlm.vectors.index import open_index
 from eigenlm.vectors.text_format import HEADER, read_text, write_text
 from eigenlm.vectors.token_vectors import token_vectors
 from eigenlm.vectors.word_vectors import WordVectors
@@ -32,11 +33,31 @@ def read_vectors(where: str | Path) -> WordVectors:
     name, path = str(where), Path(where)
     if name in PACKAGES and not path.exists():
         return _of_package(name)
-    if (path / VECTORS).exists():
+    if is_folder_of_vectors(path):
         return read_folder(path)
     if path.is_file() and not name.lower().endswith(_MODELS):
         return _of_file(path)
     return token_vectors(name)
+
+
+def files_of(where: str | Path) -> list[Path]:
+    """The files that `read_vectors` reads vectors and words from; none of a model."""
+    name, path = str(where), Path(where)
+    if name in PACKAGES and not path.exists():
+        return sorted((package_folder(name) / "data").iterdir())
+    if is_folder_of_vectors(path):
+        return [file for file in sorted(path.iterdir()) if file.name in (VECTORS, CODES, STEPS, WORDS)]
+    return [path] if path.is_file() else []
+
+
+def read_indexed(where: str | Path, index: str | Path | None) -> WordVectors:
+    """Word vectors, with an index that was built of them if one is named.
+
+    Raises:
+        DataError: as of `read_vectors`, and no index, a damaged one, or one of other vectors.
+    """
+    space = read_vectors(where)
+    return space if index is None else open_index(space, Path(index), files_of(where))
 
 
 def write_vectors(space: WordVectors, target: str | Path) -> None:

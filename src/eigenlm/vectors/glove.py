@@ -13,7 +13,7 @@ from eigenlm.progress import track
 from eigenlm.vectors.compiled import compiled
 from eigenlm.vectors.cooccurrence import cooccurrence
 from eigenlm.vectors.corpus import Corpus
-from eigenlm.vectors.disjoint_blocks import by_block, in_rounds
+from eigenlm.vectors.disjoint_blocks import dealt, in_rounds
 from eigenlm.vectors.epochs import Trained, finite, small_random
 
 _CLIP = np.float32(100)  # the largest gradient of a number, as in GloVe's own program
@@ -68,22 +68,20 @@ def train(corpus: Corpus, config: GloVe) -> Trained:
     """
     upper = cooccurrence(corpus, window=config.window, weighting="harmonic")
     counted = (upper + upper.transpose()).tocoo()
-    rows, columns = (index.astype(np.int32) for index in counted.coords)
-    shuffled = np.random.default_rng(config.seed).permutation(len(rows))
-    order, ends = by_block(rows[shuffled], columns[shuffled])
-    order = shuffled[order]
-    rows, columns, x = rows[order], columns[order], counted.data[order]
+    pairs = np.stack([*counted.coords, counted.data.view(np.int32)], axis=1, dtype=np.int32)
+    pairs, ends = dealt(pairs[np.random.default_rng(config.seed).permutation(len(pairs))])
+    x = np.ascontiguousarray(pairs[:, 2]).view(np.float32)
     weights, logs = np.minimum(x / np.float32(config.x_max), 1) ** np.float32(config.alpha), np.log(x)
     D = config.dim
     W, C = (_begun(len(corpus.words), D, side + 2 * config.seed, 1 - side) for side in range(2))
 
     def fit(block: slice) -> float:
-        return _fit(W, C, rows[block], columns[block], weights[block], logs[block], np.float32(config.rate))
+        return _fit(W, C, pairs[block], weights[block], logs[block], np.float32(config.rate))
 
     losses: list[float] = []
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for epoch in track(range(config.epochs), "epochs of GloVe"):
-            losses.append(finite(in_rounds(pool, ends, fit) / max(len(rows), 1), epoch))
+            losses.append(finite(in_rounds(pool, ends, fit) / max(len(pairs), 1), epoch))
     w, c = torch.from_numpy(W[0, :, :D].copy()), torch.from_numpy(C[0, :, :D].copy())
     return Trained(vectors=w + c, contexts=c, losses=tuple(losses))
 
@@ -91,7 +89,7 @@ def train(corpus: Corpus, config: GloVe) -> Trained:
 def _begun(V: int, D: int, seed: int, ones: int) -> Float32[np.ndarray, "2 V dim"]:
     """[w, b, 1] or [c, 1, d], and the sums of squared gradients, from 1: a product of the two has both biases in it."""
     start = np.ones((2, V, D + 2), np.float32)
-    start[0] = small_random(V, D + 2, seed)
+    start[0] = small_random(V, D + 2, seed) / 2  # as GloVe's own program
     start[0, :, D + ones] = 1
     return start
 
@@ -100,16 +98,15 @@ def _begun(V: int, D: int, seed: int, ones: int) -> Float32[np.ndarray, "2 V dim
 def _fit(
     W: Float32[np.ndarray, "2 V dim"],
     C: Float32[np.ndarray, "2 V dim"],
-    rows: Int32[np.ndarray, " n"],
-    columns: Int32[np.ndarray, " n"],
+    pairs: Int32[np.ndarray, "n 3"],
     weights: Float32[np.ndarray, " n"],
     logs: Float32[np.ndarray, " n"],
     rate: np.float32,
 ) -> float:
     """A step of AdaGrad on each pair; the sum of weight x miss^2."""
     D, loss = W.shape[2] - 2, 0.0
-    for k in range(len(rows)):
-        i, j = rows[k], columns[k]
+    for k in range(len(pairs)):
+        i, j = pairs[k, 0], pairs[k, 1]
         miss = -logs[k]
         for d in range(D + 2):
             miss += W[0, i, d] * C[0, j, d]

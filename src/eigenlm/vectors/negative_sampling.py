@@ -1,7 +1,7 @@
 """Negative sampling (arXiv:1310.4546): a word that is there is told from words that are drawn."""
 
 import numpy as np
-from jaxtyping import Float32, Int32, Int64, UInt32
+from jaxtyping import Float32, Float64, Int32, Int64, UInt32
 
 from eigenlm.vectors.compiled import compiled
 from eigenlm.vectors.corpus import BOUNDARY
@@ -10,6 +10,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX, _MIX_AGAIN = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 FIRST_PLACE = np.uint64(1 << 32)
 """From here on windows and words are drawn; the places before are those of the words that are read."""
+_LARGE = 1e300  # where a product of numbers up to 2 is turned into a sum
 
 
 def noise_table(counts: Int64[np.ndarray, " V"], exponent: float) -> UInt32[np.ndarray, "V 2"]:
@@ -91,18 +92,60 @@ def reach(ids: Int32[np.ndarray, " n"], centre: int, most: int, bits: np.uint64)
 
 
 @compiled
-def step(
-    W: Float32[np.ndarray, "V D"], i: int, C: Float32[np.ndarray, "V D"], j: int, true: bool, rate: np.float32
-) -> float:
-    """A step down the gradient of -log sigma(+-w_i . c_j), plus where j is there and minus where it is drawn."""
-    dot = np.float32(0)
-    for d in range(W.shape[1]):
-        dot += W[i, d] * C[j, d]
-    small = np.exp(-abs(dot))  # sigma(|dot|) = 1 / (1 + small)
-    share = (np.float32(1) if dot > 0 else small) / (np.float32(1) + small)
-    push = rate * ((np.float32(1) if true else np.float32(0)) - share)
-    for d in range(W.shape[1]):
-        w = W[i, d]
-        W[i, d] += push * C[j, d]
-        C[j, d] += push * w
-    return np.log(np.float32(1) + small) + max(-dot if true else dot, np.float32(0))
+def with_noise(
+    word: int, noise: UInt32[np.ndarray, "V 2"], targets: Int32[np.ndarray, " n"], key: np.uint64, place: np.uint64
+) -> int:
+    """Write a word, then ~j for each of the words j that are drawn for it, itself left out; returns how many."""
+    targets[0] = word
+    n = 1
+    for k in range(1, len(targets)):
+        other = drawn(noise, random_bits(key, place + np.uint64(k)))
+        if other != word:
+            targets[n] = ~other
+            n += 1
+    return n
+
+
+@compiled
+def steps(
+    w: Float32[np.ndarray, " D"],
+    C: Float32[np.ndarray, "V D"],
+    targets: Int32[np.ndarray, " n"],
+    rate: np.float32,
+    room: Float32[np.ndarray, "2 most"],
+    loss: Float64[np.ndarray, "2"],
+) -> None:
+    """A step down the gradient of the sum of -log sigma(+-w . c_j), plus where j is there and minus where it is drawn.
+
+    All products are taken before anything moves, as word2vec takes those of a word and what is drawn for it: none waits
+    for the one before. w itself is left for its owner to move.
+
+    Args:
+        w: a vector, from which some words are foretold.
+        C: where theirs are, which move.
+        targets: each a word j that is there, or ~j of one that is drawn.
+        rate: how far to go.
+        room: at least n and D wide; gives the move of w in its second row.
+        loss: gains a sum and a product; what is lost is the first plus the logarithm of the second.
+    """
+    pushes, move = room[0], room[1]
+    for n in range(len(targets)):
+        j, true = (targets[n], np.float32(1)) if targets[n] >= 0 else (~targets[n], np.float32(0))
+        dot = np.float32(0)
+        for d in range(len(w)):
+            dot += w[d] * C[j, d]
+        small = np.exp(-abs(dot))  # sigma(|dot|) = 1 / (1 + small)
+        pushes[n] = rate * (true - (np.float32(1) if dot > 0 else small) / (np.float32(1) + small))
+        loss[0] += max(dot, np.float32(0)) - true * dot
+        loss[1] *= np.float32(1) + small
+        if loss[1] > _LARGE:
+            loss[0] += np.log(loss[1])
+            loss[1] = 1
+    for d in range(len(w)):
+        move[d] = 0
+    for n in range(len(targets)):
+        j, push = targets[n] if targets[n] >= 0 else ~targets[n], pushes[n]
+        for d in range(len(w)):
+            c = C[j, d]
+            C[j, d] = c + push * w[d]
+            move[d] += push * c

@@ -1,9 +1,11 @@
 """Pairs of words that people judged: how alike cosines and judgements order them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from scipy.stats import rankdata
 
 from eigenlm.errors import DataError, explain
@@ -30,6 +32,33 @@ class Judged:
     spearman: Estimate
 
 
+@dataclass(frozen=True, kw_only=True)
+class JudgedPairs:
+    """The pairs of a set whose words a space has.
+
+    Attributes:
+        pairs: of words.
+        judgements: what people said of each.
+        unknown: how many pairs there are beside.
+    """
+
+    pairs: Sequence[tuple[str, str]]
+    judgements: Float[np.ndarray, " n"]
+    unknown: int
+
+    def cosines(self, space: WordVectors) -> Float[np.ndarray, " n"]:
+        """Of the two words of each pair."""
+        one, other = (space.unit(words) for words in zip(*self.pairs))
+        return (one * other).sum(1).numpy()
+
+    def correlations(self, cosines: Float[np.ndarray, " n"], *, seed: int) -> tuple[float, Float[np.ndarray, " draws"]]:
+        """Spearman's correlation of cosines with judgements, and those of pairs that are drawn with replacement."""
+        n = len(self.pairs)
+        draws = np.random.default_rng(seed).integers(n, size=(_DRAWS, n))
+        drawn = np.array([_spearman(cosines[draw], self.judgements[draw]) for draw in draws])
+        return _spearman(cosines, self.judgements), drawn
+
+
 def judged(space: WordVectors, path: Path, *, seed: int = 0) -> Judged:
     """Spearman's rank correlation of cosines with judgements (WordSim-353, SimLex-999 and sets like them).
 
@@ -41,17 +70,34 @@ def judged(space: WordVectors, path: Path, *, seed: int = 0) -> Judged:
     Raises:
         DataError: no file, or fewer than three pairs whose words have vectors.
     """
+    known = judged_pairs(space, path)
+    value, drawn = known.correlations(known.cosines(space), seed=seed)
+    return Judged(
+        name=path.stem, pairs=len(known.pairs), unknown=known.unknown, spearman=bootstrap_estimate(value, drawn)
+    )
+
+
+def judged_pairs(space: WordVectors, path: Path) -> JudgedPairs:
+    """The pairs of a file whose words have vectors.
+
+    Raises:
+        DataError: no file, or fewer than three.
+    """
     pairs = _read(path)
     known = [(one, other, said) for one, other, said in pairs if _has(space, one) and _has(space, other)]
     if len(known) < 3:
         got = f"{len(known)} of {len(pairs)}"
         raise DataError(explain(f"pairs of {path}", expected="three whose words have vectors", got=got))
-    cosines = (space.unit(one for one, _, _ in known) * space.unit(other for _, other, _ in known)).sum(1).numpy()
     said = np.array([score for _, _, score in known])
-    draws = np.random.default_rng(seed).integers(len(known), size=(_DRAWS, len(known)))
-    low, high = np.nanquantile([_spearman(cosines[draw], said[draw]) for draw in draws], (0.025, 0.975))
-    found = Estimate(value=_spearman(cosines, said), low=float(low), high=float(high))
-    return Judged(name=path.stem, pairs=len(known), unknown=len(pairs) - len(known), spearman=found)
+    return JudgedPairs(
+        pairs=[(one, other) for one, other, _ in known], judgements=said, unknown=len(pairs) - len(known)
+    )
+
+
+def bootstrap_estimate(value: float, drawn: Float[np.ndarray, " draws"]) -> Estimate:
+    """A figure with the quantiles, at 2.5 % and 97.5 %, of the same from draws; what is no number is left out."""
+    low, high = np.nanquantile(drawn, (0.025, 0.975))
+    return Estimate(value=value, low=float(low), high=float(high))
 
 
 def _has(space: WordVectors, word: str) -> bool:

@@ -10,7 +10,7 @@ from eigenlm.linalg.block_lanczos import dominant_eigenpairs
 from eigenlm.vectors.cooccurrence import Weighting, cooccurrence
 from eigenlm.vectors.corpus import Corpus
 from eigenlm.vectors.epochs import Trained
-from eigenlm.vectors.ppmi import ppmi
+from eigenlm.vectors.ppmi import ppmi_
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,17 +30,16 @@ class PpmiSvd:
     dim: int = 100
     window: int = 5
     weighting: Weighting = "linear"
-    smoothing: float = 0.75
+    smoothing: float = 0.5
     shift: float = 1.0
-    power: float = 0.75
+    power: float = 0.5
     seed: int = 0
 
 
 def train(corpus: Corpus, config: PpmiSvd) -> Trained:
     """W = U |lambda|^p of PPMI ~ U diag(lambda) U^T, whose singular values are |lambda| (Levy and others 2015, 3.3)."""
-    counts = cooccurrence(corpus, window=config.window, weighting=config.weighting)
-    upper = ppmi(counts, smoothing=config.smoothing, shift=config.shift)
-    del counts
+    upper = cooccurrence(corpus, window=config.window, weighting=config.weighting)
+    ppmi_(upper, smoothing=config.smoothing, shift=config.shift)
     with ThreadPoolExecutor(1) as other:
 
         def product(X: Tensor) -> Tensor:

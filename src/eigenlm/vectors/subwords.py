@@ -17,12 +17,12 @@ from eigenlm.vectors.mean_of_rows import mean_of_rows, move_rows
 from eigenlm.vectors.negative_sampling import (
     FIRST_PLACE,
     chance_to_stay,
-    drawn,
     noise_table,
     random_bits,
     reach,
     read,
-    step,
+    steps,
+    with_noise,
 )
 
 Pieces = tuple[Int32[np.ndarray, " n"], Int64[np.ndarray, " ends"]]
@@ -88,7 +88,7 @@ def train(corpus: Corpus, config: Subwords) -> TrainedSubwords:
     hashes, ends = cut(corpus.words, config)
     numbers, rows = np.unique(hashes, return_inverse=True)
     pieces = np.insert((V + rows).astype(np.int32), ends[:-1], np.arange(V, dtype=np.int32)), ends + np.arange(V + 1)
-    W = 2 * small_random(V + len(numbers), config.dim, config.seed)
+    W = small_random(V + len(numbers), config.dim, config.seed)
     C = np.zeros((V, config.dim), np.float32)
     noise = noise_table(corpus.counts, config.ns_exponent)
     stays = chance_to_stay(corpus.counts, config.subsample)
@@ -155,8 +155,10 @@ def _fit(
 ) -> tuple[float, int]:
     W, C = tables
     window, negatives = sizes
-    h = np.empty((2, W.shape[1]), np.float32)
-    loss, foretold, place = 0.0, 0, FIRST_PLACE
+    D = W.shape[1]
+    h, learned, targets = np.empty(D, np.float32), np.empty(D, np.float32), np.empty(1 + negatives, np.int32)
+    room, loss = np.empty((2, max(D, len(targets))), np.float32), np.array([0.0, 1.0])
+    foretold, place = 0, FIRST_PLACE
     for centre in range(len(ids)):
         if ids[centre] == BOUNDARY:
             continue
@@ -164,15 +166,16 @@ def _fit(
         start, stop = reach(ids, centre, window, random_bits(key, place))
         rows = pieces[0][pieces[1][ids[centre]] : pieces[1][ids[centre] + 1]]
         mean_of_rows(W, rows, h)
+        learned[:] = 0
         for near in range(start, stop):
             if near == centre:
                 continue
-            loss += step(h, 0, C, ids[near], True, rate)
-            for _ in range(negatives):
-                place += np.uint64(1)
-                other = drawn(noise, random_bits(key, place))
-                if other != ids[near]:
-                    loss += step(h, 0, C, other, False, rate)
+            n = with_noise(ids[near], noise, targets, key, place)
+            place += np.uint64(negatives)
+            steps(h, C, targets[:n], rate, room, loss)
+            for d in range(D):
+                h[d] += room[1, d]
+                learned[d] += room[1, d]
             foretold += 1
-        move_rows(W, rows, h)
-    return loss, foretold
+        move_rows(W, rows, learned)
+    return loss[0] + np.log(loss[1]), foretold

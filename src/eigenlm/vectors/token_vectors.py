@@ -1,5 +1,8 @@
 """The token embedding of a model as word vectors."""
 
+from jaxtyping import Float
+from torch import Tensor
+
 from eigenlm.checkpoint.read import open_model
 from eigenlm.errors import DataError, explain
 from eigenlm.text.tokenizer import Tokenizer
@@ -24,9 +27,13 @@ def token_vectors(model: str) -> WordVectors:
     if tokenizer is None or _EMBEDDING not in opened.tensors:
         got = "no tokenizer" if tokenizer is None else "no such matrix"
         raise DataError(explain(f"reading {model}", expected="a token embedding and its tokens", got=got))
-    vectors = opened.tensors[_EMBEDDING].float()
+    return named_rows(opened.tensors[_EMBEDDING].float(), tokenizer, f"the tokens of {model}")
+
+
+def named_rows(vectors: Float[Tensor, "V D"], tokenizer: Tokenizer, source: str) -> WordVectors:
+    """Rows of tokens, each by what its token writes, as `token_vectors` names them."""
     names = _names(tokenizer, min(len(vectors), tokenizer.vocab_size))
-    return WordVectors(tuple(names), vectors[list(names.values())], f"the tokens of {model}")
+    return WordVectors(tuple(names), vectors[list(names.values())], source)
 
 
 def _names(tokenizer: Tokenizer, count: int) -> dict[str, int]:

@@ -83,11 +83,15 @@ class WordVectors:
         Raises:
             DataError: the word is not there; names some that are spelled nearly so.
         """
-        for spelled in (word, word.lower()):
-            if spelled in self.place:
-                return self.place[spelled]
+        row = self.find(word)
+        if row is not None:
+            return row
         do = near_spellings(word, self.words)
         raise DataError(explain(self.source, expected="a word that has a vector", got=repr(word), do=do))
+
+    def find(self, word: str) -> int | None:
+        """The row that `index` gives, or None."""
+        return self.place.get(word, self.place.get(word.lower()))
 
     def unit(self, words: Iterable[str]) -> Float[Tensor, "n D"]:
         """The vectors of some words at length 1; a zero vector stays zero."""

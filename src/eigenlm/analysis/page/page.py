@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from eigenlm.analysis import sections
 from eigenlm.analysis.about import About
@@ -77,7 +78,7 @@ def assembled(template: str, scripts: Sequence[str], values: Mapping[str, Any], 
         data: what the scripts read, as plain JSON values.
     """
     script = Markup("\n".join([part(_HERE, *_SCRIPTS), *scripts, part(_HERE, "start.js")]))
-    frame = {"style": part(_HERE, *_STYLES), "script": script, "policy": policy(script)}
+    frame = {"style": part(_HERE, *_STYLES), "script": script, "policy": policy(script, get_plotlyjs())}
     # The verdict is the first of the five findings that a reader meets.
     most = _MOST_FINDINGS - 1 if values["verdict"] else _MOST_FINDINGS
     return filled(_HERE, template, {"most_findings": most, **values, **frame}, data)

@@ -71,7 +71,7 @@ def check_sentences(word: str, senses: Mapping[str, Sequence[str]]) -> None:
 
 
 def place_of(word: str, sentence: str) -> tuple[int, int]:
-    """Where the word stands for the last time, as a whole word in any case: first character, and one past the last.
+    """Where the word stands for the last time: first character, and one past the last.
 
     Raises:
         DataError: the sentence is without it.
@@ -79,11 +79,21 @@ def place_of(word: str, sentence: str) -> tuple[int, int]:
     >>> place_of("bank", "Banks near the Bank's bank.")
     (22, 26)
     """
-    places = list(re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", sentence, re.IGNORECASE)) if word else []
+    places = places_of(word, sentence)
     if not places:
         expected = "it in every sentence, as a whole word"
         raise DataError(explain(f"senses of {word!r}", expected=expected, got=repr(sentence)))
-    return places[-1].span()
+    return places[-1]
+
+
+def places_of(word: str, sentence: str) -> list[tuple[int, int]]:
+    """Where the word stands, as a whole word in any case: first character, and one past the last, for each time.
+
+    >>> places_of("bank", "Banks near the Bank's bank.")
+    [(15, 19), (22, 26)]
+    """
+    found = re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", sentence, re.IGNORECASE) if word else ()
+    return [match.span() for match in found]
 
 
 def _kind(values: Mapping[str, Any], key: str) -> str:

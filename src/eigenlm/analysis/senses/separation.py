@@ -1,17 +1,16 @@
 """How far apart the senses of a word lie: statistics of the cosines between its vectors, with intervals and a p."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float64, Int
-from scipy.stats import norm, t
 from torch import Tensor
 
 from eigenlm.analysis.senses.relabelling import Relabellings, resamples
 from eigenlm.estimate import Estimate
+from eigenlm.linalg.bootstrap import percentile_interval
 
 _RESAMPLES = 2000
 _BLOCK = 500
@@ -77,7 +76,8 @@ def separations(
         reached = z[i] - 1e-9  # arrangements that only rounding tells from the given one count
         draws = zip(*(_figures(C, part) for part in drawn.split(_BLOCK)))
         within, between, separation, silhouette = (
-            _estimate(value, torch.cat(parts), smallest) for value, parts in zip(_figures(C, given), draws)
+            percentile_interval(float(value), torch.cat(parts), smallest)
+            for value, parts in zip(_figures(C, given), draws)
         )
         found.append(
             Separation(
@@ -164,9 +164,3 @@ def _standardised(gaps: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
     mean, spread = chance.mean(dim=1, keepdim=True), chance.std(dim=1, correction=0, keepdim=True)
     spread = torch.where(spread > _EQUAL, spread, torch.inf)
     return ((gaps[:, None] - mean) / spread)[:, 0], (chance - mean) / spread
-
-
-def _estimate(value: Tensor, draws: Tensor, smallest: int) -> Estimate:
-    tail = float(norm.cdf(-math.sqrt(smallest / (smallest - 1)) * t.ppf(0.975, smallest - 1)))
-    low, high = draws.nanquantile(draws.new_tensor([tail, 1 - tail])).tolist()
-    return Estimate(value=float(value), low=low, high=high)

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from eigenlm.cli.command import Command
-from eigenlm.cli.options import Many, Vectors
+from eigenlm.cli.options import Index, Many, Vectors
 from eigenlm.cli.output import print_json
 from eigenlm.cli.vectors.answers import print_neighbours
 from eigenlm.terminal import say
@@ -21,14 +21,15 @@ class VectorsAskCommand(Command):
         str, tyro.conf.Positional, tyro.conf.arg(metavar="SUM", help='Words with + and - between, such as "a - b + c".')
     ]
     k: Many = 10
+    index: Index = None
 
     def run(self) -> None:
         """Answer without the words of the question, and say where they would have stood."""
         from eigenlm.vectors.expression import parse
-        from eigenlm.vectors.formats import read_vectors
+        from eigenlm.vectors.formats import read_indexed
 
         terms = parse(self.expression)
-        space = read_vectors(self.vectors)
+        space = read_indexed(self.vectors, self.index)
         found = space.ask(self.expression, self.k)
         own = {space.words[space.index(term.word)] for term in terms}
         first = [near.word for near in space.ask(self.expression, self.k + len(own), honest=True)]

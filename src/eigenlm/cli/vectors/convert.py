@@ -9,8 +9,8 @@ import tyro
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Vectors
 from eigenlm.cli.output import print_json
-from eigenlm.errors import ConfigError, counted, explain
-from eigenlm.files import check_new, check_output
+from eigenlm.errors import counted
+from eigenlm.vector_names import check_new_vectors
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,7 @@ class VectorsConvertCommand(Command):
 
     def check(self) -> None:
         """Refuse to write over what is read, or into a folder that holds something."""
-        if not self.out.suffix:
-            check_new(self.out)
-            return
-        if self.out.suffix.lower() not in (".bin", ".txt", ".vec", ".glove"):
-            raise ConfigError(explain("--out", expected="an end of .bin, .txt, .vec, .glove or none", got=self.out))
-        check_output(self.out, inputs=[Path(self.vectors)])
+        check_new_vectors(self.out, inputs=[Path(self.vectors)])
 
     def run(self) -> None:
         """Read and write."""

@@ -1,7 +1,6 @@
 """`eigenlm vectors evaluate`."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
@@ -9,6 +8,7 @@ import tyro
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Vectors
 from eigenlm.cli.output import print_json, print_table
+from eigenlm.cli.vectors.questions import Questions
 from eigenlm.terminal import say
 
 if TYPE_CHECKING:
@@ -20,41 +20,22 @@ class VectorsEvaluateCommand(Command):
     """Google's analogies, without and with the words of the question as answers, and pairs that people judged."""
 
     vectors: Vectors
-    analogies: Annotated[
-        Path | None,
-        tyro.conf.arg(metavar="PATH", help="Lines of four words; by default Google's, from an installed gensim."),
-    ] = None
-    pairs: Annotated[
-        tuple[Path, ...],
-        tyro.conf.arg(
-            metavar="PATH ...",
-            help="Lines of two words and a number, tabs between; by default WordSim-353 and SimLex-999 from gensim.",
-        ),
-    ] = ()
     rule: Annotated[Literal["3CosAdd", "3CosMul"], tyro.conf.arg(help="How an analogy is answered.")] = "3CosAdd"
-    max_words: int = 300_000
-    """Words of the space, from the first, among which an analogy is answered."""
+    questions: Questions = field(default_factory=Questions)
 
     def check(self) -> None:
         """Refuse to begin without questions."""
-        from eigenlm.vector_names import evaluation_sets
-
-        if self.analogies is None or not self.pairs:
-            evaluation_sets()
+        self.questions.files()
 
     def run(self) -> None:
         """Ask all of them, and print."""
-        from eigenlm.vector_names import evaluation_sets
         from eigenlm.vectors.analogies import analogies
         from eigenlm.vectors.formats import read_vectors
         from eigenlm.vectors.similarity_sets import judged
 
-        questions, pairs = self.analogies, self.pairs
-        if questions is None or not pairs:
-            standard = evaluation_sets()
-            questions, pairs = questions or standard[0], pairs or tuple(standard[1:])
+        questions, pairs = self.questions.files()
         space = read_vectors(self.vectors)
-        answered = analogies(space, questions, rule=self.rule, most=self.max_words)
+        answered = analogies(space, questions, rule=self.rule, most=self.questions.max_words)
         sets = [judged(space, path) for path in pairs]
         if self.json:
             print_json({"rule": self.rule, "analogies": answered, "pairs": sets})

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from eigenlm.cli.command import Command
-from eigenlm.cli.options import Many, Vectors
+from eigenlm.cli.options import Index, Many, Vectors
 from eigenlm.cli.output import print_json
 from eigenlm.cli.vectors.answers import print_neighbours
 
@@ -18,12 +18,13 @@ class VectorsNeighboursCommand(Command):
     vectors: Vectors
     word: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORD")]
     k: Many = 10
+    index: Index = None
 
     def run(self) -> None:
         """Look for them."""
-        from eigenlm.vectors.formats import read_vectors
+        from eigenlm.vectors.formats import read_indexed
 
-        found = read_vectors(self.vectors).neighbours(self.word, self.k)
+        found = read_indexed(self.vectors, self.index).neighbours(self.word, self.k)
         if self.json:
             print_json({"word": self.word, "neighbours": found})
         else:
