@@ -42,7 +42,7 @@ def test_embed_says_what_became_of_the_lines(model, text, tmp_path, capsys):
     assert "8 of 18 texts have more than 9 tokens, which is what the model reads of a text" in said.err
     assert f"1 text is empty ({text}:17); each keeps its row, of zeros" in said.err
     assert np.load(out).shape == (18, 48)
-    assert main(["embed", model, "--text", text, "--out", str(out), "--prompt", "query", "--json"]) == 0
+    assert main(["embed", model, "--text", text, "--out", str(out), "--prompt-name", "query", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["num_texts"], told["num_empty"], told["prompt"], told["pooling"]) == (18, 1, "query : ", ["mean"])
     assert told["per_second"] > 0
@@ -118,7 +118,7 @@ def test_one_sentence_has_nothing_to_be_compared_with(model, tmp_path, capsys):
 BAD = [
     (["embed", "MODEL", "--text", "TEXT", "--out", "OUT/v.txt"], "expected a name that ends in .npy"),
     (["embed", "MODEL", "--text", "none.txt", "--out", "OUT/v.npy"], "reading none.txt: expected a file or folder"),
-    (["embed", "MODEL", "--text", "TEXT", "--out", "OUT/v.npy", "--prompt", "passage"], "expected one of: query"),
+    (["embed", "MODEL", "--text", "TEXT", "--out", "OUT/v.npy", "--prompt-name", "passage"], "expected one of: query"),
     (["search", "MODEL", "none", "words"], "reading none: expected a file or folder"),
     (["search", "MODEL", "OUT", "words", "--count", "0"], "count: expected at least 1, got 0"),
     (["search", "MODEL", "OUT", " ", "--index", "OUT/i"], "search: expected words to look for, got none"),

@@ -34,7 +34,7 @@ def said(capsys, *words: str) -> dict:
 
 def test_a_space_is_made_asked_and_says_how_it_was_made(made, capsys):
     told = json.loads((made / "made.json").read_text())
-    assert (told["method"], told["dim"], told["window"], told["power"]) == ("ppmi-svd", 8, 4, 0.75)
+    assert (told["method"], told["dim"], told["window"], told["power"]) == ("ppmi-svd", 8, 4, 0.5)
     near = said(capsys, "neighbours", str(made), "sea1", "--k", "3")["neighbours"]
     assert all(one["word"].startswith("sea") for one in near)
     assert said(capsys, "similarity", str(made), "sea1", "sea2")["cosine"] > 0.5
@@ -176,7 +176,7 @@ BAD = [
     (["bias", "MADE", "--query", LEAN, "--debias", "v.pkl"], "expected an end of .bin"),
     (["bias", "MADE", "--query", LEAN, "--debias", "MADE"], "expected a place that is not read from"),
     (["bias", "MADE", "--query", LEAN, "--debias", "NEW"], "expected pairs that have vectors, got none of 10"),
-    (["bias", "MADE", "--query", LEAN, "--sentences", "--metric", "mac"], "expected WEAT alone with --sentences"),
+    (["bias", "MADE", "--query", LEAN, "--in-sentences", "--metric", "mac"], "expected WEAT alone with --in-sentences"),
 ]
 
 

@@ -24,7 +24,7 @@ class EmbedCommand(Command):
     model: Model
     text: Text
     out: Out
-    prompt: Annotated[
+    prompt_name: Annotated[
         str | None,
         tyro.conf.arg(metavar="NAME", help="Which of the model's prompts to put before each line, such as query."),
     ] = None
@@ -42,7 +42,7 @@ class EmbedCommand(Command):
         lm = self.compute.load(self.model)
         tell_of_pooling(lm)
         begun = time.perf_counter()
-        found = embed_lines(lm, self.text, self.out, prompt=self.prompt)
+        found = embed_lines(lm, self.text, self.out, prompt=self.prompt_name)
         seconds = time.perf_counter() - begun
         _tell_of_lines(found)
         if self.json:

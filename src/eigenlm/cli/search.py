@@ -73,7 +73,8 @@ def _print_answers(found: "FoundPassages") -> None:
     for number, answer in enumerate(found.answers):
         lines = f"{answer.line}" if answer.line == answer.last_line else f"{answer.line}-{answer.last_line}"
         also = f"  also in {', '.join(answer.also)}" if answer.also else ""
-        console.print(*([""] if number else []), Text(f"{answer.score:.3f}  {answer.file}:{lines}{also}", style="bold"))
+        place = Text(f"{answer.score:.3f}  {answer.file}:{lines}{also}", style="bold")
+        console.print(*([""] if number else []), place, soft_wrap=True)  # a path is to be copied
         shown = Text(" ".join(answer.text.split())).wrap(console, max(20, console.width - 7))
         left = len(shown) - _LINES
         for line in shown[:_LINES]:

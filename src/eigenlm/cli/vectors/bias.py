@@ -42,7 +42,7 @@ class VectorsBiasCommand(Command):
     ] = ()
     metric: tuple[Literal["weat", "rnd", "rnsb", "mac", "ripa", "ect"], ...] = ("weat",)
     """How bias is measured."""
-    sentences: bool = False
+    in_sentences: bool = False
     """Ask a model for vectors of sentences such as "This is rose." instead (SEAT)."""
     out: Annotated[
         Path | None,
@@ -58,8 +58,8 @@ class VectorsBiasCommand(Command):
 
     def check(self) -> None:
         """Refuse measures that do not go together, and to write over what is read."""
-        if self.sentences and (self.out is not None or self.metric != ("weat",)):
-            expected, got = "WEAT alone with --sentences", "--debias" if self.out is not None else self.metric
+        if self.in_sentences and (self.out is not None or self.metric != ("weat",)):
+            expected, got = "WEAT alone with --in-sentences", "--debias" if self.out is not None else self.metric
             raise ConfigError(explain("vectors bias", expected=expected, got=got))
         if self.out is None:
             return
@@ -77,7 +77,7 @@ class VectorsBiasCommand(Command):
         said = read_queries() if self.queries is None else read_queries(self.queries)
         typed = [parse_query(one, f"query {i}") for i, one in enumerate(self.query, start=1)]
         queries = [*(said.queries if self.queries is not None or not typed else ()), *typed]
-        if self.sentences:
+        if self.in_sentences:
             from eigenlm.language_model import load
 
             answers = seat(load(self.vectors).embed, queries, said.templates, seed=self.seed)

@@ -25,14 +25,18 @@ class VectorsWordCommand(Command):
 
     word: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORD")]
     model: Annotated[
-        str, tyro.conf.arg(metavar="MODEL", help="A folder, a .gguf file, an installed model package, or a Hub name.")
+        str,
+        tyro.conf.arg(
+            metavar="MODEL",
+            aliases=["-m"],
+            help="A folder, a .gguf file, an installed model package, or a Hub name.",
+        ),
     ]
     text: Annotated[
         Path,
         tyro.conf.arg(
             name="sentences",
             metavar="PATH",
-            aliases=["-f"],
             help="A text of one sentence a line, a jsonl or parquet file, a folder of them, or - for standard input.",
         ),
     ]
