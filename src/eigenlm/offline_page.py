@@ -19,7 +19,7 @@ from eigenlm.errors import visible
 def fill(
     package: str, template: str, data: Any, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]]
 ) -> str:
-    """A template of a package filled in; it also has `data` as JSON and `plotly`, packed.
+    """A template of a package filled in; it also has `data` as JSON and `plotly`, packed, and `page_head.html`.
 
     Args:
         package: where the template and what it includes lie.
@@ -29,7 +29,7 @@ def fill(
         filters: how it writes them.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(package, "."),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(each, ".") for each in (package, "eigenlm")]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -29,10 +29,12 @@ class SearchCommand(Command):
     ]
     query: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="QUERY", help="What to look for, in words.")]
     count: Annotated[int, tyro.conf.arg(metavar="INT", help="How many passages.")] = 5
-    index: Annotated[
+    index_file: Annotated[
         Path | None,
         tyro.conf.arg(
-            metavar="PATH", help="The file that keeps the vectors for the next search; one in the cache by default."
+            name="index",
+            metavar="PATH",
+            help="The file that keeps the vectors for the next search; one in the cache by default.",
         ),
     ] = None
     compute: Compute = field(default_factory=Compute)
@@ -43,7 +45,7 @@ class SearchCommand(Command):
 
         lm = self.compute.load(self.model)
         tell_of_pooling(lm)
-        found = search(lm, self.folder, self.query, count=self.count, index=self.index)
+        found = search(lm, self.folder, self.query, count=self.count, index=self.index_file)
         _tell_of_files(found)
         if self.json:
             print_json(found)

@@ -115,9 +115,6 @@ def open_index(space: WordVectors, folder: Path, files: Sequence[Path]) -> Index
     Raises:
         DataError: no index, a damaged one, or one of other vectors or of these before they were changed.
     """
-    if not folder.exists():
-        do = "build it: eigenlm vectors index"
-        raise DataError(explain(f"reading {folder}", expected="a file or folder", got="nothing there", do=do))
     try:
         about = read_json(folder / ABOUT)
         size, expansion = regular(folder / GRAPH).stat().st_size, int(about["expansion"])

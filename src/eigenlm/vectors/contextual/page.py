@@ -23,6 +23,7 @@ def render(found: WordInContext, model: str) -> str:
     """The page as HTML."""
     script = part(_HERE, "page.js")
     values = {
+        "title": f"{found.word}: one word in its sentences",
         "word": found,
         "model": model,
         "pictures": [_picture(found, layer) for layer in range(len(found.layers))],

@@ -4,22 +4,20 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from eigenlm.linalg.principal_axes import principal_axes
+from eigenlm.linalg.procrustes import procrustes
+
 
 def planes(vectors: Float[Tensor, "N1 C D"]) -> Float64[Tensor, "N1 C 2"]:
     """The first two principal components of each layer, the mean taken out.
 
     Their signs mean nothing and their order little, so each layer's points are turned and mirrored as to come nearest
-    to those of the layer after it: the orthogonal Procrustes problem, solved by the SVD of X^T Y.
+    to those of the layer after it.
     """
     points: list[Tensor] = []
     for layer in vectors.double().flip(0):
-        centred = layer - layer.mean(0)
-        U, S, _ = torch.linalg.svd(centred, full_matrices=False)
-        plane = torch.zeros(len(layer), 2, dtype=torch.float64)
-        plane[:, : len(S[:2])] = U[:, :2] * S[:2]
-        if points:
-            left, _, right = torch.linalg.svd(plane.mT @ points[-1])
-            plane = plane @ left @ right
-        points.append(plane)
+        along = principal_axes(layer, min(2, layer.shape[1]), centred=True).coordinates(layer)
+        plane = torch.nn.functional.pad(along, (0, 2 - along.shape[1]))
+        points.append(plane @ procrustes(plane, points[-1]) if points else plane)
     first = points[0][points[0].abs().argmax(dim=0), torch.arange(2)]  # the largest entries, made positive below
     return torch.stack(points[::-1]) * torch.where(first < 0, -1.0, 1.0)
