@@ -3,28 +3,24 @@
 git worktree add ../before COMMIT
 python benchmarks/against.py --before ../before [--rounds 5]
 
-Every figure is of a process of its own, with two threads, and uses what both have: the command line and the README's
-Python. Decoding and prefill are timed after a first answer; training, spectra and activations as whole commands.
+With two threads, and by what both have: the command line and the README's Python. Decoding, prefill, training, spectra
+and activations run in a process of its own each time; decoding and prefill are timed after a first answer. Loading,
+tokens and exports, which are short, run again and again in two processes that stay.
 """
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from by_turns import PEAK, by_turns, environment
 from record import record, spread
 
 HERE = Path(__file__).resolve().parents[1]
 SKIPPED = 6  # steps of training that warm a process up
-PEAK = """
-def peak():
-    return int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]) / 1024
-"""
 DECODE = (
     PEAK
     + """
@@ -63,54 +59,44 @@ print(json.dumps({"rate": 1 / (time.perf_counter() - start), "peak": peak()}))
 """
 )
 
-LOAD = (
-    PEAK
-    + """
-import json, time, eigenlm
-eigenlm.load(MODEL)
-seconds = []
-for _ in range(LOOKS):
-    start = time.perf_counter()
-    eigenlm.load(MODEL)
-    seconds.append(time.perf_counter() - start)
-print(json.dumps({"rate": 1 / min(seconds), "peak": peak()}))
+LOAD = """
+import eigenlm
+act = lambda: eigenlm.load(MODEL)
 """
-)
-TOKENS = (
-    PEAK
-    + """
-import json, time, eigenlm
+TOKENS = """
+import eigenlm
 tokenizer = eigenlm.load("smollm2-135m-instruct").tokenizer
 text = open(TEXT, encoding="utf-8").read()[:1_000_000]
 ids = tokenizer.encode(text)
-seconds = []
-for _ in range(LOOKS):
-    start = time.perf_counter()
-    tokenizer.encode(text) if ENCODES else tokenizer.decode(ids)
-    seconds.append(time.perf_counter() - start)
-print(json.dumps({"rate": 1 / min(seconds), "peak": peak()}))
+act = lambda: tokenizer.encode(text) if ENCODES else tokenizer.decode(ids)
 """
-)
+EXPORT = """
+import tempfile
+from eigenlm.cli import main
+def act():
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        words = ["smollm2-135m-instruct", "--to", FORMAT, "--storage", STORAGE, "--out", folder + "/m." + FORMAT]
+        assert main(["export", *words]) == 0
+"""
 
 
 def run(checkout: Path, *words: str) -> str:
     """What Python prints in a checkout; its end must be good."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(checkout / "src"),
-        "OMP_NUM_THREADS": "2",
-        "HF_HUB_OFFLINE": "1",
-    }
-    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *words], env=environment(checkout), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
 
-def program(source: str, **names: str | int | None):
-    """A measure: what a program prints as its last line, with names replaced by values."""
+def filled(source: str, **names: str | bool | None) -> str:
+    """A program with names replaced by values."""
     for name, value in names.items():
         source = source.replace(name, repr(value))
-    return lambda checkout: json.loads(run(checkout, "-c", source).splitlines()[-1])
+    return source
+
+
+def program(source: str, **names: str | None):
+    """A measure: what a program prints as its last line."""
+    return lambda checkout: json.loads(run(checkout, "-c", filled(source, **names)).splitlines()[-1])
 
 
 def training(text: str, steps: int):
@@ -131,19 +117,6 @@ def training(text: str, steps: int):
             run(checkout, "-m", "eigenlm", "train", *recipe, "--set", *sets)
             lines = (Path(folder) / "run" / "timing.jsonl").read_text().splitlines()
         return {"rate": 1 / statistics.median(json.loads(line)["seconds"] for line in lines[SKIPPED:])}
-
-    return measure
-
-
-def export(to: str, storage: str):
-    """A measure: runs a second of `eigenlm export`, the reading of the model included, into memory."""
-
-    def measure(checkout: Path) -> dict[str, float]:
-        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-            start = time.perf_counter()
-            words = ["smollm2-135m-instruct", "--to", to, "--storage", storage, "--out", f"{folder}/m.{to}"]
-            run(checkout, "-m", "eigenlm", "export", *words)
-        return {"rate": 1 / (time.perf_counter() - start)}
 
     return measure
 
@@ -170,6 +143,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, required=True, help="another checkout")
     parser.add_argument("--text", required=True, help="a text file to train on and to analyze with")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=25, help="of acts in processes that stay; a third of exports")
     parser.add_argument("--only", nargs="+", default=("",), help="measures whose names begin so")
     arguments = parser.parse_args()
     measures = {
@@ -180,19 +154,26 @@ def main() -> None:
         "training, steps/s": training(arguments.text, 30),
         "table of all matrices, runs/s": program(ANALYZE, TEXT=None),
         "activations on a text, runs/s": program(ANALYZE, TEXT=arguments.text),
-        "load SmolLM2, runs/s": program(LOAD, MODEL="smollm2-135m-instruct", LOOKS=5),
-        "load MiniLM, runs/s": program(LOAD, MODEL="minilm-l6-v2", LOOKS=9),
-        "encode 1 MB, runs/s": program(TOKENS, TEXT=arguments.text, LOOKS=9, ENCODES=True),
-        "decode 1 MB, runs/s": program(TOKENS, TEXT=arguments.text, LOOKS=9, ENCODES=False),
-        "export to GGUF, runs/s": export("gguf", "Q8_0"),
-        "export to a folder, runs/s": export("hf", "F16"),
     }
-    figures = {
-        name: compare(measure, arguments.before.resolve(), arguments.rounds)
-        for name, measure in measures.items()
-        if name.startswith(tuple(arguments.only))
+    many, few = arguments.pairs, max(1, arguments.pairs // 3)
+    acts = {
+        "load SmolLM2, runs/s": (filled(LOAD, MODEL="smollm2-135m-instruct"), many),
+        "load MiniLM, runs/s": (filled(LOAD, MODEL="minilm-l6-v2"), many),
+        "encode 1 MB, runs/s": (filled(TOKENS, TEXT=arguments.text, ENCODES=True), many),
+        "decode 1 MB, runs/s": (filled(TOKENS, TEXT=arguments.text, ENCODES=False), many),
+        "export to GGUF, runs/s": (filled(EXPORT, FORMAT="gguf", STORAGE="Q8_0"), few),
+        "export to a folder, runs/s": (filled(EXPORT, FORMAT="hf", STORAGE="F16"), few),
     }
-    record("against", {"what": "this checkout beside one before it, each in processes of its own, by turns", **figures})
+    before, only = arguments.before.resolve(), tuple(arguments.only)
+    figures: dict[str, object] = {"what": "this checkout beside one before it, by turns"}
+    for name, measure in measures.items():
+        if name.startswith(only):
+            figures[name] = compare(measure, before, arguments.rounds)
+            record("against", figures)
+    for name, (act, pairs) in acts.items():
+        if name.startswith(only):
+            figures[name] = by_turns(act, before, HERE, pairs)
+            record("against", figures)
 
 
 if __name__ == "__main__":

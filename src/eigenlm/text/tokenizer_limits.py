@@ -39,7 +39,8 @@ def check_source(source: str) -> None:
     place = source.find("\\")  # names may be spelled in escapes, which are few: one letter is found at once
     while place >= 0 and not source.startswith("u00", place + 1):
         place = source.find("\\", place + 1)
-    if place >= 0 or "Precompiled" in source or _PREFIXED.search(source):
+    merged = '"merges"' in source and _PREFIXED.search(source)  # WordPiece has a prefix and no merges
+    if place >= 0 or "Precompiled" in source or merged:
         state = json.loads(source)
         for part in _parts(state.get("normalizer")):
             if part.get("type") == "Precompiled":
