@@ -6,7 +6,7 @@ import scipy.sparse
 _ROWS = 1 << 22  # pairs whose logarithms are taken at once
 
 
-def ppmi(U: scipy.sparse.csr_array, *, smoothing: float = 0.5, shift: float = 1.0) -> scipy.sparse.csr_array:
+def ppmi(U: scipy.sparse.csr_array, *, smoothing: float = 0.6, shift: float = 1.0) -> scipy.sparse.csr_array:
     """M_ij = max(0, log(C_ij / sum(C)) - log(p_i p_j) - log(shift)), p_i = r_i^smoothing / sum_k r_k^smoothing.
 
     r are the row sums of C = U + U^T. Smoothing makes rare words less surprising, as word2vec's negative samples do
@@ -26,7 +26,7 @@ def ppmi(U: scipy.sparse.csr_array, *, smoothing: float = 0.5, shift: float = 1.
     return ppmi_(U.copy(), smoothing=smoothing, shift=shift)
 
 
-def ppmi_(U: scipy.sparse.csr_array, *, smoothing: float = 0.5, shift: float = 1.0) -> scipy.sparse.csr_array:
+def ppmi_(U: scipy.sparse.csr_array, *, smoothing: float = 0.6, shift: float = 1.0) -> scipy.sparse.csr_array:
     """The same in the place of U, which is a text's largest table."""
     sums = np.asarray(U.sum(1, dtype=np.float64) + U.sum(0, dtype=np.float64))
     with np.errstate(divide="ignore"):  # a word that meets nobody has no pairs

@@ -30,7 +30,7 @@ class PpmiSvd:
     dim: int = 100
     window: int = 5
     weighting: Weighting = "linear"
-    smoothing: float = 0.5
+    smoothing: float = 0.6
     shift: float = 1.0
     power: float = 0.5
     seed: int = 0
