@@ -222,7 +222,9 @@ def main() -> None:
     """All templates, all conversations, both vocabularies."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    files = sorted(parser.parse_args().folder.glob("*.jinja"))
+    folder = parser.parse_args().folder
+    if not (files := sorted(folder.glob("*.jinja"))):
+        parser.error(f"expected templates *.jinja in {folder}, got none")
     counts: Counter[str] = Counter()
     faults, seen = [], {}
     for file in track(files, "templates"):
