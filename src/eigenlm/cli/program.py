@@ -216,16 +216,19 @@ def _what_each_does(names: Iterable[str]) -> Table:
     return table
 
 
+def _usage(command: str) -> str:
+    return f"usage: [bold]eigenlm {command}[/] ...    with [bold]--help[/] for its options\n"
+
+
 def _print_group(group: str) -> None:
     console = Terminal()
-    usage = f"usage: [bold]eigenlm {group} COMMAND[/] ...    [bold]eigenlm {group} COMMAND --help[/] for its options\n"
-    console.print(usage)
+    console.print(_usage(f"{group} COMMAND"))
     console.print(_what_each_does(name for name in COMMANDS if name.startswith(f"{group} ")))
 
 
 def _print_overview() -> None:
     console = Terminal()
-    console.print("usage: [bold]eigenlm COMMAND[/] ...    [bold]eigenlm COMMAND --help[/] for its options\n")
+    console.print(_usage("COMMAND"))
     console.print(_what_each_does(COMMANDS))
     console.print(
         "\nMODEL is a folder, a .gguf file, a name that [bold]eigenlm list[/] shows, or a Hub name."
