@@ -60,6 +60,10 @@ def test_an_option_goes_before_a_variable_and_that_before_the_file(file: Path, m
         ('dtype = "float16"', "dtype in {file}: expected float32 or bfloat16, got 'float16'"),
         ('models = "/no/such"', "models in {file}: expected a folder that is there"),
         ("device = cpu", 'reading {file}: expected lines such as device = "cpu" (TOML)'),
+        (
+            "device = " + 10_000 * "[",
+            'reading {file}: expected lines such as device = "cpu" (TOML), got lists in lists',
+        ),
         ("\udcff", "reading {file}: expected lines such as"),
     ],
 )

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
+import tomllib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import chain, count
@@ -14,7 +15,7 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from eigenlm.errors import DataError, explain
+from eigenlm.errors import DataError, EigenError, explain
 
 # Bytes of files that are read whole: of settings and lists, and of vocabularies (the largest known has 40 MB).
 SETTINGS, VOCABULARY = 1 << 26, 1 << 28
@@ -54,6 +55,28 @@ def parse_json(text: str) -> Any:
         return json.loads(text, parse_int=lambda digits: n if abs(n := int(digits)) < 1 << 63 else float(digits))
     except RecursionError as error:
         raise ValueError("lists in lists, too deep to be read") from error
+
+
+def read_toml(path: Path, error: type[EigenError], *, expected: str) -> dict[str, Any]:
+    """What a TOML file holds.
+
+    Args:
+        path: the file.
+        error: what is raised.
+        expected: said where it is no TOML, such as an example.
+
+    Raises:
+        EigenError: as `error`; no file, no TOML, no UTF-8, or nested too deeply.
+    """
+    try:
+        return tomllib.loads(regular(path, most=SETTINGS).read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise error(explain(f"reading {path}", expected="a file", got=fault.strerror or fault)) from fault
+    except RecursionError as fault:
+        got = "lists in lists, too deep to be read"
+        raise error(explain(f"reading {path}", expected=expected, got=got)) from fault
+    except ValueError as fault:
+        raise error(explain(f"reading {path}", expected=expected, got=str(fault)[:200])) from fault
 
 
 def check_output(target: Path, *, inputs: Collection[Path] = (), overwrite: bool = False) -> None:

@@ -2,14 +2,13 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eigenlm.errors import ConfigError, explain, nearest
-from eigenlm.files import SETTINGS, regular
+from eigenlm.files import read_toml
 
 MOST_THREADS = 1024
 _OURS = "EIGENLM_"
@@ -107,13 +106,7 @@ def _from_file() -> dict[str, Any]:
     path = config_file()
     if str(path) == os.devnull or not (os.path.exists(path) or os.environ.get("EIGENLM_CONFIG")):
         return {}
-    try:
-        found = tomllib.loads(regular(path, most=SETTINGS).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(explain(f"reading {path}", expected="a file", got=error.strerror or error)) from error
-    except ValueError as error:
-        expected = 'lines such as device = "cpu" (TOML)'
-        raise ConfigError(explain(f"reading {path}", expected=expected, got=error)) from error
+    found = read_toml(path, ConfigError, expected='lines such as device = "cpu" (TOML)')
     for key in found:
         if key not in _KINDS:
             raise ConfigError(nearest(str(path), key, _KINDS))

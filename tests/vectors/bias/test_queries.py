@@ -59,6 +59,7 @@ def test_a_file_of_ones_own_has_the_standard_rest(tmp_path):
 
 BAD = [
     ("sets = [", 'expected TOML such as flowers = ["rose", "lily"]'),
+    pytest.param("sets = " + 10_000 * "[", "got lists in lists, too deep to be read", id="deep"),
     ("", "expected at least one [[query]], got none"),
     ("sets = 3\n[[query]]\nname='q'", "expected a table [sets], got int"),
     (GOOD.replace('["e"]', "[]"), "expected words in 'f', got none"),

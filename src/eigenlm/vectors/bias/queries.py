@@ -1,14 +1,13 @@
 """What is asked of a space: sets of words, and the file that they come from."""
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eigenlm.errors import DataError, did_you_mean, explain
-from eigenlm.files import SETTINGS, regular
+from eigenlm.files import read_toml
 
 STANDARD = Path(__file__).with_name("queries.toml")
 """The ten tests of Caliskan and others 2017, one of pairs, and Bolukbasi's words of gender."""
@@ -105,13 +104,7 @@ def read_queries(path: Path = STANDARD) -> BiasQueries:
     Raises:
         DataError: no file, no TOML, or content that is not as it says; in a line.
     """
-    try:
-        found = tomllib.loads(regular(path, most=SETTINGS).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(explain(f"reading {path}", expected="a file", got=error.strerror or error)) from error
-    except ValueError as error:
-        expected = 'TOML such as flowers = ["rose", "lily"]'
-        raise DataError(explain(f"reading {path}", expected=expected, got=str(error)[:200])) from error
+    found = read_toml(path, DataError, expected='TOML such as flowers = ["rose", "lily"]')
     operation = f"queries of {path}"
     _known(found, ("sets", "query", "templates", "debias"), operation)
     sets = found.get("sets", {})
