@@ -14,6 +14,22 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
 """Names of the optimizers, in the order of `training.optimizers.catalog`."""
 VECTOR_METHODS = ("ppmi-svd", "sgns", "cbow", "glove", "fasttext")
 """Names of the ways to make word vectors, in the order of `vectors.methods`."""
+GGUF_PLAIN = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1")
+"""GGUF files whose matrices are all of one type, but for the embedding and the head beside 4 bits."""
+GGUF_MIXTURES = (
+    "Q2_K",
+    "Q3_K_S",
+    "Q3_K_M",
+    "Q3_K_L",
+    "IQ4_XS",
+    "IQ4_NL",
+    "Q4_K_S",
+    "Q4_K_M",
+    "Q5_K_S",
+    "Q5_K_M",
+    "Q6_K",
+)
+"""GGUF files of several types, from the smallest to the largest."""
 _DEVICE = re.compile(r"(auto|cpu|cuda|mps|xpu|hpu|xla|mtia|meta|privateuseone)(:\d+)?")
 
 
@@ -166,3 +182,15 @@ def check_vocabulary(kind: str, size: int, control_tokens: Sequence[str]) -> Non
     needed = len(control_tokens) + (256 if kind == "bpe" else 8)
     if size < needed:
         raise ConfigError(explain(f"training a {kind} tokenizer", expected=f"vocab_size >= {needed}", got=size))
+
+
+def gguf_type(name: str) -> str:
+    """The type of a GGUF file as it is spelled here, in capital letters.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    known = (*GGUF_PLAIN, *GGUF_MIXTURES)
+    if name.upper() not in known:
+        raise ConfigError(explain("type of a GGUF file", expected=f"one of {', '.join(known)}", got=repr(name)))
+    return name.upper()

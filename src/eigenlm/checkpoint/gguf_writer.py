@@ -1,19 +1,22 @@
 """A model into one GGUF file that llama.cpp opens."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGMLQuantizationType, GGUFValueType, GGUFWriter, LlamaFileType
-from gguf.constants import GGML_QUANT_SIZES, GGML_QUANT_VERSION
+from gguf import GGMLQuantizationType, GGUFValueType, GGUFWriter
+from gguf.constants import GGML_QUANT_VERSION
 from gguf.quants import dequantize, quant_shape_to_byte_shape, quantize
+from torch import Tensor
 
+from eigenlm.allowed import gguf_type
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.families import GGUF, HUGGING_FACE
 from eigenlm.checkpoint.generation import Generation
+from eigenlm.checkpoint.gguf_mixture import WITHOUT_SEARCH, TypeMixture
 from eigenlm.checkpoint.narrowing import check_narrowed, surely_held
 from eigenlm.checkpoint.renaming import TheirTensors
 from eigenlm.checkpoint.sentence_vectors import SentenceVectors, left_out_of_gguf, to_pooling_type
@@ -28,26 +31,51 @@ from eigenlm.text.tokenizer_gguf import gguf_metadata
 NO_TOKENIZER = "none"
 END_KEYS = ("tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")  # beside the tokenizer's eos
 
-_FILE_TYPES = {
-    "F32": LlamaFileType.ALL_F32,
-    "F16": LlamaFileType.MOSTLY_F16,
-    "BF16": LlamaFileType.MOSTLY_BF16,
-    "Q8_0": LlamaFileType.MOSTLY_Q8_0,
-    "Q4_0": LlamaFileType.MOSTLY_Q4_0,
-    "Q4_1": LlamaFileType.MOSTLY_Q4_1,
-}
-_VOCABULARY = ("token_embd.weight", "output.weight")
-_ALWAYS_F32 = ("position_embd.weight", "token_types.weight")  # llama.cpp adds them to float32 rows
-_ROUTER = "ffn_gate_inp.weight"  # small, and its order of scores decides; llama.cpp's converter keeps it so too
-_RELATIVE_BIAS = "attn_rel_b.weight"  # which llama.cpp's own quantization leaves alone, too
 _UNUSED_TOKEN = 5  # tokenizer.ggml.token_type
+
+
+class Encoder:
+    """How the numbers of a file's matrices are rounded; a subclass knows their inputs.
+
+    Args:
+        storage: a type of `allowed.gguf_type`.
+
+    Attributes:
+        informed: whether it knows them.
+    """
+
+    informed = False
+
+    def __init__(self, storage: str) -> None:
+        self.storage = gguf_type(storage)
+
+    def mixture(self, config: TransformerConfig) -> TypeMixture:
+        """What decides on the types of a model's matrices."""
+        attention = config.layers[0].attention if config.layers else None
+        heads, shared = (getattr(attention, name, 1) for name in ("num_heads", "num_kv_heads"))
+        return TypeMixture(name=self.storage, queries_per_key=heads // shared, informed=self.informed)
+
+    def encode(self, sources: Sequence[str], numbers: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
+        """A tensor as bytes of a type.
+
+        Args:
+            sources: our names of the parameters that it is made of.
+            numbers: (..., n) as the file has them.
+            kind: the type.
+        """
+        if kind.name in WITHOUT_SEARCH:
+            return quantize(numbers.numpy(), kind)
+        from eigenlm.checkpoint.gguf_blocks import encode  # compiles, which other files need not wait for
+
+        rows = encode(numbers.reshape(-1, numbers.shape[-1]).numpy(), kind)
+        return rows.reshape(*numbers.shape[:-1], -1)
 
 
 def write_gguf(
     path: str | Path,
     model: Transformer,
     *,
-    storage: str = "Q8_0",
+    storage: str | Encoder = "Q8_0",
     tokenizer: Tokenizer | None = None,
     chat_template: ChatTemplates | None = None,
     generation: Generation | None = None,
@@ -56,14 +84,15 @@ def write_gguf(
 ) -> str:
     """Write a GGUF file, whole or not at all.
 
-    Matrices are stored as `storage` says; vectors, routers, and tables of positions and segments, as F32; with a 4-bit
-    storage the embedding and the head as Q8_0, because they decide the logits; a matrix whose rows are not whole blocks
-    of 32 as F16. What llama.cpp would not open is refused; what it computes otherwise, `misread_by_llama_cpp` says.
+    Matrices are stored as `storage` says (`gguf_mixture`); vectors, routers, and tables of positions and segments, as
+    F32; with Q4_0 and Q4_1 the embedding and the head as Q8_0, because they decide the logits; a matrix whose rows are
+    not whole blocks as the next type that they are blocks of. What llama.cpp would not open is refused; what it
+    computes otherwise, `misread_by_llama_cpp` says.
 
     Args:
         path: the file.
         model: what to write.
-        storage: of the matrices.
+        storage: of the matrices, a type of `allowed.gguf_type`, or an encoder for one.
         tokenizer: written into the metadata.
         chat_template: written into the metadata.
         generation: its `start`, its `ends` and the pooling of its `vectors` are written into the metadata.
@@ -78,8 +107,8 @@ def write_gguf(
         CheckpointError: GGUF has no way to hold this tokenizer, or `storage` none to hold the numbers of a matrix.
         DataError: `path` cannot be written.
     """
-    if storage not in _FILE_TYPES:
-        raise ConfigError(explain("GGUF storage", expected=f"one of {', '.join(_FILE_TYPES)}", got=repr(storage)))
+    encoder = storage if isinstance(storage, Encoder) else Encoder(storage)
+    mixed = encoder.mixture(model.config)
     tensors = dense_tensors(model, multiply_out=multiply_out)
     instead = f"write {'a Hugging Face' if family in HUGGING_FACE else 'an eigenlm'} folder"
     dialect, theirs = choose_family(GGUF, model.config, tensors, family, instead)
@@ -88,7 +117,7 @@ def write_gguf(
     said = {**dialect.values(model.config), "decoder_start_token_id": use.start, "pooling_type": pooling}
     metadata = {
         "general.type": "model",
-        "general.file_type": int(_FILE_TYPES[storage]),
+        "general.file_type": int(mixed.file_type),
         "general.quantization_version": GGML_QUANT_VERSION,
         **{f"{dialect.family}.{key}": value for key, value in said.items() if value is not None},
         **_tokenizer_metadata(tokenizer, model.config),
@@ -98,7 +127,7 @@ def write_gguf(
     with whole_file(path) as temporary:
         writer = GGUFWriter(None, dialect.family)
         try:
-            _write(writer, temporary, metadata, theirs, storage)
+            _write(writer, temporary, metadata, theirs, mixed, encoder)
         finally:
             writer.close()
     return dialect.family
@@ -135,10 +164,17 @@ def misread_by_llama_cpp(
     return "; ".join(told for told in (GGUF[architecture].misread(config), left_out) if told) or None
 
 
-def _write(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors: TheirTensors, storage: str) -> None:
+def _write(
+    writer: GGUFWriter,
+    path: Path,
+    metadata: Mapping[str, Any],
+    tensors: TheirTensors,
+    mixed: TypeMixture,
+    encoder: Encoder,
+) -> None:
     for key, value in metadata.items():
         _add(writer, key, value)
-    kinds = {name: _kind(name, tensors.shape(name), storage) for name in tensors}
+    kinds = mixed.kinds({name: tensors.shape(name) for name in tensors})
     for name, kind in kinds.items():
         shape, dtype = _stored(tensors.shape(name), kind)
         writer.add_tensor_info(name, shape, dtype, math.prod(shape) * dtype.itemsize, kind)
@@ -148,7 +184,7 @@ def _write(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors:
     for name, kind in track(list(kinds.items()), "writing"):
         numbers = tensors[name].float().cpu().contiguous()
         with np.errstate(over="ignore", invalid="ignore"):  # `check_narrowed` tells of it
-            stored = quantize(numbers.numpy(), kind)
+            stored = encoder.encode(tensors.sources(name), numbers, kind)
             if not surely_held(numbers, kind.name):
                 check_narrowed(name, numbers, torch.from_numpy(dequantize(stored, kind)), kind.name)
         writer.write_tensor_data(stored)
@@ -162,17 +198,6 @@ def _add(writer: GGUFWriter, key: str, value: Any) -> None:
         writer.add_string(key, value)
     else:
         writer.add_key_value(key, value, kinds[type(value)])
-
-
-def _kind(name: str, shape: tuple[int, ...], storage: str) -> GGMLQuantizationType:
-    stays = (_ROUTER, _RELATIVE_BIAS, ".bias")  # experts' biases are stacked
-    if len(shape) == 1 or name in _ALWAYS_F32 or name.endswith(stays):
-        return GGMLQuantizationType.F32
-    kind = GGMLQuantizationType[storage]
-    if name in _VOCABULARY and storage in ("Q4_0", "Q4_1"):
-        kind = GGMLQuantizationType.Q8_0
-    block, _ = GGML_QUANT_SIZES[kind]
-    return kind if shape[-1] % block == 0 else GGMLQuantizationType.F16
 
 
 def _stored(shape: tuple[int, ...], kind: GGMLQuantizationType) -> tuple[tuple[int, ...], np.dtype]:

@@ -102,6 +102,10 @@ class TheirTensors(TensorSource):
         parts = [(place.layout, self._tensors[ours].detach().to("meta")) for ours, place in self._entries[name]]
         return tuple(to_theirs(parts, _widths(self._config, self._entries[name][0][0])).shape)
 
+    def sources(self, name: str) -> list[str]:
+        """Our names of the parameters that a tensor is made of."""
+        return [ours for ours, _ in self._entries[name]]
+
     def storage(self, name: str) -> str:
         """Its dtype."""
         return str(self._tensors[self._entries[name][0][0]].dtype).removeprefix("torch.")

@@ -1,8 +1,11 @@
 """`eigenlm export`."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import tyro
+
+from eigenlm.allowed import gguf_type
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Adapter, Model, Out, Overwrite
 from eigenlm.cli.output import print_json
@@ -21,8 +24,14 @@ class ExportCommand(Command):
     to: Literal["hf", "gguf"]
     """The format."""
     out: Out
-    storage: Literal["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"] | None = None
-    """How matrices are stored; F32 in hf and Q8_0 in gguf by default, and the Q types in gguf only."""
+    storage: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="TYPE",
+            help="How matrices are stored: F32, F16 or BF16, by default F32 in hf; in gguf also Q8_0, the default, "
+            "Q4_0, Q4_1, or one of llama.cpp's mixtures from Q2_K to Q6_K.",
+        ),
+    ] = None
     multiply_out: bool = False
     """Write low-rank matrices as dense ones, larger than they are; without it they are refused."""
     merge: Adapter = None
@@ -30,9 +39,13 @@ class ExportCommand(Command):
 
     def check(self) -> None:
         """Refuse a storage type that the format does not have."""
-        if self.to == "hf" and self.storage not in (None, *_PLAIN):
+        if self._type not in _PLAIN and self.to == "hf":
             expected, do = ", ".join(_PLAIN), "choose --to gguf"
             raise ConfigError(explain("storage of a Hugging Face folder", expected=expected, got=self.storage, do=do))
+
+    @property
+    def _type(self) -> str:
+        return gguf_type(self.storage or ("F32" if self.to == "hf" else "Q8_0"))
 
     def run(self) -> None:
         """Read the model and write it again."""
@@ -41,7 +54,7 @@ class ExportCommand(Command):
         from eigenlm.checkpoint import misread_by_llama_cpp, open_model, read_model, write_gguf, write_hugging_face
         from eigenlm.checkpoint.written import writing
 
-        storage = self.storage or ("F32" if self.to == "hf" else "Q8_0")
+        storage = self._type
         dtype = getattr(torch, _PLAIN[storage]) if self.to == "hf" else torch.float32
         read = read_model(self.model, adapter=self.merge, dtype=dtype, work=writing(self.to))
         parts: dict[str, Any] = {

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int, Int64
 from torch import Tensor
 
-from eigenlm.vectors.compiled import compiled
+from eigenlm.machine.compiled import compiled
 
 Rule = Literal["3CosAdd", "3CosMul"]
 ZERO = 1e-3

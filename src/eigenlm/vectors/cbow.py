@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int32, UInt32
 
-from eigenlm.vectors.compiled import compiled
+from eigenlm.machine.compiled import compiled
 from eigenlm.vectors.corpus import BOUNDARY, Corpus
 from eigenlm.vectors.epochs import Trained, Windows, in_epochs, small_random
 from eigenlm.vectors.mean_of_rows import mean_of_rows, move_rows

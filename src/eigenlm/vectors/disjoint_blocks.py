@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 import numpy as np
 from jaxtyping import Int32, Int64
 
-from eigenlm.vectors.compiled import compiled
+from eigenlm.machine.compiled import compiled
 
 _PARTS = 4
 

@@ -9,8 +9,8 @@ from jaxtyping import Float32, Int32
 
 from eigenlm.allowed import check_seed
 from eigenlm.errors import ConfigError, explain
+from eigenlm.machine.compiled import compiled
 from eigenlm.progress import track
-from eigenlm.vectors.compiled import compiled
 from eigenlm.vectors.cooccurrence import cooccurrence
 from eigenlm.vectors.corpus import Corpus
 from eigenlm.vectors.disjoint_blocks import dealt, in_rounds

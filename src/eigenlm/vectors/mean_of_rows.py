@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from eigenlm.vectors.compiled import compiled
+from eigenlm.machine.compiled import compiled
 
 
 @compiled

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64, UInt32
 
-from eigenlm.vectors.compiled import compiled
+from eigenlm.machine.compiled import compiled
 from eigenlm.vectors.corpus import BOUNDARY
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int32, Int64, UInt32
 
-from eigenlm.vectors.compiled import compiled
+from eigenlm.machine.compiled import compiled
 from eigenlm.vectors.corpus import BOUNDARY, Corpus
 from eigenlm.vectors.disjoint_blocks import dealt, in_rounds
 from eigenlm.vectors.epochs import Trained, Windows, in_epochs, small_random

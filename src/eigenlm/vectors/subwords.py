@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32, Int32, Int64, UInt8, UInt32
 from torch import Tensor
 
 from eigenlm.errors import ConfigError, explain
-from eigenlm.vectors.compiled import compiled
+from eigenlm.machine.compiled import compiled
 from eigenlm.vectors.corpus import BOUNDARY, Corpus
 from eigenlm.vectors.epochs import Trained, Windows, in_epochs, small_random
 from eigenlm.vectors.mean_of_rows import mean_of_rows, move_rows

@@ -1,0 +1,127 @@
+"""The bits of a block in the order of its type in ggml; `gguf.quants` reads them back."""
+
+import numpy as np
+from jaxtyping import UInt8
+
+from eigenlm.checkpoint.gguf_blocks.blocks import RoundedBlocks
+
+Bytes = UInt8[np.ndarray, "B size"]
+
+
+def packed(kind: str, blocks: RoundedBlocks) -> Bytes:
+    """RoundedBlocks of a type as bytes."""
+    return PACKED[kind](blocks)
+
+
+def _two_bits(codes: UInt8[np.ndarray, "B 256"]) -> Bytes:
+    """Of each half of a block, numbers 32 apart share a byte."""
+    return _quarters(codes.reshape(len(codes), 2, 4, 32)).reshape(-1, 64)
+
+
+def _quarters(parts: UInt8[np.ndarray, "B halves 4 size"]) -> UInt8[np.ndarray, "B halves size"]:
+    return parts[:, :, 0] | parts[:, :, 1] << 2 | parts[:, :, 2] << 4 | parts[:, :, 3] << 6
+
+
+def _four_bits(codes: UInt8[np.ndarray, "B n"], apart: int) -> Bytes:
+    """Numbers that lie `apart` share a byte."""
+    halves = codes.reshape(len(codes), -1, 2, apart)
+    return (halves[:, :, 0] | halves[:, :, 1] << 4).reshape(len(codes), -1)
+
+
+def _high_bits(bits: UInt8[np.ndarray, "B 256"]) -> Bytes:
+    """One bit a number: byte i has those of the numbers i, i + 32, ..."""
+    return np.packbits(bits.reshape(-1, 8, 32), axis=1, bitorder="little")[:, 0]
+
+
+def _bytes(numbers: np.ndarray) -> Bytes:
+    return np.ascontiguousarray(numbers).reshape(len(numbers), -1).view(np.uint8)
+
+
+def _scales_and_mins_of_six_bits(blocks: RoundedBlocks) -> Bytes:
+    """8 scales and 8 mins in 12 bytes: the low 6 bits of four and four, and 4 bits of the others, split."""
+    assert blocks.mins is not None
+    s, m = blocks.scales.astype(np.uint8), blocks.mins.astype(np.uint8)
+    first = s[:, :4] | s[:, 4:] >> 4 << 6
+    second = m[:, :4] | m[:, 4:] >> 4 << 6
+    return np.concatenate([first, second, s[:, 4:] & 15 | (m[:, 4:] & 15) << 4], axis=1)
+
+
+def _q2_k(blocks: RoundedBlocks) -> Bytes:
+    assert blocks.mins is not None
+    assert blocks.low is not None
+    scales = (blocks.scales | blocks.mins << 4).astype(np.uint8)
+    return np.concatenate([scales, _two_bits(blocks.codes), _bytes(blocks.step), _bytes(blocks.low)], axis=1)
+
+
+def _q3_k(blocks: RoundedBlocks) -> Bytes:
+    stored = (blocks.scales + 32).astype(np.uint8)
+    low = stored[:, :8] & 15 | (stored[:, 8:] & 15) << 4
+    high = _quarters((stored >> 4).reshape(-1, 1, 4, 4))[:, 0]
+    codes = blocks.codes
+    parts = [_high_bits(codes >> 2), _two_bits(codes & 3), low, high, _bytes(blocks.step)]
+    return np.concatenate(parts, axis=1)
+
+
+def _q4_k(blocks: RoundedBlocks) -> Bytes:
+    assert blocks.low is not None
+    head = [_bytes(blocks.step), _bytes(blocks.low), _scales_and_mins_of_six_bits(blocks)]
+    return np.concatenate([*head, _four_bits(blocks.codes, 32)], axis=1)
+
+
+def _q5_k(blocks: RoundedBlocks) -> Bytes:
+    assert blocks.low is not None
+    head = [_bytes(blocks.step), _bytes(blocks.low), _scales_and_mins_of_six_bits(blocks)]
+    return np.concatenate([*head, _high_bits(blocks.codes >> 4), _four_bits(blocks.codes & 15, 32)], axis=1)
+
+
+def _q6_k(blocks: RoundedBlocks) -> Bytes:
+    codes = blocks.codes
+    scales = _bytes(blocks.scales.astype(np.int8))
+    return np.concatenate([_four_bits(codes & 15, 64), _two_bits(codes >> 4), scales, _bytes(blocks.step)], axis=1)
+
+
+def _q4_0(blocks: RoundedBlocks) -> Bytes:
+    return np.concatenate([_bytes(blocks.step), _four_bits(blocks.codes, 16)], axis=1)
+
+
+def _q4_1(blocks: RoundedBlocks) -> Bytes:
+    assert blocks.low is not None
+    return np.concatenate([_bytes(blocks.step), _bytes(-blocks.low), _four_bits(blocks.codes, 16)], axis=1)
+
+
+def _fifth_bits(codes: UInt8[np.ndarray, "B 32"]) -> Bytes:
+    return np.packbits(codes >> 4, axis=1, bitorder="little")
+
+
+def _q5_0(blocks: RoundedBlocks) -> Bytes:
+    parts = [_bytes(blocks.step), _fifth_bits(blocks.codes), _four_bits(blocks.codes & 15, 16)]
+    return np.concatenate(parts, axis=1)
+
+
+def _q5_1(blocks: RoundedBlocks) -> Bytes:
+    assert blocks.low is not None
+    head = [_bytes(blocks.step), _bytes(-blocks.low), _fifth_bits(blocks.codes)]
+    return np.concatenate([*head, _four_bits(blocks.codes & 15, 16)], axis=1)
+
+
+def _iq4_xs(blocks: RoundedBlocks) -> Bytes:
+    stored = (blocks.scales + 32).astype(np.uint16)
+    places = 2 * np.arange(8, dtype=np.uint16)
+    high = np.bitwise_or.reduce(stored >> 4 << places, axis=1).astype(np.uint16)
+    low = (stored[:, ::2] & 15 | (stored[:, 1::2] & 15) << 4).astype(np.uint8)
+    return np.concatenate([_bytes(blocks.step), _bytes(high), low, _four_bits(blocks.codes, 16)], axis=1)
+
+
+PACKED = {
+    "Q2_K": _q2_k,
+    "Q3_K": _q3_k,
+    "Q4_K": _q4_k,
+    "Q5_K": _q5_k,
+    "Q6_K": _q6_k,
+    "Q4_0": _q4_0,
+    "Q4_1": _q4_1,
+    "Q5_0": _q5_0,
+    "Q5_1": _q5_1,
+    "IQ4_NL": _q4_0,
+    "IQ4_XS": _iq4_xs,
+}
