@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from eigenlm.verbs import apply as apply
     from eigenlm.verbs import measure as measure
     from eigenlm.verbs import plan as plan
+    from eigenlm.verbs import quantize as quantize
     from eigenlm.verbs import train as train
 
 # Imported when first used: torch takes seconds, and `eigenlm --help` does not need it.
@@ -46,6 +47,7 @@ _HOMES = {
     "nll_increase": "eigenlm.tasks",
     "perplexity": "eigenlm.tasks",
     "plan": "eigenlm.verbs",
+    "quantize": "eigenlm.verbs",
     "read_recipe": "eigenlm.training",
     "search": "eigenlm.sentences",
     "train": "eigenlm.verbs",

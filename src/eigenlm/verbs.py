@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from eigenlm import compression
-from eigenlm.allowed import check, check_methods
+from eigenlm.allowed import check, check_methods, gguf_type
+from eigenlm.checkpoint import open_model
 from eigenlm.compression import Plan
 from eigenlm.compression.room import applying, calibration_window, check_planning
 from eigenlm.errors import ConfigError, explain
@@ -47,16 +49,10 @@ def plan(
     """
     check(keep=keep, tokens=tokens, seed=seed)
     check_methods(methods)
-    check_speaks(lm, "planning")
-    if lm.config.kind == "encoder_decoder" or lm.config.head is None:
-        got = f"an {lm.config.kind} " + ("without one" if lm.config.head is None else "with a head")
-        do = "see which of its matrices are of low rank with analyze"
-        raise ConfigError(explain("planning", expected="a decoder or an encoder with a head", got=got, do=do))
+    _check_predicts(lm, "planning", "see which of its matrices are of low rank with analyze")
     text, documents = documents_of(calibration)
-    window = calibration_window(lm.config, tokens)
-    check_planning(lm.model, window)
-    windows = windows_across(documents, lm.tokenizer, window, max(2, tokens // window))
-    windows = windows.to(lm.device)
+    check_planning(lm.model, calibration_window(lm.config, tokens))
+    windows = _calibration(lm, documents, tokens)
     return compression.plan(lm.model, windows, keep=keep, model=lm.name, text=text, seed=seed, methods=methods)
 
 
@@ -75,6 +71,63 @@ def apply(plan: Plan | str | Path, *, dtype: str | torch.dtype = "float32", devi
     lm = load(plan.model, dtype=dtype, device=device, work=applying())
     compression.apply_(lm.model, plan)
     return lm
+
+
+def quantize(
+    lm: LanguageModel,
+    path: str | Path,
+    *,
+    storage: str = "Q4_K_M",
+    calibration: Iterable[str] | str | Path | None = None,
+    tokens: int = 8192,
+    seed: int = 0,
+    like_llama_cpp: bool = False,
+) -> int:
+    """Write a GGUF file for llama.cpp whose numbers are rounded for what its matrices read.
+
+    Columns are rounded one after another, each making up for the errors of those before it, by the Gram of the inputs
+    on a text, where each token counts as much as the gradient that reaches it (`linalg.error_feedback`).
+
+    Args:
+        lm: a decoder, or an encoder that predicts tokens.
+        path: the file.
+        storage: the type of the file, by llama.cpp's names in letters of any case, such as `q3_k_m`.
+        calibration: as for `plan`.
+        tokens: how many of their tokens to use, spread over them evenly.
+        seed: of the random generator that samples labels.
+        like_llama_cpp: round numbers one by one, by the mean square of their input: the bytes are those of llama.cpp's
+            own tool with an imatrix of the same text.
+
+    Returns:
+        Bytes of the file's tensors.
+
+    Raises:
+        ConfigError: a type that there is not, fewer than 4 tokens, too little memory, or a model that GGUF cannot hold.
+        CheckpointError: numbers that the type does not hold.
+        DataError: too little text, activations that are not finite, or a place that cannot be written.
+    """
+    check(tokens=tokens, seed=seed)
+    storage = gguf_type(storage)
+    _check_predicts(lm, "quantizing for a text", "write it with export, which needs no text")
+    from eigenlm.compression import rounded_file  # compiles, which other verbs need not wait for
+
+    _, documents = documents_of(calibration)
+    windows = _calibration(lm, documents, tokens)
+    template = None if lm.chat_template is None else lm.chat_template.source
+    rounded_file.quantize(
+        path,
+        lm.model,
+        windows,
+        storage=storage,
+        like_llama_cpp=like_llama_cpp,
+        seed=seed,
+        tokenizer=lm.tokenizer,
+        chat_template=template,
+        generation=lm.generation,
+        family=open_model(lm.path).family,
+    )
+    written = open_model(path).tensors
+    return sum(written.num_bytes(name) for name in written)
 
 
 def measure(
@@ -123,3 +176,16 @@ def train(
     """
     recipe = recipe if start is None else started_from(recipe, start)
     return train_unchecked(recipe, folder, watcher=watcher, stop=stop, check=check_run)
+
+
+def _check_predicts(lm: LanguageModel, act: str, do: str) -> None:
+    """Refuse a model that gives no logits for a text alone."""
+    check_speaks(lm, act)
+    if lm.config.kind == "encoder_decoder" or lm.config.head is None:
+        got = f"an {lm.config.kind} " + ("without one" if lm.config.head is None else "with a head")
+        raise ConfigError(explain(act, expected="a decoder or an encoder with a head", got=got, do=do))
+
+
+def _calibration(lm: LanguageModel, documents: Iterable[str], tokens: int) -> Tensor:
+    window = calibration_window(lm.config, tokens)
+    return windows_across(documents, lm.tokenizer, window, max(2, tokens // window)).to(lm.device)

@@ -49,6 +49,7 @@ COMMANDS = {
     "apply": ("apply", "ApplyCommand"),
     "measure": ("measure", "MeasureCommand"),
     "export": ("export", "ExportCommand"),
+    "quantize": ("quantize", "QuantizeCommand"),
     "embed": ("embed", "EmbedCommand"),
     "search": ("search", "SearchCommand"),
     "tokenizer train": ("tokenizer_train", "TokenizerTrainCommand"),
@@ -86,7 +87,7 @@ _ELSEWHERE = {
     "inspect": "analyze",
     "eval": "measure",
 }
-_ELSEWHERE |= {"finetune": "train", "compress": "plan", "prune": "plan", "quantize": "plan", "convert": "export"}
+_ELSEWHERE |= {"finetune": "train", "compress": "plan", "prune": "plan", "convert": "export"}
 _ELSEWHERE |= {"version": "--version", "commands": "help"}
 _WHOLE = "no output was left half-written"
 

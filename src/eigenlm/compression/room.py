@@ -33,6 +33,19 @@ def planning(tokens: int) -> Work:
     return Work(num_bytes=needed, do=_SMALLER)
 
 
+def rounding(tokens: int) -> Work:
+    """To write a GGUF file that is rounded for windows of calibration text, as `verbs.quantize` cuts them."""
+
+    def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
+        layers = list(linears(opened.skeleton).values())
+        grams = sum(4 * layer.in_features**2 for layer in layers)
+        largest = max(layer.in_features * (6 * layer.out_features + 40 * layer.in_features) for layer in layers)
+        logits = calibration_window(opened.config, tokens) * opened.config.vocab_size * _LOGITS
+        return int(_HEAP * (grams + largest)) + logits
+
+    return Work(num_bytes=needed, do=_SMALLER)
+
+
 def check_planning(model: Transformer, window: int) -> None:
     """Refuse to plan for a model in memory what would not fit beside it.
 

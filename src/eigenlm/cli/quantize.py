@@ -1,0 +1,67 @@
+"""`eigenlm quantize`."""
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from eigenlm.allowed import gguf_type
+from eigenlm.cli.command import Command
+from eigenlm.cli.options import Compute, Model, Out, Overwrite
+from eigenlm.cli.output import print_facts, print_json
+
+
+@dataclass(frozen=True)
+class QuantizeCommand(Command):
+    """Write a GGUF file of few bits a number, each rounded for what its matrix reads on a text."""
+
+    model: Model
+    out: Out
+    to: Literal["gguf"] = "gguf"
+    """The format."""
+    type: Annotated[
+        str, tyro.conf.arg(metavar="TYPE", help="What llama.cpp calls the file: Q2_K, Q3_K_M, IQ4_XS, Q4_K_M, ...")
+    ] = "Q4_K_M"
+    text: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            metavar="PATH", aliases=["-f"], help="Calibration text; the documentation inside Python itself by default."
+        ),
+    ] = None
+    tokens: int = 8192
+    """How many tokens of it to use, spread over it evenly."""
+    like_llama_cpp: bool = False
+    """Round numbers one by one as llama-quantize does with an imatrix of the text, to the same bytes."""
+    seed: int = 0
+    """Of the random generator that draws labels from the model's predictions."""
+    overwrite: Overwrite = False
+    compute: Compute = field(default_factory=Compute)
+
+    def check(self) -> None:
+        """Refuse a type that there is not."""
+        gguf_type(self.type)
+
+    def run(self) -> None:
+        """Measure what the matrices read, round, and write."""
+        from eigenlm import verbs
+        from eigenlm.compression.room import rounding
+
+        lm = self.compute.load(self.model, rounding(self.tokens))
+        storage = gguf_type(self.type)
+        num_bytes = verbs.quantize(
+            lm,
+            self.out,
+            storage=storage,
+            calibration=self.text,
+            tokens=self.tokens,
+            seed=self.seed,
+            like_llama_cpp=self.like_llama_cpp,
+        )
+        bits = 8 * num_bytes / sum(parameter.numel() for parameter in lm.model.parameters())
+        if self.json:
+            print_json({"out": self.out, "type": storage, "num_bytes": num_bytes, "bits_per_parameter": bits})
+            return
+        print_facts([("type", storage), ("bytes of tensors", f"{num_bytes:,}"), ("bits a parameter", f"{bits:.2f}")])
+        self.point_to(self.out, f"eigenlm measure {shlex.quote(self.model)} {shlex.quote(str(self.out))} --text FILE")

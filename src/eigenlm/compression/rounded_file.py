@@ -1,0 +1,114 @@
+"""A model in a GGUF file whose numbers are rounded for what its matrices read."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gguf import GGMLQuantizationType
+from gguf.constants import GGML_QUANT_SIZES
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from eigenlm.checkpoint import write_gguf
+from eigenlm.checkpoint.gguf_blocks import SEARCHED, encode, packed
+from eigenlm.checkpoint.gguf_writer import Encoder
+from eigenlm.linalg.error_feedback import Feedback, feedback, round_in_turn
+from eigenlm.model import Transformer
+from eigenlm.observe import measure
+from eigenlm.observe.weighted_grams import weighted_grams
+
+Grams = Mapping[str, Float[Tensor, "n n"]]
+
+
+class WithFeedback(Encoder):
+    """Columns in turn, each making up for the errors of those before it (`linalg.error_feedback`).
+
+    Args:
+        storage: a type of `allowed.gguf_type`.
+        grams: of the inputs of linear layers, by name; what has none is rounded as if nothing were known.
+    """
+
+    informed = True
+
+    def __init__(self, storage: str, grams: Grams) -> None:
+        super().__init__(storage)
+        self._grams = grams
+
+    def encode(self, sources: Sequence[str], numbers: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
+        """A tensor as bytes of a type."""
+        found = [self._grams.get(name.removesuffix(".weight")) for name in sources]
+        if kind.name not in SEARCHED or all(gram is None for gram in found):
+            return super().encode(sources, numbers, kind)
+        if numbers.ndim == 2:  # made of several layers, it is of layers that read the same
+            known = [gram for gram in found if gram is not None]
+            return self._matrix(numbers, torch.stack(known).mean(0), kind)
+        each = zip(sources, numbers, found, strict=True)
+        return np.stack(
+            [
+                super(WithFeedback, self).encode([source], W, kind) if gram is None else self._matrix(W, gram, kind)
+                for source, W, gram in each
+            ]
+        )
+
+    def _matrix(self, W: Tensor, gram: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
+        return rounded_with_feedback(W, feedback(gram), kind)
+
+
+class ByImportance(WithFeedback):
+    """Numbers one by one, weighted by the mean square of their input: the bytes of llama.cpp with an imatrix."""
+
+    def _matrix(self, W: Tensor, gram: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
+        return encode(W.numpy(), kind, gram.diagonal().numpy().copy())
+
+
+def rounded_with_feedback(
+    W: Float[Tensor, "m n"], given: Feedback, kind: GGMLQuantizationType
+) -> UInt8[np.ndarray, "m bytes"]:
+    """A matrix as bytes of a type, rounded for the Gram of its inputs.
+
+    Args:
+        W: its rows are whole blocks of the type.
+        given: of the Gram.
+        kind: one of `gguf_blocks.SEARCHED`.
+    """
+    grid, (size, _) = SEARCHED[kind.name], GGML_QUANT_SIZES[kind]
+
+    def bytes_of(rows: Tensor) -> np.ndarray:
+        blocks = round_in_turn(rows, given, size, grid.values, grid.fit)
+        return np.concatenate([packed(kind.name, block) for block in blocks], axis=1)
+
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(bytes_of, W.tensor_split(min(threads, len(W))))))
+
+
+def quantize(
+    path: str | Path,
+    model: Transformer,
+    windows: Int[Tensor, "B T"],
+    *,
+    storage: str,
+    like_llama_cpp: bool = False,
+    seed: int = 0,
+    **parts: Any,
+) -> str:
+    """Write a GGUF file that is rounded for a text; returns its architecture.
+
+    Args:
+        path: the file.
+        model: what to write.
+        windows: (B, T) calibration text.
+        storage: a type of `allowed.gguf_type`.
+        like_llama_cpp: with the bytes that llama.cpp's own quantization gives for an imatrix of the same text.
+        seed: of the random generator that samples labels.
+        parts: what else `write_gguf` takes.
+    """
+    if like_llama_cpp:
+        found = measure(model, windows, seed=seed)
+        encoder: Encoder = ByImportance(storage, {name: found.input_gram(name) for name in found.input_of})
+    else:
+        encoder = WithFeedback(storage, weighted_grams(model, windows, seed=seed))
+    return write_gguf(path, model, storage=encoder, **parts)
