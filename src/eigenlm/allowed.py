@@ -8,7 +8,7 @@ from typing import Any
 
 from eigenlm.errors import ConfigError, explain, nearest
 
-METHODS = ("low_rank", "int8")
+METHODS = ("low_rank", "int8", "bits")
 """Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
 """Names of the optimizers, in the order of `training.optimizers.catalog`."""
@@ -30,6 +30,7 @@ GGUF_MIXTURES = (
     "Q6_K",
 )
 """GGUF files of several types, from the smallest to the largest."""
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmg])(i)?)?b?", re.IGNORECASE)
 _DEVICE = re.compile(r"(auto|cpu|cuda|mps|xpu|hpu|xla|mtia|meta|privateuseone)(:\d+)?")
 
 
@@ -182,6 +183,22 @@ def check_vocabulary(kind: str, size: int, control_tokens: Sequence[str]) -> Non
     needed = len(control_tokens) + (256 if kind == "bpe" else 8)
     if size < needed:
         raise ConfigError(explain(f"training a {kind} tokenizer", expected=f"vocab_size >= {needed}", got=size))
+
+
+def byte_count(text: str) -> int:
+    """A size as people write it, in bytes.
+
+    Raises:
+        ConfigError: it is none.
+
+    >>> byte_count("72MB"), byte_count("1.5 GiB"), byte_count("4096")
+    (72000000, 1610612736, 4096)
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or not float(found[1]):
+        raise ConfigError(explain("size", expected="a number of bytes such as 72MB or 1.5GiB", got=repr(text)))
+    power = " kmg".index((found[2] or " ").lower())
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
 
 
 def gguf_type(name: str) -> str:

@@ -234,9 +234,13 @@ class LanguageModel(Shown):
         Raises:
             DataError: the folder is in use or cannot be written.
         """
+        checkpoint.write_folder(folder, self.model, **self.parts)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What every writer of `checkpoint` takes beside the model."""
         template = None if self.chat_template is None else self.chat_template.source
-        parts: dict[str, Any] = {"tokenizer": self.tokenizer, "chat_template": template, "generation": self.generation}
-        checkpoint.write_folder(folder, self.model, **parts)
+        return {"tokenizer": self.tokenizer, "chat_template": template, "generation": self.generation}
 
     def _stream(self, prompt: str | Sequence[int], **options: Any) -> Generator[str, None, bool]:
         session = self.session()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ def plan(
         calibration: documents, a file or folder of them, or None for the documentation inside Python.
         tokens: how many of their tokens to use, spread over them evenly.
         seed: of the random generator that samples labels.
-        methods: what may be done to a matrix, `low_rank` or `int8` or both.
+        methods: what may be done to a matrix, `low_rank`, `int8`, `bits` or several of them.
 
     Raises:
         ConfigError: `keep` outside (0, 1], fewer than 4 tokens, an unknown method, too little memory, or a model that
@@ -51,7 +52,7 @@ def plan(
     check_methods(methods)
     _check_predicts(lm, "planning", "see which of its matrices are of low rank with analyze")
     text, documents = documents_of(calibration)
-    check_planning(lm.model, calibration_window(lm.config, tokens))
+    check_planning(lm.model, calibration_window(lm.config, tokens), methods)
     windows = _calibration(lm, documents, tokens)
     return compression.plan(lm.model, windows, keep=keep, model=lm.name, text=text, seed=seed, methods=methods)
 
@@ -78,6 +79,7 @@ def quantize(
     path: str | Path,
     *,
     storage: str = "Q4_K_M",
+    size: int | None = None,
     calibration: Iterable[str] | str | Path | None = None,
     tokens: int = 8192,
     seed: int = 0,
@@ -92,6 +94,8 @@ def quantize(
         lm: a decoder, or an encoder that predicts tokens.
         path: the file.
         storage: the type of the file, by llama.cpp's names in letters of any case, such as `q3_k_m`.
+        size: bytes that the file may have; each matrix, the embedding among them, then has a type of its own, chosen so
+            that all together lose least to second order, and `storage` says nothing.
         calibration: as for `plan`.
         tokens: how many of their tokens to use, spread over them evenly.
         seed: of the random generator that samples labels.
@@ -109,23 +113,16 @@ def quantize(
     check(tokens=tokens, seed=seed)
     storage = gguf_type(storage)
     _check_predicts(lm, "quantizing for a text", "write it with export, which needs no text")
-    from eigenlm.compression import rounded_file  # compiles, which other verbs need not wait for
+    from eigenlm.compression import rounded_file, sized_file  # they compile, which other verbs need not wait for
 
     _, documents = documents_of(calibration)
     windows = _calibration(lm, documents, tokens)
-    template = None if lm.chat_template is None else lm.chat_template.source
-    rounded_file.quantize(
-        path,
-        lm.model,
-        windows,
-        storage=storage,
-        like_llama_cpp=like_llama_cpp,
-        seed=seed,
-        tokenizer=lm.tokenizer,
-        chat_template=template,
-        generation=lm.generation,
-        family=open_model(lm.path).family,
-    )
+    parts: dict[str, Any] = {"family": open_model(lm.path).family, **lm.parts}
+    if size is None:
+        parts |= {"storage": storage, "like_llama_cpp": like_llama_cpp}
+        rounded_file.quantize(path, lm.model, windows, seed=seed, **parts)
+    else:
+        sized_file.quantize_to_size(path, lm.model, windows, num_bytes=size, seed=seed, **parts)
     written = open_model(path).tensors
     return sum(written.num_bytes(name) for name in written)
 

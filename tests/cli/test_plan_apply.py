@@ -4,10 +4,15 @@ import dataclasses
 import json
 from pathlib import Path
 
+import gguf
 import pytest
+import torch
+import transformers
 
 import eigenlm
 from eigenlm.cli import main
+from eigenlm.config import to_dict
+from eigenlm.linear import linear_maps
 from eigenlm.model import Transformer
 
 Capture = pytest.CaptureFixture[str]
@@ -127,3 +132,27 @@ def test_an_encoder_without_a_head(tiny_model: Path, long_text: Path, tmp_path: 
     err = capsys.readouterr().err
     assert "planning: expected a decoder or an encoder with a head, got an encoder without one" in err
     assert err.count("\n") == 1
+
+
+def test_a_plan_of_few_bits_goes_into_a_gguf_file_as_it_is(tiny_model: Path, long_text: Path, tmp_path: Path) -> None:
+    plan, folder, file = tmp_path / "bits.json", tmp_path / "folder", tmp_path / "model.gguf"
+    words = ["--methods", "bits", "--keep", "0.15", "--text", str(long_text), "--tokens", "512", "--out", str(plan)]
+    assert main(["plan", str(tiny_model), *words]) == 0
+    assert main(["apply", str(plan), "--out", str(folder)]) == 0
+    assert main(["apply", str(plan), "--to", "gguf", "--out", str(file)]) == 0
+    decided = {decision.name: to_dict(decision.action) for decision in eigenlm.Plan.load(plan).actions}
+    kinds = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(file).tensors}
+    assert kinds["blk.0.ffn_up.weight"] == decided["blocks.0.feed_forward.up"]["type"]
+    kept, read = eigenlm.load(folder), eigenlm.load(file)
+    for name, layer in linear_maps(kept.model).items():
+        if decided.get(name, {}).get("kind") == "blocks":
+            assert layer.kind == "blocks"
+            assert torch.equal(layer.dense(), read.model.get_submodule(name).dense()), name
+
+
+def test_a_plan_is_applied_for_transformers(plan_file: Path, tmp_path: Path) -> None:
+    assert main(["apply", str(plan_file), "--to", "hf", "--out", str(tmp_path / "hf")]) == 0
+    assert main(["apply", str(plan_file), "--out", str(tmp_path / "folder")]) == 0
+    theirs, ours = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf"), eigenlm.load(tmp_path / "folder")
+    ids = torch.arange(12)[None]
+    torch.testing.assert_close(theirs(ids).logits, ours.model(ids), rtol=1e-4, atol=1e-4)  # products of float32

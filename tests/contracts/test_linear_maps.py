@@ -107,7 +107,7 @@ def test_a_model_folder_keeps_it(kind, tmp_path):
         assert torch.equal(tensor, again.state_dict()[name]), name
     half = read_model(tmp_path / "m", dtype=torch.bfloat16).model.blocks[1].feed_forward.up
     assert half.storage == model.blocks[1].feed_forward.up.storage
-    assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in half.parameters()} <= {torch.bfloat16}
 
 
 @KINDS

@@ -10,7 +10,7 @@ from torch import Tensor
 from eigenlm.checkpoint.dialects import Dialect, differences
 from eigenlm.checkpoint.renaming import TheirTensors, first_of
 from eigenlm.errors import ConfigError, EigenError, explain
-from eigenlm.linear import DenseLinear, linear_maps
+from eigenlm.linear import DenseLinear, LinearMap, linear_maps
 from eigenlm.model import Transformer, TransformerConfig
 
 _OUR_OWN = (None, "eigenlm")  # families of models that were read from no other program's file
@@ -64,24 +64,28 @@ def _as_it_has_them(lost: Mapping[str, Any]) -> str:
     return f", or train one with {had.pop()}" if len(had) == 1 else ""
 
 
-def dense_tensors(model: Transformer, *, multiply_out: bool) -> dict[str, Tensor]:
+def dense_tensors(
+    model: Transformer, *, multiply_out: bool, and_of: type[LinearMap] = DenseLinear
+) -> dict[str, Tensor]:
     """The parameters of a model with every linear layer dense.
 
     Args:
         model: any model.
         multiply_out: write layers of other kinds as the dense matrices they apply; the file is larger than the model.
+        and_of: layers of this kind are not refused.
 
     Raises:
         ConfigError: the model has layers of other kinds, and they were not to be multiplied out.
     """
     others = {name: layer for name, layer in linear_maps(model).items() if not isinstance(layer, DenseLinear)}
-    if others and not multiply_out:
-        kinds = ", ".join(sorted({layer.kind.replace("_", "-") for layer in others.values()}))
+    refused = [layer for layer in others.values() if not isinstance(layer, and_of)]
+    if refused and not multiply_out:
+        kinds = ", ".join(sorted({layer.kind.replace("_", "-") for layer in refused}))
         raise ConfigError(
             explain(
                 "writing for other libraries",
                 expected="dense matrices",
-                got=f"{len(others)} of another kind ({kinds})",
+                got=f"{len(refused)} of another kind ({kinds})",
                 do="multiply them out (multiply_out=True), or write an eigenlm folder, which keeps them",
             )
         )

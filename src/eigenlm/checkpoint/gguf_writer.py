@@ -14,8 +14,10 @@ from torch import Tensor
 
 from eigenlm.allowed import gguf_type
 from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
+from eigenlm.checkpoint.dialects import Dialect
 from eigenlm.checkpoint.families import GGUF, HUGGING_FACE
 from eigenlm.checkpoint.generation import Generation
+from eigenlm.checkpoint.gguf_kept import kept_blocks
 from eigenlm.checkpoint.gguf_mixture import WITHOUT_SEARCH, TypeMixture
 from eigenlm.checkpoint.narrowing import check_narrowed, surely_held
 from eigenlm.checkpoint.renaming import TheirTensors
@@ -23,6 +25,7 @@ from eigenlm.checkpoint.sentence_vectors import SentenceVectors, left_out_of_ggu
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, by_name
 from eigenlm.errors import ConfigError, explain
 from eigenlm.files import whole_file
+from eigenlm.linear import BlockLinear
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.progress import track
 from eigenlm.text.tokenizer import Tokenizer
@@ -49,11 +52,17 @@ class Encoder:
     def __init__(self, storage: str) -> None:
         self.storage = gguf_type(storage)
 
-    def mixture(self, config: TransformerConfig) -> TypeMixture:
-        """What decides on the types of a model's matrices."""
+    @property
+    def file_type(self) -> int | None:
+        """What the file is called: the number of its type in llama.cpp, which guesses where there is none."""
+        return int(TypeMixture(name=self.storage).file_type)
+
+    def kinds(self, tensors: TheirTensors, config: TransformerConfig) -> dict[str, GGMLQuantizationType]:
+        """The type of each of a file's tensors."""
         attention = config.layers[0].attention if config.layers else None
         heads, shared = (getattr(attention, name, 1) for name in ("num_heads", "num_kv_heads"))
-        return TypeMixture(name=self.storage, queries_per_key=heads // shared, informed=self.informed)
+        mixed = TypeMixture(name=self.storage, queries_per_key=heads // shared, informed=self.informed)
+        return mixed.kinds({name: tensors.shape(name) for name in tensors})
 
     def encode(self, sources: Sequence[str], numbers: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
         """A tensor as bytes of a type.
@@ -86,8 +95,8 @@ def write_gguf(
 
     Matrices are stored as `storage` says (`gguf_mixture`); vectors, routers, and tables of positions and segments, as
     F32; with Q4_0 and Q4_1 the embedding and the head as Q8_0, because they decide the logits; a matrix whose rows are
-    not whole blocks as the next type that they are blocks of. What llama.cpp would not open is refused; what it
-    computes otherwise, `misread_by_llama_cpp` says.
+    not whole blocks as the next type that they are blocks of. Layers that hold blocks already go in as they are. What
+    llama.cpp would not open is refused; what it computes otherwise, `misread_by_llama_cpp` says.
 
     Args:
         path: the file.
@@ -108,18 +117,12 @@ def write_gguf(
         DataError: `path` cannot be written.
     """
     encoder = storage if isinstance(storage, Encoder) else Encoder(storage)
-    mixed = encoder.mixture(model.config)
-    tensors = dense_tensors(model, multiply_out=multiply_out)
+    tensors = dense_tensors(model, multiply_out=multiply_out, and_of=BlockLinear)
     instead = f"write {'a Hugging Face' if family in HUGGING_FACE else 'an eigenlm'} folder"
     dialect, theirs = choose_family(GGUF, model.config, tensors, family, instead)
     use = generation or Generation()
-    pooling = None if use.vectors is None else to_pooling_type(use.vectors)
-    said = {**dialect.values(model.config), "decoder_start_token_id": use.start, "pooling_type": pooling}
     metadata = {
-        "general.type": "model",
-        "general.file_type": int(mixed.file_type),
-        "general.quantization_version": GGML_QUANT_VERSION,
-        **{f"{dialect.family}.{key}": value for key, value in said.items() if value is not None},
+        **_architecture(dialect, model.config, use, encoder.file_type),
         **_tokenizer_metadata(tokenizer, model.config),
         **_templates(by_name(chat_template)),
         **_ends(use, tokenizer),
@@ -127,10 +130,28 @@ def write_gguf(
     with whole_file(path) as temporary:
         writer = GGUFWriter(None, dialect.family)
         try:
-            _write(writer, temporary, metadata, theirs, mixed, encoder)
+            kept = kept_blocks(model, dialect, theirs)
+            kinds = encoder.kinds(theirs, model.config) | {name: kind for name, (kind, _) in kept.items()}
+            _write_head(writer, temporary, metadata, {name: (theirs.shape(name), kind) for name, kind in kinds.items()})
+            for name, kind in track(list(kinds.items()), "writing"):
+                blocks = kept[name][1].numpy() if name in kept else _encoded(name, theirs, kind, encoder)
+                writer.write_tensor_data(blocks)
         finally:
             writer.close()
     return dialect.family
+
+
+def _architecture(
+    dialect: Dialect, config: TransformerConfig, use: Generation, file_type: int | None
+) -> dict[str, Any]:
+    pooling = None if use.vectors is None else to_pooling_type(use.vectors)
+    said = {**dialect.values(config), "decoder_start_token_id": use.start, "pooling_type": pooling}
+    return {
+        "general.type": "model",
+        **({} if file_type is None else {"general.file_type": file_type}),
+        "general.quantization_version": GGML_QUANT_VERSION,
+        **{f"{dialect.family}.{key}": value for key, value in said.items() if value is not None},
+    }
 
 
 def _ends(generation: Generation, tokenizer: Tokenizer | None) -> dict[str, int]:
@@ -164,30 +185,27 @@ def misread_by_llama_cpp(
     return "; ".join(told for told in (GGUF[architecture].misread(config), left_out) if told) or None
 
 
-def _write(
-    writer: GGUFWriter,
-    path: Path,
-    metadata: Mapping[str, Any],
-    tensors: TheirTensors,
-    mixed: TypeMixture,
-    encoder: Encoder,
-) -> None:
+Described = Mapping[str, tuple[tuple[int, ...], GGMLQuantizationType]]
+
+
+def _write_head(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors: Described) -> None:
     for key, value in metadata.items():
         _add(writer, key, value)
-    kinds = mixed.kinds({name: tensors.shape(name) for name in tensors})
-    for name, kind in kinds.items():
-        shape, dtype = _stored(tensors.shape(name), kind)
+    for name, (whole, kind) in tensors.items():
+        shape, dtype = _stored(whole, kind)
         writer.add_tensor_info(name, shape, dtype, math.prod(shape) * dtype.itemsize, kind)
     writer.write_header_to_file(path)
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for name, kind in track(list(kinds.items()), "writing"):
-        numbers = tensors[name].float().cpu().contiguous()
-        with np.errstate(over="ignore", invalid="ignore"):  # `check_narrowed` tells of it
-            stored = encoder.encode(tensors.sources(name), numbers, kind)
-            if not surely_held(numbers, kind.name):
-                check_narrowed(name, numbers, torch.from_numpy(dequantize(stored, kind)), kind.name)
-        writer.write_tensor_data(stored)
+
+
+def _encoded(name: str, tensors: TheirTensors, kind: GGMLQuantizationType, encoder: Encoder) -> np.ndarray:
+    numbers = tensors[name].float().cpu().contiguous()
+    with np.errstate(over="ignore", invalid="ignore"):  # `check_narrowed` tells of it
+        stored = encoder.encode(tensors.sources(name), numbers, kind)
+        if not surely_held(numbers, kind.name):
+            check_narrowed(name, numbers, torch.from_numpy(dequantize(stored, kind)), kind.name)
+    return stored
 
 
 def _add(writer: GGUFWriter, key: str, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -23,6 +23,10 @@ class ApplyCommand(Command):
 
     plan: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PLAN", help="What `eigenlm plan` wrote.")]
     out: Out
+    to: Annotated[
+        Literal["eigenlm", "hf", "gguf"],
+        tyro.conf.arg(help="The format: a folder that keeps each layer as it is, one for transformers, a GGUF file."),
+    ] = "eigenlm"
     text: Annotated[
         Path | None,
         tyro.conf.arg(metavar="PATH", aliases=["-f"], help="Text to measure on, which the plan did not see."),
@@ -40,7 +44,7 @@ class ApplyCommand(Command):
         measured = None if self.text is None else scoring(None, models=2, also_read=open_model(plan.model))
         small = self.compute.load(plan.model, applying(measured))
         apply_(small.model, plan)
-        small.save(self.out)
+        self._write(small)
         figures: dict[str, Any] = {
             "out": self.out,
             "num_params": small.num_params,
@@ -50,6 +54,18 @@ class ApplyCommand(Command):
         if self.text is not None:
             figures["measured"] = self._measured(plan, small, self.text)
         print_json(figures) if self.json else _print(figures)
+
+    def _write(self, small: "LanguageModel") -> None:
+        from eigenlm.checkpoint import open_model, write_gguf, write_hugging_face
+
+        if self.to == "eigenlm":
+            small.save(self.out)
+            return
+        parts = {**small.parts, "family": open_model(small.path).family}
+        if self.to == "hf":
+            write_hugging_face(self.out, small.model, multiply_out=True, **parts)
+        else:
+            write_gguf(self.out, small.model, **parts)
 
     def _measured(self, plan: "Plan", small: "LanguageModel", text: Path) -> "Effect":
         from eigenlm.tasks import effect

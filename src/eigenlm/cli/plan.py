@@ -28,7 +28,8 @@ class PlanCommand(Command):
     keep: float = 0.9
     """Fraction of the linear layers' bytes to keep, in (0, 1]."""
     methods: Annotated[
-        tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help="What may be done: low_rank, int8, or both.")
+        tuple[str, ...],
+        tyro.conf.arg(metavar="NAME ...", help="What may be done: low_rank, int8, bits, or several of them."),
     ] = ("low_rank",)
     text: Annotated[
         Path | None,
@@ -58,7 +59,7 @@ class PlanCommand(Command):
         from eigenlm import verbs
         from eigenlm.compression.room import planning
 
-        lm = self.compute.load(self.model, planning(self.tokens))
+        lm = self.compute.load(self.model, planning(self.tokens, self.methods))
         plan = verbs.plan(
             lm, keep=self.keep, calibration=self.text, tokens=self.tokens, seed=self.seed, methods=self.methods
         )

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 import tyro
 
-from eigenlm.allowed import gguf_type
+from eigenlm.allowed import byte_count, gguf_type
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Compute, Model, Out, Overwrite
 from eigenlm.cli.output import print_facts, print_json
+from eigenlm.errors import ConfigError, explain
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,12 @@ class QuantizeCommand(Command):
     type: Annotated[
         str, tyro.conf.arg(metavar="TYPE", help="What llama.cpp calls the file: Q2_K, Q3_K_M, IQ4_XS, Q4_K_M, ...")
     ] = "Q4_K_M"
+    size: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="BYTES", help="Choose a type for each matrix instead, so that a file of 72MB loses least."
+        ),
+    ] = None
     text: Annotated[
         Path | None,
         tyro.conf.arg(
@@ -40,8 +47,13 @@ class QuantizeCommand(Command):
     compute: Compute = field(default_factory=Compute)
 
     def check(self) -> None:
-        """Refuse a type that there is not."""
+        """Refuse a type or a size that there is not, and a size for what llama.cpp would do."""
         gguf_type(self.type)
+        if self.size is not None:
+            byte_count(self.size)
+            if self.like_llama_cpp:
+                got, do = "--size and --like-llama-cpp", "choose one of them"
+                raise ConfigError(explain("quantize", expected="a way to round", got=got, do=do))
 
     def run(self) -> None:
         """Measure what the matrices read, round, and write."""
@@ -54,6 +66,7 @@ class QuantizeCommand(Command):
             lm,
             self.out,
             storage=storage,
+            size=None if self.size is None else byte_count(self.size),
             calibration=self.text,
             tokens=self.tokens,
             seed=self.seed,

@@ -43,10 +43,13 @@ class Metric:
     Attributes:
         input_gram: C (n, n), as measured.
         output_gram: G (m, m), as measured.
+        weighted_input_gram: C of tokens weighted by the gradient that reaches them (`observe.weighted_grams`), where a
+            method rounds by it.
     """
 
     input_gram: Float[Tensor, "n n"]
     output_gram: Float[Tensor, "m m"]
+    weighted_input_gram: Float[Tensor, "n n"] | None = None
 
     def loss(self, change: Float[Tensor, "m n"]) -> float:
         """1/2 tr(G D C D^T), with both Grams shrunk as the low-rank method shrinks them."""

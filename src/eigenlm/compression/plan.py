@@ -21,6 +21,7 @@ from eigenlm.linalg.allocation import choose, fraction_of
 from eigenlm.linear import LinearMap
 from eigenlm.observe import evaluating, linears
 from eigenlm.observe.grams import Measurement, measure
+from eigenlm.observe.weighted_grams import weighted_grams
 from eigenlm.progress import track
 from eigenlm.shown import Shown
 
@@ -188,8 +189,9 @@ def plan(
     fitted, apart = windows[:-held_out], windows[-held_out:]
     with evaluating(module):
         layers, measured = linears(module), measure(module, fitted, seed=seed)
+        weighted = weighted_grams(module, fitted, seed=seed) if "bits" in methods else {}
         found = {name: Found.of(name, layer) for name, layer in layers.items()}
-        taken = _taken(_offers(layers, found, measured, used), fraction_of(_bytes(found), keep))
+        taken = _taken(_offers(layers, found, _metrics(measured, weighted), used), fraction_of(_bytes(found), keep))
         parts = {name: offer.parts() for name, offer in taken.items()}
         changes = {
             name: offer.action.dense(layers[name], parts[name]) - layers[name].dense().detach()
@@ -213,15 +215,22 @@ def _bytes(found: Mapping[str, Found]) -> int:
     return sum(each.num_bytes_before for each in found.values())
 
 
+def _metrics(measured: Measurement, weighted: Mapping[str, Tensor]) -> dict[str, Metric]:
+    """Of each layer that a token reached."""
+    return {name: Metric(measured.input_gram(name), G, weighted.get(name)) for name, G in measured.output_grams.items()}
+
+
 def _offers(
-    layers: Mapping[str, LinearMap], found: Mapping[str, Found], measured: Measurement, methods: Sequence[Method]
+    layers: Mapping[str, LinearMap],
+    found: Mapping[str, Found],
+    metrics: Mapping[str, Metric],
+    methods: Sequence[Method],
 ) -> dict[str, list[Offer]]:
     """All offers for each layer; one that no token reached can only stay, for nobody knows what a change would cost."""
     offers: dict[str, list[Offer]] = {}
     for name, layer in track(layers.items(), "factoring", total=len(layers)):
         offers[name] = [keep_offer(layer, found[name])]
-        if name in measured.output_grams:
-            metric = Metric(measured.input_gram(name), measured.output_grams[name])
+        if (metric := metrics.get(name)) is not None:
             made = [offer for method in methods for offer in method(layer, found[name], metric)]
             offers[name] = [*made, *offers[name]]
     return offers

@@ -1,5 +1,7 @@
 """The memory that planning takes beside a model: Grams, the factors of every matrix, and the changes to be tried."""
 
+from collections.abc import Sequence
+
 from eigenlm.checkpoint import Opened, Work
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer, TransformerConfig
@@ -24,11 +26,11 @@ def applying(measured: Work | None = None) -> Work:
     return Work(num_bytes=needed, do=do, also_read=None if measured is None else measured.also_read)
 
 
-def planning(tokens: int) -> Work:
+def planning(tokens: int, methods: Sequence[str] = ("low_rank",)) -> Work:
     """To plan with windows of calibration text, as `verbs.plan` cuts them."""
 
     def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
-        return _planned_bytes(opened.skeleton, calibration_window(opened.config, tokens), number)
+        return _planned_bytes(opened.skeleton, calibration_window(opened.config, tokens), number, methods)
 
     return Work(num_bytes=needed, do=_SMALLER)
 
@@ -46,14 +48,14 @@ def rounding(tokens: int) -> Work:
     return Work(num_bytes=needed, do=_SMALLER)
 
 
-def check_planning(model: Transformer, window: int) -> None:
+def check_planning(model: Transformer, window: int, methods: Sequence[str]) -> None:
     """Refuse to plan for a model in memory what would not fit beside it.
 
     Raises:
         ConfigError: less is free.
     """
     weight = next(model.parameters())
-    check_memory(_planned_bytes(model, window, weight.itemsize), weight.device, "planning", _SMALLER)
+    check_memory(_planned_bytes(model, window, weight.itemsize, methods), weight.device, "planning", _SMALLER)
 
 
 def calibration_window(config: TransformerConfig, tokens: int) -> int:
@@ -61,11 +63,12 @@ def calibration_window(config: TransformerConfig, tokens: int) -> int:
     return max(2, min(1024, config.context_length, tokens // 8))
 
 
-def _planned_bytes(model: Transformer, window: int, number: int) -> int:
+def _planned_bytes(model: Transformer, window: int, number: int, methods: Sequence[str]) -> int:
     """Beside the weights, at the end, when all that was made along the way is still there.
 
     For W (m, n): the Grams of its outputs and, once for all layers that read the same, of its inputs; factors of every
-    rank in float64 and those taken in their type; the change and the changed matrix.
+    rank in float64 and those taken in their type; the change and the changed matrix. For blocks of bits also the Gram
+    of each layer's weighted inputs.
     """
     total, read = 0, set()
     for name, layer in linears(model).items():
@@ -73,4 +76,5 @@ def _planned_bytes(model: Transformer, window: int, number: int) -> int:
         total += 4 * m * m + (8 + number) * min(m, n) * (m + n) + 2 * number * m * n
         read.add((name.rpartition(".")[0], n, name.endswith("output")))
     total += sum(4 * n * n for _, n, _ in read)
+    total += sum(4 * layer.in_features**2 for layer in linears(model).values()) if "bits" in methods else 0
     return int(_HEAP * total) + window * model.config.vocab_size * _LOGITS

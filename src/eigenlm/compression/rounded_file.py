@@ -1,21 +1,19 @@
 """A model in a GGUF file whose numbers are rounded for what its matrices read."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType
-from gguf.constants import GGML_QUANT_SIZES
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from eigenlm.checkpoint import write_gguf
-from eigenlm.checkpoint.gguf_blocks import SEARCHED, encode, packed
+from eigenlm.checkpoint.gguf_blocks import SEARCHED, encode, encode_in_turn
 from eigenlm.checkpoint.gguf_writer import Encoder
-from eigenlm.linalg.error_feedback import Feedback, feedback, round_in_turn
+from eigenlm.linalg.error_feedback import feedback
 from eigenlm.model import Transformer
 from eigenlm.observe import measure
 from eigenlm.observe.weighted_grams import weighted_grams
@@ -35,7 +33,7 @@ class WithFeedback(Encoder):
 
     def __init__(self, storage: str, grams: Grams) -> None:
         super().__init__(storage)
-        self._grams = grams
+        self._grams = {name: gram.cpu() for name, gram in grams.items()}
 
     def encode(self, sources: Sequence[str], numbers: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
         """A tensor as bytes of a type."""
@@ -54,7 +52,7 @@ class WithFeedback(Encoder):
         )
 
     def _matrix(self, W: Tensor, gram: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
-        return rounded_with_feedback(W, feedback(gram), kind)
+        return encode_in_turn(W, feedback(gram), kind)
 
 
 class ByImportance(WithFeedback):
@@ -62,27 +60,6 @@ class ByImportance(WithFeedback):
 
     def _matrix(self, W: Tensor, gram: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
         return encode(W.numpy(), kind, gram.diagonal().numpy().copy())
-
-
-def rounded_with_feedback(
-    W: Float[Tensor, "m n"], given: Feedback, kind: GGMLQuantizationType
-) -> UInt8[np.ndarray, "m bytes"]:
-    """A matrix as bytes of a type, rounded for the Gram of its inputs.
-
-    Args:
-        W: its rows are whole blocks of the type.
-        given: of the Gram.
-        kind: one of `gguf_blocks.SEARCHED`.
-    """
-    grid, (size, _) = SEARCHED[kind.name], GGML_QUANT_SIZES[kind]
-
-    def bytes_of(rows: Tensor) -> np.ndarray:
-        blocks = round_in_turn(rows, given, size, grid.values, grid.fit)
-        return np.concatenate([packed(kind.name, block) for block in blocks], axis=1)
-
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(bytes_of, W.tensor_split(min(threads, len(W))))))
 
 
 def quantize(

@@ -1,5 +1,6 @@
 """Linear layers under one contract: forward(x) equals F.linear(x, layer.dense(), layer.bias)."""
 
+from eigenlm.linear.blocks import BlockLinear
 from eigenlm.linear.codebook import CodebookLinear
 from eigenlm.linear.contract import LinearMap, linear_maps
 from eigenlm.linear.dense import DenseLinear
@@ -11,6 +12,7 @@ from eigenlm.linear.sum import SumLinear
 
 __all__ = [
     "LINEAR_MAPS",
+    "BlockLinear",
     "CodebookLinear",
     "DenseLinear",
     "Int8Linear",

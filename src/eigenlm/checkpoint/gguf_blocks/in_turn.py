@@ -1,0 +1,50 @@
+"""Rows of a matrix as blocks of a type, rounded for the Gram of their inputs."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from gguf import GGMLQuantizationType
+from gguf.constants import GGML_QUANT_SIZES
+from gguf.quants import quantize
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from eigenlm.checkpoint.gguf_blocks.encode import SEARCHED
+from eigenlm.checkpoint.gguf_blocks.packing import packed
+from eigenlm.linalg.error_feedback import Feedback, round_in_turn
+
+
+def encode_in_turn(
+    W: Float[Tensor, "m n"], given: Feedback, kind: GGMLQuantizationType
+) -> UInt8[np.ndarray, "m bytes"]:
+    """Rows as bytes of a type, columns rounded in turn (`linalg.error_feedback`).
+
+    Args:
+        W: on the processor; the last block of a row is padded with zeros.
+        given: of the Gram of its inputs.
+        kind: the type; of one that is not `SEARCHED`, numbers are rounded one by one.
+    """
+    size, _ = GGML_QUANT_SIZES[kind]
+    padding = -W.shape[1] % size
+    wide, given = F.pad(W.float(), (0, padding)), _padded(given, padding)
+    if kind.name not in SEARCHED:
+        return quantize(wide.numpy(), kind)
+    grid = SEARCHED[kind.name]
+
+    def bytes_of(rows: Tensor) -> np.ndarray:
+        blocks = round_in_turn(rows, given, size, grid.values, grid.fit)
+        return np.concatenate([packed(kind.name, block) for block in blocks], axis=1)
+
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(bytes_of, wide.tensor_split(min(threads, len(wide))))))
+
+
+def _padded(given: Feedback, padding: int) -> Feedback:
+    """With inputs that are never there: their errors count for nothing, and nothing is passed on to them."""
+    if not padding:
+        return given
+    R = torch.block_diag(given.passed_on, torch.eye(padding, dtype=given.passed_on.dtype))
+    return Feedback(F.pad(given.weights, (0, padding)), R)

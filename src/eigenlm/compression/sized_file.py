@@ -1,0 +1,141 @@
+"""A GGUF file of a given size: which type each matrix has, so that all together lose least."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from gguf import GGMLQuantizationType
+from gguf.constants import GGML_QUANT_SIZES
+from gguf.quants import dequantize
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from eigenlm.checkpoint import write_gguf
+from eigenlm.checkpoint.gguf_blocks import encode_in_turn
+from eigenlm.checkpoint.gguf_mixture import TypeMixture
+from eigenlm.checkpoint.renaming import TheirTensors
+from eigenlm.compression.methods.blocks import TYPES
+from eigenlm.compression.offers import Metric
+from eigenlm.compression.rounded_file import Grams, WithFeedback
+from eigenlm.errors import ConfigError, explain
+from eigenlm.files import whole_file
+from eigenlm.linalg.allocation import choose
+from eigenlm.linalg.error_feedback import feedback
+from eigenlm.linear.blocks import bytes_of_row
+from eigenlm.model import Transformer, TransformerConfig
+from eigenlm.observe import linears, measure
+from eigenlm.observe.vocabulary_gram import vocabulary_gram
+from eigenlm.observe.weighted_grams import weighted_grams
+from eigenlm.progress import track
+
+_EMBEDDING = "embedding.token"
+_NARROWEST = 32  # numbers in a block, of the types that have fewest
+
+
+@dataclass(frozen=True)
+class TypePrice:
+    """What a matrix costs in a type.
+
+    Attributes:
+        type: its name.
+        bytes: of the file.
+        loss: nats per token, to second order.
+    """
+
+    type: str
+    bytes: int
+    loss: float
+
+
+class OfTypes(WithFeedback):
+    """Matrices of the types that were chosen for them, all others as in a file of Q8_0.
+
+    Args:
+        types: names of types by names of linear layers and of the embedding.
+        grams: as for `WithFeedback`.
+    """
+
+    file_type = None
+
+    def __init__(self, types: Mapping[str, str], grams: Grams) -> None:
+        super().__init__("Q8_0", grams)
+        self._types = types
+
+    def kinds(self, tensors: TheirTensors, config: TransformerConfig) -> dict[str, GGMLQuantizationType]:
+        """The type of each of a file's tensors; one that is made of several has the widest of theirs."""
+        kinds = TypeMixture(name=self.storage).kinds({name: tensors.shape(name) for name in tensors})
+        for name in tensors:
+            chosen = [self._types.get(source.removesuffix(".weight")) for source in tensors.sources(name)]
+            if known := [TYPES.index(each) for each in chosen if each is not None]:
+                kinds[name] = GGMLQuantizationType[TYPES[max(known)]]
+        return kinds
+
+
+def quantize_to_size(
+    path: str | Path, model: Transformer, windows: Int[Tensor, "B T"], *, num_bytes: int, seed: int = 0, **parts: Any
+) -> dict[str, str]:
+    """Write a GGUF file of at most so many bytes; returns the type that each matrix got.
+
+    Args:
+        path: the file.
+        model: what to write.
+        windows: (B, T) calibration text.
+        num_bytes: of the file.
+        seed: of the random generator that samples labels.
+        parts: what else `write_gguf` takes.
+
+    Raises:
+        ConfigError: no choice of types is so small.
+    """
+    layers, metrics, grams = linears(model), {}, weighted_grams(model, windows, seed=seed)
+    seen = measure(model, windows, seed=seed)
+    metrics = {
+        name: Metric(seen.input_gram(name), G)
+        for name, G in seen.output_grams.items()
+        if layers[name].in_features % _NARROWEST == 0
+    }
+    vocabulary = vocabulary_gram(model, windows, seed=seed)
+    prices = {
+        name: _prices(layers[name].dense().detach(), grams[name], metric.loss)
+        for name, metric in track(metrics.items(), "rounding", total=len(metrics))
+    }
+    table = model.embedding.token.weight.detach()
+    prices[_EMBEDDING] = _prices(table, vocabulary.gram, vocabulary.loss)
+    known = {**grams, _EMBEDDING: vocabulary.gram}
+    rest = sum(each.numel() for each in model.parameters()) - table.numel()
+    rest -= sum(layers[name].in_features * layers[name].out_features for name in metrics)
+    budget = num_bytes - 4 * rest
+    with whole_file(path) as place:
+        while True:
+            types = _chosen(prices, budget, num_bytes)
+            write_gguf(place, model, storage=OfTypes(types, known), **parts)
+            excess = place.stat().st_size - num_bytes
+            if excess <= 0:
+                return types
+            budget -= excess  # what the file says of itself, before the tensors
+
+
+def _chosen(prices: Mapping[str, Sequence[TypePrice]], budget: int, asked: int) -> dict[str, str]:
+    """A type for each matrix, within the budget."""
+    choice = choose({name: _costs_and_losses(each) for name, each in prices.items()}, budget)
+    if choice.cost > budget:
+        expected, got = f"{asked + choice.cost - budget:,} bytes at least", f"{asked:,}"
+        raise ConfigError(explain("size of a GGUF file", expected=expected, got=got, do="ask for a larger file"))
+    return {name: prices[name][option].type for name, option in choice.options.items()}
+
+
+def _prices(W: Float[Tensor, "m n"], gram: Tensor, loss: Callable[[Tensor], float]) -> list[TypePrice]:
+    given, found = feedback(gram.cpu()), []
+    for name in TYPES:
+        kind = GGMLQuantizationType[name]
+        if W.shape[1] % GGML_QUANT_SIZES[kind][0] == 0:
+            rounded = torch.from_numpy(dequantize(encode_in_turn(W.cpu(), given, kind), kind))
+            found.append(TypePrice(name, len(W) * bytes_of_row(W.shape[1], int(kind)), loss(rounded - W.float().cpu())))
+    return found
+
+
+def _costs_and_losses(prices: Sequence[TypePrice]) -> tuple[Tensor, Tensor]:
+    costs = torch.tensor([float(price.bytes) for price in prices], dtype=torch.float64)
+    return costs, torch.tensor([price.loss for price in prices], dtype=torch.float64)
