@@ -12,13 +12,15 @@ from eigenlm.compression import forecast
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.observe import linears, measure
 from eigenlm.observe.predictions import _drawn
+from eigenlm.observe.vocabulary_gram import vocabulary_gram
+from eigenlm.observe.weighted_grams import weighted_grams
 from tests.model.test_transformer import LLAMA, build, ids
 
 
 @pytest.fixture(autouse=True)
 def exact_products(monkeypatch):
     """Float32 throughout, so that sums can be compared closely."""
-    for room in ("observe.grams", "compression.forecast"):
+    for room in ("observe.grams", "observe.weighted_grams", "observe.vocabulary_gram", "compression.forecast"):
         module = importlib.import_module(f"eigenlm.{room}")
         monkeypatch.setattr(module, "quick_products", lambda _: contextlib.nullcontext())
 
@@ -138,3 +140,39 @@ def test_an_interrupted_forecast_leaves_the_module_as_it_was(monkeypatch):
         forecast(model, {"blocks.0.attention.query": torch.ones(16, 16)}, tokens)
     monkeypatch.undo()
     assert torch.equal(model(tokens), before)
+
+
+def test_weighted_grams_count_each_token_by_its_gradient():
+    windows = ids(3, 12)
+    found = weighted_grams(build(LLAMA), windows, seed=4)
+    rows, felt = _inputs_and_gradients(build(LLAMA), windows, seed=4)
+    assert found.keys() == rows.keys()
+    for name, x in rows.items():
+        weights = felt[name].square().sum(1)
+        want = (x * weights[:, None]).mT @ x / weights.sum()
+        assert float((found[name].double() - want).norm() / want.norm()) < 1e-5, name  # float32 sums
+
+
+def test_weighted_grams_are_finite_where_no_gradient_comes():
+    model = build(LLAMA)
+    with torch.no_grad():
+        model.embedding.token.weight.zero_()
+    assert all(bool(gram.isfinite().all()) for gram in weighted_grams(model, ids(2, 8)).values())
+
+
+def test_the_vocabularys_gram_tells_what_a_change_of_the_token_vectors_costs():
+    """Against the divergence itself, of changes that are small, and so large that the most is ten times the least."""
+    model, windows = build(LLAMA).double(), ids(6, 12, seed=2)
+    gram, generator = vocabulary_gram(model, windows), torch.Generator().manual_seed(0)
+    table, told, measured = model.embedding.token.weight.detach().clone(), [], []
+    with torch.no_grad():
+        before = model(windows).log_softmax(-1)
+        for size in torch.logspace(-2.5, -2, 6).tolist():
+            change = size * torch.randn(table.shape, generator=generator, dtype=table.dtype)
+            model.embedding.token.weight.copy_(table + change)
+            after = model(windows).log_softmax(-1)
+            measured.append(float((before.exp() * (before - after)).sum(-1).mean()))
+            told.append(gram.loss(change))
+    ratios = torch.tensor(told) / torch.tensor(measured)
+    assert measured[-1] > 5 * measured[0]
+    assert 0.5 < float(ratios.min()) <= float(ratios.max()) < 2
