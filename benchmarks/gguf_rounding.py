@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from gguf import GGUFReader
 from gguf.constants import GGML_QUANT_SIZES
 from record import record
@@ -25,6 +26,7 @@ from eigenlm.checkpoint import open_model, write_gguf
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.gguf_mixture import TypeMixture
 from eigenlm.compression.rounded_file import ByImportance, WithFeedback
+from eigenlm.compression.sized_file import type_prices
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.observe import measure
 from eigenlm.observe.weighted_grams import weighted_grams
@@ -32,7 +34,7 @@ from eigenlm.text.windows import windows_across
 
 PROGRAM = Path(__file__).with_name("rounding_in_llama_cpp.py")
 TYPES = ("Q2_K", "Q3_K_S", "Q3_K_M", "Q3_K_L", "IQ4_XS", "IQ4_NL", "Q4_K_S", "Q4_K_M")
-SIDES = ("llama.cpp", "eigenlm")
+SIDES = ("llama.cpp", "eigenlm", "eigenlm, types chosen")
 WINDOW = 512
 
 
@@ -81,18 +83,21 @@ def written(lm: eigenlm.LanguageModel, fitted: Any, place: Path, options: argpar
     weighted = weighted_grams(lm.model, fitted, seed=options.seed)
     print(f"measured in {time.perf_counter() - start:.0f} s", flush=True)
     np.savez(place / "importance.npz", **importance_by_their_names(lm, plain))
-    told = {}
+    start, told = time.perf_counter(), {}
+    prices = type_prices(lm.model, fitted, seed=options.seed)
+    print(f"measured again and rounded to every type in {time.perf_counter() - start:.0f} s", flush=True)
     for kind in options.types:
-        theirs, ours = (place / f"{side} {kind}.gguf" for side in SIDES)
+        theirs, ours, chosen = (place / f"{side} {kind}.gguf" for side in SIDES)
         words = (place / "whole.gguf", theirs, int(TypeMixture(name=kind).file_type), place / "importance.npz")
         seconds = {"llama.cpp": in_llama_cpp(options.python, "quantize", *words)[1]}
         start = time.perf_counter()
         write_gguf(ours, lm.model, storage=WithFeedback(kind, weighted), **parts)
         seconds["eigenlm, without measuring"] = time.perf_counter() - start
         write_gguf(place / "like.gguf", lm.model, storage=ByImportance(kind, plain), **parts)
+        prices.write(chosen, lm.model, theirs.stat().st_size, **parts)
         told[kind] = {
             **same_blocks(theirs, place / "like.gguf"),
-            "bytes of tensors": {side: size(path) for side, path in zip(SIDES, (theirs, ours))},
+            "bytes of tensors": {side: size(path) for side, path in zip(SIDES, (theirs, ours, chosen))},
             "seconds": seconds,
         }
         print(kind, json.dumps(told[kind]), flush=True)
@@ -138,18 +143,14 @@ def size(path: Path) -> int:
     return sum(int(tensor.n_bytes) for tensor in GGUFReader(path).tensors)
 
 
-def beside(theirs: list[float], ours: list[float]) -> dict[str, Any]:
-    """Mean divergences in nats a token, how they compare, and the interval of their difference over windows."""
-    import torch
-
-    less = paired_mean(torch.tensor(theirs) - torch.tensor(ours), torch.ones(len(ours)))
-    means = float(np.mean(theirs)), float(np.mean(ours))
-    return {
-        "KL of llama.cpp": means[0],
-        "KL of eigenlm": means[1],
-        "ratio": means[1] / means[0],
-        "less by": {"value": less.value, "low": less.low, "high": less.high},
-    }
+def beside(theirs: list[float], *ours: list[float]) -> dict[str, Any]:
+    """Mean divergences in nats a token, how they compare, and the interval of each difference over windows."""
+    told: dict[str, Any] = {SIDES[0]: float(np.mean(theirs))}
+    for side, each in zip(SIDES[1:], ours):
+        less = paired_mean(torch.tensor(theirs) - torch.tensor(each), torch.ones(len(each)))
+        ratio = float(np.mean(each) / np.mean(theirs))
+        told[side] = {"KL": float(np.mean(each)), "times that of llama.cpp": ratio, "less by": vars(less)}
+    return told
 
 
 if __name__ == "__main__":

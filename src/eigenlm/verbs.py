@@ -122,7 +122,7 @@ def quantize(
         parts |= {"storage": storage, "like_llama_cpp": like_llama_cpp}
         rounded_file.quantize(path, lm.model, windows, seed=seed, **parts)
     else:
-        sized_file.quantize_to_size(path, lm.model, windows, num_bytes=size, seed=seed, **parts)
+        sized_file.type_prices(lm.model, windows, seed=seed).write(path, lm.model, size, **parts)
     written = open_model(path).tensors
     return sum(written.num_bytes(name) for name in written)
 

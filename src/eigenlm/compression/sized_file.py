@@ -73,57 +73,79 @@ class OfTypes(WithFeedback):
         return kinds
 
 
-def quantize_to_size(
-    path: str | Path, model: Transformer, windows: Int[Tensor, "B T"], *, num_bytes: int, seed: int = 0, **parts: Any
-) -> dict[str, str]:
-    """Write a GGUF file of at most so many bytes; returns the type that each matrix got.
+@dataclass(frozen=True)
+class TypePrices:
+    """What each matrix of a model costs in each type; files of any size follow from it.
+
+    Attributes:
+        of: the prices of linear layers and of the embedding, by name.
+        grams: by which they are rounded.
+        others: bytes of all other tensors.
+    """
+
+    of: Mapping[str, Sequence[TypePrice]]
+    grams: Grams
+    others: int
+
+    def write(self, path: str | Path, model: Transformer, num_bytes: int, **parts: Any) -> Mapping[str, str]:
+        """Write a GGUF file of at most so many bytes; returns the type that each matrix got.
+
+        Args:
+            path: the file.
+            model: that the prices are of.
+            num_bytes: of the file.
+            parts: what else `write_gguf` takes.
+
+        Raises:
+            ConfigError: no choice of types is so small.
+        """
+        head = 0  # what the file says of itself before the tensors
+        with whole_file(path) as place:
+            while True:
+                types = self.types(num_bytes - head, num_bytes)
+                write_gguf(place, model, storage=OfTypes(types, self.grams), **parts)
+                excess = place.stat().st_size - num_bytes
+                if excess <= 0:
+                    return types
+                head += excess
+
+    def types(self, num_bytes: int, asked: int) -> dict[str, str]:
+        """The type of each matrix for which all together lose least.
+
+        Args:
+            num_bytes: of the tensors.
+            asked: of the file, for the message.
+
+        Raises:
+            ConfigError: no choice is so small.
+        """
+        budget = num_bytes - self.others
+        choice = choose({name: _costs_and_losses(each) for name, each in self.of.items()}, budget)
+        if choice.cost > budget:
+            expected, got = f"{asked + choice.cost - budget:,} bytes at least", f"{asked:,}"
+            raise ConfigError(explain("size of a GGUF file", expected=expected, got=got, do="ask for a larger file"))
+        return {name: self.of[name][option].type for name, option in choice.options.items()}
+
+
+def type_prices(model: Transformer, windows: Int[Tensor, "B T"], *, seed: int = 0) -> TypePrices:
+    """Round every matrix to every type, and tell to second order what that costs.
 
     Args:
-        path: the file.
-        model: what to write.
+        model: with a head over the vocabulary.
         windows: (B, T) calibration text.
-        num_bytes: of the file.
         seed: of the random generator that samples labels.
-        parts: what else `write_gguf` takes.
-
-    Raises:
-        ConfigError: no choice of types is so small.
     """
-    layers, metrics, grams = linears(model), {}, weighted_grams(model, windows, seed=seed)
-    seen = measure(model, windows, seed=seed)
-    metrics = {
-        name: Metric(seen.input_gram(name), G)
+    weighted, seen = weighted_grams(model, windows, seed=seed), measure(model, windows, seed=seed)
+    vocabulary, layers = vocabulary_gram(model, windows, seed=seed), linears(model)
+    matrices = {
+        name: (layers[name].dense().detach(), weighted[name], Metric(seen.input_gram(name), G).loss)
         for name, G in seen.output_grams.items()
-        if layers[name].in_features % _NARROWEST == 0
     }
-    vocabulary = vocabulary_gram(model, windows, seed=seed)
-    prices = {
-        name: _prices(layers[name].dense().detach(), grams[name], metric.loss)
-        for name, metric in track(metrics.items(), "rounding", total=len(metrics))
-    }
-    table = model.embedding.token.weight.detach()
-    prices[_EMBEDDING] = _prices(table, vocabulary.gram, vocabulary.loss)
-    known = {**grams, _EMBEDDING: vocabulary.gram}
-    rest = sum(each.numel() for each in model.parameters()) - table.numel()
-    rest -= sum(layers[name].in_features * layers[name].out_features for name in metrics)
-    budget = num_bytes - 4 * rest
-    with whole_file(path) as place:
-        while True:
-            types = _chosen(prices, budget, num_bytes)
-            write_gguf(place, model, storage=OfTypes(types, known), **parts)
-            excess = place.stat().st_size - num_bytes
-            if excess <= 0:
-                return types
-            budget -= excess  # what the file says of itself, before the tensors
-
-
-def _chosen(prices: Mapping[str, Sequence[TypePrice]], budget: int, asked: int) -> dict[str, str]:
-    """A type for each matrix, within the budget."""
-    choice = choose({name: _costs_and_losses(each) for name, each in prices.items()}, budget)
-    if choice.cost > budget:
-        expected, got = f"{asked + choice.cost - budget:,} bytes at least", f"{asked:,}"
-        raise ConfigError(explain("size of a GGUF file", expected=expected, got=got, do="ask for a larger file"))
-    return {name: prices[name][option].type for name, option in choice.options.items()}
+    matrices[_EMBEDDING] = model.embedding.token.weight.detach(), vocabulary.gram, vocabulary.loss
+    whole = {name: each for name, each in matrices.items() if each[0].shape[1] % _NARROWEST == 0}
+    prices = {name: _prices(*each) for name, each in track(whole.items(), "rounding", total=len(whole))}
+    others = sum(each.numel() for each in model.parameters()) - sum(W.numel() for W, _, _ in whole.values())
+    return TypePrices(prices, {**weighted, _EMBEDDING: vocabulary.gram}, 4 * others)
 
 
 def _prices(W: Float[Tensor, "m n"], gram: Tensor, loss: Callable[[Tensor], float]) -> list[TypePrice]:
