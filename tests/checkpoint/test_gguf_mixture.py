@@ -12,18 +12,19 @@ from eigenlm.checkpoint.gguf_mixture import TypeMixture
 from eigenlm.errors import ConfigError
 
 # `llama_model_quantize` of llama-cpp-python 0.3.36 on 16 blocks: widths of 256 and 512 whose 4 queries share a key, and
-# of 288 and 544; the types of a matrix from block to block.
+# of 288 and 544; 8 experts of 256, two queries to a key. The types of a matrix from block to block.
 THEIRS = json.loads((Path(__file__).parent / "mixtures_of_llama_cpp.json").read_text())
-WIDTHS = {"shared keys": (256, 512, 4), "odd widths": (288, 544, 1)}
+MODELS = {"shared keys": (256, 512, 4, 0), "odd widths": (288, 544, 1, 0), "eight experts": (256, 256, 2, 8)}
 
 
-def shapes_of(width: int, wide: int) -> dict[str, tuple[int, ...]]:
+def shapes_of(width: int, wide: int, experts: int) -> dict[str, tuple[int, ...]]:
+    several, end = ((experts,), "_exps") if experts else ((), "")
     blocks = [
         {
             f"blk.{i}.attn_norm.weight": (width,),
             **{f"blk.{i}.attn_{part}.weight": (width, width) for part in ("q", "k", "v", "output")},
-            **{f"blk.{i}.ffn_{part}.weight": (wide, width) for part in ("gate", "up")},
-            f"blk.{i}.ffn_down.weight": (width, wide),
+            **{f"blk.{i}.ffn_{part}{end}.weight": (*several, wide, width) for part in ("gate", "up")},
+            f"blk.{i}.ffn_down{end}.weight": (*several, width, wide),
         }
         for i in range(16)
     ]
@@ -35,8 +36,9 @@ def shapes_of(width: int, wide: int) -> dict[str, tuple[int, ...]]:
 @pytest.mark.parametrize("name", GGUF_MIXTURES)
 @pytest.mark.parametrize("model", THEIRS)
 def test_every_matrix_has_the_type_that_llama_cpp_gives_it(model, name):
-    width, wide, shared = WIDTHS[model]
-    kinds = TypeMixture(name=name, queries_per_key=shared).kinds(shapes_of(width, wide))
+    width, wide, shared, experts = MODELS[model]
+    mixed = TypeMixture(name=name, queries_per_key=shared, experts=experts)
+    kinds = mixed.kinds(shapes_of(width, wide, experts))
     ours: dict[str, list[str]] = {}
     for tensor, kind in kinds.items():
         if kind.name != "F32":

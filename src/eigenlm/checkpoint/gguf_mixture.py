@@ -21,6 +21,8 @@ _NARROWER_BLOCKS = {
     "Q6_K": "Q8_0",
 }
 _VALUES = re.compile(r"attn_(v|qkv|kv_b)\.weight$")
+_KEYS = re.compile(r"attn_k\.weight$")
+_FIVE_BITS_BESIDE_EXPERTS = ("Q2_K", "Q3_K_S", "Q3_K_M", "IQ4_XS", "IQ4_NL", "Q4_K_S", "Q4_K_M")
 _EMBEDDING, _HEAD = "token_embd.weight", "output.weight"
 _STAYS_F32 = re.compile(r"(^|\.)(position_embd|token_types)\.weight$|ffn_gate_inp\.weight$|attn_rel_b\.weight$|\.bias$")
 
@@ -32,11 +34,13 @@ class TypeMixture:
     Attributes:
         name: of the file's type, as `allowed.gguf_type` gives it.
         queries_per_key: query heads that share a key.
+        experts: of a layer; 8, as Mixtral has them, get more bits for attention, which is then a small part.
         informed: whether the importance of inputs is known.
     """
 
     name: str
     queries_per_key: int = 1
+    experts: int = 0
     informed: bool = False
 
     @property
@@ -70,10 +74,11 @@ class TypeMixture:
         downs = [name for name in found if "ffn_down" in name]
         for place, name in enumerate(downs):
             found[name] = self._of_down(place, len(downs)) or base
-        if self.name in ("Q2_K", "Q3_K_M", "Q3_K_L"):
-            kind = {"Q2_K": Kind.Q3_K, "Q3_K_M": Kind.Q4_K, "Q3_K_L": Kind.Q5_K}[self.name]
-            found |= {name: kind for name in found if "attn_output.weight" in name}
-        return found
+        outputs = {"Q2_K": Kind.Q3_K, "Q3_K_M": Kind.Q4_K, "Q3_K_L": Kind.Q5_K}
+        if self.experts == 8:
+            found |= {name: Kind.Q8_0 for name in found if _KEYS.search(name) or _VALUES.search(name)}
+            outputs = dict.fromkeys(_FIVE_BITS_BESIDE_EXPERTS, Kind.Q5_K)
+        return found | {name: outputs.get(self.name, base) for name in found if name.endswith("attn_output.weight")}
 
     def _of_values(self, place: int, count: int) -> Kind | None:
         shared = self.queries_per_key >= 4

@@ -59,9 +59,10 @@ class Encoder:
 
     def kinds(self, tensors: TheirTensors, config: TransformerConfig) -> dict[str, GGMLQuantizationType]:
         """The type of each of a file's tensors."""
-        attention = config.layers[0].attention if config.layers else None
-        heads, shared = (getattr(attention, name, 1) for name in ("num_heads", "num_kv_heads"))
-        mixed = TypeMixture(name=self.storage, queries_per_key=heads // shared, informed=self.informed)
+        first = config.layers[0] if config.layers else None
+        heads, shared = (getattr(first and first.attention, name, 1) for name in ("num_heads", "num_kv_heads"))
+        experts = getattr(first and first.feed_forward, "num_experts", 0)
+        mixed = TypeMixture(name=self.storage, queries_per_key=heads // shared, experts=experts, informed=self.informed)
         return mixed.kinds({name: tensors.shape(name) for name in tensors})
 
     def encode(self, sources: Sequence[str], numbers: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
