@@ -23,6 +23,7 @@ from eigenlm.attention import RotaryConfig
 from eigenlm.checkpoint import (
     Checkpoint,
     Generation,
+    gguf_size,
     misread_by_llama_cpp,
     open_model,
     open_tensors,
@@ -220,6 +221,14 @@ def test_low_rank_is_multiplied_out_only_when_asked(tmp_path):
         write_gguf(tmp_path / "m.gguf", model, storage="F32")
     write_gguf(tmp_path / "m.gguf", model, storage="F32", multiply_out=True)
     assert torch.equal(open_tensors(tmp_path / "m.gguf")["blocks.0.feed_forward.up.weight"], thin.B @ thin.A)
+
+
+@pytest.mark.parametrize("storage", ["F16", "Q4_1", "Q3_K_M"])
+def test_its_size_is_known_before_it_is_written(tmp_path, tiny_model, storage):
+    read = read_model(tiny_model)
+    parts = {"tokenizer": read.tokenizer, "generation": read.generation}
+    write_gguf(tmp_path / "m.gguf", read.model, storage=storage, **parts)
+    assert gguf_size(read.model, storage, **parts) == (tmp_path / "m.gguf").stat().st_size
 
 
 def test_an_unknown_storage_is_refused(tmp_path):

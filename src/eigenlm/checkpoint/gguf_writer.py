@@ -1,14 +1,17 @@
 """A model into one GGUF file that llama.cpp opens."""
 
 import math
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType, GGUFValueType, GGUFWriter
-from gguf.constants import GGML_QUANT_VERSION
+from gguf.constants import GGML_QUANT_VERSION, GGUF_DEFAULT_ALIGNMENT
 from gguf.quants import dequantize, quant_shape_to_byte_shape, quantize
 from torch import Tensor
 
@@ -17,7 +20,7 @@ from eigenlm.checkpoint.choose_family import choose_family, dense_tensors
 from eigenlm.checkpoint.dialects import Dialect
 from eigenlm.checkpoint.families import GGUF, HUGGING_FACE
 from eigenlm.checkpoint.generation import Generation
-from eigenlm.checkpoint.gguf_kept import kept_blocks
+from eigenlm.checkpoint.gguf_kept import Kept, kept_blocks
 from eigenlm.checkpoint.gguf_mixture import WITHOUT_SEARCH, TypeMixture
 from eigenlm.checkpoint.narrowing import check_narrowed, surely_held
 from eigenlm.checkpoint.renaming import TheirTensors
@@ -117,29 +120,99 @@ def write_gguf(
         CheckpointError: GGUF has no way to hold this tokenizer, or `storage` none to hold the numbers of a matrix.
         DataError: `path` cannot be written.
     """
+    parts: dict[str, Any] = {"tokenizer": tokenizer, "chat_template": chat_template, "generation": generation}
+    contents = _contents(model, storage, family=family, multiply_out=multiply_out, **parts)
+    with whole_file(path) as temporary, contents.begun(temporary) as writer:
+        for name, kind in track(list(contents.kinds.items()), "writing"):
+            writer.write_tensor_data(contents.blocks(name, kind))
+    return contents.architecture
+
+
+def gguf_size(model: Transformer, storage: str | Encoder, **parts: Any) -> int:
+    """Bytes of the file that `write_gguf` would write, without rounding a number; arguments and errors are the same."""
+    contents = _contents(model, storage, **parts)
+    with tempfile.TemporaryDirectory() as folder:
+        head = Path(folder) / "head.gguf"
+        with contents.begun(head):
+            pass
+        size = _aligned(head.stat().st_size)
+    for name, kind in contents.kinds.items():
+        shape, dtype = _stored(contents.tensors.shape(name), kind)
+        size += _aligned(math.prod(shape) * dtype.itemsize)
+    return size
+
+
+def _aligned(num_bytes: int) -> int:
+    return -(-num_bytes // GGUF_DEFAULT_ALIGNMENT) * GGUF_DEFAULT_ALIGNMENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Contents:
+    architecture: str
+    metadata: Mapping[str, Any]
+    tensors: TheirTensors
+    kinds: Mapping[str, GGMLQuantizationType]
+    kept: Kept
+    encoder: Encoder
+
+    @contextmanager
+    def begun(self, path: Path) -> Iterator[GGUFWriter]:
+        """A file with all that stands before the tensors."""
+        writer = GGUFWriter(None, self.architecture)
+        try:
+            for key, value in self.metadata.items():
+                _add(writer, key, value)
+            for name, kind in self.kinds.items():
+                shape, dtype = _stored(self.tensors.shape(name), kind)
+                writer.add_tensor_info(name, shape, dtype, math.prod(shape) * dtype.itemsize, kind)
+            writer.write_header_to_file(path)
+            writer.write_kv_data_to_file()
+            writer.write_ti_data_to_file()
+            yield writer
+        finally:
+            writer.close()
+
+    def blocks(self, name: str, kind: GGMLQuantizationType) -> np.ndarray:
+        """A tensor as bytes of its type, refused if it does not hold the numbers."""
+        if name in self.kept:
+            return self.kept[name][1].numpy()
+        numbers = self.tensors[name].float().cpu().contiguous()
+        with np.errstate(over="ignore", invalid="ignore"):  # `check_narrowed` tells of it
+            stored = self.encoder.encode(self.tensors.sources(name), numbers, kind)
+            if not surely_held(numbers, kind.name):
+                check_narrowed(name, numbers, torch.from_numpy(dequantize(stored, kind)), kind.name)
+        return stored
+
+
+def _contents(
+    model: Transformer,
+    storage: str | Encoder,
+    *,
+    tokenizer: Tokenizer | None = None,
+    chat_template: ChatTemplates | None = None,
+    generation: Generation | None = None,
+    family: str | None = None,
+    multiply_out: bool = False,
+) -> _Contents:
     encoder = storage if isinstance(storage, Encoder) else Encoder(storage)
-    tensors = dense_tensors(model, multiply_out=multiply_out, and_of=BlockLinear)
+    dense = dense_tensors(model, multiply_out=multiply_out, and_of=BlockLinear)
     instead = f"write {'a Hugging Face' if family in HUGGING_FACE else 'an eigenlm'} folder"
-    dialect, theirs = choose_family(GGUF, model.config, tensors, family, instead)
-    use = generation or Generation()
+    dialect, tensors = choose_family(GGUF, model.config, dense, family, instead)
+    use, kept = generation or Generation(), kept_blocks(model, dialect, tensors)
     metadata = {
         **_architecture(dialect, model.config, use, encoder.file_type),
         **_tokenizer_metadata(tokenizer, model.config),
         **_templates(by_name(chat_template)),
         **_ends(use, tokenizer),
     }
-    with whole_file(path) as temporary:
-        writer = GGUFWriter(None, dialect.family)
-        try:
-            kept = kept_blocks(model, dialect, theirs)
-            kinds = encoder.kinds(theirs, model.config) | {name: kind for name, (kind, _) in kept.items()}
-            _write_head(writer, temporary, metadata, {name: (theirs.shape(name), kind) for name, kind in kinds.items()})
-            for name, kind in track(list(kinds.items()), "writing"):
-                blocks = kept[name][1].numpy() if name in kept else _encoded(name, theirs, kind, encoder)
-                writer.write_tensor_data(blocks)
-        finally:
-            writer.close()
-    return dialect.family
+    return _Contents(
+        architecture=dialect.family,
+        metadata=metadata,
+        tensors=tensors,
+        kinds=encoder.kinds(tensors, model.config) | {name: kind for name, (kind, _) in kept.items()},
+        kept=kept,
+        encoder=encoder,
+    )
 
 
 def _architecture(
@@ -184,29 +257,6 @@ def misread_by_llama_cpp(
     """
     left_out = None if vectors is None else left_out_of_gguf(vectors, config.context_length)
     return "; ".join(told for told in (GGUF[architecture].misread(config), left_out) if told) or None
-
-
-Described = Mapping[str, tuple[tuple[int, ...], GGMLQuantizationType]]
-
-
-def _write_head(writer: GGUFWriter, path: Path, metadata: Mapping[str, Any], tensors: Described) -> None:
-    for key, value in metadata.items():
-        _add(writer, key, value)
-    for name, (whole, kind) in tensors.items():
-        shape, dtype = _stored(whole, kind)
-        writer.add_tensor_info(name, shape, dtype, math.prod(shape) * dtype.itemsize, kind)
-    writer.write_header_to_file(path)
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-
-
-def _encoded(name: str, tensors: TheirTensors, kind: GGMLQuantizationType, encoder: Encoder) -> np.ndarray:
-    numbers = tensors[name].float().cpu().contiguous()
-    with np.errstate(over="ignore", invalid="ignore"):  # `check_narrowed` tells of it
-        stored = encoder.encode(tensors.sources(name), numbers, kind)
-        if not surely_held(numbers, kind.name):
-            check_narrowed(name, numbers, torch.from_numpy(dequantize(stored, kind)), kind.name)
-    return stored
 
 
 def _add(writer: GGUFWriter, key: str, value: Any) -> None:

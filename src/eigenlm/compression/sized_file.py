@@ -12,7 +12,7 @@ from gguf.quants import dequantize
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from eigenlm.checkpoint import write_gguf
+from eigenlm.checkpoint import gguf_size, write_gguf
 from eigenlm.checkpoint.gguf_blocks import encode_in_turn
 from eigenlm.checkpoint.gguf_mixture import TypeMixture
 from eigenlm.checkpoint.renaming import TheirTensors
@@ -20,7 +20,6 @@ from eigenlm.compression.methods.blocks import TYPES
 from eigenlm.compression.offers import Metric
 from eigenlm.compression.rounded_file import Grams, WithFeedback
 from eigenlm.errors import ConfigError, explain
-from eigenlm.files import whole_file
 from eigenlm.linalg.allocation import choose
 from eigenlm.linalg.error_feedback import feedback
 from eigenlm.linear.blocks import bytes_of_row
@@ -100,14 +99,14 @@ class TypePrices:
             ConfigError: no choice of types is so small.
         """
         head = 0  # what the file says of itself before the tensors
-        with whole_file(path) as place:
-            while True:
-                types = self.types(num_bytes - head, num_bytes)
-                write_gguf(place, model, storage=OfTypes(types, self.grams), **parts)
-                excess = place.stat().st_size - num_bytes
-                if excess <= 0:
-                    return types
-                head += excess
+        while True:
+            types = self.types(num_bytes - head, num_bytes)
+            storage = OfTypes(types, self.grams)
+            if (excess := gguf_size(model, storage, **parts) - num_bytes) <= 0:
+                break
+            head += excess
+        write_gguf(path, model, storage=storage, **parts)
+        return types
 
     def types(self, num_bytes: int, asked: int) -> dict[str, str]:
         """The type of each matrix for which all together lose least.
