@@ -117,7 +117,6 @@ def in_llama_cpp(python: str, *words: object) -> tuple[Any, float]:
         [python, "-P", str(PROGRAM), *map(str, words)],
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(PROGRAM.parent)},
     )
     if done.returncode:
         raise SystemExit(done.stderr[-2000:])

@@ -27,7 +27,9 @@ def said(model: ctypes.c_void_p, key: str) -> str:
 
 def opened(path: str) -> tuple[ctypes.c_void_p, ctypes.c_void_p, bool]:
     """The model, its context, and whether it writes texts."""
-    model = l.llama_model_load_from_file(path.encode(), l.llama_model_default_params())
+    wanted = l.llama_model_default_params()
+    wanted.use_extra_bufts = False  # weights laid out anew for AMX end the process on some machines (0.3.36)
+    model = l.llama_model_load_from_file(path.encode(), wanted)
     if not model:
         sys.exit("llama.cpp does not open the file")
     decodes = said(model, f"{said(model, 'general.architecture')}.attention.causal") != "false"

@@ -13,10 +13,14 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
 
-import in_llama_cpp as one
 import llama_cpp as l
 import numpy as np
+
+# Not from a folder on the path: there a file beside this one would stand before the package llama_cpp.
+one = SourceFileLoader("one", str(Path(__file__).with_name("in_llama_cpp.py"))).load_module()
 
 
 def main() -> None:
