@@ -34,7 +34,7 @@ def said(capsys, *words: str) -> dict:
 
 def test_a_space_is_made_asked_and_says_how_it_was_made(made, capsys):
     told = json.loads((made / "made.json").read_text())
-    assert (told["method"], told["dim"], told["window"], told["power"]) == ("ppmi-svd", 8, 4, 0.5)
+    assert (told["method"], told["dim"], told["window"], told["power"]) == ("ppmi-svd", 8, 4, 0.25)
     near = said(capsys, "neighbours", str(made), "sea1", "--k", "3")["neighbours"]
     assert all(one["word"].startswith("sea") for one in near)
     assert said(capsys, "similarity", str(made), "sea1", "sea2")["cosine"] > 0.5

@@ -23,7 +23,8 @@ def test_vectors_are_those_of_the_dense_decomposition():
     corpus = read_corpus(two_topics(100), min_count=1)
     upper = ppmi(cooccurrence(corpus, window=3), smoothing=0.75)
     U, S, _ = np.linalg.svd((upper + upper.T).toarray().astype(np.float64))
-    found = train(corpus, PpmiSvd(dim=5, window=3, smoothing=0.75, power=0.5)).vectors.double().numpy()
+    found = train(corpus, PpmiSvd(dim=5, window=3, smoothing=0.75, power=0.5, weighting="linear"))
+    found = found.vectors.double().numpy()
     want = U[:, :5] * S[:5] ** 0.5
     np.testing.assert_allclose(found @ found.T, want @ want.T, atol=2e-4)  # vectors up to their signs
 

@@ -29,10 +29,10 @@ class PpmiSvd:
 
     dim: int = 100
     window: int = 5
-    weighting: Weighting = "linear"
+    weighting: Weighting = "harmonic"
     smoothing: float = 0.6
     shift: float = 1.0
-    power: float = 0.5
+    power: float = 0.25
     seed: int = 0
 
 
