@@ -20,17 +20,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vectors")
     (folder / "text.txt").write_text(two_topics(), encoding="utf-8")
     out = folder / "made"
-    words = [
-        "--out",
-        str(out),
-        "--dim",
-        "8",
-        "--window",
-        "4",
-        "--set",
-        "power=0.5",
-        "-q",
-    ]  # two topics are one direction
+    settings = ["power=0.5", "weighting=linear"]  # two topics are one direction, which less would hide
+    words = ["--out", str(out), "--dim", "8", "--window", "4", "--set", *settings, "-q"]
     assert main(["vectors", "train", str(folder / "text.txt"), *words]) == 0
     return out
 
