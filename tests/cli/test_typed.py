@@ -33,7 +33,7 @@ AT_ONCE = [
     ("run MODEL", 2, "did you mean 'chat'"),
     ("ls", 2, "did you mean 'list'"),
     ("finetune MODEL", 2, "did you mean 'train'"),
-    ("quantize MODEL", 2, "did you mean 'plan'"),
+    ("prune MODEL", 2, "did you mean 'plan'"),
     ("tokenizer", 0, "tokenizer train"),
     ("vectors", 0, "usage: eigenlm vectors COMMAND"),
     ("vectors --help", 0, "vectors odd-one-out"),
