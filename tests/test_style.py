@@ -1,13 +1,12 @@
 """The limits of CONTRIBUTING.md, read from the syntax trees of the project's own files."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -26,9 +25,18 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@functools.cache
+def nodes(path: Path) -> list[ast.AST]:
+    return [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+
+
 def functions(path: Path) -> Iterator[Function]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
+    return (node for node in nodes(path) if isinstance(node, Function))
+
+
+def faults(paths: Iterable[Path], of: Callable[[Path], object]) -> dict[str, object]:
+    """What a check finds in each file, of those in which it finds something."""
+    return {name_of(path): found for path in paths if (found := of(path))}
 
 
 def num_parameters(function: Function) -> int:
@@ -37,49 +45,56 @@ def num_parameters(function: Function) -> int:
     return len(named) + (a.vararg is not None) + (a.kwarg is not None)
 
 
-@pytest.mark.parametrize("path", ALL, ids=name_of)
-def test_file_is_short_and_named_for_an_idea(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE
-    assert path.stem not in LEFTOVERS
-    assert path.stem == path.stem.lower()
+def test_files_are_short_and_named_for_an_idea() -> None:
+    assert not faults(ALL, lambda path: len(path.read_text(encoding="utf-8").splitlines()) > MAX_FILE)
+    assert not faults(ALL, lambda path: path.stem in LEFTOVERS or path.stem != path.stem.lower())
 
 
-@pytest.mark.parametrize("path", ALL, ids=name_of)
-def test_functions_are_short(path: Path) -> None:
-    long = {f.name: f.end_lineno - f.lineno + 1 for f in functions(path) if f.end_lineno - f.lineno >= MAX_FUNCTION}
-    assert not long
+def test_functions_are_short() -> None:
+    def long(path: Path) -> dict[str, int]:
+        lines = {f.name: f.end_lineno - f.lineno + 1 for f in functions(path)}
+        return {name: count for name, count in lines.items() if count > MAX_FUNCTION}
+
+    assert not faults(ALL, long)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_functions_have_few_parameters(path: Path) -> None:
-    many = {f.name: num_parameters(f) for f in functions(path) if num_parameters(f) > MAX_PARAMETERS}
-    assert not {name for name in many if f"{name_of(path)}:{name}" not in MORE_PARAMETERS}
+def test_functions_have_few_parameters() -> None:
+    def many(path: Path) -> set[str]:
+        names = {f.name for f in functions(path) if num_parameters(f) > MAX_PARAMETERS}
+        return {name for name in names if f"{name_of(path)}:{name}" not in MORE_PARAMETERS}
+
+    assert not faults(SOURCES, many)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_tensors_are_transposed_by_mT(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in ("T", "H")]
+def test_tensors_are_transposed_by_mT() -> None:
+    def otherwise(path: Path) -> list[int]:
+        return [node.lineno for node in nodes(path) if isinstance(node, ast.Attribute) and node.attr in ("T", "H")]
+
+    assert not faults(SOURCES, otherwise)
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.parts[-2:] != ("machine", "kernels.py")], ids=name_of)
-def test_private_operations_of_torch_are_in_one_file(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    used |= {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
-    used |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+def test_private_operations_of_torch_are_in_one_file() -> None:
     private = re.compile(r"^torch(\.\w+)*\._[a-zA-Z]|^torch\.ops\b|^torch(\.\w+)*\._C\b")
-    assert not {name for name in used if private.match(name)}
+
+    def used(path: Path) -> set[str]:
+        names = {ast.unparse(node) for node in nodes(path) if isinstance(node, ast.Attribute)}
+        froms = [node for node in nodes(path) if isinstance(node, ast.ImportFrom)]
+        names |= {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+        names |= {alias.name for node in nodes(path) if isinstance(node, ast.Import) for alias in node.names}
+        return {name for name in names if private.match(name)}
+
+    others = [path for path in SOURCES if path.parts[-2:] != ("machine", "kernels.py")]
+    assert not faults(others, used)
+    assert faults(SOURCES, used)  # it is seen where it is
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_nothing_is_unpickled(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    loads = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Attribute) and ast.unparse(n) == "torch.load"]
-    assert not imported & {"pickle", "dill", "cloudpickle", "joblib"}
-    assert not loads
+def test_nothing_is_unpickled() -> None:
+    def pickles(path: Path) -> set[str]:
+        imported = {alias.name for node in nodes(path) if isinstance(node, ast.Import) for alias in node.names}
+        loads = {ast.unparse(n) for n in nodes(path) if isinstance(n, ast.Attribute)} & {"torch.load"}
+        return imported & {"pickle", "dill", "cloudpickle", "joblib"} | loads
+
+    assert not faults(SOURCES, pickles)
 
 
 def called_in(function: Function) -> set[str]:
@@ -100,16 +115,17 @@ def functions_that_check(path: Path) -> set[str]:
         checking |= found
 
 
-@pytest.mark.parametrize("path", [p for p in TESTS if p.name.startswith("test_")], ids=name_of)
-def test_every_test_can_fail(path: Path) -> None:
-    tests = {f.name for f in functions(path) if f.name.startswith("test_")}
-    assert not tests - functions_that_check(path)
+def test_every_test_can_fail() -> None:
+    def idle(path: Path) -> set[str]:
+        return {f.name for f in functions(path) if f.name.startswith("test_")} - functions_that_check(path)
+
+    assert not faults((path for path in TESTS if path.name.startswith("test_")), idle)
 
 
 def test_a_public_class_name_occurs_once() -> None:
     found: dict[str, list[str]] = {}
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(name_of(path))
     assert not {name: places for name, places in found.items() if len(places) > 1}
