@@ -13,14 +13,16 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import llama_cpp as l
 import numpy as np
 
 # Not from a folder on the path: there a file beside this one would stand before the package llama_cpp.
-one = SourceFileLoader("one", str(Path(__file__).with_name("in_llama_cpp.py"))).load_module()
+_SPEC = spec_from_file_location("one", Path(__file__).with_name("in_llama_cpp.py"))
+one = module_from_spec(_SPEC)
+_SPEC.loader.exec_module(one)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """`eigenlm quantize`: files of few bits that open, whose numbers are rounded for what their matrices read."""
 
 import json
+import shutil
 from pathlib import Path
 
 import gguf
@@ -50,7 +51,6 @@ def test_what_is_said_after_is_nearer_than_with_numbers_rounded_one_by_one(
     tiny_model: Path, text: Path, tmp_path: Path
 ) -> None:
     lm = eigenlm.load(tiny_model)
-    lm.model.double().float()
     _, documents = documents_of(text)
     ids = windows_across(documents, lm.tokenizer, 32, 16)
     divergences = []
@@ -80,3 +80,17 @@ def test_an_unknown_type_is_told_before_the_model_is_read(tiny_model: Path, tmp_
     assert main(["quantize", str(tiny_model), "--type", "q9_k", "--out", str(out)]) == 2
     assert "type of a GGUF file: expected one of F32, F16" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_of_a_file_of_a_size_no_type_is_told_and_what_llama_cpp_misreads_is(
+    tiny_model: Path, text: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    shutil.copytree(tiny_model, tmp_path / "mistral")
+    config = json.loads((tiny_model / "config.json").read_text())
+    changed = config | {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 7}
+    (tmp_path / "mistral" / "config.json").write_text(json.dumps(changed))
+    words = ["--size", "1MB", "--text", str(text), "--tokens", "64", "--out", str(tmp_path / "m.gguf"), "--json"]
+    assert main(["quantize", str(tmp_path / "mistral"), *words]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["type"] == "chosen for each matrix"
+    assert told["misread"].startswith("llama.cpp computes it without its window of 7 tokens")

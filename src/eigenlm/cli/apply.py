@@ -10,6 +10,7 @@ from eigenlm.cli.command import Command
 from eigenlm.cli.measure import print_effect
 from eigenlm.cli.options import Compute, Out
 from eigenlm.cli.output import print_facts, print_json, said_of_loss
+from eigenlm.terminal import tell
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan
@@ -56,7 +57,7 @@ class ApplyCommand(Command):
         print_json(figures) if self.json else _print(figures)
 
     def _write(self, small: "LanguageModel") -> None:
-        from eigenlm.checkpoint import open_model, write_gguf, write_hugging_face
+        from eigenlm.checkpoint import misread_by_llama_cpp, open_model, write_gguf, write_hugging_face
 
         if self.to == "eigenlm":
             small.save(self.out)
@@ -65,7 +66,9 @@ class ApplyCommand(Command):
         if self.to == "hf":
             write_hugging_face(self.out, small.model, multiply_out=True, **parts)
         else:
-            write_gguf(self.out, small.model, **parts)
+            family = write_gguf(self.out, small.model, **parts)
+            if misread := misread_by_llama_cpp(family, small.config, small.generation.vectors):
+                tell(f"note: {misread}")
 
     def _measured(self, plan: "Plan", small: "LanguageModel", text: Path) -> "Effect":
         from eigenlm.tasks import effect

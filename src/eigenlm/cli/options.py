@@ -50,6 +50,12 @@ Text = Annotated[
         help="A text, jsonl or parquet file (also .gz), a folder of them, or - for standard input.",
     ),
 ]
+Calibration = Annotated[
+    Path | None,
+    tyro.conf.arg(
+        metavar="PATH", aliases=["-f"], help="Calibration text; the documentation inside Python itself by default."
+    ),
+]
 Adapter = Annotated[
     Path | None, tyro.conf.arg(metavar="PATH", help="A LoRA adapter of PEFT, merged into the model as it is read.")
 ]

@@ -10,7 +10,7 @@ import tyro
 
 from eigenlm.allowed import check_methods
 from eigenlm.cli.command import Command
-from eigenlm.cli.options import Compute, Model, Out, Overwrite
+from eigenlm.cli.options import Calibration, Compute, Model, Out, Overwrite
 from eigenlm.cli.output import print_facts, print_json, said_of_loss
 from eigenlm.config import to_dict
 from eigenlm.files import check_plan, tensors_beside
@@ -31,12 +31,7 @@ class PlanCommand(Command):
         tuple[str, ...],
         tyro.conf.arg(metavar="NAME ...", help="What may be done: low_rank, int8, bits, or several of them."),
     ] = ("low_rank",)
-    text: Annotated[
-        Path | None,
-        tyro.conf.arg(
-            metavar="PATH", aliases=["-f"], help="Calibration text; the documentation inside Python itself by default."
-        ),
-    ] = None
+    text: Calibration = None
     tokens: int = 8192
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart for the forecast."""
     seed: int = 0

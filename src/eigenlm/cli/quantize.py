@@ -2,16 +2,16 @@
 
 import shlex
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from eigenlm.allowed import byte_count, gguf_type
 from eigenlm.cli.command import Command
-from eigenlm.cli.options import Compute, Model, Out, Overwrite
+from eigenlm.cli.options import Calibration, Compute, Model, Out, Overwrite
 from eigenlm.cli.output import print_facts, print_json
 from eigenlm.errors import ConfigError, explain
+from eigenlm.terminal import say
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,7 @@ class QuantizeCommand(Command):
             metavar="BYTES", help="Choose a type for each matrix instead, so that a file of 72MB loses least."
         ),
     ] = None
-    text: Annotated[
-        Path | None,
-        tyro.conf.arg(
-            metavar="PATH", aliases=["-f"], help="Calibration text; the documentation inside Python itself by default."
-        ),
-    ] = None
+    text: Calibration = None
     tokens: int = 8192
     """How many tokens of it to use, spread over it evenly."""
     like_llama_cpp: bool = False
@@ -58,10 +53,12 @@ class QuantizeCommand(Command):
     def run(self) -> None:
         """Measure what the matrices read, round, and write."""
         from eigenlm import verbs
+        from eigenlm.checkpoint import misread_by_llama_cpp, open_model
         from eigenlm.compression.room import rounding
 
         lm = self.compute.load(self.model, rounding(self.tokens))
         storage = gguf_type(self.type)
+        told = storage if self.size is None else "chosen for each matrix"
         num_bytes = verbs.quantize(
             lm,
             self.out,
@@ -73,8 +70,12 @@ class QuantizeCommand(Command):
             like_llama_cpp=self.like_llama_cpp,
         )
         bits = 8 * num_bytes / sum(parameter.numel() for parameter in lm.model.parameters())
+        misread = misread_by_llama_cpp(open_model(self.out).family, lm.config, lm.generation.vectors)
         if self.json:
-            print_json({"out": self.out, "type": storage, "num_bytes": num_bytes, "bits_per_parameter": bits})
+            figures = {"type": told, "num_bytes": num_bytes, "bits_per_parameter": bits, "misread": misread}
+            print_json({"out": self.out, **figures})
             return
-        print_facts([("type", storage), ("bytes of tensors", f"{num_bytes:,}"), ("bits a parameter", f"{bits:.2f}")])
+        if misread is not None:
+            say(f"note: {misread}")
+        print_facts([("type", told), ("bytes of tensors", f"{num_bytes:,}"), ("bits a parameter", f"{bits:.2f}")])
         self.point_to(self.out, f"eigenlm measure {shlex.quote(self.model)} {shlex.quote(str(self.out))} --text FILE")

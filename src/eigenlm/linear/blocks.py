@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
-from eigenlm.linear.contract import LinearMap, Pack, as_bias
+from eigenlm.linear.contract import LinearMap, as_bias
 
 
 class BlockLinear(LinearMap):
@@ -86,15 +86,6 @@ class BlockLinear(LinearMap):
         with np.errstate(all="ignore"):
             numbers = dequantize(self.blocks.cpu().numpy(), GGMLQuantizationType(self.block_type))
         return torch.from_numpy(numbers)[:, : self.in_features].to(self.blocks.device, self.like.dtype)
-
-    def packed(self, pack: Pack) -> nn.Module:
-        """One matrix, at full width."""
-        return pack(self.dense(), self.bias)
-
-    @property
-    def num_multiplications(self) -> int:
-        """Multiplications for one row of x."""
-        return self.in_features * self.out_features
 
     @property
     def num_params(self) -> int:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from eigenlm.linear.contract import LinearMap, Pack, as_bias
+from eigenlm.linear.contract import LinearMap, as_bias
 
 _ENTRIES = 256
 _BINS = 4096
@@ -59,15 +59,6 @@ class CodebookLinear(LinearMap):
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies."""
         return self.table.index_select(0, self.codes.flatten().int()).view(self.codes.shape) * self.scale[:, None]
-
-    def packed(self, pack: Pack) -> nn.Module:
-        """One matrix, at full width."""
-        return pack(self.dense(), self.bias)
-
-    @property
-    def num_multiplications(self) -> int:
-        """Multiplications for one row of x."""
-        return self.in_features * self.out_features
 
     @property
     def num_params(self) -> int:

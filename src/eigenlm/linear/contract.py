@@ -54,18 +54,18 @@ class LinearMap(nn.Module):
     def dense(self) -> Float[Tensor, "out in"]:
         """W."""
 
-    @abstractmethod
     def packed(self, pack: Pack) -> nn.Module:
         """The same map without gradients, built from the dense matrices it applies, in the order it applies them.
 
         Args:
             pack: makes a fast module of one matrix and its bias.
         """
+        return pack(self.dense(), self.bias)
 
     @property
-    @abstractmethod
     def num_multiplications(self) -> int:
-        """Multiplications for one row of x."""
+        """Multiplications for one row of x; in x out where it applies one dense matrix."""
+        return self.in_features * self.out_features
 
     def spec(self) -> dict[str, Any]:
         """JSON values that are enough for `from_spec` to make an empty layer of the same kind and sizes."""

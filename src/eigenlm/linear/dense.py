@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from eigenlm.linear.contract import LinearMap, Pack, as_bias
+from eigenlm.linear.contract import LinearMap, as_bias
 
 
 class DenseLinear(LinearMap, nn.Linear):  # type: ignore[misc]
@@ -31,12 +31,3 @@ class DenseLinear(LinearMap, nn.Linear):  # type: ignore[misc]
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies."""
         return self.weight
-
-    def packed(self, pack: Pack) -> nn.Module:
-        """One matrix."""
-        return pack(self.weight, self.bias)
-
-    @property
-    def num_multiplications(self) -> int:
-        """Multiplications for one row of x."""
-        return self.in_features * self.out_features

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int8
 from torch import Tensor, nn
 
 from eigenlm.linalg.row_rounding import round_rows
-from eigenlm.linear.contract import LinearMap, Pack, as_bias
+from eigenlm.linear.contract import LinearMap, as_bias
 
 
 class Int8Linear(LinearMap):
@@ -50,10 +50,6 @@ class Int8Linear(LinearMap):
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies."""
         return self.codes.to(self.scale.dtype) * self.scale[:, None]
-
-    def packed(self, pack: Pack) -> nn.Module:
-        """One matrix, at full width."""
-        return pack(self.dense(), self.bias)
 
     @property
     def num_multiplications(self) -> int:

@@ -28,13 +28,9 @@ def symmetric(
     Returns:
         s, of any sign; 0 for a group of zeros.
     """
-    extreme = farthest(x)
-    if abs(extreme) < TINY:
-        codes[:] = 0
+    extreme, xc, cc = _to_the_farthest(x, w, reach, codes)
+    if extreme == 0:
         return np.float32(0)
-    inverse = np.float32(-reach) / extreme
-    xc, cc = _products(x, w, reach, inverse)
-    _write(x, reach, inverse, codes)
     step = xc / cc if cc else np.float32(0)
     best = step * xc
     for k in range(-_TRIES, _TRIES + 1):
@@ -54,13 +50,9 @@ def symmetric_by_turns(
     x: Float32[np.ndarray, " n"], w: Float32[np.ndarray, " n"], reach: int, codes: UInt8[np.ndarray, " n"]
 ) -> np.float32:
     """The same, from the first grid alone, whose codes are then moved one by one where that makes the sum smaller."""
-    extreme = farthest(x)
-    if abs(extreme) < TINY:
-        codes[:] = 0
+    extreme, xc, cc = _to_the_farthest(x, w, reach, codes)
+    if extreme == 0:
         return np.float32(0)
-    inverse = np.float32(-reach) / extreme
-    xc, cc = _products(x, w, reach, inverse)
-    _write(x, reach, inverse, codes)
     for _ in range(_TURNS):
         changed = False
         for i in range(len(x)):
@@ -79,6 +71,21 @@ def symmetric_by_turns(
         if not changed:
             break
     return xc / cc if cc > 0 else np.float32(0)
+
+
+@compiled_in_order
+def _to_the_farthest(
+    x: Float32[np.ndarray, " n"], w: Float32[np.ndarray, " n"], reach: int, codes: UInt8[np.ndarray, " n"]
+) -> tuple[np.float32, np.float32, np.float32]:
+    """The first grid's codes, the number that it reaches to, 0 in a group of zeros, and its two sums."""
+    extreme = farthest(x)
+    if abs(extreme) < TINY:
+        codes[:] = 0
+        return np.float32(0), np.float32(0), np.float32(0)
+    inverse = np.float32(-reach) / extreme
+    xc, cc = _products(x, w, reach, inverse)
+    _write(x, reach, inverse, codes)
+    return extreme, xc, cc
 
 
 @compiled_in_order
