@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ from eigenlm.errors import ConfigError, explain, nearest
 
 METHODS = ("low_rank", "int8", "bits")
 """Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
+GOALS = ("keep", "bits", "size", "max_loss", "max_kl")
+"""What a plan may be asked for, of which it is one."""
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
 """Names of the optimizers, in the order of `training.optimizers.catalog`."""
 VECTOR_METHODS = ("ppmi-svd", "sgns", "cbow", "glove", "fasttext")
@@ -50,6 +52,9 @@ def _at_least(least: int, do: str = "") -> Rule:
 SEED = Rule(expected="a whole number from 0 to 2^32 - 1", fits=lambda x: 0 <= x < 1 << 32)
 RULES = {
     "keep": Rule(expected="a fraction in (0, 1]", fits=lambda x: 0 < x <= 1),
+    "bits": Rule(expected="a number of bits above 0", fits=lambda x: 0 < x < math.inf),
+    "max_loss": Rule(expected="nats per token above 0", fits=lambda x: 0 < x < math.inf),
+    "max_kl": Rule(expected="nats per token above 0", fits=lambda x: 0 < x < math.inf),
     "tokens": _at_least(4),  # two windows of two
     "seed": SEED,
     "max_tokens": Rule(expected="0 or more", fits=lambda x: x >= 0),
@@ -112,6 +117,25 @@ def check_methods(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in METHODS] if names else [None]
     if unknown:
         raise ConfigError(nearest("methods", unknown[0], METHODS, "some of"))
+
+
+def chosen_goal(asked: Mapping[str, Any]) -> tuple[str, float]:
+    """The goal of a plan, of several that may be asked for, and its value; a size may be written as people do.
+
+    Raises:
+        ConfigError: several goals, one that there is not, or a value that it cannot have.
+
+    >>> chosen_goal({"size": "50MB"}), chosen_goal({})
+    (('size', 50000000.0), ('keep', 0.9))
+    """
+    if len(asked) > 1:
+        raise ConfigError(explain("planning", expected=f"one of {', '.join(GOALS)}", got=" and ".join(asked)))
+    name, value = next(iter(asked.items()), ("keep", 0.9))
+    if name not in GOALS:
+        raise ConfigError(nearest("goal", name, GOALS))
+    value = byte_count(str(value)) if name == "size" else value
+    check(**{name: value})
+    return name, float(value)
 
 
 def check_vector_method(name: str) -> None:

@@ -54,7 +54,7 @@ class LanguageModel(Shown):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.model.embedding.token.weight.device
+        return next(self.model.parameters()).device
 
     @property
     def num_params(self) -> int:

@@ -99,7 +99,7 @@ class SentenceEncoder:
     @torch.inference_mode()
     def _pooled(self, rows: list[Tensor]) -> Float[Tensor, "B D"]:
         model = self.runner.model
-        weight = model.embedding.token.weight
+        weight = next(model.parameters())
         ids, positions = (part.to(weight.device) for part in left_padded(rows))
         needed = pass_bytes(model.config, ids.numel(), weight.itemsize)
         check_memory(needed, weight.device, f"embedding texts of {ids.shape[1]:,} tokens", "give shorter ones")

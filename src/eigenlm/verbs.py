@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
+from gguf.constants import GGUF_DEFAULT_ALIGNMENT
 from torch import Tensor
 
 from eigenlm import compression
 from eigenlm.allowed import check, check_methods, gguf_type
-from eigenlm.checkpoint import open_model
-from eigenlm.compression import Plan
+from eigenlm.checkpoint import gguf_size, open_model
+from eigenlm.compression import Goal, Plan, Prices
+from eigenlm.compression.goal import Asked
+from eigenlm.compression.methods import methods_named
 from eigenlm.compression.room import applying, calibration_window, check_planning
-from eigenlm.errors import ConfigError, explain
+from eigenlm.compression.sized_file import write_sized
+from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.language_model import LanguageModel, check_speaks, load
 from eigenlm.planner.room import check_run
 from eigenlm.tasks import Effect, effect
@@ -26,35 +30,52 @@ from eigenlm.training import train as train_unchecked
 def plan(
     lm: LanguageModel,
     *,
-    keep: float = 0.9,
     calibration: Iterable[str] | str | Path | None = None,
     tokens: int = 8192,
     seed: int = 0,
     methods: Sequence[str] = ("low_rank",),
+    points: int = 0,
+    **asked: Unpack[Asked],
 ) -> Plan:
-    """Decide how to shrink a model's linear layers, and forecast what that costs; the model is left as it is.
+    """Decide how to shrink a model, and forecast what that costs; the model is left as it is.
 
     Args:
         lm: a decoder, or an encoder that predicts tokens.
-        keep: fraction of the linear layers' bytes to keep, in (0, 1]; counted on the layers as they are now, without
-            biases and places of rows.
         calibration: documents, a file or folder of them, or None for the documentation inside Python.
         tokens: how many of their tokens to use, spread over them evenly.
         seed: of the random generator that samples labels.
         methods: what may be done to a matrix, `low_rank`, `int8`, `bits` or several of them.
+        points: how many other sizes to try, for the curve of sizes and losses.
+        asked: one goal: `keep`, `bits`, `size`, `max_loss` or `max_kl`, as `compression.goal.Asked` says; to keep .9 of
+            the linear layers' bytes by default. A size is that of a GGUF file where one holds all that the methods
+            make, vocabulary included, else that of the tensors.
 
     Raises:
-        ConfigError: `keep` outside (0, 1], fewer than 4 tokens, an unknown method, too little memory, or a model that
-            predicts no tokens.
+        ConfigError: several goals or one that is out of reach, fewer than 4 tokens, an unknown method, too little
+            memory, or a model that predicts no tokens.
         DataError: too little text, or activations that are not finite.
     """
-    check(keep=keep, tokens=tokens, seed=seed)
+    goal = Goal.of(asked)
+    check(tokens=tokens, seed=seed)
     check_methods(methods)
     _check_predicts(lm, "planning", "see which of its matrices are of low rank with analyze")
     text, documents = documents_of(calibration)
     check_planning(lm.model, calibration_window(lm.config, tokens), methods)
     windows = _calibration(lm, documents, tokens)
-    return compression.plan(lm.model, windows, keep=keep, model=lm.name, text=text, seed=seed, methods=methods)
+    found = compression.prices(lm.model, windows, methods=methods, whole=goal.whole, seed=seed)
+    others = (
+        _beside_in_gguf(lm, found) if goal.whole and all(method.gguf for method in methods_named(methods)) else None
+    )
+    return compression.planned(found, goal, model=lm.name, text=text, others=others, points=points)
+
+
+def _beside_in_gguf(lm: LanguageModel, found: Prices) -> int | None:
+    """Bytes of a GGUF file of the model beside its matrices, padding included; None where there is no such file."""
+    try:
+        whole = gguf_size(lm.model, "F32", family=open_model(lm.path).family, multiply_out=True, **lm.parts)
+    except EigenError:
+        return None
+    return whole - sum(4 * each.rows * each.columns - GGUF_DEFAULT_ALIGNMENT for each in found.found.values())
 
 
 def apply(plan: Plan | str | Path, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> LanguageModel:
@@ -113,7 +134,7 @@ def quantize(
     check(tokens=tokens, seed=seed)
     storage = gguf_type(storage)
     _check_predicts(lm, "quantizing for a text", "write it with export, which needs no text")
-    from eigenlm.compression import rounded_file, sized_file  # they compile, which other verbs need not wait for
+    from eigenlm.compression import rounded_file  # compiles, which other verbs need not wait for
 
     _, documents = documents_of(calibration)
     windows = _calibration(lm, documents, tokens)
@@ -122,7 +143,8 @@ def quantize(
         parts |= {"storage": storage, "like_llama_cpp": like_llama_cpp}
         rounded_file.quantize(path, lm.model, windows, seed=seed, **parts)
     else:
-        sized_file.type_prices(lm.model, windows, seed=seed).write(path, lm.model, size, **parts)
+        found = compression.prices(lm.model, windows, methods=("bits",), whole=True, seed=seed)
+        write_sized(path, lm.model, found, size, **parts)
     written = open_model(path).tensors
     return sum(written.num_bytes(name) for name in written)
 

@@ -13,7 +13,7 @@ from eigenlm.checkpoint import open_matrices, read_model, write_folder, write_hu
 from eigenlm.engine.packing import PackedLinear, pack
 from eigenlm.errors import ConfigError
 from eigenlm.linear import LINEAR_MAPS, linear_map, linear_maps
-from eigenlm.observe import linears
+from eigenlm.observe import linears, replace_
 from tests.model.test_transformer import LLAMA, build, ids
 
 KINDS = pytest.mark.parametrize("kind", LINEAR_MAPS)
@@ -34,6 +34,26 @@ def test_forward_is_the_dense_matrix(kind, rows, columns, bias):
     assert (layer.out_features, layer.in_features, layer.dense().shape) == (rows, columns, (rows, columns))
     # float64 products of a few numbers
     torch.testing.assert_close(layer(x), F.linear(x, layer.dense(), layer.bias), rtol=1e-12, atol=1e-12)
+
+
+@KINDS
+def test_rows_are_those_of_the_dense_matrix(kind):
+    layer, places = layer_of(kind), torch.tensor([[6, 0, 3], [3, 3, 1]])
+    assert torch.equal(layer.rows(places), layer.dense()[places])
+    assert layer.rows(places[:0]).shape == (0, 3, 5)
+
+
+@KINDS
+def test_in_the_place_of_a_table_it_gives_the_logits_of_its_matrix(kind):
+    model = build(LLAMA)
+    with torch.no_grad():
+        table = LINEAR_MAPS[kind].from_dense(model.embedding.token.dense())
+        model.embedding.token.weight.copy_(table.dense())
+        want = model(ids(2, 6))
+        replace_(model, "embedding.token", table)
+        # the same numbers, summed in another order by a packed head
+        torch.testing.assert_close(model(ids(2, 6)), want, rtol=0, atol=0)
+        torch.testing.assert_close(pack(model)(ids(2, 6)), want, rtol=1e-4, atol=1e-5)
 
 
 @KINDS

@@ -28,7 +28,7 @@ def measured(rows=12, columns=7):
 
 def offers_of(name, rows=12, columns=7):
     layer, found, metric = measured(rows, columns)
-    return METHODS[name](layer, found, metric)
+    return METHODS[name].offers(layer, found, metric)
 
 
 def shrunk(gram):
@@ -89,7 +89,7 @@ def test_its_own_layer_gets_no_offer_that_is_not_smaller(name):
     for offer in offers_of(name)[-1:]:
         built = offer.action.build(layer, offer.parts())
         found = Found.of("layer", built)
-        assert all(again.bytes < found.num_bytes_before for again in METHODS[name](built, found, metric))
+        assert all(again.bytes < found.num_bytes_before for again in METHODS[name].offers(built, found, metric))
 
 
 @CASES

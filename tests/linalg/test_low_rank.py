@@ -83,6 +83,16 @@ def test_at_a_rank_is_a_prefix_of_every_higher_one() -> None:
     assert found.tail.shape == (5,)
 
 
+@pytest.mark.parametrize(("m", "n"), [(9, 5), (5, 9), (6, 6)])
+def test_a_diagonal_is_the_gram_that_has_nothing_else(m: int, n: int) -> None:
+    generator = torch.Generator().manual_seed(m)
+    W, x = (torch.randn(rows, n, generator=generator, dtype=torch.float64) for rows in (m, 20))
+    C, diagonal = x.mT @ x / 20, torch.rand(m, generator=generator, dtype=torch.float64)
+    found, want = (low_rank(W, C, G, shrinkage=0.05) for G in (diagonal, diagonal.diag()))
+    torch.testing.assert_close(found.tail, want.tail, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(found.at(3)[0] @ found.at(3)[1], want.at(3)[0] @ want.at(3)[1], rtol=1e-9, atol=1e-12)
+
+
 def test_shrinkage_is_the_metric_of_a_mixed_gram() -> None:
     W, C, G = matrix(6, 4), gram(4, 1), gram(6, 2)
 

@@ -2,7 +2,7 @@
 
 from eigenlm.checkpoint.folder import write_folder
 from eigenlm.checkpoint.generation import Generation
-from eigenlm.checkpoint.gguf_writer import gguf_size, misread_by_llama_cpp, write_gguf
+from eigenlm.checkpoint.gguf_writer import gguf_size, gguf_sources, misread_by_llama_cpp, write_gguf
 from eigenlm.checkpoint.hugging_face import write_hugging_face
 from eigenlm.checkpoint.opened import Matrices, Opened
 from eigenlm.checkpoint.read import Checkpoint, open_any, open_matrices, open_model, open_tensors, read_model
@@ -19,6 +19,7 @@ __all__ = [
     "TensorSource",
     "Work",
     "gguf_size",
+    "gguf_sources",
     "misread_by_llama_cpp",
     "open_any",
     "open_matrices",

@@ -12,6 +12,7 @@ from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, ConfigError, explain
 from eigenlm.linear import LinearMap, linear_map
 from eigenlm.model import Transformer, TransformerConfig
+from eigenlm.model.embedding import TokenTable
 from eigenlm.progress import track
 
 
@@ -31,7 +32,7 @@ def skeleton(config: TransformerConfig, linears: Mapping[str, Mapping[str, Any]]
 
     Args:
         config: what to build.
-        linears: specs of the linear layers that are not dense, by name.
+        linears: specs of the linear layers that are not dense, and of the table of tokens if it is not, by name.
 
     Raises:
         CheckpointError: a name is not that of a linear layer, a spec makes no layer of its sizes, or sizes are beyond
@@ -46,13 +47,13 @@ def skeleton(config: TransformerConfig, linears: Mapping[str, Mapping[str, Any]]
         layers = dict(model.named_modules())
         for name, spec in (linears or {}).items():
             dense = layers.get(name)
-            if not isinstance(dense, LinearMap):
+            if not isinstance(dense, LinearMap | TokenTable):
                 raise CheckpointError(explain("specs of layers", expected="names of linear layers", got=repr(name)))
             model.set_submodule(name, _told(name, spec, dense))
     return model
 
 
-def _told(name: str, spec: Mapping[str, Any], dense: LinearMap) -> LinearMap:
+def _told(name: str, spec: Mapping[str, Any], dense: LinearMap | TokenTable) -> LinearMap:
     """The layer of a spec in the place of a dense one."""
     try:
         layer = linear_map(spec, f"spec of {name}")

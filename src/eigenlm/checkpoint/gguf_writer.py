@@ -142,6 +142,12 @@ def gguf_size(model: Transformer, storage: str | Encoder, **parts: Any) -> int:
     return size
 
 
+def gguf_sources(model: Transformer, **parts: Any) -> list[list[str]]:
+    """Names of our layers, or of the table of tokens, that lie in one tensor of a file; arguments as of `gguf_size`."""
+    tensors = _contents(model, "F32", **parts).tensors
+    return [[source.removesuffix(".weight") for source in tensors.sources(name)] for name in tensors]
+
+
 def _aligned(num_bytes: int) -> int:
     return -(-num_bytes // GGUF_DEFAULT_ALIGNMENT) * GGUF_DEFAULT_ALIGNMENT
 

@@ -4,14 +4,15 @@ import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from eigenlm.allowed import check_methods
+from eigenlm.allowed import GOALS, check_methods, chosen_goal
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Calibration, Compute, Model, Out, Overwrite
 from eigenlm.cli.output import print_facts, print_json, said_of_loss
+from eigenlm.cli.size_curve import print_curve
 from eigenlm.config import to_dict
 from eigenlm.files import check_plan, tensors_beside
 
@@ -25,8 +26,18 @@ class PlanCommand(Command):
 
     model: Model
     out: Out
-    keep: float = 0.9
-    """Fraction of the linear layers' bytes to keep, in (0, 1]."""
+    keep: float | None = None
+    """Fraction of the linear layers' bytes to keep, in (0, 1]; 0.9 where no other goal is given."""
+    size: Annotated[
+        str | None,
+        tyro.conf.arg(metavar="BYTES", help="Instead: bytes of the model's file, such as 50MB, everything counted."),
+    ] = None
+    bits: float | None = None
+    """Instead: bits that a number of the linear layers may take on average."""
+    max_loss: float | None = None
+    """Instead: nats a token by which the loss may rise; the smallest model that was seen to lose no more is planned."""
+    max_kl: float | None = None
+    """Instead: nats a token that the divergence from the model's own predictions may have."""
     methods: Annotated[
         tuple[str, ...],
         tyro.conf.arg(metavar="NAME ...", help="What may be done: low_rank, int8, bits, or several of them."),
@@ -34,6 +45,8 @@ class PlanCommand(Command):
     text: Calibration = None
     tokens: int = 8192
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart for the forecast."""
+    points: int = 6
+    """How many other sizes to try, for the curve of sizes and losses."""
     seed: int = 0
     """Of the random generator that draws labels from the model's predictions."""
     overwrite: Overwrite = False
@@ -45,9 +58,14 @@ class PlanCommand(Command):
         return tensors_beside(self.out)
 
     def check(self) -> None:
-        """Refuse methods that there are not, and the name of the plan's tensors for the plan itself."""
+        """Refuse methods and goals that there are not, and the name of the plan's tensors for the plan itself."""
         check_methods(self.methods)
+        chosen_goal(self._asked)
         check_plan(self.out)
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in GOALS if getattr(self, name) is not None}
 
     def run(self) -> None:
         """Measure, plan, write the plan, and print what it decided."""
@@ -56,7 +74,13 @@ class PlanCommand(Command):
 
         lm = self.compute.load(self.model, planning(self.tokens, self.methods))
         plan = verbs.plan(
-            lm, keep=self.keep, calibration=self.text, tokens=self.tokens, seed=self.seed, methods=self.methods
+            lm,
+            calibration=self.text,
+            tokens=self.tokens,
+            seed=self.seed,
+            methods=self.methods,
+            points=self.points,
+            **self._asked,
         )
         plan.save(self.out)
         if self.json:
@@ -70,12 +94,14 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
     return {
         "out": out,
         "model": plan.model,
-        "keep": plan.keep,
+        "goal": plan.goal,
         "num_params_before": plan.num_params_before,
         "num_params_after": plan.num_params_after,
         "num_bytes_before": plan.num_bytes_before,
         "num_bytes_after": plan.num_bytes_after,
         "forecast": plan.forecast,
+        "divergence": plan.divergence,
+        "curve": plan.curve,
         "calibration": plan.calibration,
         "actions": [to_dict(decision) for decision in plan.actions],
     }
@@ -91,5 +117,8 @@ def _print(plan: "PlanMade") -> None:
             ("numbers in them", f"{plan.num_params_before:,} -> {plan.num_params_after:,}"),
             ("bytes in memory", f"{plan.num_bytes_before:,} -> {plan.num_bytes_after:,} ({-saved:+.1%})"),
             ("loss, forecast", said_of_loss(cost)),
+            *([] if plan.divergence is None else [("divergence, forecast", said_of_loss(plan.divergence))]),
         ]
     )
+    if plan.chosen is not None and len(plan.curve) > 1:
+        print_curve(plan.curve, plan.chosen)

@@ -6,11 +6,12 @@ from torch import nn
 
 from eigenlm.compression.actions import Decision, Keep
 from eigenlm.compression.plan import Plan
+from eigenlm.compression.prices import matrices
 from eigenlm.compression.saved_whole import saves_whole_
 from eigenlm.errors import CheckpointError, did_you_mean, explain
 from eigenlm.linear import LinearMap
 from eigenlm.observe.foreign import separate_experts_
-from eigenlm.observe.linears import linears, replace_
+from eigenlm.observe.linears import replace_
 from eigenlm.progress import track
 
 # Rounding to bfloat16 moves a norm by far less; another matrix of the same shape by far more.
@@ -28,7 +29,7 @@ def apply_(module: nn.Module, plan: Plan) -> None:
         ConfigError: an action that its layer cannot take.
     """
     plan.check()
-    layers = linears(module)
+    layers = matrices(module)
     for decision in plan.actions:
         _check(decision, layers)
     changing = [decision for decision in plan.actions if not isinstance(decision.action, Keep)]

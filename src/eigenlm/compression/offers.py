@@ -23,9 +23,10 @@ class Offer:
 
     Attributes:
         action: what is done.
-        bytes: of the numbers that make up the matrix afterwards; the bias and the places of rows are not counted.
+        bytes: of the numbers that make up the matrix afterwards; the bias and the places of rows are not among them.
         loss: nats per token, to second order, by the metric in which the matrix was measured.
         time: multiplications for one token.
+        beside: bytes of the places of rows.
         parts: gives the tensors that the action needs, when it is taken.
     """
 
@@ -33,6 +34,7 @@ class Offer:
     bytes: int
     loss: float
     time: int
+    beside: int = 0
     parts: Callable[[], Mapping[str, Tensor]] = field(default=_nothing, repr=False, compare=False)
 
 
@@ -42,23 +44,36 @@ class Metric:
 
     Attributes:
         input_gram: C (n, n), as measured.
-        output_gram: G (m, m), as measured.
+        output_gram: G (m, m), as measured, or its diagonal (m) where that is all there is.
         weighted_input_gram: C of tokens weighted by the gradient that reaches them (`observe.weighted_grams`), where a
             method rounds by it.
     """
 
     input_gram: Float[Tensor, "n n"]
-    output_gram: Float[Tensor, "m m"]
+    output_gram: Float[Tensor, "m m"] | Float[Tensor, " m"]
     weighted_input_gram: Float[Tensor, "n n"] | None = None
 
     def loss(self, change: Float[Tensor, "m n"]) -> float:
         """1/2 tr(G D C D^T), with both Grams shrunk as the low-rank method shrinks them."""
         D = change.double()
         C, G = (_shrunk(gram.double()) for gram in (self.input_gram, self.output_gram))
-        return float(((G @ D @ C) * D).sum().clamp_min(0.0) / 2)
+        GD = G[:, None] * D if G.ndim == 1 else G @ D
+        return float(((GD @ C) * D).sum().clamp_min(0.0) / 2)
 
 
-Method = Callable[[LinearMap, Found, Metric], list[Offer]]
+@dataclass(frozen=True)
+class CompressionMethod:
+    """A way to make a matrix smaller.
+
+    Attributes:
+        offers: what it makes of a layer, in the metric in which that was measured.
+        weighs: whether it rounds by Grams of weighted tokens, which then are measured too.
+        gguf: whether GGUF files hold what it makes.
+    """
+
+    offers: Callable[[LinearMap, Found, Metric], list[Offer]]
+    weighs: bool = False
+    gguf: bool = False
 
 
 def keep_offer(layer: LinearMap, found: Found) -> Offer:
@@ -68,6 +83,8 @@ def keep_offer(layer: LinearMap, found: Found) -> Offer:
 
 def _shrunk(gram: Tensor) -> Tensor:
     """A Gram of few samples, nearer to the identity times its mean eigenvalue (Ledoit and Wolf 2004)."""
+    if gram.ndim == 1:
+        return (1 - SHRINKAGE) * gram + SHRINKAGE * gram.mean()
     shrunk = (1 - SHRINKAGE) * gram
     shrunk.diagonal().add_(SHRINKAGE * gram.diagonal().mean())
     return shrunk

@@ -1,28 +1,17 @@
 """One action per matrix, what it is expected to cost, and the tensors that carry it out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import torch
-from jaxtyping import Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from eigenlm.allowed import check
 from eigenlm.compression import plan_file
-from eigenlm.compression.actions import Decision, Found, Keep
-from eigenlm.compression.forecast import forecast
-from eigenlm.compression.methods import methods_named
-from eigenlm.compression.offers import Method, Metric, Offer, keep_offer
+from eigenlm.compression.actions import Decision
+from eigenlm.compression.goal import Goal
 from eigenlm.config import to_dict
-from eigenlm.errors import CheckpointError, ConfigError, DataError, explain
+from eigenlm.errors import CheckpointError, ConfigError, explain
 from eigenlm.estimate import Estimate
-from eigenlm.linalg.allocation import choose, fraction_of
-from eigenlm.linear import LinearMap
-from eigenlm.observe import evaluating, linears
-from eigenlm.observe.grams import Measurement, measure
-from eigenlm.observe.weighted_grams import weighted_grams
-from eigenlm.progress import track
 from eigenlm.shown import Shown
 
 
@@ -44,28 +33,51 @@ class Calibration(Shown):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Point:
+    """What a size costs.
+
+    Attributes:
+        num_bytes: of what the goal counts.
+        second_order: the loss that was foretold from the Grams, nats per token.
+        loss: as it was on text kept apart.
+        divergence: KL(before || after) there, nats per token.
+    """
+
+    num_bytes: int
+    second_order: float
+    loss: Estimate
+    divergence: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan(Shown):
     """A compression that is decided and not yet done.
 
     Attributes:
         model: what it is for, a path or a name.
-        keep: the fraction of the linear layers' bytes that may stay, counted on the layers as the plan found them.
-        actions: what is decided for each linear layer, in the module's order.
+        goal: what it was to reach.
+        actions: what is decided for each matrix, in the module's order.
         forecast: of the increase of the nll, nats per token (for an encoder, of the divergence from what it said).
+        divergence: the forecast of KL(before || after), nats per token; None in a plan of an older version.
         calibration: the text.
+        chosen: its size as the goal counts it, and what that costs; None in a plan of an older version.
+        curve: sizes that were tried, this one among them, from the smallest.
         factors: the tensors that an action needs, by layer and name; they travel beside the JSON as safetensors.
     """
 
     model: str
-    keep: float
+    goal: Goal
     actions: tuple[Decision, ...]
     forecast: Estimate
+    divergence: Estimate | None = None
     calibration: Calibration
+    chosen: Point | None = None
+    curve: tuple[Point, ...] = ()
     factors: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def num_params_before(self) -> int:
-        """Numbers in the linear layers' matrices."""
+        """Numbers in the matrices."""
         return sum(decision.num_params_before for decision in self.actions)
 
     @property
@@ -75,7 +87,7 @@ class Plan(Shown):
 
     @property
     def num_bytes_before(self) -> int:
-        """Bytes of the numbers in the linear layers' matrices."""
+        """Bytes of the numbers in the matrices."""
         return sum(decision.num_bytes_before for decision in self.actions)
 
     @property
@@ -118,10 +130,13 @@ class Plan(Shown):
         """
         content = {
             "model": self.model,
-            "keep": self.keep,
+            "goal": asdict(self.goal),
             "actions": [to_dict(decision) for decision in self.actions],
             "forecast": asdict(self.forecast),
+            "divergence": self.divergence and asdict(self.divergence),
             "calibration": asdict(self.calibration),
+            "chosen": self.chosen and asdict(self.chosen),
+            "curve": [asdict(point) for point in self.curve],
         }
         plan_file.write(Path(path), content, self.factors)
 
@@ -146,106 +161,9 @@ class _Head:
     """What a plan says beside its actions."""
 
     model: str
-    keep: float
+    goal: Goal
     forecast: Estimate
+    divergence: Estimate | None = None
     calibration: Calibration
-
-
-def plan(
-    module: nn.Module,
-    windows: Int[Tensor, "B T"],
-    *,
-    keep: float,
-    model: str = "",
-    text: str = "",
-    seed: int = 0,
-    methods: Sequence[str] = ("low_rank",),
-) -> Plan:
-    """Decide what happens to every linear layer under one budget, and forecast what that costs.
-
-    Each matrix has offers: to stay as it is, and what the methods make of it in the metric of its inputs and of its
-    outputs' gradients. Offers are taken where they save most; the forecast is made on windows kept apart. The budget is
-    a fraction of the bytes of the layers as they are now, so that a model can be planned for again.
-
-    Args:
-        module: a transformer of ours, or any module with linear layers that gives logits for ids.
-        windows: (B, T) calibration text; a quarter of the rows, one at least, is kept for the forecast.
-        keep: fraction of the linear layers' bytes to keep, in (0, 1]; biases and places of rows are not counted.
-        model: what the module is, for the one who applies the plan.
-        text: what the windows are, likewise.
-        seed: of the random generator that samples labels.
-        methods: names of those that make offers, of `compression.methods.METHODS`.
-
-    Raises:
-        ConfigError: `keep` outside (0, 1] or too small for the offers there are, an unknown method, or a module that
-            gives no logits.
-        DataError: fewer than two windows, or activations that are not finite.
-    """
-    check(keep=keep, seed=seed)
-    used = methods_named(methods)
-    if len(windows) < 2:
-        raise DataError(explain("planning", expected="at least 2 windows of calibration text", got=len(windows)))
-    held_out = max(1, len(windows) // 4)
-    fitted, apart = windows[:-held_out], windows[-held_out:]
-    with evaluating(module):
-        layers, measured = linears(module), measure(module, fitted, seed=seed)
-        weighted = weighted_grams(module, fitted, seed=seed) if "bits" in methods else {}
-        found = {name: Found.of(name, layer) for name, layer in layers.items()}
-        taken = _taken(_offers(layers, found, _metrics(measured, weighted), used), fraction_of(_bytes(found), keep))
-        parts = {name: offer.parts() for name, offer in taken.items()}
-        changes = {
-            name: offer.action.dense(layers[name], parts[name]) - layers[name].dense().detach()
-            for name, offer in taken.items()
-            if not isinstance(offer.action, Keep)
-        }
-        told = forecast(module, changes, apart)
-    return Plan(
-        model=model,
-        keep=keep,
-        actions=tuple(
-            Decision(**vars(found[name]), action=offer.action, loss=offer.loss) for name, offer in taken.items()
-        ),
-        forecast=told,
-        calibration=Calibration(text=text, tokens=fitted.numel(), held_out_tokens=apart.numel(), seed=seed),
-        factors={name: tensors for name, tensors in parts.items() if tensors},
-    )
-
-
-def _bytes(found: Mapping[str, Found]) -> int:
-    return sum(each.num_bytes_before for each in found.values())
-
-
-def _metrics(measured: Measurement, weighted: Mapping[str, Tensor]) -> dict[str, Metric]:
-    """Of each layer that a token reached."""
-    return {name: Metric(measured.input_gram(name), G, weighted.get(name)) for name, G in measured.output_grams.items()}
-
-
-def _offers(
-    layers: Mapping[str, LinearMap],
-    found: Mapping[str, Found],
-    metrics: Mapping[str, Metric],
-    methods: Sequence[Method],
-) -> dict[str, list[Offer]]:
-    """All offers for each layer; one that no token reached can only stay, for nobody knows what a change would cost."""
-    offers: dict[str, list[Offer]] = {}
-    for name, layer in track(layers.items(), "factoring", total=len(layers)):
-        offers[name] = [keep_offer(layer, found[name])]
-        if (metric := metrics.get(name)) is not None:
-            made = [offer for method in methods for offer in method(layer, found[name], metric)]
-            offers[name] = [*made, *offers[name]]
-    return offers
-
-
-def _taken(offers: Mapping[str, Sequence[Offer]], budget: int) -> dict[str, Offer]:
-    """One offer for each layer, within the budget."""
-    tables = {
-        name: (torch.tensor([float(o.bytes) for o in each]), torch.tensor([o.loss for o in each], dtype=torch.float64))
-        for name, each in offers.items()
-    }
-    choice = choose(tables, budget)
-    if choice.cost > budget:
-        do = "keep more, or give text that reaches every layer"
-        raise ConfigError(
-            explain("keep", expected=f"room for {choice.cost:,} bytes at least", got=f"{budget:,}", do=do)
-        )
-    return {name: offers[name][option] for name, option in choice.options.items()}
+    chosen: Point | None = None
+    curve: tuple[Point, ...] = ()

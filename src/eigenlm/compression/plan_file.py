@@ -17,7 +17,7 @@ from eigenlm.files import PLAN as FORMAT
 from eigenlm.files import check_plan, read_json, tensors_beside, whole_files
 from eigenlm.machine.memory import check_mapping
 
-VERSION = 2
+VERSION = 3
 T = TypeVar("T")
 
 Factors = Mapping[str, Mapping[str, Tensor]]
@@ -72,20 +72,22 @@ def _content(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             explain(f"plan {path}", expected="a plan written by `eigenlm plan`", got=str(error))
         ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") not in (1, VERSION):
-        raise CheckpointError(
-            explain(f"plan {path}", expected=f"an {FORMAT} of version {VERSION}", got="something else")
-        )
+    known = isinstance(content, dict) and content.get("format") == FORMAT
+    if not known or content.get("version") not in range(1, VERSION + 1):
+        expected = f"an {FORMAT} of version 1 to {VERSION}"
+        raise CheckpointError(explain(f"plan {path}", expected=expected, got="something else"))
     plan = content.get("plan")
     if not isinstance(plan, dict) or not isinstance(plan.get("actions"), list):
         raise CheckpointError(explain(f"plan {path}", expected="a list of actions", got="none"))
     if content["version"] == 1:
-        content["plan"] = _from_version_1(plan, path)
-    return content
+        plan = _from_version_1(plan, path)
+    if "keep" in plan:  # up to version 2
+        plan["goal"] = {"kind": "keep", "value": plan.pop("keep")}
+    return content | {"plan": plan}
 
 
 def _from_version_1(plan: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """A plan of low ranks for dense float32 layers, as it would be written today."""
+    """A plan of low ranks for dense float32 layers, as version 2 has it."""
     try:
         told = plan["forecast"]
         forecast = {"value": told["nll_increase"], "low": told["low"], "high": told["high"]}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from eigenlm.checkpoint import Opened, Work
+from eigenlm.compression.methods import methods_named
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.observe import linears
@@ -67,8 +68,8 @@ def _planned_bytes(model: Transformer, window: int, number: int, methods: Sequen
     """Beside the weights, at the end, when all that was made along the way is still there.
 
     For W (m, n): the Grams of its outputs and, once for all layers that read the same, of its inputs; factors of every
-    rank in float64 and those taken in their type; the change and the changed matrix. For blocks of bits also the Gram
-    of each layer's weighted inputs.
+    rank in float64 and those taken in their type; the change and the changed matrix. For methods that weigh tokens also
+    the Gram of each layer's weighted inputs.
     """
     total, read = 0, set()
     for name, layer in linears(model).items():
@@ -76,5 +77,6 @@ def _planned_bytes(model: Transformer, window: int, number: int, methods: Sequen
         total += 4 * m * m + (8 + number) * min(m, n) * (m + n) + 2 * number * m * n
         read.add((name.rpartition(".")[0], n, name.endswith("output")))
     total += sum(4 * n * n for _, n, _ in read)
-    total += sum(4 * layer.in_features**2 for layer in linears(model).values()) if "bits" in methods else 0
+    if any(method.weighs for method in methods_named(methods)):
+        total += sum(4 * layer.in_features**2 for layer in linears(model).values())
     return int(_HEAP * total) + window * model.config.vocab_size * _LOGITS

@@ -16,6 +16,7 @@ from eigenlm.linear import LinearMap
 from eigenlm.machine.kernels import pack_weight, packed_linear
 from eigenlm.machine.memory import free_memory
 from eigenlm.model import GatedFeedForward, SelfAttention, Transformer
+from eigenlm.model.embedding import Embedding
 from eigenlm.model.head import Head
 from eigenlm.norms import OffsetRMSNorm, RMSNorm
 
@@ -118,7 +119,7 @@ def serves(model: Transformer) -> bool:
 
     Beside them fits the work: a session's state, for which as much is left, or the logits of a window.
     """
-    weight = model.embedding.token.weight
+    weight = next(model.parameters())
     size = sum(parameter.nbytes for parameter in model.parameters())
     work = max(size, scored_bytes(model.config, None, weight.itemsize))
     return (
@@ -161,7 +162,7 @@ def _gated(layer: GatedFeedForward) -> nn.Module:
 def _transformer(model: Transformer) -> nn.Module:
     twin = _with_packed_parts(model)
     if isinstance(model.head, Head):
-        twin.head = PackedHead(model.head, model.embedding.token.weight)
+        twin.head = PackedHead(model.head, model.embedding.token.dense())
     return twin
 
 
@@ -171,6 +172,7 @@ FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     OffsetRMSNorm: MirroredNorm,
     SelfAttention: _attention,
     GatedFeedForward: _gated,
+    Embedding: lambda embedding: embedding,
     Transformer: _transformer,
 }
 

@@ -67,7 +67,7 @@ class Session:
             raise ShapeError(
                 explain("generation", expected="a decoder or encoder-decoder that predicts tokens", got=got)
             )
-        weight = runner.model.embedding.token.weight
+        weight = next(runner.model.parameters())
         self._runner, self._config, self._device = runner, config, weight.device
         if max_tokens_held is None:
             max_tokens_held = free_memory(weight.device) // 2 // bytes_per_token(config, weight.dtype)

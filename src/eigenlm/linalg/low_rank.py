@@ -35,7 +35,7 @@ class RankedFactors:
 def low_rank(
     W: Float[Tensor, "m n"],
     input_gram: Float[Tensor, "a b"] | None = None,
-    output_gram: Float[Tensor, "c d"] | None = None,
+    output_gram: Float[Tensor, "c d"] | Float[Tensor, " c"] | None = None,
     *,
     shrinkage: float = 0.0,
 ) -> RankedFactors:
@@ -50,7 +50,7 @@ def low_rank(
     Args:
         W: (m, n) the matrix.
         input_gram: C (n, n), symmetric and positive semi-definite up to rounding; None for the identity.
-        output_gram: G (m, m), likewise.
+        output_gram: G (m, m), likewise, or the diagonal (m) of one that has nothing else.
         shrinkage: this part of each Gram is replaced by its mean eigenvalue times the identity, for Grams of few
             samples (Ledoit and Wolf 2004).
 
@@ -63,27 +63,34 @@ def low_rank(
     G, G_scale = _regular("output Gram", output_gram, m, shrinkage, W)
     if n <= m:
         root, inverse_root = _square_roots(C)
-        tail, V = _components(root @ W.mT @ G @ W @ root)
+        tail, V = _components(root @ W.mT @ _times(G, W) @ root)
         B, A = W @ (root @ V), V.mT @ inverse_root
     else:
         root, inverse_root = _square_roots(G)
-        tail, U = _components(root @ W @ C @ W.mT @ root)
+        tail, U = _components(root @ W @ _times(C, W.mT) @ root)
         B, A = inverse_root @ U, (U.mT @ root) @ W
     return RankedFactors(B, A, _left_over(tail) * C_scale * G_scale)
 
 
 def _regular(name: str, gram: Tensor | None, size: int, shrinkage: float, like: Tensor) -> tuple[Tensor, float]:
-    """A Gram of mean eigenvalue 1 and its scale; a zero Gram becomes the identity at scale 0."""
-    identity = torch.eye(size, dtype=like.dtype, device=like.device)
+    """A Gram of mean eigenvalue 1, or its diagonal, and its scale; a zero Gram becomes the identity at scale 0."""
+    identity = torch.ones(size, dtype=like.dtype, device=like.device)
     if gram is None:
         return identity, 1.0
-    if gram.shape != (size, size):
+    if gram.shape not in ((size, size), (size,)):
         raise ShapeError(explain(f"{name} of a low-rank approximation", expected=(size, size), got=tuple(gram.shape)))
     gram = _finite(name, gram)
-    scale = float(gram.diagonal().mean())
+    scale = float((gram if gram.ndim == 1 else gram.diagonal()).mean())
     if scale <= 0.0:
         return identity, 0.0
-    return (1 - shrinkage) * (gram / scale + (gram / scale).mT) / 2 + shrinkage * identity, scale
+    if gram.ndim == 1:
+        return (1 - shrinkage) * gram / scale + shrinkage * identity, scale
+    return (1 - shrinkage) * (gram / scale + (gram / scale).mT) / 2 + shrinkage * identity.diag(), scale
+
+
+def _times(gram: Tensor, W: Tensor) -> Tensor:
+    """G W, of a Gram or its diagonal."""
+    return gram[:, None] * W if gram.ndim == 1 else gram @ W
 
 
 def _finite(name: str, values: Tensor) -> Tensor:
@@ -98,7 +105,7 @@ def _finite(name: str, values: Tensor) -> Tensor:
 
 def _square_roots(gram: Tensor) -> tuple[Tensor, Tensor]:
     """gram^(1/2) and gram^(-1/2), with small eigenvalues raised to the floor."""
-    values, Q = torch.linalg.eigh(gram)
+    values, Q = torch.linalg.eigh(gram.diag() if gram.ndim == 1 else gram)
     roots = values.clamp_min(float(values[-1]) * _FLOOR).sqrt()
     return (Q * roots) @ Q.mT, (Q / roots) @ Q.mT
 

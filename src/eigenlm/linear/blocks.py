@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from gguf import GGMLQuantizationType
 from gguf.constants import GGML_QUANT_SIZES
 from gguf.quants import dequantize
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
@@ -81,11 +81,18 @@ class BlockLinear(LinearMap):
 
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies."""
-        if not self.blocks.numel() or self.blocks.is_meta:
-            return self.like.new_zeros(self.out_features, self.in_features, device=self.blocks.device)
+        return self._numbers(self.blocks)
+
+    def rows(self, places: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch in"]:
+        """Rows of it; no others are read."""
+        return self._numbers(F.embedding(places.flatten(), self.blocks)).view(*places.shape, self.in_features)
+
+    def _numbers(self, blocks: UInt8[Tensor, "m bytes"]) -> Float[Tensor, "m in"]:
+        if not blocks.numel() or blocks.is_meta:
+            return self.like.new_zeros(len(blocks), self.in_features, device=blocks.device)
         with np.errstate(all="ignore"):
-            numbers = dequantize(self.blocks.cpu().numpy(), GGMLQuantizationType(self.block_type))
-        return torch.from_numpy(numbers)[:, : self.in_features].to(self.blocks.device, self.like.dtype)
+            numbers = dequantize(blocks.cpu().numpy(), GGMLQuantizationType(self.block_type))
+        return torch.from_numpy(numbers)[:, : self.in_features].to(blocks.device, self.like.dtype)
 
     @property
     def num_params(self) -> int:

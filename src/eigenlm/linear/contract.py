@@ -6,7 +6,8 @@ from itertools import chain
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
@@ -53,6 +54,10 @@ class LinearMap(nn.Module):
     @abstractmethod
     def dense(self) -> Float[Tensor, "out in"]:
         """W."""
+
+    def rows(self, places: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch in"]:
+        """Rows of W by their places, as a table of token vectors gives them."""
+        return F.embedding(places, self.dense())
 
     def packed(self, pack: Pack) -> nn.Module:
         """The same map without gradients, built from the dense matrices it applies, in the order it applies them.

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int, Int8
 from torch import Tensor, nn
 
 from eigenlm.linalg.row_rounding import round_rows
@@ -50,6 +50,10 @@ class Int8Linear(LinearMap):
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies."""
         return self.codes.to(self.scale.dtype) * self.scale[:, None]
+
+    def rows(self, places: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch in"]:
+        """Rows of it; no others are multiplied."""
+        return F.embedding(places, self.codes).to(self.scale.dtype) * self.scale[places][..., None]
 
     @property
     def num_multiplications(self) -> int:

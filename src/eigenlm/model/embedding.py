@@ -4,21 +4,51 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from eigenlm.linear import DenseLinear
+from eigenlm.linear import DenseLinear, LinearMap
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.positions import PositionConfig, sinusoidal_positions
 from eigenlm.norms import build_norm
 
 
+class TokenTable(nn.Embedding):
+    """The vectors of tokens, under the part of the contract of linear maps by which any of them may take its place."""
+
+    bias = None
+
+    @property
+    def in_features(self) -> int:
+        """Width of a vector."""
+        return self.embedding_dim
+
+    @property
+    def out_features(self) -> int:
+        """How many there are."""
+        return self.num_embeddings
+
+    def rows(self, ids: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch E"]:
+        """The vectors of some tokens."""
+        return self(ids)
+
+    def dense(self) -> Float[Tensor, "V E"]:
+        """All of them."""
+        return self.weight
+
+
 class Embedding(nn.Module):
-    """token vector (+ position vector) (+ segment vector), normed where the model does so."""
+    """token vector (+ position vector) (+ segment vector), normed where the model does so.
+
+    Attributes:
+        token: a table, or a linear map (V, E) of any kind in its place.
+    """
+
+    token: TokenTable | LinearMap
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.position_config, e = config.positions, config.embedding
         self.scale, self.dropout = e.scale, config.dropout
         width = e.width or config.d_model
-        self.token = nn.Embedding(config.vocab_size, width)
+        self.token = TokenTable(config.vocab_size, width)
         self.position = _position_table(config)
         self.token_type = nn.Embedding(e.num_token_types, width) if e.num_token_types else None
         self.norm = build_norm(config.norm, width) if e.norm else None
@@ -38,7 +68,7 @@ class Embedding(nn.Module):
 
     def vectors(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T E"]:
         """Vectors of the tokens alone."""
-        return self.token(ids) * self.scale
+        return self.token.rows(ids) * self.scale
 
 
 class EncoderEmbedding(nn.Module):

@@ -1,15 +1,19 @@
-"""The linear layers of a module, whoever wrote it."""
+"""The linear layers of a module, whoever wrote it, and the table of its tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from torch import nn
 
 from eigenlm.errors import ConfigError, explain
-from eigenlm.linear import LinearMap
+from eigenlm.linear import DenseLinear, LinearMap
+from eigenlm.model import Transformer
+from eigenlm.model.embedding import Embedding
 from eigenlm.observe.foreign import as_linear, experts_apart
 
 # A vocabulary's matrix: its output Gram alone would be (V, V).
 _WIDEST = 16384
+TABLE = "embedding.token"
 
 
 def linears(module: nn.Module, widest: int | None = _WIDEST) -> dict[str, LinearMap]:
@@ -43,11 +47,32 @@ def linears(module: nn.Module, widest: int | None = _WIDEST) -> dict[str, Linear
     return kept
 
 
+def token_table(module: nn.Module) -> dict[str, LinearMap]:
+    """The vectors of tokens as a linear map (V, E), under its name; nothing for a module that is not ours."""
+    if not isinstance(module, Transformer):
+        return {}
+    token = module.embedding.token
+    return {TABLE: token if isinstance(token, LinearMap) else DenseLinear.from_dense(token.weight)}
+
+
 def replace_(module: nn.Module, name: str, layer: nn.Module) -> None:
     """Put a layer in the place of the one that is called `name`, in its mode."""
     parent, _, child = name.rpartition(".")
     layer.train(module.get_submodule(name).training)
     module.get_submodule(parent)._modules[child] = layer
+
+
+@contextmanager
+def replaced(module: nn.Module, layers: Mapping[str, nn.Module]) -> Iterator[None]:
+    """Layers in the places of those of their names, while the `with` block runs."""
+    before = {name: module.get_submodule(name) for name in layers}
+    try:
+        for name, layer in layers.items():
+            replace_(module, name, layer)
+        yield
+    finally:
+        for name, layer in before.items():
+            replace_(module, name, layer)
 
 
 def _found(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, LinearMap]]:
@@ -62,8 +87,14 @@ def _found(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, LinearMap
         if (layer := as_linear(part)) is not None:
             yield name, layer
         else:
-            children = [(f"{name}.{child}".removeprefix("."), inner) for child, inner in part.named_children()]
+            applied = {child: inner for child, inner in part.named_children() if not _is_table(part, child)}
+            children = [(f"{name}.{child}".removeprefix("."), inner) for child, inner in applied.items()]
             stack += reversed(children)
+
+
+def _is_table(part: nn.Module, child: str) -> bool:
+    """Whether a part of a part is looked up by rows."""
+    return isinstance(part, Embedding) and child == "token"
 
 
 def _others(module: nn.Module) -> Iterator[nn.Module]:

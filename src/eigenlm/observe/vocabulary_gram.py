@@ -8,8 +8,10 @@ from torch import Tensor
 
 from eigenlm.linalg.seeded import seeded
 from eigenlm.model import Transformer
+from eigenlm.model.embedding import TokenTable
 from eigenlm.model.head_config import VocabularyHead
 from eigenlm.observe.inputs import gram_of
+from eigenlm.observe.linears import TABLE, replaced
 from eigenlm.observe.predictions import quick_products
 from eigenlm.observe.watch import frozen, watch
 from eigenlm.progress import track
@@ -49,12 +51,14 @@ def vocabulary_gram(model: Transformer, windows: Int[Tensor, "B T"], *, seed: in
         seed: of the random generator that samples labels.
     """
     looked_up, hidden = [torch.zeros(())], [torch.zeros(())]
+    table = TokenTable.from_pretrained(model.embedding.token.dense().detach())
     expected, tokens, generator = torch.zeros(model.config.vocab_size), 0, seeded(seed, windows.device)
 
     def felt(_: str, gradient: Tensor) -> None:
         looked_up[0] = looked_up[0] + gram_of(gradient.flatten(0, -2))
 
-    with quick_products(windows.device), frozen(model), watch({"token": model.embedding.token}, gradients=felt):
+    watched = watch({"token": table}, gradients=felt)
+    with quick_products(windows.device), replaced(model, {TABLE: table}), frozen(model), watched:
         for window in track(windows, "measuring the vocabulary"):
             with torch.enable_grad():
                 last = model.hidden(window[None])

@@ -67,7 +67,7 @@ def look_inside(lm: LanguageModel, sentence: str) -> Inside:
     return Inside(
         tokens=tuple(lm.tokenizer.decode([i], control=True) for i in ids),
         ids=torch.tensor(ids),
-        embedding=lm.model.embedding.token.weight[ids].float(),
+        embedding=lm.model.embedding.token.rows(torch.tensor(ids, device=lm.device)).float(),
         layer=layer,
         head=head,
         query=query,

@@ -87,7 +87,7 @@ class Learner(nn.Module):
         hidden_BTD = self.model.hidden(ids, positions=positions, documents=documents, source=memory)
         head = self.model.head
         assert isinstance(head, Head)
-        weight, bias = head.matrix(self.model.embedding.token.weight)
+        weight, bias = head.matrix(self.model.embedding.token.dense())
         before_BTD = head.before(hidden_BTD)
         if head.scale != 1.0:
             before_BTD, bias = before_BTD * head.scale, None if bias is None else bias * head.scale

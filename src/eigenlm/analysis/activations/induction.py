@@ -42,5 +42,5 @@ def induction_scores(model: Transformer, *, seed: int = 0) -> dict[int, Float[Te
     generator = seeded(seed)
     copies = torch.stack([torch.randperm(model.config.vocab_size, generator=generator)[:L] for _ in range(_TEXTS)])
     with watch_attention(model, see):
-        run(model, copies.repeat(1, 2).to(model.embedding.token.weight.device))
+        run(model, copies.repeat(1, 2).to(next(model.parameters()).device))
     return scores

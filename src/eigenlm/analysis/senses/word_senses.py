@@ -112,7 +112,7 @@ def word_senses(lm: LanguageModel, word: str, sentences: Mapping[str, Sequence[s
         p=centred[best].p_adjusted,
         relabellings=len(shuffled.labels),
         exact=shuffled.exact,
-        embedding=isotropy(lm.model.embedding.token.weight),
+        embedding=isotropy(lm.model.embedding.token.dense()),
     )
 
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from eigenlm import allowed
 from eigenlm.compression.methods import blocks, low_rank, quantize
-from eigenlm.compression.offers import Method
+from eigenlm.compression.offers import CompressionMethod
 
-METHODS: dict[str, Method] = dict(zip(allowed.METHODS, (low_rank.offers, quantize.offers, blocks.offers), strict=True))
+METHODS: dict[str, CompressionMethod] = dict(
+    zip(allowed.METHODS, (low_rank.METHOD, quantize.METHOD, blocks.METHOD), strict=True)
+)
 
 
-def methods_named(names: Sequence[str]) -> list[Method]:
+def methods_named(names: Sequence[str]) -> list[CompressionMethod]:
     """The methods of these names.
 
     Raises:

@@ -9,7 +9,7 @@ from gguf.constants import GGML_QUANT_SIZES
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import Metric, Offer
+from eigenlm.compression.offers import CompressionMethod, Metric, Offer
 from eigenlm.errors import explain
 from eigenlm.linalg.error_feedback import Feedback, feedback
 from eigenlm.linear import BlockLinear, LinearMap
@@ -74,6 +74,9 @@ def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     return [_offer(action, layer, found, metric, given) for action in smaller]
 
 
+METHOD = CompressionMethod(offers, weighs=True, gguf=True)
+
+
 def _given(metric: Metric) -> Feedback:
     gram = metric.input_gram if metric.weighted_input_gram is None else metric.weighted_input_gram
     return feedback(gram.cpu())
@@ -86,13 +89,11 @@ def _fits(name: str, columns: int) -> bool:
 
 
 def _offer(action: FewBits, layer: LinearMap, found: Found, metric: Metric, given: Feedback) -> Offer:
-    def parts() -> dict[str, Tensor]:  # made again, so that a large plan holds neither blocks nor factors of Grams
-        return {"blocks": _rounded(action, layer, _given(metric))}
-
-    rounded = action.build(layer, {"blocks": _rounded(action, layer, given)})
+    parts = {"blocks": _rounded(action, layer, given)}
+    rounded = action.build(layer, parts)
     loss = metric.loss(rounded.dense().detach() - layer.dense().detach())
     num_bytes, time = action.num_bytes(found), rounded.num_multiplications
-    return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=parts)
+    return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
 
 
 def _rounded(action: FewBits, layer: LinearMap, given: Feedback) -> Tensor:

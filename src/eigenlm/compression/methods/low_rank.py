@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import SHRINKAGE, Metric, Offer
+from eigenlm.compression.offers import SHRINKAGE, CompressionMethod, Metric, Offer
 from eigenlm.errors import explain
 from eigenlm.linalg.low_rank import RankedFactors, low_rank
 from eigenlm.linear import InterpolativeLinear, LinearMap
@@ -69,10 +70,14 @@ def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     return [offer for offer in every if offer.bytes < found.num_bytes_before]
 
 
+METHOD = CompressionMethod(offers)
+
+
 def _offer(rank: int, loss: float, best: RankedFactors, found: Found, like: Tensor) -> Offer:
     action = LowRank(rank=rank)
 
     def parts() -> dict[str, Tensor]:
         return {name: factor.to(like.dtype).contiguous() for name, factor in zip("BA", best.at(rank))}
 
-    return Offer(action=action, bytes=action.num_bytes(found), loss=loss, time=action.num_params(found), parts=parts)
+    num_bytes, time, places = action.num_bytes(found), action.num_params(found), found.rows * torch.int64.itemsize
+    return Offer(action=action, bytes=num_bytes, loss=loss, time=time, beside=places, parts=parts)

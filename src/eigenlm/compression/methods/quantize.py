@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import Metric, Offer
+from eigenlm.compression.offers import CompressionMethod, Metric, Offer
 from eigenlm.linear import Int8Linear, LinearMap
 
 
@@ -38,3 +38,6 @@ def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     rounded = action.build(layer, {})
     loss = metric.loss(rounded.dense().detach() - layer.dense().detach())
     return [Offer(action=action, bytes=action.num_bytes(found), loss=loss, time=rounded.num_multiplications)]
+
+
+METHOD = CompressionMethod(offers)

@@ -169,7 +169,7 @@ def _vectors(
 @torch.inference_mode()
 def _static(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Float[Tensor, "C D"] | None:
     embedding = lm.model.embedding
-    if embedding.token.weight.shape[1] != lm.config.d_model:
+    if lm.config.embedding.width not in (None, lm.config.d_model):
         return None
     rows = [embedding.vectors(torch.tensor([own], device=lm.device))[0].float().mean(dim=0) for own in ids]
     return torch.stack(rows).cpu()

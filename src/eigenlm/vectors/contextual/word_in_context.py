@@ -150,7 +150,7 @@ def _nearest_others(
 def _static_neighbours(lm: LanguageModel, word: str, found: Occurrences) -> tuple[tuple[str, float], ...]:
     if found.static is None:
         return ()
-    table = named_rows(lm.model.embedding.token.weight.detach().float().cpu(), lm.tokenizer, "the tokens")
+    table = named_rows(lm.model.embedding.token.dense().detach().float().cpu(), lm.tokenizer, "the tokens")
     near = table.nearest(found.static.mean(0), _NEAR + 3)
     return tuple((one.word, one.cosine) for one in near if one.word.lower() != word.lower())[:_NEAR]
 

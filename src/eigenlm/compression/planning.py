@@ -1,0 +1,155 @@
+"""From prices to a plan that reaches a goal."""
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from eigenlm.allowed import check
+from eigenlm.compression.actions import Decision
+from eigenlm.compression.forecast import LossForecast
+from eigenlm.compression.goal import Asked, Goal
+from eigenlm.compression.plan import Calibration, Plan, Point
+from eigenlm.compression.prices import Prices, Taken, prices
+from eigenlm.errors import ConfigError, explain
+
+_TOO_MUCH = 4.0  # times a loss to second order, within which the true one lies
+_NEAR = 1.01
+_DEAREST, _CHEAPEST = 1.0, 0.003  # nats per token to second order, between which a curve is drawn
+
+
+def plan(
+    module: nn.Module,
+    windows: Int[Tensor, "B T"],
+    *,
+    model: str = "",
+    text: str = "",
+    seed: int = 0,
+    methods: Sequence[str] = ("low_rank",),
+    **asked: Unpack[Asked],
+) -> Plan:
+    """Decide what happens to every matrix under one budget, and forecast what that costs.
+
+    Each matrix has offers: to stay as it is, and what the methods make of it in the metric of its inputs and of its
+    outputs' gradients. Offers are taken where they save most; the forecast is made on windows kept apart.
+
+    Args:
+        module: a transformer of ours, or any module with linear layers that gives logits for ids.
+        windows: (B, T) calibration text; a quarter of the rows, one at least, is kept for the forecast.
+        model: what the module is, for the one who applies the plan.
+        text: what the windows are, likewise.
+        seed: of the random generator that samples labels.
+        methods: names of those that make offers, of `compression.methods.METHODS`.
+        asked: one goal; to keep .9 of the linear layers' bytes by default.
+
+    Raises:
+        ConfigError: several goals, one that is out of reach for the offers there are, an unknown method, or a module
+            that gives no logits.
+        DataError: fewer than two windows, or activations that are not finite.
+    """
+    check(seed=seed)
+    goal = Goal.of(asked)
+    found = prices(module, windows, methods=methods, whole=goal.whole, seed=seed)
+    return planned(found, goal, model=model, text=text)
+
+
+def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | None = None, points: int = 0) -> Plan:
+    """The plan that reaches a goal.
+
+    Args:
+        found: what every matrix costs.
+        goal: to be reached.
+        model: what the module is.
+        text: what it was measured on.
+        others: bytes of the file beside the matrices; those of the model's other tensors by default.
+        points: other sizes that are tried as well.
+
+    Raises:
+        ConfigError: the goal is out of reach.
+    """
+    others = (found.others if others is None else others) if goal.whole else 0
+    if goal.kind in ("max_loss", "max_kl"):
+        taken, told = _smallest(found, goal)
+    else:
+        taken = found.choose(_budget(found, goal, others))
+        told = found.forecast(taken)
+    decided = [Decision(**vars(found.found[name]), action=o.action, loss=o.loss) for name, o in taken.items()]
+    chosen = _point(found, taken, told, others)
+    parts = {name: offer.parts() for name, offer in taken.items()}
+    return Plan(
+        model=model,
+        goal=goal,
+        actions=tuple(decided),
+        forecast=told.loss,
+        divergence=told.divergence,
+        calibration=Calibration(
+            text=text, tokens=found.fitted_tokens, held_out_tokens=found.apart.numel(), seed=found.seed
+        ),
+        chosen=chosen,
+        curve=_curve(found, chosen, others, points),
+        factors={name: tensors for name, tensors in parts.items() if tensors},
+    )
+
+
+def _budget(found: Prices, goal: Goal, others: int) -> int:
+    """Bytes of the matrices."""
+    numbers = sum(each.rows * each.columns for each in found.found.values())
+    budgets = {"keep": goal.value * found.num_bytes + 1e-6, "bits": goal.value * numbers / 8}
+    budget = int(budgets.get(goal.kind, goal.value - others))
+    if budget < found.least:
+        least = {"keep": f"{found.least / found.num_bytes:.4f}", "bits": f"{8 * found.least / numbers:.3f} bits"}
+        expected = f"{least.get(goal.kind, f'{found.least + others:,} bytes')} at least"
+        do = "allow more, add methods, or give text that reaches every layer"
+        got = f"{goal.value:,.10g}"
+        raise ConfigError(explain(f"planning for the methods given, {goal.kind}", expected=expected, got=got, do=do))
+    return budget
+
+
+def _smallest(found: Prices, goal: Goal) -> tuple[Taken, LossForecast]:
+    """The smallest choice that was seen to cost no more than the goal says, to a part in a hundred."""
+    figure = "loss" if goal.kind == "max_loss" else "divergence"
+
+    def tried(budget: int) -> tuple[bool, tuple[Taken, LossForecast]]:
+        taken = found.choose(budget)
+        told = found.forecast(taken)
+        return getattr(told, figure).value <= goal.value, (taken, told)
+
+    low, high = _bytes_at(found, goal.value * _TOO_MUCH), _bytes_at(found, goal.value / _TOO_MUCH)
+    within, best = tried(high)
+    if not within:
+        high = found.num_bytes
+        _, best = tried(high)
+    while (middle := _between(low, high)) is not None:
+        within, other = tried(middle)
+        low, high, best = (low, middle, other) if within else (middle, high, best)
+    return best
+
+
+def _bytes_at(found: Prices, loss: float) -> int:
+    """The least bytes for which no more is lost to second order, to a part in a hundred."""
+    low, high = found.least, found.num_bytes
+    while (middle := _between(low, high)) is not None:
+        dearer = sum(offer.loss for offer in found.choose(middle).values()) > loss
+        low, high = (middle, high) if dearer else (low, middle)
+    return high
+
+
+def _between(low: int, high: int) -> int | None:
+    """The geometric mean of two sizes that are further apart than a part in a hundred."""
+    return None if high <= max(low + 1, _NEAR * low) else round((max(low, 1) * high) ** 0.5)
+
+
+def _curve(found: Prices, chosen: Point, others: int, points: int) -> tuple[Point, ...]:
+    """Sizes from one at which much is lost to one at which next to nothing is, and what they cost."""
+    steps = [i / max(1, points - 1) for i in range(points)]
+    losses = [_DEAREST * (_CHEAPEST / _DEAREST) ** step for step in steps]
+    choices = [found.choose(budget) for budget in sorted({_bytes_at(found, loss) for loss in losses})]
+    tried = [_point(found, taken, found.forecast(taken), others) for taken in choices]
+    return tuple(sorted([*tried, chosen], key=lambda point: point.num_bytes))
+
+
+def _point(found: Prices, taken: Taken, told: LossForecast, others: int) -> Point:
+    second_order = sum(offer.loss for offer in taken.values())
+    num_bytes = sum(map(found.bytes, taken.values())) + others
+    return Point(num_bytes=num_bytes, second_order=second_order, loss=told.loss, divergence=told.divergence)

@@ -1,0 +1,157 @@
+"""What every matrix of a model costs in every form, and what a choice of forms costs on text kept apart."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from eigenlm.compression.actions import Found, Keep
+from eigenlm.compression.forecast import LossForecast, forecast
+from eigenlm.compression.methods import methods_named
+from eigenlm.compression.offers import Metric, Offer, keep_offer
+from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.linalg.allocation import choose
+from eigenlm.linear import LinearMap
+from eigenlm.model import Transformer
+from eigenlm.model.head_config import VocabularyHead
+from eigenlm.observe import evaluating, linears, token_table
+from eigenlm.observe.grams import measure
+from eigenlm.observe.linears import TABLE
+from eigenlm.observe.vocabulary_gram import vocabulary_gram
+from eigenlm.observe.weighted_grams import weighted_grams
+from eigenlm.progress import track
+
+Taken = Mapping[str, Offer]
+"""One offer for each matrix."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The offers for the matrices of a module, and text to try choices of them on.
+
+    Attributes:
+        module: as it is.
+        found: its matrices, by name.
+        offers: for each of them, the last of which is to keep it.
+        apart: (B, T) windows that nothing was fitted to.
+        whole: whether all bytes of a file count, those of the places of rows included.
+        fitted_tokens: that the offers were fitted to.
+        seed: of the random generator that sampled labels.
+    """
+
+    module: nn.Module
+    found: Mapping[str, Found]
+    offers: Mapping[str, Sequence[Offer]]
+    apart: Int[Tensor, "B T"]
+    whole: bool
+    fitted_tokens: int
+    seed: int
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the matrices as they are."""
+        return sum(found.num_bytes_before for found in self.found.values())
+
+    @property
+    def least(self) -> int:
+        """Bytes of the smallest choice."""
+        return sum(min(map(self.bytes, offers)) for offers in self.offers.values())
+
+    @cached_property
+    def others(self) -> int:
+        """Bytes of all that is in the model beside the matrices."""
+        tensors = {id(tensor): tensor.nbytes for tensor in self.module.state_dict(keep_vars=True).values()}
+        return sum(tensors.values()) - self.num_bytes
+
+    def bytes(self, offer: Offer) -> int:
+        """What counts of an offer."""
+        return offer.bytes + (offer.beside if self.whole else 0)
+
+    def choose(self, budget: int) -> Taken:
+        """The offers that lose least to second order within so many bytes.
+
+        Raises:
+            ConfigError: no choice is so small.
+        """
+        tables = {name: self._bytes_and_losses(offers) for name, offers in self.offers.items()}
+        choice = choose(tables, budget)
+        if choice.cost > budget:
+            do = "allow more, or give text that reaches every layer"
+            expected = f"{choice.cost:,} bytes of matrices at least"
+            raise ConfigError(explain("planning", expected=expected, got=f"room for {budget:,}", do=do))
+        return {name: self.offers[name][option] for name, option in choice.options.items()}
+
+    def _bytes_and_losses(self, offers: Sequence[Offer]) -> tuple[Tensor, Tensor]:
+        num_bytes, losses = zip(*((float(self.bytes(offer)), offer.loss) for offer in offers))
+        return torch.tensor(num_bytes, dtype=torch.float64), torch.tensor(losses, dtype=torch.float64)
+
+    def forecast(self, taken: Taken) -> LossForecast:
+        """What a choice costs on the text kept apart."""
+        layers = matrices(self.module)
+        changes = {
+            name: offer.action.dense(layers[name], offer.parts()) - layers[name].dense().detach()
+            for name, offer in taken.items()
+            if not isinstance(offer.action, Keep)
+        }
+        return forecast(self.module, changes, self.apart)
+
+
+def prices(
+    module: nn.Module, windows: Int[Tensor, "B T"], *, methods: Sequence[str], whole: bool = False, seed: int = 0
+) -> Prices:
+    """Measure a module on text and ask the methods for their offers.
+
+    Args:
+        module: a transformer of ours, or any module with linear layers that gives logits for ids.
+        windows: (B, T) calibration text; a quarter of the rows, one at least, is kept apart.
+        methods: names of those that make offers, of `compression.methods.METHODS`.
+        whole: count all bytes of a file, and ask for the table of tokens, too, where a model of ours scores them.
+        seed: of the random generator that samples labels.
+
+    Raises:
+        ConfigError: an unknown method, or a module that gives no logits.
+        DataError: fewer than two windows, or activations that are not finite.
+    """
+    used = methods_named(methods)
+    if len(windows) < 2:
+        raise DataError(explain("planning", expected="at least 2 windows of calibration text", got=len(windows)))
+    held_out = max(1, len(windows) // 4)
+    fitted, apart = windows[:-held_out], windows[-held_out:]
+    with evaluating(module):
+        metrics = _metrics(module, fitted, whole=whole, weighs=any(method.weighs for method in used), seed=seed)
+    layers = {name: layer for name, layer in matrices(module).items() if name != TABLE or TABLE in metrics}
+    found = {name: Found.of(name, layer) for name, layer in layers.items()}
+
+    def offers_of(name: str) -> list[Offer]:
+        kept, metric = keep_offer(layers[name], found[name]), metrics.get(name)
+        if metric is None:
+            return [kept]
+        return [*(offer for method in used for offer in method.offers(layers[name], found[name], metric)), kept]
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        offers = dict(zip(layers, track(pool.map(offers_of, layers), "factoring", total=len(layers))))
+    return Prices(module, found, offers, apart, whole, fitted.numel(), seed)
+
+
+def matrices(module: nn.Module) -> dict[str, LinearMap]:
+    """What can be planned for: the linear layers, and the table of tokens."""
+    return linears(module) | token_table(module)
+
+
+def _metrics(
+    module: nn.Module, windows: Int[Tensor, "B T"], *, whole: bool, weighs: bool, seed: int
+) -> dict[str, Metric]:
+    """Of each matrix that a token reached."""
+    measured = measure(module, windows, seed=seed)
+    weighted = weighted_grams(module, windows, seed=seed) if weighs else {}
+    metrics = {
+        name: Metric(measured.input_gram(name), G, weighted.get(name)) for name, G in measured.output_grams.items()
+    }
+    if whole and isinstance(module, Transformer) and isinstance(module.config.head, VocabularyHead):
+        vocabulary = vocabulary_gram(module, windows, seed=seed)
+        metrics[TABLE] = Metric(vocabulary.gram, vocabulary.weights)
+    return metrics
