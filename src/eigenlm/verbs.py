@@ -34,18 +34,18 @@ def plan(
     tokens: int = 8192,
     seed: int = 0,
     methods: Sequence[str] = ("low_rank",),
-    points: int = 0,
+    sizes: int = 0,
     **asked: Unpack[Asked],
 ) -> Plan:
     """Decide how to shrink a model, and forecast what that costs; the model is left as it is.
 
     Args:
-        lm: a decoder, or an encoder that predicts tokens.
+        lm: a decoder that predicts tokens, or an encoder; of one without a head its vectors count.
         calibration: documents, a file or folder of them, or None for the documentation inside Python.
         tokens: how many of their tokens to use, spread over them evenly.
         seed: of the random generator that samples labels.
         methods: what may be done to a matrix, `low_rank`, `int8`, `bits` or several of them.
-        points: how many other sizes to try, for the curve of sizes and losses.
+        sizes: how many others to try, for the curve of sizes and losses.
         asked: one goal: `keep`, `bits`, `size`, `max_loss` or `max_kl`, as `compression.goal.Asked` says; to keep .9 of
             the linear layers' bytes by default. A size is that of a GGUF file where one holds all that the methods
             make, vocabulary included, else that of the tensors.
@@ -58,7 +58,7 @@ def plan(
     goal = Goal.of(asked)
     check(tokens=tokens, seed=seed)
     check_methods(methods)
-    _check_predicts(lm, "planning", "see which of its matrices are of low rank with analyze")
+    _check_tells(lm, "planning", "see which of its matrices are of low rank with analyze")
     text, documents = documents_of(calibration)
     check_planning(lm.model, calibration_window(lm.config, tokens), methods)
     windows = _calibration(lm, documents, tokens)
@@ -66,7 +66,7 @@ def plan(
     others = (
         _beside_in_gguf(lm, found) if goal.whole and all(method.gguf for method in methods_named(methods)) else None
     )
-    return compression.planned(found, goal, model=lm.name, text=text, others=others, points=points)
+    return compression.planned(found, goal, model=lm.name, text=text, others=others, sizes=sizes)
 
 
 def _beside_in_gguf(lm: LanguageModel, found: Prices) -> int | None:
@@ -112,7 +112,7 @@ def quantize(
     on a text, where each token counts as much as the gradient that reaches it (`linalg.error_feedback`).
 
     Args:
-        lm: a decoder, or an encoder that predicts tokens.
+        lm: a decoder that predicts tokens, or an encoder; of one without a head its vectors count.
         path: the file.
         storage: the type of the file, by llama.cpp's names in letters of any case, such as `q3_k_m`.
         size: bytes that the file may have; each matrix, the embedding among them, then has a type of its own, chosen so
@@ -133,7 +133,7 @@ def quantize(
     """
     check(tokens=tokens, seed=seed)
     storage = gguf_type(storage)
-    _check_predicts(lm, "quantizing for a text", "write it with export, which needs no text")
+    _check_tells(lm, "quantizing for a text", "write it with export, which needs no text")
     from eigenlm.compression import rounded_file  # compiles, which other verbs need not wait for
 
     _, documents = documents_of(calibration)
@@ -197,14 +197,23 @@ def train(
     return train_unchecked(recipe, folder, watcher=watcher, stop=stop, check=check_run)
 
 
-def _check_predicts(lm: LanguageModel, act: str, do: str) -> None:
-    """Refuse a model that gives no logits for a text alone."""
+def _check_tells(lm: LanguageModel, act: str, do: str) -> None:
+    """Refuse a model that neither predicts the tokens of a text alone nor gives vectors of it."""
     check_speaks(lm, act)
-    if lm.config.kind == "encoder_decoder" or lm.config.head is None:
-        got = f"an {lm.config.kind} " + ("without one" if lm.config.head is None else "with a head")
-        raise ConfigError(explain(act, expected="a decoder or an encoder with a head", got=got, do=do))
+    if lm.config.kind == "encoder_decoder" or (lm.config.kind == "decoder" and lm.config.head is None):
+        got = f"an {lm.config.kind}" if lm.config.head is not None else f"a {lm.config.kind} without a head"
+        raise ConfigError(explain(act, expected="a decoder with a head, or an encoder", got=got, do=do))
 
 
 def _calibration(lm: LanguageModel, documents: Iterable[str], tokens: int) -> Tensor:
+    """Windows of a text; those that a sentence encoder reads stand between its markers."""
     window = calibration_window(lm.config, tokens)
-    return windows_across(documents, lm.tokenizer, window, max(2, tokens // window)).to(lm.device)
+    around = lm.tokenizer.encode("", add_markers=True) if lm.config.head is None else []
+    inside = max(2, window - len(around))
+    windows = windows_across(documents, lm.tokenizer, inside, max(2, tokens // inside))
+    first, last = (torch.tensor(part, dtype=torch.int64).expand(len(windows), -1) for part in _halves(around))
+    return torch.cat([first, windows, last], dim=1).to(lm.device)
+
+
+def _halves(ids: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    return ids[: len(ids) // 2], ids[len(ids) // 2 :]

@@ -123,14 +123,19 @@ def test_a_plan_with_eight_bits(tiny_model: Path, long_text: Path, tmp_path: Pat
     assert "did you mean 'int8'?" in capsys.readouterr().err
 
 
-def test_an_encoder_without_a_head(tiny_model: Path, long_text: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_models_without_a_head(tiny_model: Path, long_text: Path, tmp_path: Path, capsys: Capture) -> None:
     lm = eigenlm.load(tiny_model)
-    config = dataclasses.replace(lm.config, kind="encoder", head=None)
-    dataclasses.replace(lm, model=Transformer(config)).save(tmp_path / "encoder")
-    words = ["plan", str(tmp_path / "encoder"), "--text", str(long_text), "--out", str(tmp_path / "plan.json")]
-    assert main(words) == 2
+    words = ["--text", str(long_text), "--tokens", "512", "--keep", "0.5", "--sizes", "2"]
+    for kind in ("encoder", "decoder"):
+        config = dataclasses.replace(lm.config, kind=kind, head=None)
+        dataclasses.replace(lm, model=Transformer(config)).save(tmp_path / kind)
+    assert main(["plan", str(tmp_path / "encoder"), *words, "--out", str(tmp_path / "plan.json")]) == 0
+    assert "of 1 - cosine, the mean over tokens" in " ".join(capsys.readouterr().out.split())
+    assert main(["apply", str(tmp_path / "plan.json"), "--out", str(tmp_path / "smaller")]) == 0
+    capsys.readouterr()
+    assert main(["plan", str(tmp_path / "decoder"), *words, "--out", str(tmp_path / "other.json")]) == 2
     err = capsys.readouterr().err
-    assert "planning: expected a decoder or an encoder with a head, got an encoder without one" in err
+    assert "planning: expected a decoder with a head, or an encoder, got a decoder without a head" in err
     assert err.count("\n") == 1
 
 

@@ -95,7 +95,7 @@ def test_the_smallest_model_within_a_loss(goal: str, figure: str) -> None:
 
 
 def test_the_curve_tells_other_sizes_and_what_they_cost(lm: eigenlm.LanguageModel) -> None:
-    made = sized(lm, keep=0.3, points=4)
+    made = sized(lm, keep=0.3, sizes=4)
     sizes = [point.num_bytes for point in made.curve]
     assert made.chosen in made.curve
     assert sizes == sorted(sizes)
@@ -125,7 +125,7 @@ def test_the_command_draws_the_curve(tiny_model: Path, tmp_path: Path, capsys: p
     text = tmp_path / "text.txt"
     text.write_text(TEXT[0])
     words = ["plan", str(tiny_model), "--text", str(text), "--tokens", "256", "--out", str(tmp_path / "p.json")]
-    assert main([*words, "--max-loss", "0.05", "--points", "3"]) == 0
+    assert main([*words, "--max-loss", "0.05", "--sizes", "3"]) == 0
     out = capsys.readouterr().out
     assert out.count(" MB") >= 3
     assert out.count("◀") == 1

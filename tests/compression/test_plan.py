@@ -284,11 +284,25 @@ def test_an_encoder_is_planned_for_by_what_it_says_of_each_token():
     assert made.forecast.value == pytest.approx(want, rel=0.1)  # tried in bfloat16 where the processor has it
 
 
-def test_an_encoder_without_a_head_is_refused_in_one_line():
+def test_an_encoder_without_a_head_is_planned_for_by_the_vectors_it_gives():
+    model = build(dataclasses.replace(BERT, head=None)).requires_grad_(False)
+    for keep, near in ((0.9, 0.35), (0.5, 0.6)):  # a second order, from Grams of 96 tokens
+        smaller, made = copy.deepcopy(model), plan(model, WINDOWS, keep=keep)
+        apply_(smaller, made)
+        cosines = torch.cosine_similarity(model(WINDOWS[-2:]), smaller(WINDOWS[-2:]), dim=-1)
+        # tried in bfloat16 where the processor has it
+        assert made.forecast.value == pytest.approx(float((1 - cosines).mean()), rel=0.1, abs=1e-5)
+        assert made.chosen.second_order == pytest.approx(made.forecast.value, rel=near)
+    assert made.unit == "of 1 - cosine, the mean over tokens"
+    table = plan(model, WINDOWS, size=int(0.5 * sum(p.nbytes for p in model.parameters())), methods=("int8",))
+    assert "embedding.token" in {each.name for each in table.actions}
+
+
+def test_a_decoder_without_a_head_is_refused_in_one_line():
     with pytest.raises(
         ConfigError, match=r"^predicting tokens: expected a module that gives logits, got no head; [^\n]*$"
     ):
-        plan(build(dataclasses.replace(BERT, head=None)), WINDOWS, keep=0.6)
+        plan(build(dataclasses.replace(LLAMA, head=None)), WINDOWS, keep=0.6)
 
 
 @pytest.mark.parametrize("make", [gpt2, mixtral, gpt_oss])

@@ -47,9 +47,9 @@ def said_of_format(name: str | None) -> str:
     return {"gguf": "GGUF", "hugging_face": "Hugging Face"}.get(name or "", name or "")
 
 
-def said_of_loss(cost: "Estimate") -> str:
+def said_of_loss(cost: "Estimate", unit: str = "nats a token") -> str:
     """How much the loss rises, with its interval."""
-    return f"{cost.value:+.4f} nats a token (95% interval {cost.low:+.4f} to {cost.high:+.4f})"
+    return f"{cost.value:+.4f} {unit} (95% interval {cost.low:+.4f} to {cost.high:+.4f})"
 
 
 def _plain(value: Any) -> Any:

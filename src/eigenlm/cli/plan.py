@@ -45,8 +45,8 @@ class PlanCommand(Command):
     text: Calibration = None
     tokens: int = 8192
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart for the forecast."""
-    points: int = 6
-    """How many other sizes to try, for the curve of sizes and losses."""
+    sizes: int = 6
+    """How many others to try, for the curve of sizes and losses."""
     seed: int = 0
     """Of the random generator that draws labels from the model's predictions."""
     overwrite: Overwrite = False
@@ -79,7 +79,7 @@ class PlanCommand(Command):
             tokens=self.tokens,
             seed=self.seed,
             methods=self.methods,
-            points=self.points,
+            sizes=self.sizes,
             **self._asked,
         )
         plan.save(self.out)
@@ -99,6 +99,7 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
         "num_params_after": plan.num_params_after,
         "num_bytes_before": plan.num_bytes_before,
         "num_bytes_after": plan.num_bytes_after,
+        "unit": plan.unit,
         "forecast": plan.forecast,
         "divergence": plan.divergence,
         "curve": plan.curve,
@@ -116,9 +117,9 @@ def _print(plan: "PlanMade") -> None:
             ("matrices", f"{len(plan.actions):,}: {made}"),
             ("numbers in them", f"{plan.num_params_before:,} -> {plan.num_params_after:,}"),
             ("bytes in memory", f"{plan.num_bytes_before:,} -> {plan.num_bytes_after:,} ({-saved:+.1%})"),
-            ("loss, forecast", said_of_loss(cost)),
-            *([] if plan.divergence is None else [("divergence, forecast", said_of_loss(plan.divergence))]),
+            ("loss, forecast", said_of_loss(cost, plan.unit)),
+            *([] if plan.divergence is None else [("divergence, forecast", said_of_loss(plan.divergence, plan.unit))]),
         ]
     )
     if plan.chosen is not None and len(plan.curve) > 1:
-        print_curve(plan.curve, plan.chosen)
+        print_curve(plan.curve, plan.chosen, plan.unit)

@@ -12,8 +12,8 @@ _WIDTH = 30  # cells of the longest bar
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def print_curve(curve: Sequence["Point"], chosen: "Point") -> None:
-    """A bar for each size, as long as what it costs; an arrow at the size that was chosen."""
+def print_curve(curve: Sequence["Point"], chosen: "Point", unit: str) -> None:
+    """A bar for each size, as long as what it costs in a unit; an arrow at the size that was chosen."""
     dearest = max(point.loss.value for point in curve)
     rows = [
         [
@@ -24,7 +24,7 @@ def print_curve(curve: Sequence["Point"], chosen: "Point") -> None:
         ]
         for point in curve
     ]
-    print_table("size and loss", ["size", "nats a token", "95% interval", "loss"], rows, words=["loss"])
+    print_table("size and loss", ["size", unit, "95% interval", "loss"], rows, words=["loss"])
 
 
 def _bar(share: float) -> str:

@@ -13,20 +13,22 @@ from eigenlm.linalg.divergence import kl_divergence
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.linear import DenseLinear
 from eigenlm.observe import evaluating, experts_apart, linears, replaced, token_table
-from eigenlm.observe.predictions import logits_of, predicts_next, quick_products
+from eigenlm.observe.predictions import gives_vectors, logits_of, predicts_next, quick_products
 from eigenlm.progress import track
 
+NATS, COSINE = "nats a token", "of 1 - cosine, the mean over tokens"
 _FEWEST = 8  # terms of a mean with an interval; of four, Student's is 1.6 times as wide as the normal's
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossForecast:
-    """What a change will cost, nats per token.
+    """What a change will cost, nats per token where it predicts tokens.
 
     Attributes:
         loss: for a model that predicts the next token, the increase of its nll; for one that tells the token at each
-            place, as encoders do, the divergence of what it says there.
-        divergence: KL(before || after) of what it predicts.
+            place, as encoders do, the divergence of what it says there; for one that gives vectors, 1 - cosine of
+            those before and after, the mean over tokens.
+        divergence: KL(before || after) of what it predicts; of vectors, the same as the loss.
     """
 
     loss: Estimate
@@ -50,6 +52,8 @@ def forecast(
     """
     losses: list[Tensor] = []
     divergences: list[Tensor] = []
+    vectors = gives_vectors(module)
+    told, apart = (nn.Module.__call__, _angle) if vectors else (logits_of, kl_divergence)
     parts = math.ceil(_FEWEST / len(windows))
     with quick_products(windows.device), evaluating(module), experts_apart(module):
         layers = linears(module) | token_table(module)
@@ -57,10 +61,10 @@ def forecast(
             name: DenseLinear.from_dense(layers[name].dense() + D, layers[name].bias) for name, D in changes.items()
         }
         for ids_T in track(windows, "trying"):
-            before_TV = logits_of(module, ids_T[None])[0]
+            before_TV = told(module, ids_T[None])[0]
             with replaced(module, changed):
-                after_TV = logits_of(module, ids_T[None])[0]
-            divergence_T = kl_divergence(before_TV, after_TV)
+                after_TV = told(module, ids_T[None])[0]
+            divergence_T = apart(before_TV, after_TV)
             loss_T = _nll_increase(before_TV, after_TV, ids_T) if predicts_next(module) else divergence_T
             losses += loss_T.double().cpu().tensor_split(parts)
             divergences += divergence_T.double().cpu().tensor_split(parts)
@@ -77,3 +81,7 @@ def _nll_increase(before_TV: Tensor, after_TV: Tensor, ids_T: Tensor) -> Tensor:
         for logits_TV in (before_TV, after_TV)
     )
     return after - before
+
+
+def _angle(before_TD: Tensor, after_TD: Tensor) -> Tensor:
+    return 1 - nn.functional.cosine_similarity(before_TD.float(), after_TD.float(), dim=-1)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from eigenlm.compression import plan_file
 from eigenlm.compression.actions import Decision
+from eigenlm.compression.forecast import NATS
 from eigenlm.compression.goal import Goal
 from eigenlm.config import to_dict
 from eigenlm.errors import CheckpointError, ConfigError, explain
@@ -57,9 +58,10 @@ class Plan(Shown):
         model: what it is for, a path or a name.
         goal: what it was to reach.
         actions: what is decided for each matrix, in the module's order.
-        forecast: of the increase of the nll, nats per token (for an encoder, of the divergence from what it said).
-        divergence: the forecast of KL(before || after), nats per token; None in a plan of an older version.
+        forecast: what is lost, as `forecast.LossForecast` counts it.
+        divergence: how far what it tells will be from what it told; None in a plan of an older version.
         calibration: the text.
+        unit: of the losses, in words.
         chosen: its size as the goal counts it, and what that costs; None in a plan of an older version.
         curve: sizes that were tried, this one among them, from the smallest.
         factors: the tensors that an action needs, by layer and name; they travel beside the JSON as safetensors.
@@ -71,6 +73,7 @@ class Plan(Shown):
     forecast: Estimate
     divergence: Estimate | None = None
     calibration: Calibration
+    unit: str = NATS
     chosen: Point | None = None
     curve: tuple[Point, ...] = ()
     factors: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
@@ -135,6 +138,7 @@ class Plan(Shown):
             "forecast": asdict(self.forecast),
             "divergence": self.divergence and asdict(self.divergence),
             "calibration": asdict(self.calibration),
+            "unit": self.unit,
             "chosen": self.chosen and asdict(self.chosen),
             "curve": [asdict(point) for point in self.curve],
         }
@@ -165,5 +169,6 @@ class _Head:
     forecast: Estimate
     divergence: Estimate | None = None
     calibration: Calibration
+    unit: str = NATS
     chosen: Point | None = None
     curve: tuple[Point, ...] = ()

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from eigenlm.allowed import check
 from eigenlm.compression.actions import Decision
-from eigenlm.compression.forecast import LossForecast
+from eigenlm.compression.forecast import COSINE, NATS, LossForecast
 from eigenlm.compression.goal import Asked, Goal
 from eigenlm.compression.plan import Calibration, Plan, Point
 from eigenlm.compression.prices import Prices, Taken, prices
 from eigenlm.errors import ConfigError, explain
+from eigenlm.observe.predictions import gives_vectors
 
 _TOO_MUCH = 4.0  # times a loss to second order, within which the true one lies
 _NEAR = 1.01
@@ -35,7 +36,8 @@ def plan(
     outputs' gradients. Offers are taken where they save most; the forecast is made on windows kept apart.
 
     Args:
-        module: a transformer of ours, or any module with linear layers that gives logits for ids.
+        module: a transformer of ours, or any module with linear layers that gives logits for ids; of an
+            encoder without a head what counts are the vectors that it gives.
         windows: (B, T) calibration text; a quarter of the rows, one at least, is kept for the forecast.
         model: what the module is, for the one who applies the plan.
         text: what the windows are, likewise.
@@ -54,7 +56,7 @@ def plan(
     return planned(found, goal, model=model, text=text)
 
 
-def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | None = None, points: int = 0) -> Plan:
+def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | None = None, sizes: int = 0) -> Plan:
     """The plan that reaches a goal.
 
     Args:
@@ -63,7 +65,7 @@ def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | N
         model: what the module is.
         text: what it was measured on.
         others: bytes of the file beside the matrices; those of the model's other tensors by default.
-        points: other sizes that are tried as well.
+        sizes: how many others are tried as well.
 
     Raises:
         ConfigError: the goal is out of reach.
@@ -86,8 +88,9 @@ def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | N
         calibration=Calibration(
             text=text, tokens=found.fitted_tokens, held_out_tokens=found.apart.numel(), seed=found.seed
         ),
+        unit=COSINE if gives_vectors(found.module) else NATS,
         chosen=chosen,
-        curve=_curve(found, chosen, others, points),
+        curve=_curve(found, chosen, others, sizes),
         factors={name: tensors for name, tensors in parts.items() if tensors},
     )
 
@@ -140,9 +143,9 @@ def _between(low: int, high: int) -> int | None:
     return None if high <= max(low + 1, _NEAR * low) else round((max(low, 1) * high) ** 0.5)
 
 
-def _curve(found: Prices, chosen: Point, others: int, points: int) -> tuple[Point, ...]:
+def _curve(found: Prices, chosen: Point, others: int, sizes: int) -> tuple[Point, ...]:
     """Sizes from one at which much is lost to one at which next to nothing is, and what they cost."""
-    steps = [i / max(1, points - 1) for i in range(points)]
+    steps = [i / max(1, sizes - 1) for i in range(sizes)]
     losses = [_DEAREST * (_CHEAPEST / _DEAREST) ** step for step in steps]
     choices = [found.choose(budget) for budget in sorted({_bytes_at(found, loss) for loss in losses})]
     tried = [_point(found, taken, found.forecast(taken), others) for taken in choices]

@@ -17,10 +17,11 @@ from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.linalg.allocation import choose
 from eigenlm.linear import LinearMap
 from eigenlm.model import Transformer
-from eigenlm.model.head_config import VocabularyHead
+from eigenlm.model.head import Head
 from eigenlm.observe import evaluating, linears, token_table
 from eigenlm.observe.grams import measure
 from eigenlm.observe.linears import TABLE
+from eigenlm.observe.predictions import gives_vectors
 from eigenlm.observe.vocabulary_gram import vocabulary_gram
 from eigenlm.observe.weighted_grams import weighted_grams
 from eigenlm.progress import track
@@ -106,7 +107,8 @@ def prices(
     """Measure a module on text and ask the methods for their offers.
 
     Args:
-        module: a transformer of ours, or any module with linear layers that gives logits for ids.
+        module: a transformer of ours, or any module with linear layers that gives logits for ids; of an
+            encoder without a head what counts are the vectors that it gives.
         windows: (B, T) calibration text; a quarter of the rows, one at least, is kept apart.
         methods: names of those that make offers, of `compression.methods.METHODS`.
         whole: count all bytes of a file, and ask for the table of tokens, too, where a model of ours scores them.
@@ -151,7 +153,7 @@ def _metrics(
     metrics = {
         name: Metric(measured.input_gram(name), G, weighted.get(name)) for name, G in measured.output_grams.items()
     }
-    if whole and isinstance(module, Transformer) and isinstance(module.config.head, VocabularyHead):
+    if whole and isinstance(module, Transformer) and (isinstance(module.head, Head) or gives_vectors(module)):
         vocabulary = vocabulary_gram(module, windows, seed=seed)
         metrics[TABLE] = Metric(vocabulary.gram, vocabulary.weights)
     return metrics

@@ -13,6 +13,7 @@ from eigenlm.text.tokenizer import Tokenizer
 _LOGITS = 4 * 5
 # An offer for every rank of every matrix, and the holes that float64 work leaves between what is kept.
 _HEAP = 1.25
+_SENTENCE = 64  # tokens
 _SMALLER = "take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine"
 
 
@@ -60,8 +61,9 @@ def check_planning(model: Transformer, window: int, methods: Sequence[str]) -> N
 
 
 def calibration_window(config: TransformerConfig, tokens: int) -> int:
-    """Tokens of a window, of which there are eight or more."""
-    return max(2, min(1024, config.context_length, tokens // 8))
+    """Tokens of a window, of which there are eight or more; no more than a sentence has, for what gives vectors."""
+    longest = _SENTENCE if config.kind == "encoder" and config.head is None else 1024
+    return max(2, min(longest, config.context_length, tokens // 8))
 
 
 def _planned_bytes(model: Transformer, window: int, number: int, methods: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from eigenlm.linalg.seeded import seeded
 from eigenlm.observe.foreign import experts_apart
 from eigenlm.observe.inputs import SharedInputs, gram_of
 from eigenlm.observe.linears import linears
-from eigenlm.observe.predictions import backward_of_sampled_labels, quick_products
+from eigenlm.observe.predictions import backward_of_samples, quick_products
 from eigenlm.observe.watch import frozen, watch
 from eigenlm.progress import track
 
@@ -45,7 +45,8 @@ def measure(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0) ->
     carries more noise than that.
 
     Args:
-        module: gives logits for ids, as ours and Hugging Face's causal models do.
+        module: gives logits for ids, as ours and Hugging Face's causal models do, or hidden vectors, as an encoder of
+            ours without a head.
         windows: (B, T) rows of token ids.
         seed: of the random generator that samples labels.
 
@@ -66,7 +67,7 @@ def measure(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int = 0) ->
         watch(linears(module), inputs=inputs.see, gradients=felt),
     ):
         for window in track(windows, "measuring"):
-            backward_of_sampled_labels(module, window[None], generator)
+            backward_of_samples(module, window[None], generator)
             inputs.next_window()
             found.tokens += len(window)
     found.input_of = {name: owner for name, owner in inputs.input_of.items() if name in found.output_grams}

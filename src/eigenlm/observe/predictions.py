@@ -1,4 +1,4 @@
-"""Text through a module that predicts tokens, and the gradients of the labels it would draw itself back again."""
+"""Text through a module, and the gradients back again by which it tells how much a change would matter to it."""
 
 import torch
 from jaxtyping import Float, Int
@@ -39,14 +39,36 @@ def predicts_next(module: nn.Module) -> bool:
     return not type(module).__name__.endswith("MaskedLM")
 
 
-def backward_of_sampled_labels(module: nn.Module, ids: Tensor, generator: torch.Generator) -> None:
-    """Backpropagate the nll, summed over tokens, of labels drawn from the model itself: the gradients of the Fisher.
+def gives_vectors(module: nn.Module) -> bool:
+    """Whether a model tells vectors of its tokens and no logits, as sentence encoders do."""
+    return isinstance(module, Transformer) and module.config.kind == "encoder" and module.head is None
+
+
+def backward_of_samples(module: nn.Module, ids: Tensor, generator: torch.Generator) -> None:
+    """Backpropagate gradients whose second moment says how much what the module tells would change."""
+    with torch.enable_grad():
+        if gives_vectors(module):
+            backward_of_directions(module(ids), generator)
+        else:
+            backward_of_labels(logits_of(module, ids), generator)
+
+
+def backward_of_labels(logits: Float[Tensor, "B T V"], generator: torch.Generator) -> None:
+    """The nll, summed over tokens, of labels drawn from the model itself: the gradients of the Fisher matrix.
 
     Source: arXiv:1412.1193, section 9.2: labels from the data would give the empirical Fisher instead.
     """
-    with torch.enable_grad():
-        logits_CV = logits_of(module, ids).flatten(0, -2).float()
-        nn.functional.cross_entropy(logits_CV, _drawn(logits_CV.detach(), generator), reduction="sum").backward()
+    logits_CV = logits.flatten(0, -2).float()
+    nn.functional.cross_entropy(logits_CV, _drawn(logits_CV.detach(), generator), reduction="sum").backward()
+
+
+def backward_of_directions(hidden: Float[Tensor, "B T D"], generator: torch.Generator) -> None:
+    """v . u, summed over tokens, of each vector u = h / |h| and a v ~ N(0, I), for the Gauss-Newton matrix.
+
+    The second moment of J^T v is J^T J, and |J dx|^2 / 2 is 1 - cosine of u before and after, to second order.
+    """
+    u_BTD = nn.functional.normalize(hidden.float(), dim=-1)
+    (u_BTD * torch.randn(u_BTD.shape, generator=generator, device=u_BTD.device)).sum().backward()
 
 
 def _drawn(logits_CV: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,10 +9,10 @@ from torch import Tensor
 from eigenlm.linalg.seeded import seeded
 from eigenlm.model import Transformer
 from eigenlm.model.embedding import TokenTable
-from eigenlm.model.head_config import VocabularyHead
+from eigenlm.model.head import Head
 from eigenlm.observe.inputs import gram_of
 from eigenlm.observe.linears import TABLE, replaced
-from eigenlm.observe.predictions import quick_products
+from eigenlm.observe.predictions import backward_of_directions, backward_of_labels, quick_products
 from eigenlm.observe.watch import frozen, watch
 from eigenlm.progress import track
 
@@ -39,36 +39,38 @@ class VocabularyGram:
 
 
 def vocabulary_gram(model: Transformer, windows: Int[Tensor, "B T"], *, seed: int = 0) -> VocabularyGram:
-    """Stream windows through a decoder or encoder whose head scores every token.
+    """Stream windows through a decoder or encoder.
 
     A score's change D_v . h moves the loss by the square of it times p_v (1 - p_v), to second order and without what
     tokens share; that and how often a token is looked up are both taken as p_v, the mean probability that the model
-    gives it.
+    gives it, or, of a model without a head, its share of the text.
 
     Args:
-        model: of ours, with a head over the vocabulary.
+        model: of ours; it scores every token, or gives hidden vectors.
         windows: (B, T) rows of token ids.
         seed: of the random generator that samples labels.
     """
-    looked_up, hidden = [torch.zeros(())], [torch.zeros(())]
     table = TokenTable.from_pretrained(model.embedding.token.dense().detach())
-    expected, tokens, generator = torch.zeros(model.config.vocab_size), 0, seeded(seed, windows.device)
+    expected, generator = torch.zeros(model.config.vocab_size), seeded(seed, windows.device)
+    grams = {"looked up": torch.zeros(()), "scored": torch.zeros(())}
 
     def felt(_: str, gradient: Tensor) -> None:
-        looked_up[0] = looked_up[0] + gram_of(gradient.flatten(0, -2))
+        grams["looked up"] = grams["looked up"] + gram_of(gradient.flatten(0, -2))
 
     watched = watch({"token": table}, gradients=felt)
     with quick_products(windows.device), replaced(model, {TABLE: table}), frozen(model), watched:
         for window in track(windows, "measuring the vocabulary"):
             with torch.enable_grad():
-                last = model.hidden(window[None])
-                logits_CV = model.logits(last).flatten(0, -2).float()
-                told_CV = logits_CV.detach().softmax(dim=-1)
-                labels = torch.multinomial(told_CV, 1, generator=generator)[:, 0]
-                torch.nn.functional.cross_entropy(logits_CV, labels, reduction="sum").backward()
-            hidden[0] = hidden[0] + gram_of(last.detach().flatten(0, -2))
-            expected, tokens = expected + told_CV.sum(0).cpu(), tokens + len(window)
-    head = model.config.head
-    scores = head.scale**2 * hidden[0] if isinstance(head, VocabularyHead) and head.tied else 0
-    share = expected / tokens
-    return VocabularyGram((looked_up[0] + scores) / tokens, (1 - _EVERY) * share + _EVERY / len(share))
+                hidden_BTD = model.hidden(window[None])
+                if not isinstance(model.head, Head):
+                    backward_of_directions(hidden_BTD, generator)
+                    expected += torch.bincount(window.cpu(), minlength=len(expected))
+                    continue
+                before_BTE = model.head.before(hidden_BTD)
+                logits_BTV = model.logits(hidden_BTD)
+                backward_of_labels(logits_BTV, generator)
+            expected += logits_BTV.detach().flatten(0, -2).float().softmax(dim=-1).sum(0).cpu()
+            grams["scored"] = grams["scored"] + model.head.scale**2 * gram_of(before_BTE.detach().flatten(0, -2))
+    tied = isinstance(model.head, Head) and model.head.weight is None
+    gram, share = grams["looked up"] + (grams["scored"] if tied else 0), expected / windows.numel()
+    return VocabularyGram(gram / windows.numel(), (1 - _EVERY) * share + _EVERY / len(share))

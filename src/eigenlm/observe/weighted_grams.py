@@ -8,7 +8,7 @@ from eigenlm.linalg.seeded import seeded
 from eigenlm.observe.foreign import experts_apart
 from eigenlm.observe.inputs import gram_of
 from eigenlm.observe.linears import linears
-from eigenlm.observe.predictions import backward_of_sampled_labels, quick_products
+from eigenlm.observe.predictions import backward_of_samples, quick_products
 from eigenlm.observe.watch import frozen, watch
 from eigenlm.progress import track
 
@@ -21,7 +21,7 @@ def weighted_grams(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int 
     independent of which way D x points. Memory is that of the Grams and of one window's activations.
 
     Args:
-        module: gives logits for ids.
+        module: gives logits, or hidden vectors as an encoder without a head, for ids.
         windows: (B, T) rows of token ids.
         seed: of the random generator that samples labels.
 
@@ -50,7 +50,7 @@ def weighted_grams(module: nn.Module, windows: Int[Tensor, "B T"], *, seed: int 
     ):
         generator = seeded(seed, windows.device)
         for window in track(windows, "measuring"):
-            backward_of_sampled_labels(module, window[None], generator)
+            backward_of_samples(module, window[None], generator)
             inputs.clear()
     for name, gram in grams.items():
         gram /= totals[name].clamp_min(1e-30)
