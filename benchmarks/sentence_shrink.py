@@ -20,7 +20,7 @@ from eigenlm.text.corpus import documents_of
 
 MODEL = "minilm-l6-v2"
 WAYS: dict[str, tuple[float, dict[str, Any]]] = {
-    "int8": (0.999, {"keep": 0.26, "methods": ("int8",)}),
+    "int8": (0.999, {"keep": 0.265, "methods": ("int8",)}),
     "4.5 bits a number": (0.99, {"bits": 4.5, "methods": ("bits",)}),
     "4 bits a number": (0.99, {"bits": 4.0, "methods": ("bits",)}),
     "keep .8": (0.98, {"keep": 0.8, "methods": ("low_rank",)}),
