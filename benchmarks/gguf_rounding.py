@@ -25,8 +25,9 @@ import eigenlm
 from eigenlm.checkpoint import open_model, write_gguf
 from eigenlm.checkpoint.families import GGUF
 from eigenlm.checkpoint.gguf_mixture import TypeMixture
+from eigenlm.compression.prices import prices
 from eigenlm.compression.rounded_file import ByImportance, WithFeedback
-from eigenlm.compression.sized_file import type_prices
+from eigenlm.compression.sized_file import write_sized
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.observe import measure
 from eigenlm.observe.weighted_grams import weighted_grams
@@ -84,7 +85,7 @@ def written(lm: eigenlm.LanguageModel, fitted: Any, place: Path, options: argpar
     print(f"measured in {time.perf_counter() - start:.0f} s", flush=True)
     np.savez(place / "importance.npz", **importance_by_their_names(lm, plain))
     start, told = time.perf_counter(), {}
-    prices = type_prices(lm.model, fitted, seed=options.seed)
+    found = prices(lm.model, fitted, methods=("bits",), whole=True, seed=options.seed)
     print(f"measured again and rounded to every type in {time.perf_counter() - start:.0f} s", flush=True)
     for kind in options.types:
         theirs, ours, chosen = (place / f"{side} {kind}.gguf" for side in SIDES)
@@ -94,7 +95,7 @@ def written(lm: eigenlm.LanguageModel, fitted: Any, place: Path, options: argpar
         write_gguf(ours, lm.model, storage=WithFeedback(kind, weighted), **parts)
         seconds["eigenlm, without measuring"] = time.perf_counter() - start
         write_gguf(place / "like.gguf", lm.model, storage=ByImportance(kind, plain), **parts)
-        prices.write(chosen, lm.model, theirs.stat().st_size, **parts)
+        write_sized(chosen, lm.model, found, theirs.stat().st_size, **parts)
         told[kind] = {
             **same_blocks(theirs, place / "like.gguf"),
             "bytes of tensors": {side: size(path) for side, path in zip(SIDES, (theirs, ours, chosen))},

@@ -60,7 +60,7 @@ def plan(
     check_methods(methods)
     _check_tells(lm, "planning", "see which of its matrices are of low rank with analyze")
     text, documents = documents_of(calibration)
-    check_planning(lm.model, calibration_window(lm.config, tokens), methods)
+    check_planning(lm.model, calibration_window(lm.config, tokens), methods, whole=goal.whole)
     windows = _calibration(lm, documents, tokens)
     found = compression.prices(lm.model, windows, methods=methods, whole=goal.whole, seed=seed)
     others = (

@@ -70,9 +70,10 @@ class PlanCommand(Command):
     def run(self) -> None:
         """Measure, plan, write the plan, and print what it decided."""
         from eigenlm import verbs
+        from eigenlm.compression import Goal
         from eigenlm.compression.room import planning
 
-        lm = self.compute.load(self.model, planning(self.tokens, self.methods))
+        lm = self.compute.load(self.model, planning(self.tokens, self.methods, whole=Goal.of(self._asked).whole))
         plan = verbs.plan(
             lm,
             calibration=self.text,

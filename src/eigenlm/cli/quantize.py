@@ -54,9 +54,10 @@ class QuantizeCommand(Command):
         """Measure what the matrices read, round, and write."""
         from eigenlm import verbs
         from eigenlm.checkpoint import misread_by_llama_cpp, open_model
-        from eigenlm.compression.room import rounding
+        from eigenlm.compression.room import planning, rounding
 
-        lm = self.compute.load(self.model, rounding(self.tokens))
+        work = rounding(self.tokens) if self.size is None else planning(self.tokens, ("bits",), whole=True)
+        lm = self.compute.load(self.model, work)
         storage = gguf_type(self.type)
         told = storage if self.size is None else "chosen for each matrix"
         num_bytes = verbs.quantize(

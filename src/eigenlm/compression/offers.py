@@ -69,11 +69,13 @@ class CompressionMethod:
         offers: what it makes of a layer, in the metric in which that was measured.
         weighs: whether it rounds by Grams of weighted tokens, which then are measured too.
         gguf: whether GGUF files hold what it makes.
+        held: bytes that its offers for a matrix (m, n) keep in memory, given m, n and the bytes of a float there.
     """
 
     offers: Callable[[LinearMap, Found, Metric], list[Offer]]
     weighs: bool = False
     gguf: bool = False
+    held: Callable[[int, int, int], int] = lambda m, n, itemsize: 0
 
 
 def keep_offer(layer: LinearMap, found: Found) -> Offer:

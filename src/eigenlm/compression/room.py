@@ -6,7 +6,8 @@ from eigenlm.checkpoint import Opened, Work
 from eigenlm.compression.methods import methods_named
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer, TransformerConfig
-from eigenlm.observe import linears
+from eigenlm.observe import linears, token_table
+from eigenlm.observe.linears import TABLE
 from eigenlm.text.tokenizer import Tokenizer
 
 # Of logits in float32, their softmax and its running sum, and of their gradients: bytes a token and entry.
@@ -28,11 +29,12 @@ def applying(measured: Work | None = None) -> Work:
     return Work(num_bytes=needed, do=do, also_read=None if measured is None else measured.also_read)
 
 
-def planning(tokens: int, methods: Sequence[str] = ("low_rank",)) -> Work:
-    """To plan with windows of calibration text, as `verbs.plan` cuts them."""
+def planning(tokens: int, methods: Sequence[str], *, whole: bool) -> Work:
+    """To plan with windows of calibration text, as `verbs.plan` cuts them, the table of tokens included or not."""
 
     def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
-        return _planned_bytes(opened.skeleton, calibration_window(opened.config, tokens), number, methods)
+        window = calibration_window(opened.config, tokens)
+        return _planned_bytes(opened.skeleton, window, number, methods, whole=whole)
 
     return Work(num_bytes=needed, do=_SMALLER)
 
@@ -50,14 +52,15 @@ def rounding(tokens: int) -> Work:
     return Work(num_bytes=needed, do=_SMALLER)
 
 
-def check_planning(model: Transformer, window: int, methods: Sequence[str]) -> None:
+def check_planning(model: Transformer, window: int, methods: Sequence[str], *, whole: bool) -> None:
     """Refuse to plan for a model in memory what would not fit beside it.
 
     Raises:
         ConfigError: less is free.
     """
     weight = next(model.parameters())
-    check_memory(_planned_bytes(model, window, weight.itemsize, methods), weight.device, "planning", _SMALLER)
+    needed = _planned_bytes(model, window, weight.itemsize, methods, whole=whole)
+    check_memory(needed, weight.device, "planning", _SMALLER)
 
 
 def calibration_window(config: TransformerConfig, tokens: int) -> int:
@@ -66,19 +69,19 @@ def calibration_window(config: TransformerConfig, tokens: int) -> int:
     return max(2, min(longest, config.context_length, tokens // 8))
 
 
-def _planned_bytes(model: Transformer, window: int, number: int, methods: Sequence[str]) -> int:
+def _planned_bytes(model: Transformer, window: int, number: int, methods: Sequence[str], *, whole: bool) -> int:
     """Beside the weights, at the end, when all that was made along the way is still there.
 
-    For W (m, n): the Grams of its outputs and, once for all layers that read the same, of its inputs; factors of every
-    rank in float64 and those taken in their type; the change and the changed matrix. For methods that weigh tokens also
-    the Gram of each layer's weighted inputs.
+    For W (m, n): the Grams of its outputs and, once for all layers that read the same, of its inputs; the change and
+    the changed matrix; what the offers of each method hold. For methods that weigh tokens also the Gram of each layer's
+    weighted inputs. The table of tokens has but a diagonal for its outputs.
     """
-    total, read = 0, set()
-    for name, layer in linears(model).items():
+    total, read, used = 0, set(), methods_named(methods)
+    for name, layer in (linears(model) | (token_table(model) if whole else {})).items():
         m, n = layer.out_features, layer.in_features
-        total += 4 * m * m + (8 + number) * min(m, n) * (m + n) + 2 * number * m * n
+        total += 4 * (m if name == TABLE else m * m) + 2 * number * m * n
+        total += sum(method.held(m, n, number) for method in used)
+        total += 4 * n * n if any(method.weighs for method in used) else 0
         read.add((name.rpartition(".")[0], n, name.endswith("output")))
     total += sum(4 * n * n for _, n, _ in read)
-    if any(method.weighs for method in methods_named(methods)):
-        total += sum(4 * layer.in_features**2 for layer in linears(model).values())
     return int(_HEAP * total) + window * model.config.vocab_size * _LOGITS

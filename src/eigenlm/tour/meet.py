@@ -54,7 +54,7 @@ def meet(story: Story, model: str) -> LanguageModel:
         + [["all", f"{total:,}", "", decimal(sum(part.num_bytes for part in parts)), "", ""]],
     )
     start = time.perf_counter()
-    lm = load(model, work=planning(CALIBRATED))
+    lm = load(model, work=planning(CALIBRATED, ("low_rank",), whole=False))
     story.say(f"Loaded as float32 in {time.perf_counter() - start:.1f} s.")
     return lm
 

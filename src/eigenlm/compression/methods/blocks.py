@@ -74,7 +74,13 @@ def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     return [_offer(action, layer, found, metric, given) for action in smaller]
 
 
-METHOD = CompressionMethod(offers, weighs=True, gguf=True)
+def held(rows: int, columns: int, itemsize: int) -> int:
+    """Bytes of the rounded matrices."""
+    numbers = [int(GGMLQuantizationType[name]) for name in TYPES if _fits(name, columns)]
+    return rows * sum(bytes_of_row(columns, number) for number in numbers)
+
+
+METHOD = CompressionMethod(offers, weighs=True, gguf=True, held=held)
 
 
 def _given(metric: Metric) -> Feedback:

@@ -70,7 +70,12 @@ def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     return [offer for offer in every if offer.bytes < found.num_bytes_before]
 
 
-METHOD = CompressionMethod(offers)
+def held(rows: int, columns: int, itemsize: int) -> int:
+    """Bytes of the factors of every rank in float64, and of those taken in the matrix's type."""
+    return (8 + itemsize) * min(rows, columns) * (rows + columns)
+
+
+METHOD = CompressionMethod(offers, held=held)
 
 
 def _offer(rank: int, loss: float, best: RankedFactors, found: Found, like: Tensor) -> Offer:
