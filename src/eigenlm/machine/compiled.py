@@ -7,7 +7,7 @@ from typing import Any
 
 import numba
 
-_SUMS = {"reassoc", "contract", "nsz", "arcp"}  # sums may be taken in lanes; what is not a number stays so
+SUMS_IN_LANES = {"reassoc", "contract", "nsz", "arcp"}  # what is not a number stays so
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -15,7 +15,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     It is kept beside the source or in the user's cache; where neither can be written, it is compiled anew each time.
     """
-    return _compiled(function, _SUMS)
+    return _compiled(function, SUMS_IN_LANES)
 
 
 def compiled_in_order(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,105 @@
+"""Products with matrices of few bits against float64, and what they leave to the dense matrix."""
+
+import pytest
+import torch
+
+from eigenlm.linalg.coded_matrix import CodedMatrix, stacked
+from eigenlm.linalg.coded_product import CodedProduct, serves
+
+FORMS = pytest.mark.parametrize(
+    ("ends", "lows"),
+    [((0, 15), True), ((0, 15), False), ((0, 2), True), ((-127, 127), False), ((0, 31), True), ((-8, 7), False)],
+    ids=["4 bits", "4 bits from 0", "2 bits", "8 bits", "5 bits", "4 bits around 0"],
+)
+SIZES = pytest.mark.parametrize(
+    ("rows", "columns", "group"), [(64, 32, 32), (130, 96, 32), (3, 16, 16), (65, 40, 40), (1, 8, 8), (200, 1536, 1536)]
+)
+
+
+def matrix(rows, columns, group, ends=(0, 15), lows=True, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(rows)
+    codes = torch.randint(ends[0], ends[1] + 1, (rows, columns), generator=generator).to(torch.int8)
+    steps, least = 0.01 + torch.rand(2, rows, columns // group, generator=generator)
+    return CodedMatrix(codes=codes, steps=steps, lows=-7 * least if lows else None, dtype=dtype)
+
+
+@FORMS
+@SIZES
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+def test_float32_sums_are_near_the_exact_ones(rows, columns, group, ends, lows, count):
+    W, x, b = matrix(rows, columns, group, ends, lows), torch.randn(count, columns), torch.randn(rows)
+    exact = x.double() @ W.dense().double().mT + b.double()
+    size = x.double().abs() @ (16 * W.steps.repeat_interleave(group, 1) + W.dense().abs()).double().mT + b.abs()
+    # float32 sums of terms no larger than `size`, one rounding of 2^-24 each in groups and over groups
+    assert bool(((CodedProduct(W)(x, b) - exact).abs() <= 2e-6 * size).all())
+
+
+@FORMS
+@pytest.mark.parametrize("count", [1, 3])
+def test_bfloat16_is_rounded_once(ends, lows, count):
+    W, b = matrix(130, 96, 32, ends, lows), torch.randn(130)
+    x = torch.randn(count, 96).bfloat16()
+    exact = x.double() @ W.dense().double().mT + b.double()
+    got = CodedProduct(W)(x, b)
+    assert got.dtype == torch.bfloat16
+    torch.testing.assert_close(got.double(), exact, rtol=2**-8, atol=1e-3)  # half a step of 8 bits; sums near 0
+
+
+def test_halves_round_to_even_and_what_is_no_number_stays_so():
+    ones = CodedMatrix(codes=torch.ones(6, 8, dtype=torch.int8), steps=torch.ones(6, 1))
+    b = torch.tensor([1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, torch.inf, torch.nan, -torch.inf])
+    got = CodedProduct(ones)(torch.zeros(1, 8).bfloat16(), b)
+    assert torch.equal(got[0].nan_to_num(nan=7.0), b.bfloat16().nan_to_num(nan=7.0))
+
+
+@FORMS
+@SIZES
+@pytest.mark.parametrize(("dtype", "bits"), [(torch.float32, 24), (torch.bfloat16, 8)])
+def test_it_is_unpacked_with_one_rounding(rows, columns, group, ends, lows, dtype, bits):
+    W = matrix(rows, columns, group, ends, lows)
+    products = W.codes.double() * W.steps.double().repeat_interleave(group, 1)
+    exact = products if W.lows is None else products + W.lows.double().repeat_interleave(group, 1)
+    got = CodedProduct(W).transposed(dtype).mT
+    assert got.dtype == dtype
+    # half a step of the last bit, and of float32's, which a sum near 0 keeps of its terms
+    assert bool(((got.double() - exact).abs() <= 2.0**-bits * exact.abs() + 2.0**-24 * products.abs()).all())
+
+
+def test_threads_change_no_bit():
+    W, x, b = matrix(1000, 64, 32), torch.randn(3, 64), torch.zeros(1000)
+    product, threads = CodedProduct(W), torch.get_num_threads()
+    try:
+        results = []
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            results += [(product(x, b), product(x[:1], b), product.transposed(torch.float32))]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(one, other) for result in results for one, other in zip(results[0], result))
+
+
+def test_rows_that_do_not_lie_side_by_side():
+    W, x, b = matrix(64, 32, 32), torch.randn(32, 3).mT, torch.zeros(64)
+    assert torch.equal(CodedProduct(W)(x, b), CodedProduct(W)(x.contiguous(), b))
+
+
+def test_codes_of_four_bits_take_half_a_byte():
+    assert CodedProduct(matrix(128, 64, 32)).num_bytes == 128 * 64 // 2 + 2 * 4 * 128 * 2
+    assert CodedProduct(matrix(128, 64, 32, (-9, 9), lows=False)).num_bytes == 128 * 64 + 4 * 128 * 2
+
+
+def test_groups_that_are_no_whole_tiles_are_left_alone():
+    assert serves(matrix(5, 24, 8))
+    assert not serves(matrix(5, 24, 12))
+    assert not serves(matrix(5, 7, 7))
+    assert not serves(matrix(0, 8, 8))
+
+
+def test_rows_of_several_make_one_matrix():
+    parts = [matrix(rows, 64, 32) for rows in (3, 5, 130)]
+    whole = stacked(parts)
+    assert whole is not None
+    assert torch.equal(whole.dense(), torch.cat([part.dense() for part in parts]))
+    for other in (matrix(3, 64, 16), matrix(3, 32, 32), matrix(3, 64, 32, lows=False)):
+        assert stacked([*parts, other]) is None
+    assert stacked([*parts, matrix(3, 64, 32, dtype=torch.bfloat16)]) is None
