@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -11,12 +12,14 @@ from torch import Tensor, nn
 
 from eigenlm.attention import Place
 from eigenlm.attention.rotary import rotate
+from eigenlm.engine.packed_linear import fast_linear
 from eigenlm.engine.room import scored_bytes
+from eigenlm.linalg.coded_matrix import CodedMatrix, stacked
+from eigenlm.linalg.lossless_codes import lossless_codes
 from eigenlm.linear import LinearMap
-from eigenlm.machine.kernels import pack_weight, packed_linear
 from eigenlm.machine.memory import free_memory
 from eigenlm.model import GatedFeedForward, SelfAttention, Transformer
-from eigenlm.model.embedding import Embedding
+from eigenlm.model.embedding import Embedding, TokenTable
 from eigenlm.model.head import Head
 from eigenlm.norms import OffsetRMSNorm, RMSNorm
 
@@ -25,28 +28,18 @@ from eigenlm.norms import OffsetRMSNorm, RMSNorm
 _BYTES_A_CALL = 1 << 20
 
 
-class PackedLinear(nn.Module):
-    """y = W x + b by oneDNN, with W in its blocked layout: at one row 1.3-2.6 times the speed of `F.linear`."""
-
-    def __init__(self, weight: Float[Tensor, "out in"], bias: Float[Tensor, " out"] | None) -> None:
-        super().__init__()
-        self.weight = pack_weight(weight)
-        self.bias = None if bias is None else bias.detach()
-
-    def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
-        """Apply the matrix; no gradients."""
-        return packed_linear(x, self.weight, self.bias)
-
-
 class PackedHead(nn.Module):
     """A head whose logits come from a packed matrix."""
 
-    def __init__(self, head: Head, embedding: Float[Tensor, "V D"]) -> None:
+    def __init__(self, head: Head, table: TokenTable | LinearMap) -> None:
         super().__init__()
         self.before, self.after = head.before, head.after
-        self.logits = PackedLinear(embedding if head.weight is None else head.weight, head.bias)
+        if head.weight is None:
+            self.logits = fast_linear(table.coded() or table.dense(), head.bias)
+        else:
+            self.logits = fast_linear(lossless_codes(head.weight.detach()) or head.weight, head.bias)
 
-    def forward(self, hidden: Float[Tensor, "B T D"], embedding: Float[Tensor, "V D"]) -> Float[Tensor, "B T V"]:
+    def forward(self, hidden: Float[Tensor, "B T D"], table: TokenTable | LinearMap) -> Float[Tensor, "B T V"]:
         """Logits of each place."""
         return self.after(self.logits(self.before(hidden)))
 
@@ -76,7 +69,7 @@ class PackedAttention(SelfAttention):
         self.norms_whole = attention.norms_whole
         parts = (attention.query, attention.key, attention.value)
         self.num_heads = [part.out_features // self.head_dim for part in parts]
-        self.query_key_value = PackedLinear(*_stacked(parts))
+        self.query_key_value = fast_linear(*_stacked(parts))
         self.softmax = attention.softmax
         self.output = pack(attention.output)
         self.query_norm, self.key_norm = (norm and pack(norm) for norm in (attention.query_norm, attention.key_norm))
@@ -86,16 +79,14 @@ class PackedAttention(SelfAttention):
     ) -> tuple[Float[Tensor, "B T H K"], Float[Tensor, "B T G K"], Float[Tensor, "B T G K"]]:
         """Queries, keys and values of x; heads of queries and keys are turned together."""
         H, G, _ = self.num_heads
-        query, key, value = self.query_key_value(x).split([n * self.head_dim for n in self.num_heads], dim=-1)
-        q_BTHK, k_BTGK, v_BTGK = (
-            self._heads(query, self.query_norm),
-            self._heads(key, self.key_norm),
-            self._heads(value),
-        )
-        if self.rotary is None:
-            return q_BTHK, k_BTGK, v_BTGK
-        turn = place.rotation(self.rotary, self.head_dim, q_BTHK.dtype)
-        q_BTHK, k_BTGK = rotate(torch.cat([q_BTHK, k_BTGK], dim=2), turn).split([H, G], dim=2)
+        turning_BTEK, v_BTGK = self._heads(self.query_key_value(x)).split([H + G, G], dim=2)
+        if self.query_norm is not None or self.key_norm is not None:
+            query, key = (heads.flatten(2) for heads in turning_BTEK.split([H, G], dim=2))
+            both = (self._heads(query, self.query_norm), self._heads(key, self.key_norm))
+            turning_BTEK = torch.cat(both, dim=2)
+        if self.rotary is not None:
+            turning_BTEK = rotate(turning_BTEK, place.rotation(self.rotary, self.head_dim, turning_BTEK.dtype))
+        q_BTHK, k_BTGK = turning_BTEK.split([H, G], dim=2)
         return q_BTHK, k_BTGK, v_BTGK
 
 
@@ -105,7 +96,7 @@ class PackedGatedFeedForward(nn.Module):
     def __init__(self, feed_forward: GatedFeedForward) -> None:
         super().__init__()
         self.gating = feed_forward.gating
-        self.gate_up = PackedLinear(*_stacked((feed_forward.gate, feed_forward.up)))
+        self.gate_up = fast_linear(*_stacked((feed_forward.gate, feed_forward.up)))
         self.down = pack(feed_forward.down)
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
@@ -120,7 +111,7 @@ def serves(model: Transformer) -> bool:
     Beside them fits the work: a session's state, for which as much is left, or the logits of a window.
     """
     weight = next(model.parameters())
-    size = sum(parameter.nbytes for parameter in model.parameters())
+    size = sum(tensor.nbytes for tensor in chain(model.parameters(), model.buffers()))
     work = max(size, scored_bytes(model.config, None, weight.itemsize))
     return (
         weight.device.type == "cpu"
@@ -136,9 +127,9 @@ def pack(module: nn.Module) -> nn.Module:
     A module of a type without a fast form is copied, its parts packed.
     """
     if _runs_dense(module):
-        return PackedLinear(*_stacked([module]))
+        return fast_linear(*_stacked([module]))
     if isinstance(module, LinearMap):
-        return module.packed(PackedLinear)
+        return module.packed(fast_linear)
     form = FORMS.get(type(module))
     return _with_packed_parts(module) if form is None else form(module)
 
@@ -162,7 +153,7 @@ def _gated(layer: GatedFeedForward) -> nn.Module:
 def _transformer(model: Transformer) -> nn.Module:
     twin = _with_packed_parts(model)
     if isinstance(model.head, Head):
-        twin.head = PackedHead(model.head, model.embedding.token.dense())
+        twin.head = PackedHead(model.head, model.embedding.token)
     return twin
 
 
@@ -186,6 +177,11 @@ def _runs_dense(layer: nn.Module | None) -> bool:
     return (whole - layer.num_multiplications) * itemsize < _BYTES_A_CALL
 
 
-def _stacked(layers: Sequence[Any]) -> tuple[Tensor, Tensor | None]:
-    weight = torch.cat([layer.dense() for layer in layers])
-    return weight, None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
+def _stacked(layers: Sequence[Any]) -> tuple[Tensor | CodedMatrix, Tensor | None]:
+    """One matrix, of few bits where all are and in the same way, and its bias."""
+    bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
+    coded = [layer.coded() for layer in layers]
+    of_few_bits = [codes for codes in coded if codes is not None]
+    if len(of_few_bits) == len(layers) and (whole := stacked(of_few_bits)) is not None:
+        return whole, bias
+    return torch.cat([layer.dense() for layer in layers]), bias

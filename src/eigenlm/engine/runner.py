@@ -12,7 +12,7 @@ _SAMPLES = 64  # numbers of each weight that are compared
 
 
 class Runner:
-    """A model and the fast copy of its matrices, which takes as much memory again.
+    """A model and the fast copy of its matrices, which takes as much memory again, or that of their few bits.
 
     `current()` is what runs. It looks at the weights and hooks of the model each time it is called, which a session
     does when it reads a prompt, but not at each token. If a weight was changed or replaced, the copies are made anew; a

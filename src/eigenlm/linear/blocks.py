@@ -10,6 +10,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linalg.coded_matrix import CodedMatrix
+from eigenlm.linear.block_codes import block_codes
 from eigenlm.linear.contract import LinearMap, as_bias
 
 
@@ -93,6 +95,10 @@ class BlockLinear(LinearMap):
         with np.errstate(all="ignore"):
             numbers = dequantize(blocks.cpu().numpy(), GGMLQuantizationType(self.block_type))
         return torch.from_numpy(numbers)[:, : self.in_features].to(blocks.device, self.like.dtype)
+
+    def coded(self) -> CodedMatrix | None:
+        """The codes that the blocks hold, of most types."""
+        return block_codes(self.blocks, self.in_features, self.block_type, self.like.dtype)
 
     @property
     def num_params(self) -> int:

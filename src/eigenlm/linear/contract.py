@@ -11,10 +11,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
+from eigenlm.linalg.coded_matrix import CodedMatrix
 from eigenlm.linear.registry import LINEAR_MAPS
 
-# Gives a module that applies one dense matrix and a bias fast, such as `engine.packing.PackedLinear`.
-Pack = Callable[[Tensor, Tensor | None], nn.Module]
+# Gives a module that applies one matrix and a bias fast, such as `engine.packed_linear.fast_linear`.
+Pack = Callable[[Tensor | CodedMatrix, Tensor | None], nn.Module]
 
 
 class LinearMap(nn.Module):
@@ -60,12 +61,16 @@ class LinearMap(nn.Module):
         return F.embedding(places, self.dense())
 
     def packed(self, pack: Pack) -> nn.Module:
-        """The same map without gradients, built from the dense matrices it applies, in the order it applies them.
+        """The same map without gradients, built from the matrices it applies, in the order it applies them.
 
         Args:
-            pack: makes a fast module of one matrix and its bias.
+            pack: makes a fast module of one matrix, dense or as codes, and its bias.
         """
-        return pack(self.dense(), self.bias)
+        return pack(self.coded() or self.dense(), self.bias)
+
+    def coded(self) -> CodedMatrix | None:
+        """W as whole numbers of few bits with their steps, where it is made of such; None elsewhere."""
+        return None
 
     @property
     def num_multiplications(self) -> int:

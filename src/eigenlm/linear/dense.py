@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from eigenlm.linalg.coded_matrix import CodedMatrix
+from eigenlm.linalg.lossless_codes import lossless_codes
 from eigenlm.linear.contract import LinearMap, as_bias
 
 
@@ -31,3 +33,7 @@ class DenseLinear(LinearMap, nn.Linear):  # type: ignore[misc]
     def dense(self) -> Float[Tensor, "out in"]:
         """The matrix this layer applies."""
         return self.weight
+
+    def coded(self) -> CodedMatrix | None:
+        """The few bits that W was read from, where they are found again to the last bit."""
+        return lossless_codes(self.weight.detach())

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, Int8
 from torch import Tensor, nn
 
+from eigenlm.linalg.coded_matrix import CodedMatrix
 from eigenlm.linalg.row_rounding import round_rows
 from eigenlm.linear.contract import LinearMap, as_bias
 
@@ -54,6 +55,12 @@ class Int8Linear(LinearMap):
     def rows(self, places: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch in"]:
         """Rows of it; no others are multiplied."""
         return F.embedding(places, self.codes).to(self.scale.dtype) * self.scale[places][..., None]
+
+    def coded(self) -> CodedMatrix | None:
+        """Q and s, one group a row; None where s is wider than float32."""
+        if self.scale.dtype == torch.float64:
+            return None
+        return CodedMatrix(codes=self.codes, steps=self.scale.detach().float()[:, None], dtype=self.scale.dtype)
 
     @property
     def num_multiplications(self) -> int:

@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from eigenlm.linalg.coded_matrix import CodedMatrix
+from eigenlm.linalg.lossless_codes import lossless_codes
 from eigenlm.linear import DenseLinear, LinearMap
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.positions import PositionConfig, sinusoidal_positions
@@ -32,6 +34,10 @@ class TokenTable(nn.Embedding):
     def dense(self) -> Float[Tensor, "V E"]:
         """All of them."""
         return self.weight
+
+    def coded(self) -> CodedMatrix | None:
+        """The few bits that they were read from, where they are found again to the last bit."""
+        return lossless_codes(self.weight.detach())
 
 
 class Embedding(nn.Module):

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from eigenlm.linear import DenseLinear
+from eigenlm.linear import DenseLinear, LinearMap
 from eigenlm.model.activations import ACTIVATIONS
 from eigenlm.model.config import TransformerConfig
+from eigenlm.model.embedding import TokenTable
 from eigenlm.model.head_config import ClassifierHead, VocabularyHead
 from eigenlm.norms import build_norm
 
@@ -32,9 +33,9 @@ class Head(nn.Module):
         if self.weight is not None:
             nn.init.normal_(self.weight, std=0.02)
 
-    def forward(self, hidden: Float[Tensor, "B T D"], embedding: Float[Tensor, "V E"]) -> Float[Tensor, "B T V"]:
-        """Logits of each place; `embedding` serves when the head is tied."""
-        weight, bias = self.matrix(embedding)
+    def forward(self, hidden: Float[Tensor, "B T D"], table: TokenTable | LinearMap) -> Float[Tensor, "B T V"]:
+        """Logits of each place; the tokens' vectors serve when the head is tied."""
+        weight, bias = self.matrix(table.dense() if self.weight is None else self.weight)
         bias = None if bias is None else bias.to(hidden.dtype)
         return self.after(F.linear(self.before(hidden), weight.to(hidden.dtype), bias))
 

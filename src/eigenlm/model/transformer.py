@@ -125,7 +125,7 @@ class Transformer(nn.Module):
         if isinstance(self.config.head, ClassifierHead):
             reads = {"every": lambda h, _: h, "first": first_token, "mean": mean_token, "pooled": self.pooled}
             return self.head(reads[self.config.head.reads](hidden, positions))
-        return self.head(hidden, self.embedding.token.dense())
+        return self.head(hidden, self.embedding.token)
 
     def encode(self, source: Int[Tensor, "B S"], positions: Int[Tensor, "B S"] | None = None) -> Memory:
         """What the decoder of an encoder-decoder looks at; positions as in `forward`, -1 for padding."""
