@@ -9,6 +9,8 @@ from gguf.quants import quantize
 from eigenlm.engine import Runner, generate, packed_linear
 from eigenlm.engine.packed_linear import CodedLinear, PackedLinear, fast_linear
 from eigenlm.engine.packing import PackedAttention, PackedGatedFeedForward, pack
+from eigenlm.linalg.coded_matrix import stacked
+from eigenlm.linalg.coded_product import CodedProduct
 from eigenlm.linear import BlockLinear, DenseLinear, Int8Linear, linear_maps
 from eigenlm.model import DenseFeedForward, SoftmaxConfig, Transformer, TransformerConfig
 
@@ -124,6 +126,17 @@ def test_a_dense_model_that_was_read_from_blocks_runs_from_them():
     rows = torch.from_numpy(quantize(dense.embedding.token.weight.detach().numpy(), kind))
     dense.embedding.token.weight.data = BlockLinear.from_blocks(rows, 64, int(kind), None, torch.float32).dense()
     assert isinstance(pack(dense).head.logits, CodedLinear)
+
+
+def test_many_rows_are_multiplied_by_matrices_that_are_there_anyway(monkeypatch):
+    stored = [few_bits("Q4_1", torch.randn(rows, 64), torch.randn(rows)) for rows in (96, 32)]
+    layers = [DenseLinear.from_dense(layer.dense().detach(), layer.bias) for layer in stored]
+    codes = stacked([layer.coded() for layer in layers])
+    fast, x = CodedLinear(codes, torch.cat([layer.bias for layer in layers])), torch.randn(2, 9, 64)
+    monkeypatch.setattr(CodedProduct, "transposed", None)
+    want = torch.cat([layer(x) for layer in layers], dim=-1)
+    torch.testing.assert_close(fast(x), want, rtol=1e-5, atol=1e-4)  # float32 sums of 64 terms
+    torch.testing.assert_close(fast(x[:, :2]), want[:, :2], rtol=1e-4, atol=1e-3)  # those of codes
 
 
 @TYPES

@@ -18,6 +18,7 @@ from eigenlm.files import check_plan, tensors_beside
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
+    from eigenlm.compression.goal import Asked
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,9 @@ class PlanCommand(Command):
         check_plan(self.out)
 
     @property
-    def _asked(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in GOALS if getattr(self, name) is not None}
+    def _asked(self) -> "Asked":
+        given: Any = {name: getattr(self, name) for name in GOALS if getattr(self, name) is not None}
+        return given
 
     def run(self) -> None:
         """Measure, plan, write the plan, and print what it decided."""

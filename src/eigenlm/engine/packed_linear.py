@@ -5,6 +5,7 @@ import time
 from collections.abc import Hashable, Sequence
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -31,11 +32,11 @@ class PackedLinear(nn.Module):
 
 
 class CodedLinear(nn.Module):
-    """y = W x + b from the codes of W: few rows as they are, many after W is unpacked, which is forgotten again."""
+    """y = W x + b from the codes of W for few rows; for many by W itself, held elsewhere or unpacked and forgotten."""
 
     def __init__(self, weight: CodedMatrix, bias: Float[Tensor, " out"] | None) -> None:
         super().__init__()
-        self.product = CodedProduct(weight)
+        self.product, self.held = CodedProduct(weight), weight.held
         self.bias = torch.zeros(self.product.num_rows) if bias is None else bias.detach().float().contiguous()
 
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
@@ -43,6 +44,8 @@ class CodedLinear(nn.Module):
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         if len(rows) <= _FEW:
             y = self.product(rows, self.bias)
+        elif self.held:
+            y = torch.cat([F.linear(rows, W) for W in self.held], dim=-1).add_(self.bias)
         else:
             y = torch.addmm(self.bias.to(x.dtype), rows, self.product.transposed(x.dtype))
         return y.view(*x.shape[:-1], self.product.num_rows)

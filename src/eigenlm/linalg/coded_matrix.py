@@ -17,12 +17,14 @@ class CodedMatrix:
         steps: (m, groups).
         lows: (m, groups); None where all are 0.
         dtype: of the matrix that they tell, which is never wider than float32.
+        held: the same numbers as dense matrices, rows one after another, where they are in memory anyway.
     """
 
     codes: Int8[Tensor, "m n"]
     steps: Float32[Tensor, "m groups"]
     lows: Float32[Tensor, "m groups"] | None = None
     dtype: torch.dtype = torch.float32
+    held: tuple[Tensor, ...] = ()
 
     @property
     def group(self) -> int:
@@ -42,4 +44,5 @@ def stacked(parts: Sequence[CodedMatrix]) -> CodedMatrix | None:
         return None
     lows = None if parts[0].lows is None else torch.cat([part.lows for part in parts if part.lows is not None])
     codes, steps = torch.cat([part.codes for part in parts]), torch.cat([part.steps for part in parts])
-    return CodedMatrix(codes=codes, steps=steps, lows=lows, dtype=parts[0].dtype)
+    held = tuple(W for part in parts for W in part.held) if all(part.held for part in parts) else ()
+    return CodedMatrix(codes=codes, steps=steps, lows=lows, dtype=parts[0].dtype, held=held)

@@ -40,7 +40,7 @@ def _coded(W: Float32[Tensor, "m n"], grid: _Grid) -> CodedMatrix | None:
     least = torch.zeros_like(steps) if lows is None else lows
     if not _tell(x.numpy(), steps.numpy(), least.numpy(), codes.numpy()):
         return None
-    return CodedMatrix(codes=codes.flatten(1), steps=steps, lows=lows)
+    return CodedMatrix(codes=codes.flatten(1), steps=steps, lows=lows, held=(W,))
 
 
 def _from_the_least(x: Float32[Tensor, "m groups 32"]) -> tuple[Tensor, Tensor | None]:
