@@ -134,7 +134,9 @@ def test_an_encoder_without_a_head(tiny_model: Path, long_text: Path, tmp_path: 
     assert err.count("\n") == 1
 
 
-def test_a_plan_of_few_bits_goes_into_a_gguf_file_as_it_is(tiny_model: Path, long_text: Path, tmp_path: Path) -> None:
+def test_a_plan_of_few_bits_goes_into_a_gguf_file(
+    tiny_model: Path, long_text: Path, tmp_path: Path, capsys: Capture
+) -> None:
     plan, folder, file = tmp_path / "bits.json", tmp_path / "folder", tmp_path / "model.gguf"
     words = ["--methods", "bits", "--keep", "0.15", "--text", str(long_text), "--tokens", "512", "--out", str(plan)]
     assert main(["plan", str(tiny_model), *words]) == 0
@@ -142,12 +144,16 @@ def test_a_plan_of_few_bits_goes_into_a_gguf_file_as_it_is(tiny_model: Path, lon
     assert main(["apply", str(plan), "--to", "gguf", "--out", str(file)]) == 0
     decided = {decision.name: to_dict(decision.action) for decision in eigenlm.Plan.load(plan).actions}
     kinds = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(file).tensors}
-    assert kinds["blk.0.ffn_up.weight"] == decided["blocks.0.feed_forward.up"]["type"]
     kept, read = eigenlm.load(folder), eigenlm.load(file)
     for name, layer in linear_maps(kept.model).items():
         if decided.get(name, {}).get("kind") == "blocks":
             assert layer.kind == "blocks"
             assert torch.equal(layer.dense(), read.model.get_submodule(name).dense()), name
+    up = decided["blocks.0.feed_forward.up"]
+    assert kinds["blk.0.ffn_up.weight"] == up.get("type", "Q8_0")
+    others = sum(action["kind"] == "trellis" for action in decided.values())
+    assert others > 0
+    assert f"note: GGUF has no trellis; {others} matrices of few bits are written as Q8_0" in capsys.readouterr().err
 
 
 def test_a_plan_is_applied_for_transformers(plan_file: Path, tmp_path: Path) -> None:

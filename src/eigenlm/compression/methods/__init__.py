@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from eigenlm import allowed
-from eigenlm.compression.methods import blocks, low_rank, quantize
+from eigenlm.compression.methods import bits, low_rank, quantize
 from eigenlm.compression.offers import Method
 
-METHODS: dict[str, Method] = dict(zip(allowed.METHODS, (low_rank.offers, quantize.offers, blocks.offers), strict=True))
+METHODS: dict[str, Method] = dict(zip(allowed.METHODS, (low_rank.offers, quantize.offers, bits.offers), strict=True))
 
 
 def methods_named(names: Sequence[str]) -> list[Method]:
