@@ -49,7 +49,11 @@ def test_a_plan_survives_saving(made, tmp_path):
 
 @pytest.mark.parametrize(
     ("field", "number", "said"),
-    [("bits", 5, "bits: expected one of 2, 3, 4, 8, got 5"), ("group", 0, "1 or more, got 0")],
+    [
+        ("bits", 5, "bits: expected one of 2, 3, 4, 8, got 5"),
+        ("group", 0, "group: expected 1 or more, got 0"),
+        ("apart", -1, "apart: expected 0 or more, got -1"),
+    ],
 )
 def test_actions_that_cannot_be_done_are_refused(made, field, number, said):
     first = on_trellis(made)[0]
@@ -61,11 +65,12 @@ def test_actions_that_cannot_be_done_are_refused(made, field, number, said):
 
 def test_bytes_of_another_matrix_are_refused(made):
     name = on_trellis(made)[0].name
-    rows = made.factors[name]["rows"]
-    for other in (rows[:, 1:], rows.to(torch.int16)):
-        spoiled = dataclasses.replace(made, factors={**made.factors, name: {"rows": other}})
-        with pytest.raises(CheckpointError, match=f"plan for {name}, rows: expected bytes .*; plan anew"):
-            spoiled.check()
+    rows, apart = made.factors[name]["rows"], made.factors[name]["apart"]
+    for part, others in {"rows": (rows[:, 1:], rows.to(torch.int16)), "apart": (apart[:, 1:],)}.items():
+        for other in others:
+            spoiled = dataclasses.replace(made, factors={**made.factors, name: made.factors[name] | {part: other}})
+            with pytest.raises(CheckpointError, match=f"plan for {name}, {part}: expected bytes .*; plan anew"):
+                spoiled.check()
 
 
 def test_fewer_bits_cost_more():

@@ -16,7 +16,9 @@ def numbers(found, bits, group=32):
     trellis = TRELLISES[bits]
     levels = torch.from_numpy(trellis.levels())[trellis.windows(found.codes).int()]
     steps = found.steps.float()[:, None] * found.scales
-    return levels * steps.repeat_interleave(group, 1)[:, : levels.shape[1]]
+    whole = levels * steps.repeat_interleave(group, 1)[:, : levels.shape[1]]
+    whole.view(-1)[found.places.long()] = found.numbers.float()
+    return whole
 
 
 def gram(n, samples, seed):
@@ -86,6 +88,24 @@ def test_no_gram_is_too_odd(odd):
     assert error.isfinite().all()
     # Where nothing is known, each number is rounded for itself.
     assert odd != "zero" or error.square().mean() < 0.035
+
+
+def test_few_numbers_that_count_more_than_many_are_stored_apart():
+    """An input that is huge on some tokens, and a number far beyond the others."""
+    m, n = 64, 96
+    W, C, G = torch.randn(m, n, generator=seeded(0, "cpu")), gram(n, 300, 1), gram(m, 300, 2)
+    C[:, 40] *= 30
+    C[40] *= 30
+    W[9, 40], W[5, 7] = 40.0, 60.0
+    found = round_on_trellis(W, feedback(C), feedback(G), TRELLISES[3], 32)
+    assert {9 * n + 40, 5 * n + 7} <= {*found.places.tolist()}
+    assert (found.places % n == 40).float().mean() > 0.5
+    assert len(found.places) < 0.03 * m * n
+    whole = numbers(found, 3)
+    apart = found.places.long()
+    torch.testing.assert_close(whole.view(-1)[apart], W.view(-1)[apart], rtol=2**-8, atol=0)  # in bfloat16
+    plain = loss(to_the_nearest(W, 3) - W, C, G)
+    assert loss(whole - W, C, G) < 0.1 * plain
 
 
 def test_zeros_stay_zeros():

@@ -30,12 +30,14 @@ class Trellis:
         memory: codes that a level depends on.
         order: a, odd, and b, even.
         spread: standard deviation of the normal distribution, for numbers whose own is 1.
+        error: the mean square error of these.
     """
 
     bits: int
     memory: int
     order: tuple[int, int] = (1, 0)
     spread: float = 1.0
+    error: float = 0.0
 
     def levels(self) -> Float32[np.ndarray, " v"]:
         """v, by windows."""
@@ -56,9 +58,9 @@ class Trellis:
 
 
 TRELLISES = {
-    2: Trellis(bits=2, memory=4, order=(47, 224), spread=1.05),
-    3: Trellis(bits=3, memory=3, order=(307, 204), spread=1.15),
-    4: Trellis(bits=4, memory=2, order=(207, 160), spread=1.2),
+    2: Trellis(bits=2, memory=4, order=(47, 224), spread=1.05, error=0.078),
+    3: Trellis(bits=3, memory=3, order=(307, 204), spread=1.15, error=0.0205),
+    4: Trellis(bits=4, memory=2, order=(207, 160), spread=1.2, error=0.0055),
     8: Trellis(bits=8, memory=1),
 }
 """By the bits of a code; a and b are the best of 60 that were drawn."""

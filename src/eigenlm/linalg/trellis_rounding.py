@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import BFloat16, Float, Float32, Int64, UInt8
+from jaxtyping import BFloat16, Bool, Float, Float32, Int32, Int64, UInt8
 from torch import Tensor
 
 from eigenlm.errors import DataError, explain
@@ -14,22 +14,27 @@ from eigenlm.linalg.trellis import SCALE_TOP, Trellis
 from eigenlm.machine.compiled import compiled
 
 _ROOM = 1.25  # numbers grow by the errors that they make up for
+_WORTH = 66  # 48 bits, at 2 ln 2 of its loss that a number saves by one bit more
 _ROWS, _AHEAD = 32, 8  # rounded at once, and looked at beyond
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrellisCodes:
-    """Numbers step scale_g v(s) in groups of columns.
+    """Numbers step scale_g v(s) in groups of columns, and a few that are stored apart.
 
     Attributes:
         codes: (m, n); a sequence goes down each column.
         scales: (m, g) of the groups, from 0 to 15; the last group may be narrower.
         steps: (m) of the rows.
+        places: (k) i n + j of the numbers stored apart.
+        numbers: (k) these; their codes say nothing.
     """
 
     codes: UInt8[Tensor, "m n"]
     scales: UInt8[Tensor, "m g"]
     steps: BFloat16[Tensor, " m"]
+    places: Int32[Tensor, " k"]
+    numbers: BFloat16[Tensor, " k"]
 
 
 def round_on_trellis(
@@ -39,7 +44,8 @@ def round_on_trellis(
 
     With C = R diag(d) R^T and G = S diag(g) S^T it is sum_ij g_i d_j |(S^T E R)_ij|^2, in which a number is best
     rounded from what it is and what errors left of it and above it leave to it. Within `_ROWS` rows of a column all are
-    rounded at once, to the best path of the trellis, and make up for nothing above.
+    rounded at once, to the best path of the trellis, and make up for nothing above. Numbers whose own errors would
+    count more than `_WORTH` others, as of inputs that are huge on a few tokens, are stored apart.
 
     Args:
         W: on the processor.
@@ -56,25 +62,45 @@ def round_on_trellis(
     (m, n), unit = W.shape, 2.0 ** math.frexp(float(W.abs().amax()) if W.numel() else 1.0)[1]
     W = (W.double() / unit).float()
     levels = trellis.levels().reshape(1 << trellis.bits, -1)
-    steps, starts = _steps(W, group), range(0, n, group)
+    apart = _apart(W, inputs, outputs, trellis)
+    exact = torch.where(apart, W.bfloat16().float(), torch.nan)
+    steps, starts = _steps(W.where(~apart, 0.0), group), range(0, n, group)
     codes, errors = torch.zeros(m, n, dtype=torch.uint8), torch.zeros(m, n)
     scales = torch.zeros(m, len(starts), dtype=torch.uint8)
     for place, start in enumerate(starts):
         block = slice(start, start + group)
         target = W[:, block] + errors[:, :start] @ inputs.passed_on[:start, block]
-        scales[:, place] = _scales(target, inputs.weights[block], steps)
+        scales[:, place] = _scales(target, inputs.weights[block] * ~apart[:, block], steps)
         spread = steps.float() * scales[:, place]
         left, windows = torch.zeros_like(target), np.zeros(target.shape[1], np.int64)
         passed_on = inputs.passed_on[block, block].contiguous().numpy()
         for top in range(0, m, _ROWS):
             rows, seen = slice(top, top + _ROWS), slice(top, top + _ROWS + _AHEAD)
             above = outputs.passed_on[:top, seen].mT @ left[:top]
-            numbers = torch.stack([W[seen, block], target[seen], above]).numpy()
+            numbers = torch.stack([W[seen, block], target[seen], above, exact[seen, block]]).numpy()
             of_rows = spread[seen].numpy(), outputs.weights[seen].numpy()
             found = _tile(numbers, passed_on, *of_rows, levels, windows, _ROWS)
             for whole, part in zip((codes[rows, block], errors[rows, block], left[rows]), found):
                 whole.copy_(torch.from_numpy(part)[:_ROWS])
-    return TrellisCodes(codes=codes, scales=scales, steps=(steps.double() * unit).bfloat16())
+    return TrellisCodes(
+        codes=codes,
+        scales=scales,
+        steps=(steps.double() * unit).bfloat16(),
+        places=apart.flatten().nonzero()[:, 0].to(torch.int32),
+        numbers=(W[apart].double() * unit).bfloat16(),
+    )
+
+
+def _apart(W: Tensor, inputs: Feedback, outputs: Feedback, trellis: Trellis) -> Bool[Tensor, "m n"]:
+    """By the error within the levels' reach, and beyond it."""
+    spread = W.square().mean(1, keepdim=True).sqrt()
+    beyond = (W.abs() - float(trellis.levels().max()) * spread).clamp_min(0.0)
+    weights = outputs.weights[:, None].double() * inputs.weights
+    loss = weights * (trellis.error * spread.square() + beyond.square())
+    apart = torch.zeros_like(W, dtype=torch.bool)
+    for _ in range(4):  # without the first, others stand out
+        apart |= loss > _WORTH * loss.where(~apart, 0.0).mean()
+    return apart
 
 
 def _steps(W: Tensor, group: int) -> BFloat16[Tensor, " m"]:
@@ -83,13 +109,13 @@ def _steps(W: Tensor, group: int) -> BFloat16[Tensor, " m"]:
 
 
 def _scales(target: Tensor, weights: Tensor, steps: Tensor) -> UInt8[Tensor, " m"]:
-    spread = ((target.square() * weights).sum(1) / weights.sum()).sqrt()
+    spread = ((target.square() * weights).sum(1) / weights.sum(1)).sqrt()
     return (spread / steps.float()).nan_to_num(0.0).round().clamp(0, SCALE_TOP).to(torch.uint8)
 
 
 @compiled
 def _tile(
-    numbers: Float32[np.ndarray, "3 m size"],
+    numbers: Float32[np.ndarray, "4 m size"],
     passed_on: Float32[np.ndarray, "size size"],
     spread: Float32[np.ndarray, " m"],
     weights: Float32[np.ndarray, " m"],
@@ -100,7 +126,8 @@ def _tile(
     """Round a tile's columns in turn.
 
     Args:
-        numbers: as they are, with what errors left of the tile leave to them, and what those above it do.
+        numbers: as they are, with what errors left of the tile leave to them, what those above it do, and what is
+            stored apart, or NaN.
         passed_on: R of the tile's columns.
         spread: step and scale of each row.
         weights: g of each row.
@@ -111,20 +138,20 @@ def _tile(
     Returns:
         Codes, errors, and what is left of the errors for the rows below.
     """
-    own, target, above = numbers
+    own, target, above, exact = numbers
     m, size = own.shape
     codes, errors, left = np.empty((m, size), np.uint8), np.empty((m, size), np.float32), target.copy()
     wanted, counts, places = np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.int64)
-    for i in range(m):
-        counts[i] = weights[i] * spread[i] * spread[i]
     each, states = levels.shape
     for j in range(size):
         for i in range(m):
             wanted[i] = (left[i, j] + above[i, j]) / spread[i] if spread[i] > 0 else np.float32(0)
+            counts[i] = weights[i] * spread[i] * spread[i] if np.isnan(exact[i, j]) else np.float32(0)
         _path(wanted, counts, levels, windows[j], places)
         windows[j] = places[min(m, kept) - 1]
         for i in range(m):
             number = spread[i] * levels[places[i] // states, places[i] % states]
+            number = number if np.isnan(exact[i, j]) else exact[i, j]
             codes[i, j] = places[i] % each
             left[i, j] -= number
             error = own[i, j] - number

@@ -2,13 +2,15 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int32, UInt8
 from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.trellis import SCALE_TOP, TRELLISES
 from eigenlm.linear.contract import LinearMap, as_bias
 
+BYTES_APART = 6
+"""Of a number that is stored apart."""
 _GROUP = 32
 _WIDER = 1.004  # than a number that bfloat16 may round down
 
@@ -17,19 +19,24 @@ class TrellisLinear(LinearMap):
     """y = W x + b with W_ij = step_i scale_ig v(s_ij), s the window of a code and those above it (`linalg.trellis`).
 
     A row holds its step in bfloat16, a scale of 4 bits for each group of columns, and its codes: of each bit one plane.
-    The bytes are no parameter: they take no gradient and stay when the model's type changes; b is trained as usual.
+    A few numbers are stored apart, each as its place in 4 bytes and itself in bfloat16; their codes say nothing. The
+    bytes are no parameter: they take no gradient and stay when the model's type changes; b is trained as usual.
 
     Attributes:
         bits: of a code: 2, 3 or 4; with 8, codes are equal steps.
         group: columns of one scale; the last group may be narrower.
+        num_apart: numbers stored apart.
     """
 
     kind = "trellis"
-    settings = ("bits", "group")
+    settings = ("bits", "group", "num_apart")
     rows: UInt8[Tensor, "out bytes"]
+    apart: UInt8[Tensor, "k 6"]
     like: Float[Tensor, "0"]
 
-    def __init__(self, in_features: int, out_features: int, bits: int, group: int, bias: bool = True) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bits: int, group: int, num_apart: int = 0, bias: bool = True
+    ) -> None:
         """Make a layer of zero bytes.
 
         Args:
@@ -37,6 +44,7 @@ class TrellisLinear(LinearMap):
             out_features: width of y.
             bits: of a code.
             group: columns of one scale.
+            num_apart: numbers stored apart.
             bias: whether b is there.
 
         Raises:
@@ -47,7 +55,9 @@ class TrellisLinear(LinearMap):
             expected, got = f"bits of {', '.join(map(str, TRELLISES))} and a group of 1 or more", f"{bits} and {group}"
             raise ConfigError(explain("linear layer on a trellis", expected=expected, got=got))
         self.in_features, self.out_features, self.bits, self.group = in_features, out_features, bits, group
+        self.num_apart = num_apart
         self.register_buffer("rows", torch.zeros(out_features, bytes_of_row(in_features, bits, group)).byte())
+        self.register_buffer("apart", torch.zeros(num_apart, BYTES_APART, dtype=torch.uint8))
         self.register_buffer("like", torch.zeros(0), persistent=False)  # no numbers: it has the dtype of the model
         self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
 
@@ -60,16 +70,15 @@ class TrellisLinear(LinearMap):
         scales = (largest / steps.float()[:, None]).nan_to_num(0.0).ceil().clamp(max=SCALE_TOP)
         whole = _by_column(scales * steps.float()[:, None], _GROUP, W.shape[1])
         codes = (127.5 * (exact / whole).nan_to_num(0.0) + 127.5).round().clamp(0, 255)
-        rows = packed_rows(codes.byte(), scales.byte(), steps, 8)
-        return cls.from_rows(rows, W.shape[1], 8, _GROUP, bias, W.dtype)
+        rows, none = packed_rows(codes.byte(), scales.byte(), steps, 8), codes.new_zeros(0, BYTES_APART).byte()
+        return cls.from_rows(rows, none, (W.shape[1], 8, _GROUP), bias, W.dtype)
 
     @classmethod
     def from_rows(
         cls,
         rows: UInt8[Tensor, "out bytes"],
-        columns: int,
-        bits: int,
-        group: int,
+        apart: UInt8[Tensor, "k 6"],
+        sizes: tuple[int, int, int],
         bias: Tensor | None,
         dtype: torch.dtype,
     ) -> "TrellisLinear":
@@ -77,15 +86,14 @@ class TrellisLinear(LinearMap):
 
         Args:
             rows: what `packed_rows` gave.
-            columns: numbers in a row.
-            bits: as above.
-            group: as above.
+            apart: what `packed_apart` gave.
+            sizes: numbers in a row, bits and group.
             bias: b, or None.
             dtype: of the matrix that is applied.
         """
         with torch.device("meta"):
-            layer = cls(columns, len(rows), bits, group, bias=False)
-        layer.rows, layer.like = rows, torch.zeros(0, dtype=dtype, device=rows.device)
+            layer = cls(sizes[0], len(rows), *sizes[1:], len(apart), bias=False)
+        layer.rows, layer.apart, layer.like = rows, apart, torch.zeros(0, dtype=dtype, device=rows.device)
         layer.bias = as_bias(bias)
         return layer
 
@@ -104,7 +112,19 @@ class TrellisLinear(LinearMap):
         windows = trellis.windows(_codes(self.rows[:, codes_at:], self.bits)[:, : self.in_features])
         levels = torch.from_numpy(trellis.levels()).to(self.rows.device)
         numbers = levels.index_select(0, windows.flatten().int()).view(windows.shape)
-        return numbers.mul_(_by_column(steps * scales, self.group, self.in_features)).to(self.like.dtype)
+        numbers.mul_(_by_column(steps * scales, self.group, self.in_features))
+        numbers.view(-1)[self._places().long()] = self.apart[:, 4:].flatten().view(torch.bfloat16).float()
+        return numbers.to(self.like.dtype)
+
+    def fault(self) -> str:
+        """That a number stored apart has no place in the matrix."""
+        places, last = self._places(), self.out_features * self.in_features - 1
+        if ((places >= 0) & (places <= last)).all():
+            return ""
+        return f"apart: expected places from 0 to {last}, got others"
+
+    def _places(self) -> Int32[Tensor, " k"]:
+        return self.apart[:, :4].flatten().view(torch.int32)
 
     @property
     def num_params(self) -> int:
@@ -137,6 +157,16 @@ def packed_rows(
     places = torch.arange(8, device=codes.device)
     planes = [((eights >> bit & 1) << places).sum(2).byte() for bit in range(bits)]
     return torch.cat([steps.bfloat16()[:, None].view(torch.uint8), pairs[..., 0] | pairs[..., 1] << 4, *planes], 1)
+
+
+def packed_apart(places: Int32[Tensor, " k"], numbers: Float[Tensor, " k"]) -> UInt8[Tensor, "k 6"]:
+    """Numbers that are stored apart as bytes.
+
+    Args:
+        places: i in_features + j.
+        numbers: in bfloat16.
+    """
+    return torch.cat([places[:, None].view(torch.uint8), numbers.bfloat16()[:, None].view(torch.uint8)], 1)
 
 
 def _codes(planes: UInt8[Tensor, "m bytes"], bits: int) -> UInt8[Tensor, "m n"]:

@@ -12,7 +12,7 @@ from eigenlm.errors import explain
 from eigenlm.linalg.error_feedback import Feedback, feedback
 from eigenlm.linalg.trellis import TRELLISES
 from eigenlm.linear import LinearMap, TrellisLinear
-from eigenlm.linear.trellis import bytes_of_row, packed_rows
+from eigenlm.linear.trellis import BYTES_APART, bytes_of_row, packed_apart, packed_rows
 
 BITS = (2, 3, 4)
 """Of a code, as they are offered."""
@@ -26,59 +26,76 @@ class OnTrellis(Action):
     Attributes:
         bits: of a code.
         group: columns that have a scale of their own.
+        apart: numbers stored apart.
     """
 
     kind = "trellis"
     words = "rounded to few bits on a trellis (bits)"
-    parts = ("rows",)
+    parts = ("rows", "apart")
     bits: int
     group: int
+    apart: int = 0
 
     def num_params(self, found: Found) -> int:
         """As many as the matrix has."""
         return found.rows * found.columns
 
     def num_bytes(self, found: Found) -> int:
-        """Those of codes, scales and steps."""
-        return found.rows * bytes_of_row(found.columns, self.bits, self.group)
+        """Those of codes, scales and steps, and of what is stored apart."""
+        return found.rows * bytes_of_row(found.columns, self.bits, self.group) + self.apart * BYTES_APART
 
     def fault(self, found: Found) -> str:
-        """That there is no such trellis."""
+        """That there is no such trellis, or no such sizes."""
         if self.bits not in TRELLISES:
             return explain("bits", expected=f"one of {', '.join(map(str, TRELLISES))}", got=self.bits)
-        return "" if self.group > 0 else explain("group", expected="1 or more", got=self.group)
+        if self.group < 1:
+            return explain("group", expected="1 or more", got=self.group)
+        return "" if self.apart >= 0 else explain("apart", expected="0 or more", got=self.apart)
 
     def fault_of_parts(self, found: Found, parts: Mapping[str, Tensor]) -> str:
-        """That the bytes are not those of its rows."""
-        rows, expected = parts["rows"], (found.rows, bytes_of_row(found.columns, self.bits, self.group))
-        if rows.dtype == torch.uint8 and tuple(rows.shape) == expected:
-            return ""
-        return explain("rows", expected=f"bytes {expected}", got=f"{rows.dtype} {tuple(rows.shape)}", do="plan anew")
+        """That the bytes are not those of its rows and of what is stored apart."""
+        sizes = {
+            "rows": (found.rows, bytes_of_row(found.columns, self.bits, self.group)),
+            "apart": (self.apart, BYTES_APART),
+        }
+        for name, expected in sizes.items():
+            part = parts[name]
+            if part.dtype != torch.uint8 or tuple(part.shape) != expected:
+                got = f"{part.dtype} {tuple(part.shape)}"
+                return explain(name, expected=f"bytes {expected}", got=got, do="plan anew")
+        return self._layer(parts, found.columns, None, torch.float32).fault()
 
     def build(self, layer: LinearMap, parts: Mapping[str, Tensor]) -> LinearMap:
         """The layer of these bytes."""
         W = layer.dense().detach()
-        rows = parts["rows"].to(W.device)
-        return TrellisLinear.from_rows(rows, layer.in_features, self.bits, self.group, layer.bias, W.dtype)
+        there = {name: part.to(W.device) for name, part in parts.items()}
+        return self._layer(there, layer.in_features, layer.bias, W.dtype)
+
+    def _layer(
+        self, parts: Mapping[str, Tensor], columns: int, bias: Tensor | None, dtype: torch.dtype
+    ) -> TrellisLinear:
+        sizes = columns, self.bits, self.group
+        return TrellisLinear.from_rows(parts["rows"], parts["apart"], sizes, bias, dtype)
 
 
 def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     """One of each number of bits that is smaller than what is there."""
-    actions = [OnTrellis(bits=bits, group=_GROUP) for bits in BITS]
-    smaller = [action for action in actions if action.num_bytes(found) < found.num_bytes_before]
     gram = metric.input_gram if metric.weighted_input_gram is None else metric.weighted_input_gram
     inputs, outputs = feedback(gram.cpu()), feedback(metric.output_gram.cpu())
-    return [_offer(action, layer, found, metric, (inputs, outputs)) for action in smaller]
+    every = [_offer(bits, layer, found, metric, (inputs, outputs)) for bits in BITS]
+    return [offer for offer in every if offer.bytes < found.num_bytes_before]
 
 
-def _offer(
-    action: OnTrellis, layer: LinearMap, found: Found, metric: Metric, given: tuple[Feedback, Feedback]
-) -> Offer:
+def _offer(bits: int, layer: LinearMap, found: Found, metric: Metric, given: tuple[Feedback, Feedback]) -> Offer:
     from eigenlm.linalg.trellis_rounding import round_on_trellis  # compiles, which other methods need not wait for
 
     W = layer.dense().detach()
-    rounded = round_on_trellis(W.cpu(), *given, TRELLISES[action.bits], action.group)
-    parts = {"rows": packed_rows(rounded.codes, rounded.scales, rounded.steps, action.bits)}
+    rounded = round_on_trellis(W.cpu(), *given, TRELLISES[bits], _GROUP)
+    action = OnTrellis(bits=bits, group=_GROUP, apart=len(rounded.places))
+    parts = {
+        "rows": packed_rows(rounded.codes, rounded.scales, rounded.steps, bits),
+        "apart": packed_apart(rounded.places, rounded.numbers),
+    }
     built = action.build(layer, parts)
     loss = metric.loss(built.dense().detach() - W)
     num_bytes, time = action.num_bytes(found), built.num_multiplications
