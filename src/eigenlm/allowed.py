@@ -8,7 +8,7 @@ from typing import Any
 
 from eigenlm.errors import ConfigError, explain, nearest
 
-METHODS = ("low_rank", "int8", "bits")
+METHODS = ("low_rank", "int8", "bits", "trellis")
 """Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
 GOALS = ("keep", "bits", "size", "max_loss", "max_kl")
 """What a plan may be asked for, of which it is one."""

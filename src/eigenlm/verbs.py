@@ -44,7 +44,7 @@ def plan(
         calibration: documents, a file or folder of them, or None for the documentation inside Python.
         tokens: how many of their tokens to use, spread over them evenly.
         seed: of the random generator that samples labels.
-        methods: what may be done to a matrix, `low_rank`, `int8`, `bits` or several of them.
+        methods: what may be done to a matrix, `low_rank`, `int8`, `bits`, `trellis` or several of them.
         sizes: how many others to try, for the curve of sizes and losses.
         asked: one goal: `keep`, `bits`, `size`, `max_loss` or `max_kl`, as `compression.goal.Asked` says; to keep .9 of
             the linear layers' bytes by default. A size is that of a GGUF file where one holds all that the methods

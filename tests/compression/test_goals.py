@@ -50,6 +50,15 @@ def test_a_size_is_that_of_all_tensors_places_of_rows_included(methods: tuple[st
     assert 0.9 * size < file_bytes(model) <= made.chosen.num_bytes <= size
 
 
+def test_few_bits_on_a_trellis_reach_the_table_of_tokens() -> None:
+    model = build(LLAMA)
+    made = plan(model, WINDOWS, size=int(0.25 * file_bytes(model)), methods=("trellis",))
+    assert {each.action.kind for each in made.actions if each.name == "embedding.token"} == {"trellis"}
+    apply_(model, made)
+    assert file_bytes(model) <= 0.25 * file_bytes(build(LLAMA))
+    assert model(WINDOWS).isfinite().all()
+
+
 @pytest.mark.parametrize("config", [LLAMA, BERT])
 def test_the_table_of_tokens_is_planned_for_again(config: Any) -> None:
     model = build(config)

@@ -65,14 +65,14 @@ def _as_it_has_them(lost: Mapping[str, Any]) -> str:
 
 
 def dense_tensors(
-    model: Transformer, *, multiply_out: bool, and_of: type[LinearMap] = DenseLinear
+    model: Transformer, *, multiply_out: bool, and_of: tuple[type[LinearMap], ...] = ()
 ) -> dict[str, Tensor]:
     """The parameters of a model with every linear layer dense.
 
     Args:
         model: any model.
         multiply_out: write layers of other kinds as the dense matrices they apply; the file is larger than the model.
-        and_of: layers of this kind are not refused.
+        and_of: layers of these kinds are not refused.
 
     Raises:
         ConfigError: the model has layers of other kinds, and they were not to be multiplied out.

@@ -28,7 +28,7 @@ from eigenlm.checkpoint.sentence_vectors import SentenceVectors, left_out_of_ggu
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, by_name
 from eigenlm.errors import ConfigError, explain
 from eigenlm.files import whole_file
-from eigenlm.linear import BlockLinear
+from eigenlm.linear import BlockLinear, TrellisLinear
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.progress import track
 from eigenlm.text.tokenizer import Tokenizer
@@ -99,8 +99,9 @@ def write_gguf(
 
     Matrices are stored as `storage` says (`gguf_mixture`); vectors, routers, and tables of positions and segments, as
     F32; with Q4_0 and Q4_1 the embedding and the head as Q8_0, because they decide the logits; a matrix whose rows are
-    not whole blocks as the next type that they are blocks of. Layers that hold blocks already go in as they are. What
-    llama.cpp would not open is refused; what it computes otherwise, `misread_by_llama_cpp` says.
+    not whole blocks as the next type that they are blocks of. Layers that hold blocks already go in as they are; those
+    on a trellis, which GGUF does not have, as the matrices that they apply. What llama.cpp would not open is refused;
+    what it computes otherwise, `misread_by_llama_cpp` says.
 
     Args:
         path: the file.
@@ -201,7 +202,7 @@ def _contents(
     multiply_out: bool = False,
 ) -> _Contents:
     encoder = storage if isinstance(storage, Encoder) else Encoder(storage)
-    dense = dense_tensors(model, multiply_out=multiply_out, and_of=BlockLinear)
+    dense = dense_tensors(model, multiply_out=multiply_out, and_of=(BlockLinear, TrellisLinear))
     instead = f"write {'a Hugging Face' if family in HUGGING_FACE else 'an eigenlm'} folder"
     dialect, tensors = choose_family(GGUF, model.config, dense, family, instead)
     use, kept = generation or Generation(), kept_blocks(model, dialect, tensors)

@@ -58,6 +58,7 @@ class ApplyCommand(Command):
 
     def _write(self, small: "LanguageModel") -> None:
         from eigenlm.checkpoint import misread_by_llama_cpp, open_model, write_gguf, write_hugging_face
+        from eigenlm.linear import linear_maps
 
         if self.to == "eigenlm":
             small.save(self.out)
@@ -69,6 +70,8 @@ class ApplyCommand(Command):
             family = write_gguf(self.out, small.model, **parts)
             if misread := misread_by_llama_cpp(family, small.config, small.generation.vectors):
                 tell(f"note: {misread}")
+            if whole := [layer for layer in linear_maps(small.model).values() if layer.kind == "trellis"]:
+                tell(f"note: GGUF has no trellis; {len(whole):,} matrices of few bits are written as Q8_0")
 
     def _measured(self, plan: "Plan", small: "LanguageModel", text: Path) -> "Effect":
         from eigenlm.tasks import effect

@@ -41,7 +41,7 @@ class PlanCommand(Command):
     """Instead: nats a token that the divergence from the model's own predictions may have."""
     methods: Annotated[
         tuple[str, ...],
-        tyro.conf.arg(metavar="NAME ...", help="What may be done: low_rank, int8, bits, or several of them."),
+        tyro.conf.arg(metavar="NAME ...", help="What may be done: low_rank, int8, bits, trellis, or several of them."),
     ] = ("low_rank",)
     text: Calibration = None
     tokens: int = 8192

@@ -23,18 +23,19 @@ class Feedback:
 
     Attributes:
         weights: d (n), how much a column's own rounding counts.
-        passed_on: R (n, n), upper triangular with ones on the diagonal: the share of each error that later ones undo.
+        passed_on: R (n, n), upper triangular with ones on the diagonal: the share of each error that later ones undo;
+            (0, 0) where none of it is.
     """
 
     weights: Float[Tensor, " n"]
-    passed_on: Float[Tensor, "n n"]
+    passed_on: Float[Tensor, "_ _"]
 
 
-def feedback(gram: Float[Tensor, "n n"], damping: float = 0.01) -> Feedback:
+def feedback(gram: Float[Tensor, "n n"] | Float[Tensor, " n"], damping: float = 0.01) -> Feedback:
     """The factors of a Gram (LDLQ, arXiv:2307.13304; the order of columns is GPTQ's, arXiv:2210.17323).
 
     Args:
-        gram: C, symmetric positive semi-definite, of any rank.
+        gram: C, symmetric positive semi-definite, of any rank; or its diagonal, of one that has nothing else.
         damping: added to the diagonal, as a fraction of its mean; it keeps the factors of a singular Gram finite.
 
     Raises:
@@ -44,6 +45,8 @@ def feedback(gram: Float[Tensor, "n n"], damping: float = 0.01) -> Feedback:
     >>> found.weights.tolist(), found.passed_on.tolist()
     ([1.0, 1.0], [[1.0, 1.0], [0.0, 1.0]])
     """
+    if gram.ndim == 1:
+        return Feedback((gram + max(damping, 0.0) * gram.mean()).float(), gram.new_zeros(0, 0).float())
     n, C = len(gram), gram.double()
     mean = C.diagonal().mean() if n else C.new_ones(())
     scale = torch.where(mean > 0, mean, 1.0)

@@ -9,6 +9,7 @@ from eigenlm.linear.interpolative import InterpolativeLinear
 from eigenlm.linear.low_rank import LowRankLinear
 from eigenlm.linear.registry import LINEAR_MAPS, linear_map
 from eigenlm.linear.sum import SumLinear
+from eigenlm.linear.trellis import TrellisLinear
 
 __all__ = [
     "LINEAR_MAPS",
@@ -20,6 +21,7 @@ __all__ = [
     "LinearMap",
     "LowRankLinear",
     "SumLinear",
+    "TrellisLinear",
     "linear_map",
     "linear_maps",
 ]

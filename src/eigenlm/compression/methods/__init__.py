@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from eigenlm import allowed
-from eigenlm.compression.methods import blocks, low_rank, quantize
+from eigenlm.compression.methods import blocks, low_rank, quantize, trellis
 from eigenlm.compression.offers import CompressionMethod
 
-METHODS: dict[str, CompressionMethod] = dict(
-    zip(allowed.METHODS, (low_rank.METHOD, quantize.METHOD, blocks.METHOD), strict=True)
-)
+_EACH = (low_rank.METHOD, quantize.METHOD, blocks.METHOD, trellis.METHOD)
+METHODS: dict[str, CompressionMethod] = dict(zip(allowed.METHODS, _EACH, strict=True))
 
 
 def methods_named(names: Sequence[str]) -> list[CompressionMethod]:
