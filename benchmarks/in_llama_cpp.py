@@ -1,8 +1,9 @@
 """One GGUF file in llama.cpp: logits of every token and a greedy continuation, or an encoder's hidden vectors.
 
-PYTHON -P benchmarks/in_llama_cpp.py MODEL.gguf OUT.npz IDS TOKENS [SOURCE]
+PYTHON -P benchmarks/in_llama_cpp.py MODEL.gguf OUT.npz IDS TOKENS [SOURCE [LORA.gguf]]
 
-IDS and SOURCE (of an encoder-decoder) are JSON lists. PYTHON needs llama-cpp-python and NumPy, and no eigenlm.
+IDS and SOURCE (of an encoder-decoder; else null) are JSON lists. PYTHON needs llama-cpp-python and NumPy, and no
+eigenlm.
 """
 
 import ctypes
@@ -46,6 +47,16 @@ def opened(path: str) -> tuple[ctypes.c_void_p, ctypes.c_void_p, bool]:
     return model, context, decodes
 
 
+def add_adapter(model: ctypes.c_void_p, context: ctypes.c_void_p, path: str) -> None:
+    """Add a LoRA adapter at its own scale."""
+    adapter = l.llama_adapter_lora_init(model, path.encode())
+    if not adapter:
+        sys.exit("llama.cpp does not open the adapter")
+    adapters, scales = (l.llama_adapter_lora_p_ctypes * 1)(adapter), (ctypes.c_float * 1)(1.0)
+    if l.llama_set_adapters_lora(context, adapters, 1, scales) != 0:
+        sys.exit("llama.cpp does not take the adapter")
+
+
 def run(act: Callable, context: ctypes.c_void_p, ids: Sequence[int], first: int) -> None:
     """Compute one text from position `first` on, by `llama_encode` or `llama_decode`."""
     batch = l.llama_batch_init(len(ids), 0, 1)
@@ -67,8 +78,10 @@ def main() -> None:
     path, out, ids, tokens = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4])
     model, context, decodes = opened(path)
     width = l.llama_vocab_n_tokens(l.llama_model_get_vocab(model)) if decodes else l.llama_model_n_embd(model)
-    if len(sys.argv) > 5:
-        run(l.llama_encode, context, json.loads(sys.argv[5]), 0)
+    if len(sys.argv) > 6:
+        add_adapter(model, context, sys.argv[6])
+    if len(sys.argv) > 5 and (source := json.loads(sys.argv[5])) is not None:
+        run(l.llama_encode, context, source, 0)
     if not decodes:
         run(l.llama_encode, context, ids, 0)
         np.savez(out, scores=rows(l.llama_get_embeddings_ith, context, len(ids), width), greedy=[])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eigenlm.analysis import analyze as analyze
     from eigenlm.analysis.comparison import compare as compare
     from eigenlm.compression import Plan as Plan
+    from eigenlm.compression import Repair as Repair
     from eigenlm.engine import Sampling as Sampling
     from eigenlm.language_model import LanguageModel as LanguageModel
     from eigenlm.language_model import load as load
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from eigenlm.verbs import measure as measure
     from eigenlm.verbs import plan as plan
     from eigenlm.verbs import quantize as quantize
+    from eigenlm.verbs import repair as repair
     from eigenlm.verbs import train as train
 
 # Imported when first used: torch takes seconds, and `eigenlm --help` does not need it.
@@ -38,6 +40,7 @@ _HOMES = {
     "Perplexity": "eigenlm.tasks",
     "Plan": "eigenlm.compression",
     "Recipe": "eigenlm.training",
+    "Repair": "eigenlm.compression",
     "Sampling": "eigenlm.engine",
     "analyze": "eigenlm.analysis",
     "apply": "eigenlm.verbs",
@@ -49,6 +52,7 @@ _HOMES = {
     "plan": "eigenlm.verbs",
     "quantize": "eigenlm.verbs",
     "read_recipe": "eigenlm.training",
+    "repair": "eigenlm.verbs",
     "search": "eigenlm.sentences",
     "train": "eigenlm.verbs",
 }

@@ -68,6 +68,7 @@ RULES = {
     "depth": _at_least(1),
     "steps": _at_least(1),
     "k": _at_least(1),
+    "rank": _at_least(1),
     "count": _at_least(1),
     "dim": _at_least(1),
     "words_near": _at_least(1),

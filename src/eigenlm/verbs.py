@@ -1,5 +1,6 @@
 """The verbs on a language model: plan a smaller one, apply the plan, measure what became of it; and train one."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -11,7 +12,7 @@ from torch import Tensor
 from eigenlm import compression
 from eigenlm.allowed import check, check_methods, gguf_type
 from eigenlm.checkpoint import gguf_size, open_model
-from eigenlm.compression import Goal, Plan, Prices
+from eigenlm.compression import Goal, Plan, Prices, Repair
 from eigenlm.compression.goal import Asked
 from eigenlm.compression.methods import methods_named
 from eigenlm.compression.room import applying, calibration_window, check_planning
@@ -147,6 +148,49 @@ def quantize(
         write_sized(path, lm.model, found, size, **parts)
     written = open_model(path).tensors
     return sum(written.num_bytes(name) for name in written)
+
+
+def repair(
+    lm: LanguageModel,
+    original: LanguageModel | str | Path,
+    *,
+    rank: int = 16,
+    choose_ranks: bool = False,
+    calibration: Iterable[str] | str | Path | None = None,
+    tokens: int = 8192,
+    seed: int = 0,
+) -> tuple[LanguageModel, Repair]:
+    """Give a rounded model back what rounding cost it, as far as a low-rank matrix beside each of its own can.
+
+    What is added to a matrix is the best of its rank, in the metric of what the layer reads and of how much its outputs
+    matter. `checkpoint.write_peft` and `checkpoint.write_gguf_adapter` write it as a LoRA adapter of the rounded model.
+
+    Args:
+        lm: a decoder with a head, or an encoder, with matrices that were rounded; it is left as it is.
+        original: the model before, or its name or path.
+        rank: of what is added to each matrix.
+        choose_ranks: choose a rank for each matrix, so that as many numbers in all leave the least loss.
+        calibration: as for `plan`.
+        tokens: how many of their tokens to use, spread over them evenly; a quarter is kept apart to try the repair on.
+        seed: of the random generator that samples labels.
+
+    Returns:
+        The repaired model, which shares the tensors of `lm`; and what was added, with what it gives back.
+
+    Raises:
+        ConfigError: a rank that no matrix has, fewer than 4 tokens, too little memory, a model that neither
+            predicts tokens nor gives vectors, or an original that is another model or equal.
+        DataError: too little text, or activations that are not finite.
+    """
+    check(rank=rank, tokens=tokens, seed=seed)
+    _check_tells(lm, "repairing", "repair a model that predicts tokens, or an encoder")
+    text, documents = documents_of(calibration)
+    check_planning(lm.model, calibration_window(lm.config, tokens), ("low_rank", "bits"), whole=False)
+    before = original if isinstance(original, LanguageModel) else load(original, device=str(lm.device))
+    windows = _calibration(lm, documents, tokens)
+    options: dict[str, Any] = {"rank": rank, "choose_ranks": choose_ranks, "text": text, "seed": seed}
+    model, told = compression.repair(before.model, lm.model, windows, **options)
+    return dataclasses.replace(lm, model=model), told
 
 
 def measure(

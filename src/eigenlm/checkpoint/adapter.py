@@ -15,7 +15,7 @@ from eigenlm.errors import CheckpointError, DataError, explain
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-_PREFIX = "base_model.model."
+PREFIX = "base_model.model."
 _FACTOR = re.compile(r"(?P<layer>.+)\.(?P<part>lora_(embedding_)?[AB]|lora_magnitude_vector|lora_B\.bias)(\.weight)?")
 # Settings with which a merge is something else, or none; and initialisations that took something off the base.
 _OTHERS = (
@@ -74,7 +74,7 @@ class Adapter:
         self.layers: dict[str, _Layer] = {}
         self.whole: dict[str, str] = {}
         for key in self._files:
-            name = key.removeprefix(_PREFIX)
+            name = key.removeprefix(PREFIX)
             if found := _FACTOR.fullmatch(name):
                 self.layers.setdefault(found["layer"], _Layer()).parts[found["part"]] = key
             elif "lora_" in name or "token_adapter" in name:

@@ -20,7 +20,7 @@ from eigenlm.vector_names import check_vectors
 OUTPUTS = ("out", "html", "beside")
 """Attributes of commands that are written to; what else names a file or folder is read."""
 _MADE = ("index_file",)  # what is read if it is there, and else made
-_MODELS = ("model", "others", "before", "after", "adapter", "merge")
+_MODELS = ("model", "others", "before", "after", "of", "adapter", "merge")
 STREAM = "-"
 
 

@@ -50,6 +50,7 @@ COMMANDS = {
     "measure": ("measure", "MeasureCommand"),
     "export": ("export", "ExportCommand"),
     "quantize": ("quantize", "QuantizeCommand"),
+    "repair": ("repair", "RepairCommand"),
     "embed": ("embed", "EmbedCommand"),
     "search": ("search", "SearchCommand"),
     "tokenizer train": ("tokenizer_train", "TokenizerTrainCommand"),

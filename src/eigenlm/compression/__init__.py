@@ -11,6 +11,7 @@ from eigenlm.compression.offers import Metric, Offer
 from eigenlm.compression.plan import Calibration, Plan, Point
 from eigenlm.compression.planning import plan, planned
 from eigenlm.compression.prices import Prices, prices
+from eigenlm.compression.repair import LayerRepair, Repair, repair
 
 __all__ = [
     "METHODS",
@@ -20,6 +21,7 @@ __all__ = [
     "Goal",
     "Int8",
     "Keep",
+    "LayerRepair",
     "LossForecast",
     "LowRank",
     "Metric",
@@ -27,9 +29,11 @@ __all__ = [
     "Plan",
     "Point",
     "Prices",
+    "Repair",
     "apply_",
     "forecast",
     "plan",
     "planned",
     "prices",
+    "repair",
 ]

@@ -1,7 +1,8 @@
 """What a change of the matrices will cost, told before it is made."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -50,24 +51,44 @@ def forecast(
         changes: D, to be added to the matrix of each layer that changes.
         windows: (B, T) token ids.
     """
-    losses: list[Tensor] = []
-    divergences: list[Tensor] = []
-    vectors = gives_vectors(module)
-    told, apart = (nn.Module.__call__, _angle) if vectors else (logits_of, kl_divergence)
-    parts = math.ceil(_FEWEST / len(windows))
     with quick_products(windows.device), evaluating(module), experts_apart(module):
         layers = linears(module) | token_table(module)
         changed: dict[str, nn.Module] = {
             name: DenseLinear.from_dense(layers[name].dense() + D, layers[name].bias) for name, D in changes.items()
         }
-        for ids_T in track(windows, "trying"):
-            before_TV = told(module, ids_T[None])[0]
-            with replaced(module, changed):
-                after_TV = told(module, ids_T[None])[0]
-            divergence_T = apart(before_TV, after_TV)
-            loss_T = _nll_increase(before_TV, after_TV, ids_T) if predicts_next(module) else divergence_T
-            losses += loss_T.double().cpu().tensor_split(parts)
-            divergences += divergence_T.double().cpu().tensor_split(parts)
+        return _tried(module, module, windows, lambda: replaced(module, changed))
+
+
+@torch.no_grad()
+def loss_between(before: nn.Module, after: nn.Module, windows: Int[Tensor, "B T"]) -> LossForecast:
+    """What it costs to take one module for another, told as by `forecast`.
+
+    Args:
+        before: the first.
+        after: the second, of the same vocabulary.
+        windows: (B, T) token ids.
+    """
+    with quick_products(windows.device), evaluating(before), evaluating(after):
+        return _tried(before, after, windows, nullcontext)
+
+
+def _tried(
+    before: nn.Module, after: nn.Module, windows: Tensor, changed: Callable[[], AbstractContextManager[None]]
+) -> LossForecast:
+    """Both on each window, the second inside of what changes it."""
+    losses: list[Tensor] = []
+    divergences: list[Tensor] = []
+    vectors = gives_vectors(before)
+    told, apart = (nn.Module.__call__, _angle) if vectors else (logits_of, kl_divergence)
+    parts = math.ceil(_FEWEST / len(windows))
+    for ids_T in track(windows, "trying"):
+        before_TV = told(before, ids_T[None])[0]
+        with changed():
+            after_TV = told(after, ids_T[None])[0]
+        divergence_T = apart(before_TV, after_TV)
+        loss_T = _nll_increase(before_TV, after_TV, ids_T) if predicts_next(before) else divergence_T
+        losses += loss_T.double().cpu().tensor_split(parts)
+        divergences += divergence_T.double().cpu().tensor_split(parts)
     return LossForecast(loss=_mean(losses), divergence=_mean(divergences))
 
 
