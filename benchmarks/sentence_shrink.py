@@ -21,10 +21,10 @@ from eigenlm.text.corpus import documents_of
 MODEL = "minilm-l6-v2"
 WAYS: dict[str, tuple[float, dict[str, Any]]] = {
     "int8": (0.999, {"keep": 0.265, "methods": ("int8",)}),
-    "4.5 bits a number": (0.99, {"bits": 4.5, "methods": ("bits",)}),
-    "4 bits a number": (0.99, {"bits": 4.0, "methods": ("bits",)}),
+    "4.5 bits a number": (0.99, {"goal": {"bits": 4.5}, "methods": ("bits",)}),
+    "4.25 bits a number on a trellis": (0.99, {"goal": {"bits": 4.25}, "methods": ("trellis",)}),
     "keep .8": (0.98, {"keep": 0.8, "methods": ("low_rank",)}),
-    "a file of 16 MB": (0.99, {"size": 16_000_000, "methods": ("bits",)}),
+    "a file of 16 MB": (0.99, {"goal": {"size": 16_000_000}, "methods": ("bits",)}),
 }
 
 

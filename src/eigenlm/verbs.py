@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import torch
 from gguf.constants import GGUF_DEFAULT_ALIGNMENT
@@ -31,43 +31,45 @@ from eigenlm.training import train as train_unchecked
 def plan(
     lm: LanguageModel,
     *,
+    keep: float | None = None,
+    goal: Asked | None = None,
     calibration: Iterable[str] | str | Path | None = None,
     tokens: int = 8192,
     seed: int = 0,
     methods: Sequence[str] = ("low_rank",),
     sizes: int = 0,
-    **asked: Unpack[Asked],
 ) -> Plan:
     """Decide how to shrink a model, and forecast what that costs; the model is left as it is.
 
     Args:
         lm: a decoder that predicts tokens, or an encoder; of one without a head its vectors count.
+        keep: fraction of the linear layers' bytes to keep, in (0, 1]; counted on the layers as they are now, without
+            biases and places of rows.
+        goal: one goal instead, such as `{"size": "50MB"}`: `bits`, `size`, `max_loss` or `max_kl`, as
+            `compression.goal.Asked` says; without either, .9 is kept. A size is that of a GGUF file where one holds all
+            that the methods make, vocabulary included, else that of the tensors.
         calibration: documents, a file or folder of them, or None for the documentation inside Python.
         tokens: how many of their tokens to use, spread over them evenly.
         seed: of the random generator that samples labels.
         methods: what may be done to a matrix, `low_rank`, `int8`, `bits`, `trellis` or several of them.
         sizes: how many others to try, for the curve of sizes and losses.
-        asked: one goal: `keep`, `bits`, `size`, `max_loss` or `max_kl`, as `compression.goal.Asked` says; to keep .9 of
-            the linear layers' bytes by default. A size is that of a GGUF file where one holds all that the methods
-            make, vocabulary included, else that of the tensors.
 
     Raises:
         ConfigError: several goals or one that is out of reach, fewer than 4 tokens, an unknown method, too little
             memory, or a model that predicts no tokens.
         DataError: too little text, or activations that are not finite.
     """
-    goal = Goal.of(asked)
+    reached = Goal.of(keep, goal)
     check(tokens=tokens, seed=seed)
     check_methods(methods)
     _check_tells(lm, "planning", "see which of its matrices are of low rank with analyze")
     text, documents = documents_of(calibration)
-    check_planning(lm.model, calibration_window(lm.config, tokens), methods, whole=goal.whole)
+    check_planning(lm.model, calibration_window(lm.config, tokens), methods, whole=reached.whole)
     windows = _calibration(lm, documents, tokens)
-    found = compression.prices(lm.model, windows, methods=methods, whole=goal.whole, seed=seed)
-    others = (
-        _beside_in_gguf(lm, found) if goal.whole and all(method.gguf for method in methods_named(methods)) else None
-    )
-    return compression.planned(found, goal, model=lm.name, text=text, others=others, sizes=sizes)
+    found = compression.prices(lm.model, windows, methods=methods, whole=reached.whole, seed=seed)
+    in_gguf = reached.whole and all(method.gguf for method in methods_named(methods))
+    others = _beside_in_gguf(lm, found) if in_gguf else None
+    return compression.planned(found, reached, model=lm.name, text=text, others=others, sizes=sizes)
 
 
 def _beside_in_gguf(lm: LanguageModel, found: Prices) -> int | None:

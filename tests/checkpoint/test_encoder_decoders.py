@@ -165,7 +165,7 @@ def test_what_needs_one_text_says_so_in_one_line(tmp_path):
     lm = eigenlm.load(tmp_path / "model", device="cpu")
     with pytest.raises(ConfigError, match=r"a decoder with a head, got an encoder_decoder; see its answers"):
         perplexity(lm, TEXT)
-    with pytest.raises(ConfigError, match=r"a decoder or an encoder with a head, got an encoder_decoder.*; .*analyze"):
+    with pytest.raises(ConfigError, match=r"a decoder with a head, or an encoder, got an encoder_decoder.*; .*analyze"):
         eigenlm.plan(lm)
     analysis = eigenlm.analyze(lm, text=[TEXT * 20])
     assert "got an encoder_decoder" in analysis.left_out["activations"]

@@ -24,7 +24,7 @@ def lm(tiny_model: Path) -> eigenlm.LanguageModel:
 
 
 def sized(lm: eigenlm.LanguageModel, **asked: Any) -> Plan:
-    return eigenlm.plan(lm, calibration=TEXT, tokens=256, methods=("bits",), **asked)
+    return eigenlm.plan(lm, calibration=TEXT, tokens=256, methods=("bits",), sizes=asked.pop("sizes", 0), goal=asked)
 
 
 def file_bytes(model: torch.nn.Module) -> int:
@@ -33,7 +33,7 @@ def file_bytes(model: torch.nn.Module) -> int:
 
 def test_bits_are_those_of_a_number_on_average() -> None:
     model = build(LLAMA)
-    made = plan(model, WINDOWS, bits=9.5, methods=("bits", "int8"))
+    made = plan(model, WINDOWS, goal={"bits": 9.5}, methods=("bits", "int8"))
     numbers = sum(each.rows * each.columns for each in made.actions)
     assert 9.0 < 8 * made.num_bytes_after / numbers <= 9.5
     assert "embedding.token" not in {each.name for each in made.actions}
@@ -43,7 +43,7 @@ def test_bits_are_those_of_a_number_on_average() -> None:
 def test_a_size_is_that_of_all_tensors_places_of_rows_included(methods: tuple[str, ...]) -> None:
     model = build(LLAMA)
     size = int(0.7 * file_bytes(model))
-    made = plan(model, WINDOWS, size=size, methods=methods)
+    made = plan(model, WINDOWS, goal={"size": size}, methods=methods)
     assert "embedding.token" in {each.name for each in made.actions}
     apply_(model, made)
     assert made.chosen is not None
@@ -52,7 +52,7 @@ def test_a_size_is_that_of_all_tensors_places_of_rows_included(methods: tuple[st
 
 def test_few_bits_on_a_trellis_reach_the_table_of_tokens() -> None:
     model = build(LLAMA)
-    made = plan(model, WINDOWS, size=int(0.25 * file_bytes(model)), methods=("trellis",))
+    made = plan(model, WINDOWS, goal={"size": int(0.25 * file_bytes(model))}, methods=("trellis",))
     assert {each.action.kind for each in made.actions if each.name == "embedding.token"} == {"trellis"}
     apply_(model, made)
     assert file_bytes(model) <= 0.25 * file_bytes(build(LLAMA))
@@ -62,10 +62,10 @@ def test_few_bits_on_a_trellis_reach_the_table_of_tokens() -> None:
 @pytest.mark.parametrize("config", [LLAMA, BERT])
 def test_the_table_of_tokens_is_planned_for_again(config: Any) -> None:
     model = build(config)
-    first = plan(model, WINDOWS, size=int(0.3 * file_bytes(model)), methods=("int8", "low_rank"))
+    first = plan(model, WINDOWS, goal={"size": int(0.3 * file_bytes(model))}, methods=("int8", "low_rank"))
     apply_(model, first)
     assert {each.kind for each in token_table(model).values()} != {"dense"}
-    second = plan(model, WINDOWS, size=file_bytes(model), methods=("low_rank",))
+    second = plan(model, WINDOWS, goal={"size": file_bytes(model)}, methods=("low_rank",))
     assert next(each.layer for each in second.actions if each.name == "embedding.token") != "dense"
     apply_(model, second)
     assert model(WINDOWS).isfinite().all()
@@ -96,7 +96,7 @@ def test_the_smallest_model_within_a_loss(goal: str, figure: str) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(4)  # so that it says something definite, which can be lost
-    made = [plan(model, WINDOWS, methods=("low_rank", "int8"), **{goal: limit}) for limit in (0.01, 0.1)]
+    made = [plan(model, WINDOWS, methods=("low_rank", "int8"), goal={goal: limit}) for limit in (0.01, 0.1)]
     assert [getattr(each.chosen, figure).value <= limit for each, limit in zip(made, (0.01, 0.1))] == [True, True]
     assert made[1].chosen.num_bytes < made[0].chosen.num_bytes < file_bytes(model)
     assert made[1].forecast == made[1].chosen.loss
@@ -127,7 +127,7 @@ def test_the_curve_tells_other_sizes_and_what_they_cost(lm: eigenlm.LanguageMode
 )
 def test_what_cannot_be_asked_is_told(asked: dict[str, float], said: str) -> None:
     with pytest.raises(ConfigError, match=said.replace("?", "[?]")):
-        plan(build(LLAMA), WINDOWS, methods=("int8",), **asked)
+        plan(build(LLAMA), WINDOWS, methods=("int8",), goal=asked)
 
 
 def test_the_command_draws_the_curve(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -294,7 +294,7 @@ def test_an_encoder_without_a_head_is_planned_for_by_the_vectors_it_gives():
         assert made.forecast.value == pytest.approx(float((1 - cosines).mean()), rel=0.1, abs=1e-5)
         assert made.chosen.second_order == pytest.approx(made.forecast.value, rel=near)
     assert made.unit == "of 1 - cosine, the mean over tokens"
-    table = plan(model, WINDOWS, size=int(0.5 * sum(p.nbytes for p in model.parameters())), methods=("int8",))
+    table = plan(model, WINDOWS, goal={"size": int(0.5 * sum(p.nbytes for p in model.parameters()))}, methods=("int8",))
     assert "embedding.token" in {each.name for each in table.actions}
 
 

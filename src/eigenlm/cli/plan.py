@@ -75,15 +75,15 @@ class PlanCommand(Command):
         from eigenlm.compression import Goal
         from eigenlm.compression.room import planning
 
-        lm = self.compute.load(self.model, planning(self.tokens, self.methods, whole=Goal.of(self._asked).whole))
+        lm = self.compute.load(self.model, planning(self.tokens, self.methods, whole=Goal.of(None, self._asked).whole))
         plan = verbs.plan(
             lm,
+            goal=self._asked,
             calibration=self.text,
             tokens=self.tokens,
             seed=self.seed,
             methods=self.methods,
             sizes=self.sizes,
-            **self._asked,
         )
         plan.save(self.out)
         if self.json:

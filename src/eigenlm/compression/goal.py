@@ -38,13 +38,13 @@ class Goal:
     value: float
 
     @classmethod
-    def of(cls, asked: Asked) -> "Goal":
-        """The one that was asked for, or to keep .9 where none was.
+    def of(cls, keep: float | None, asked: Asked | None) -> "Goal":
+        """The one that was asked for, by what to keep or otherwise; to keep .9 where none was.
 
         Raises:
             ConfigError: several, an unknown one, or a value that it cannot have.
         """
-        kind, value = chosen_goal(asked)
+        kind, value = chosen_goal({**({} if keep is None else {"keep": keep}), **(asked or {})})
         return cls(kind=kind, value=value)
 
     @property

@@ -1,7 +1,6 @@
 """From prices to a plan that reaches a goal."""
 
 from collections.abc import Sequence
-from typing import Unpack
 
 from jaxtyping import Int
 from torch import Tensor, nn
@@ -24,11 +23,12 @@ def plan(
     module: nn.Module,
     windows: Int[Tensor, "B T"],
     *,
+    keep: float | None = None,
+    goal: Asked | None = None,
     model: str = "",
     text: str = "",
     seed: int = 0,
     methods: Sequence[str] = ("low_rank",),
-    **asked: Unpack[Asked],
 ) -> Plan:
     """Decide what happens to every matrix under one budget, and forecast what that costs.
 
@@ -39,11 +39,12 @@ def plan(
         module: a transformer of ours, or any module with linear layers that gives logits for ids; of an
             encoder without a head what counts are the vectors that it gives.
         windows: (B, T) calibration text; a quarter of the rows, one at least, is kept for the forecast.
+        keep: fraction of the linear layers' bytes to keep, in (0, 1]; biases and places of rows are not counted.
+        goal: one goal instead, such as `{"size": "50MB"}`; without either, .9 is kept.
         model: what the module is, for the one who applies the plan.
         text: what the windows are, likewise.
         seed: of the random generator that samples labels.
         methods: names of those that make offers, of `compression.methods.METHODS`.
-        asked: one goal; to keep .9 of the linear layers' bytes by default.
 
     Raises:
         ConfigError: several goals, one that is out of reach for the offers there are, an unknown method, or a module
@@ -51,9 +52,9 @@ def plan(
         DataError: fewer than two windows, or activations that are not finite.
     """
     check(seed=seed)
-    goal = Goal.of(asked)
-    found = prices(module, windows, methods=methods, whole=goal.whole, seed=seed)
-    return planned(found, goal, model=model, text=text)
+    reached = Goal.of(keep, goal)
+    found = prices(module, windows, methods=methods, whole=reached.whole, seed=seed)
+    return planned(found, reached, model=model, text=text)
 
 
 def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | None = None, sizes: int = 0) -> Plan:
