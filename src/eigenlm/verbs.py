@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gguf.constants import GGUF_DEFAULT_ALIGNMENT
 from torch import Tensor
 
 from eigenlm import compression
 from eigenlm.allowed import check, check_methods, gguf_type
-from eigenlm.checkpoint import gguf_size, open_model
-from eigenlm.compression import Goal, Plan, Prices, Repair
+from eigenlm.checkpoint import open_model
+from eigenlm.compression import Goal, Plan, Repair
 from eigenlm.compression.goal import Asked
 from eigenlm.compression.methods import methods_named
-from eigenlm.compression.room import applying, calibration_window, check_planning
-from eigenlm.compression.sized_file import write_sized
-from eigenlm.errors import ConfigError, EigenError, explain
+from eigenlm.compression.room import applying, calibration_window, check_planning, check_repairing
+from eigenlm.compression.sized_file import beside_matrices, write_sized
+from eigenlm.errors import ConfigError, explain
 from eigenlm.language_model import LanguageModel, check_speaks, load
 from eigenlm.planner.room import check_run
 from eigenlm.tasks import Effect, effect
@@ -68,17 +67,8 @@ def plan(
     windows = _calibration(lm, documents, tokens)
     found = compression.prices(lm.model, windows, methods=methods, whole=reached.whole, seed=seed)
     in_gguf = reached.whole and all(method.gguf for method in methods_named(methods))
-    others = _beside_in_gguf(lm, found) if in_gguf else None
+    others = beside_matrices(lm.model, found, family=open_model(lm.path).family, **lm.parts) if in_gguf else None
     return compression.planned(found, reached, model=lm.name, text=text, others=others, sizes=sizes)
-
-
-def _beside_in_gguf(lm: LanguageModel, found: Prices) -> int | None:
-    """Bytes of a GGUF file of the model beside its matrices, padding included; None where there is no such file."""
-    try:
-        whole = gguf_size(lm.model, "F32", family=open_model(lm.path).family, multiply_out=True, **lm.parts)
-    except EigenError:
-        return None
-    return whole - sum(4 * each.rows * each.columns - GGUF_DEFAULT_ALIGNMENT for each in found.found.values())
 
 
 def apply(plan: Plan | str | Path, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> LanguageModel:
@@ -187,7 +177,7 @@ def repair(
     check(rank=rank, tokens=tokens, seed=seed)
     _check_tells(lm, "repairing", "repair a model that predicts tokens, or an encoder")
     text, documents = documents_of(calibration)
-    check_planning(lm.model, calibration_window(lm.config, tokens), ("low_rank", "bits"), whole=False)
+    check_repairing(lm.model, calibration_window(lm.config, tokens))
     before = original if isinstance(original, LanguageModel) else load(original, device=str(lm.device))
     windows = _calibration(lm, documents, tokens)
     options: dict[str, Any] = {"rank": rank, "choose_ranks": choose_ranks, "text": text, "seed": seed}

@@ -235,7 +235,7 @@ def test_a_plan_of_an_older_version_still_works(half, saved, version):
         ]
     saved.write_text(json.dumps(content | {"version": version, "plan": told}))
     read = Plan.load(saved)
-    assert read == dataclasses.replace(half, divergence=None, chosen=None, curve=())
+    assert read == dataclasses.replace(half, chosen=None, others=())
     old, new = build(LLAMA), build(LLAMA)
     apply_(old, read)
     apply_(new, half)

@@ -1,7 +1,7 @@
 """Which family of a format can hold a model: the one whose config, written and read again, says the same."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from eigenlm.checkpoint.dialects import Dialect, differences
 from eigenlm.checkpoint.renaming import TheirTensors, first_of
 from eigenlm.errors import ConfigError, EigenError, explain
-from eigenlm.linear import DenseLinear, LinearMap, linear_maps
+from eigenlm.linear import DenseLinear, linear_maps
 from eigenlm.model import Transformer, TransformerConfig
 
 _OUR_OWN = (None, "eigenlm")  # families of models that were read from no other program's file
@@ -64,21 +64,19 @@ def _as_it_has_them(lost: Mapping[str, Any]) -> str:
     return f", or train one with {had.pop()}" if len(had) == 1 else ""
 
 
-def dense_tensors(
-    model: Transformer, *, multiply_out: bool, and_of: tuple[type[LinearMap], ...] = ()
-) -> dict[str, Tensor]:
+def dense_tensors(model: Transformer, *, multiply_out: bool, and_of: Collection[str] = ()) -> dict[str, Tensor]:
     """The parameters of a model with every linear layer dense.
 
     Args:
         model: any model.
         multiply_out: write layers of other kinds as the dense matrices they apply; the file is larger than the model.
-        and_of: layers of these kinds are not refused.
+        and_of: kinds of layers that are not refused.
 
     Raises:
         ConfigError: the model has layers of other kinds, and they were not to be multiplied out.
     """
     others = {name: layer for name, layer in linear_maps(model).items() if not isinstance(layer, DenseLinear)}
-    refused = [layer for layer in others.values() if not isinstance(layer, and_of)]
+    refused = [layer for layer in others.values() if layer.kind not in and_of]
     if refused and not multiply_out:
         kinds = ", ".join(sorted({layer.kind.replace("_", "-") for layer in refused}))
         raise ConfigError(

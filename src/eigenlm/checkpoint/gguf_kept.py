@@ -27,7 +27,9 @@ def kept_blocks(model: Transformer, dialect: Dialect, dense: TheirTensors) -> Ke
         dense: the file's tensors.
     """
     layers = {f"{name}.weight": each for name, each in linear_maps(model).items() if isinstance(each, BlockLinear)}
-    bytes_of = TheirTensors(dialect, {name: layer.blocks for name, layer in layers.items()}, model.config)
+    bytes_of = TheirTensors(
+        dialect.of(model.config), {name: layer.blocks for name, layer in layers.items()}, model.config
+    )
     kept: Kept = {}
     for name in bytes_of:
         sources = dense.sources(name)

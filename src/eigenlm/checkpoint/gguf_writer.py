@@ -28,7 +28,7 @@ from eigenlm.checkpoint.sentence_vectors import SentenceVectors, left_out_of_ggu
 from eigenlm.checkpoint.tokenizer_folder import ChatTemplates, by_name
 from eigenlm.errors import ConfigError, explain
 from eigenlm.files import whole_file
-from eigenlm.linear import BlockLinear, TrellisLinear
+from eigenlm.linear import LINEAR_MAPS
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.progress import track
 from eigenlm.text.tokenizer import Tokenizer
@@ -37,6 +37,7 @@ from eigenlm.text.tokenizer_gguf import gguf_metadata
 NO_TOKENIZER = "none"
 END_KEYS = ("tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")  # beside the tokenizer's eos
 
+_KINDS = {kind for kind, layer in LINEAR_MAPS.items() if layer.in_gguf != "refused"}
 _UNUSED_TOKEN = 5  # tokenizer.ggml.token_type
 
 
@@ -202,7 +203,7 @@ def _contents(
     multiply_out: bool = False,
 ) -> _Contents:
     encoder = storage if isinstance(storage, Encoder) else Encoder(storage)
-    dense = dense_tensors(model, multiply_out=multiply_out, and_of=(BlockLinear, TrellisLinear))
+    dense = dense_tensors(model, multiply_out=multiply_out, and_of=_KINDS)
     instead = f"write {'a Hugging Face' if family in HUGGING_FACE else 'an eigenlm'} folder"
     dialect, tensors = choose_family(GGUF, model.config, dense, family, instead)
     use, kept = generation or Generation(), kept_blocks(model, dialect, tensors)

@@ -70,8 +70,9 @@ class ApplyCommand(Command):
             family = write_gguf(self.out, small.model, **parts)
             if misread := misread_by_llama_cpp(family, small.config, small.generation.vectors):
                 tell(f"note: {misread}")
-            if whole := [layer for layer in linear_maps(small.model).values() if layer.kind == "trellis"]:
-                tell(f"note: GGUF has no trellis; {len(whole):,} matrices of few bits are written as Q8_0")
+            if again := [each.kind for each in linear_maps(small.model).values() if each.in_gguf == "rounded"]:
+                kinds = " or ".join(sorted({*again}))
+                tell(f"note: GGUF has no {kinds}; {len(again):,} matrices of few bits are written as Q8_0")
 
     def _measured(self, plan: "Plan", small: "LanguageModel", text: Path) -> "Effect":
         from eigenlm.tasks import effect

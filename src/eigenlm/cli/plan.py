@@ -124,5 +124,5 @@ def _print(plan: "PlanMade") -> None:
             *([] if plan.divergence is None else [("divergence, forecast", said_of_loss(plan.divergence, plan.unit))]),
         ]
     )
-    if plan.chosen is not None and len(plan.curve) > 1:
+    if plan.chosen is not None and plan.others:
         print_curve(plan.curve, plan.chosen, plan.unit)

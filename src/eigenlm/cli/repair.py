@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
@@ -60,11 +60,11 @@ class RepairCommand(Command):
         from eigenlm import verbs
         from eigenlm.checkpoint import open_model
         from eigenlm.compression.forecast import COSINE, NATS
-        from eigenlm.compression.room import planning
+        from eigenlm.compression.room import repairing
         from eigenlm.observe.predictions import gives_vectors
 
-        work = replace(planning(self.tokens, ("low_rank", "bits"), whole=False), also_read=open_model(self.of))
-        lm, original = self.compute.load(self.model, work), self.compute.load(self.of)
+        lm = self.compute.load(self.model, repairing(self.tokens, open_model(self.of)))
+        original = self.compute.load(self.of)
         repaired, told = verbs.repair(
             lm,
             original,

@@ -59,11 +59,10 @@ class Plan(Shown):
         goal: what it was to reach.
         actions: what is decided for each matrix, in the module's order.
         forecast: what is lost, as `forecast.LossForecast` counts it.
-        divergence: how far what it tells will be from what it told; None in a plan of an older version.
         calibration: the text.
         unit: of the losses, in words.
         chosen: its size as the goal counts it, and what that costs; None in a plan of an older version.
-        curve: sizes that were tried, this one among them, from the smallest.
+        others: other sizes that were tried.
         factors: the tensors that an action needs, by layer and name; they travel beside the JSON as safetensors.
     """
 
@@ -71,12 +70,22 @@ class Plan(Shown):
     goal: Goal
     actions: tuple[Decision, ...]
     forecast: Estimate
-    divergence: Estimate | None = None
     calibration: Calibration
     unit: str = NATS
     chosen: Point | None = None
-    curve: tuple[Point, ...] = ()
+    others: tuple[Point, ...] = ()
     factors: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def divergence(self) -> Estimate | None:
+        """How far what it tells will be from what it told; None in a plan of an older version."""
+        return None if self.chosen is None else self.chosen.divergence
+
+    @property
+    def curve(self) -> tuple[Point, ...]:
+        """All sizes that were tried, this one among them, from the smallest."""
+        own = () if self.chosen is None else (self.chosen,)
+        return tuple(sorted((*self.others, *own), key=lambda point: point.num_bytes))
 
     @property
     def num_params_before(self) -> int:
@@ -136,11 +145,10 @@ class Plan(Shown):
             "goal": asdict(self.goal),
             "actions": [to_dict(decision) for decision in self.actions],
             "forecast": asdict(self.forecast),
-            "divergence": self.divergence and asdict(self.divergence),
             "calibration": asdict(self.calibration),
             "unit": self.unit,
             "chosen": self.chosen and asdict(self.chosen),
-            "curve": [asdict(point) for point in self.curve],
+            "others": [asdict(point) for point in self.others],
         }
         plan_file.write(Path(path), content, self.factors)
 
@@ -167,8 +175,7 @@ class _Head:
     model: str
     goal: Goal
     forecast: Estimate
-    divergence: Estimate | None = None
     calibration: Calibration
     unit: str = NATS
     chosen: Point | None = None
-    curve: tuple[Point, ...] = ()
+    others: tuple[Point, ...] = ()

@@ -85,13 +85,12 @@ def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | N
         goal=goal,
         actions=tuple(decided),
         forecast=told.loss,
-        divergence=told.divergence,
         calibration=Calibration(
             text=text, tokens=found.fitted_tokens, held_out_tokens=found.apart.numel(), seed=found.seed
         ),
         unit=COSINE if gives_vectors(found.module) else NATS,
         chosen=chosen,
-        curve=_curve(found, chosen, others, sizes),
+        others=_tried(found, others, sizes),
         factors={name: tensors for name, tensors in parts.items() if tensors},
     )
 
@@ -144,13 +143,12 @@ def _between(low: int, high: int) -> int | None:
     return None if high <= max(low + 1, _NEAR * low) else round((max(low, 1) * high) ** 0.5)
 
 
-def _curve(found: Prices, chosen: Point, others: int, sizes: int) -> tuple[Point, ...]:
+def _tried(found: Prices, others: int, sizes: int) -> tuple[Point, ...]:
     """Sizes from one at which much is lost to one at which next to nothing is, and what they cost."""
     steps = [i / max(1, sizes - 1) for i in range(sizes)]
     losses = [_DEAREST * (_CHEAPEST / _DEAREST) ** step for step in steps]
     choices = [found.choose(budget) for budget in sorted({_bytes_at(found, loss) for loss in losses})]
-    tried = [_point(found, taken, found.forecast(taken), others) for taken in choices]
-    return tuple(sorted([*tried, chosen], key=lambda point: point.num_bytes))
+    return tuple(_point(found, taken, found.forecast(taken), others) for taken in choices)
 
 
 def _point(found: Prices, taken: Taken, told: LossForecast, others: int) -> Point:

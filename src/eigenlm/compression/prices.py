@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from eigenlm.compression.actions import Found, Keep
 from eigenlm.compression.forecast import LossForecast, forecast
+from eigenlm.compression.held_out import kept_apart
 from eigenlm.compression.methods import methods_named
 from eigenlm.compression.offers import Metric, Offer, keep_offer
-from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.allocation import choose
 from eigenlm.linear import LinearMap
 from eigenlm.model import Transformer
@@ -119,10 +120,7 @@ def prices(
         DataError: fewer than two windows, or activations that are not finite.
     """
     used = methods_named(methods)
-    if len(windows) < 2:
-        raise DataError(explain("planning", expected="at least 2 windows of calibration text", got=len(windows)))
-    held_out = max(1, len(windows) // 4)
-    fitted, apart = windows[:-held_out], windows[-held_out:]
+    fitted, apart = kept_apart(windows, "planning")
     with evaluating(module):
         metrics = _metrics(module, fitted, whole=whole, weighs=any(method.weighs for method in used), seed=seed)
     layers = {name: layer for name, layer in matrices(module).items() if name != TABLE or TABLE in metrics}

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from eigenlm.allowed import check
 from eigenlm.compression.forecast import loss_between
+from eigenlm.compression.held_out import kept_apart
 from eigenlm.compression.offers import SHRINKAGE
 from eigenlm.compression.plan import Calibration
-from eigenlm.errors import ConfigError, DataError, explain
+from eigenlm.errors import ConfigError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.linalg.allocation import choose, product_cost
 from eigenlm.linalg.low_rank import RankedFactors, low_rank
@@ -117,10 +118,7 @@ def repair(
         DataError: fewer than two windows, or activations that are not finite.
     """
     check(rank=rank, seed=seed)
-    if len(windows) < 2:
-        raise DataError(explain("repairing", expected="at least 2 windows of calibration text", got=len(windows)))
-    held_out = max(1, len(windows) // 4)
-    fitted, apart = windows[:-held_out], windows[-held_out:]
+    fitted, apart = kept_apart(windows, "repairing")
     errors = _errors(linears(original), linears(rounded))
     _check_rank(rank, errors)
     with evaluating(original):

@@ -1,9 +1,11 @@
 """The memory that planning takes beside a model: Grams, the factors of every matrix, and the changes to be tried."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eigenlm.checkpoint import Opened, Work
-from eigenlm.compression.methods import methods_named
+from eigenlm.compression.methods import low_rank, methods_named
+from eigenlm.compression.offers import CompressionMethod
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.observe import linears, token_table
@@ -14,6 +16,7 @@ from eigenlm.text.tokenizer import Tokenizer
 _LOGITS = 4 * 5
 # An offer for every rank of every matrix, and the holes that float64 work leaves between what is kept.
 _HEAP = 1.25
+_REPAIR = [replace(low_rank.METHOD, weighs=True)]  # factors of every rank, by Grams of weighted tokens
 _SENTENCE = 64  # tokens
 _SMALLER = "take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine"
 
@@ -34,9 +37,18 @@ def planning(tokens: int, methods: Sequence[str], *, whole: bool) -> Work:
 
     def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
         window = calibration_window(opened.config, tokens)
-        return _planned_bytes(opened.skeleton, window, number, methods, whole=whole)
+        return _planned_bytes(opened.skeleton, window, number, methods_named(methods), whole=whole)
 
     return Work(num_bytes=needed, do=_SMALLER)
+
+
+def repairing(tokens: int, original: Opened) -> Work:
+    """To repair beside the original model."""
+
+    def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
+        return _planned_bytes(opened.skeleton, calibration_window(opened.config, tokens), number, _REPAIR, whole=False)
+
+    return Work(num_bytes=needed, do=_SMALLER, also_read=original)
 
 
 def rounding(tokens: int) -> Work:
@@ -58,9 +70,21 @@ def check_planning(model: Transformer, window: int, methods: Sequence[str], *, w
     Raises:
         ConfigError: less is free.
     """
+    _check(model, window, methods_named(methods), "planning", whole=whole)
+
+
+def check_repairing(model: Transformer, window: int) -> None:
+    """Refuse to repair a model in memory with what would not fit beside it.
+
+    Raises:
+        ConfigError: less is free.
+    """
+    _check(model, window, _REPAIR, "repairing", whole=False)
+
+
+def _check(model: Transformer, window: int, used: Sequence[CompressionMethod], act: str, *, whole: bool) -> None:
     weight = next(model.parameters())
-    needed = _planned_bytes(model, window, weight.itemsize, methods, whole=whole)
-    check_memory(needed, weight.device, "planning", _SMALLER)
+    check_memory(_planned_bytes(model, window, weight.itemsize, used, whole=whole), weight.device, act, _SMALLER)
 
 
 def calibration_window(config: TransformerConfig, tokens: int) -> int:
@@ -69,14 +93,16 @@ def calibration_window(config: TransformerConfig, tokens: int) -> int:
     return max(2, min(longest, config.context_length, tokens // 8))
 
 
-def _planned_bytes(model: Transformer, window: int, number: int, methods: Sequence[str], *, whole: bool) -> int:
+def _planned_bytes(
+    model: Transformer, window: int, number: int, used: Sequence[CompressionMethod], *, whole: bool
+) -> int:
     """Beside the weights, at the end, when all that was made along the way is still there.
 
     For W (m, n): the Grams of its outputs and, once for all layers that read the same, of its inputs; the change and
     the changed matrix; what the offers of each method hold. For methods that weigh tokens also the Gram of each layer's
     weighted inputs. The table of tokens has but a diagonal for its outputs.
     """
-    total, read, used = 0, set(), methods_named(methods)
+    total, read = 0, set()
     for name, layer in (linears(model) | (token_table(model) if whole else {})).items():
         m, n = layer.out_features, layer.in_features
         total += 4 * (m if name == TABLE else m * m) + 2 * number * m * n

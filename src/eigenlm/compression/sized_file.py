@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gguf.constants import GGUF_DEFAULT_ALIGNMENT
+
 from eigenlm.checkpoint import gguf_size, gguf_sources, write_gguf
 from eigenlm.compression.actions import Keep
 from eigenlm.compression.methods.blocks import TYPES, FewBits
 from eigenlm.compression.offers import Offer
 from eigenlm.compression.prices import Prices, Taken, matrices
-from eigenlm.errors import ConfigError, explain
+from eigenlm.errors import ConfigError, EigenError, explain
 from eigenlm.model import Transformer
 from eigenlm.observe import replaced
 
@@ -46,6 +48,21 @@ def write_sized(path: str | Path, model: Transformer, found: Prices, num_bytes: 
                 write_gguf(path, model, storage=_STORAGE, **parts)
                 return taken
         budget -= excess
+
+
+def beside_matrices(model: Transformer, found: Prices, **parts: Any) -> int | None:
+    """Bytes of a GGUF file beside the matrices, vocabulary and padding included; None where it cannot hold the model.
+
+    Args:
+        model: that the prices are of.
+        found: its matrices.
+        parts: what else `write_gguf` takes.
+    """
+    try:
+        whole = gguf_size(model, "F32", multiply_out=True, **parts)
+    except EigenError:
+        return None
+    return whole - sum(4 * each.rows * each.columns - GGUF_DEFAULT_ALIGNMENT for each in found.found.values())
 
 
 def _of_one_type_each(taken: Taken, found: Prices, groups: Sequence[Sequence[str]]) -> Taken:

@@ -26,6 +26,7 @@ class BlockLinear(LinearMap):
 
     kind = "blocks"
     settings = ("block_type",)
+    in_gguf = "kept"
     blocks: UInt8[Tensor, "out bytes"]
     like: Float[Tensor, "0"]
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -28,11 +28,14 @@ class LinearMap(nn.Module):
         in_features: width of x.
         out_features: width of y.
         bias: b, or None.
+        in_gguf: what a GGUF file makes of its matrix: refuses it unless it is multiplied out, rounds it again, or keeps
+            its blocks.
         in_first: whether the file that its module is written to holds W as (in, out), as of Hugging Face's Conv1D.
     """
 
     kind: ClassVar[str]
     settings: ClassVar[tuple[str, ...]] = ()
+    in_gguf: ClassVar[Literal["refused", "rounded", "kept"]] = "refused"
     in_features: int
     out_features: int
     bias: nn.Parameter | None

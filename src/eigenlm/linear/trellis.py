@@ -30,6 +30,7 @@ class TrellisLinear(LinearMap):
 
     kind = "trellis"
     settings = ("bits", "group", "num_apart")
+    in_gguf = "rounded"
     row_bytes: UInt8[Tensor, "out bytes"]
     apart: UInt8[Tensor, "k 6"]
     like: Float[Tensor, "0"]
