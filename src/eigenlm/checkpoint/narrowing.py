@@ -9,7 +9,7 @@ from eigenlm.errors import CheckpointError, explain
 
 # The most of a tensor's norm that rounding may take, 1 % unless a type's own steps are coarser: half a step of each of
 # 32 numbers beside the block's largest, which is 127 steps in Q8_0 and 8 in Q4_0; in Q4_1 15 steps are the range.
-_FOUR_BITS = dict.fromkeys(("Q4_0", "Q4_1", "Q4_K", "IQ4_NL", "IQ4_XS"), 0.4)
+_FOUR_BITS = dict.fromkeys(("Q4_0", "Q4_1", "Q4_K", "IQ4_NL", "IQ4_XS", "MXFP4"), 0.4)
 _FIVE_BITS = dict.fromkeys(("Q5_0", "Q5_1", "Q5_K"), 0.2)
 _MOST_LOST = {"Q8_0": 0.03, "Q6_K": 0.1, **_FIVE_BITS, **_FOUR_BITS, "Q3_K": 0.6, "Q2_K": 0.8}
 _PIECE = 1 << 20  # numbers compared at a time
@@ -30,6 +30,7 @@ _HOLDS = {
     "Q5_K": (63 * 65504.0, 63 * 32 * 2.0**-25),
     "Q6_K": (128 * 32 * 65504.0, 128 * 32 * 2.0**-25),
     "IQ4_NL": (127 * 65504.0, 127 * 2.0**-25),
+    "MXFP4": (12 * 2.0**124, 2.0**-126),
     "IQ4_XS": (32 * 127 * 65504.0, 32 * 127 * 2.0**-25),
 }
 

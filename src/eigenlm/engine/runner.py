@@ -5,7 +5,6 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from eigenlm.engine.packing import pack, serves
 from eigenlm.model import Transformer
 
 _SAMPLES = 64  # numbers of each weight that are compared
@@ -35,6 +34,8 @@ class Runner:
 
     def current(self) -> Transformer:
         """The fast twin; the model itself where packing does not serve, or where hooks are to see it."""
+        from eigenlm.engine.packing import pack, serves  # compiles: not for a model that is only read
+
         if _has_hooks(self.model):
             return self.model
         weights = list(chain(self.model.parameters(), self.model.buffers()))

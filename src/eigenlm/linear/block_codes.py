@@ -32,6 +32,7 @@ def _codes(size: int, one: int) -> _Bytes:
 
 
 _STEP = _Bytes(size=2, for_codes=np.float16(1).tobytes())
+_POWER = _Bytes(size=1, for_codes=bytes([128]))  # 2^(128 - 128), as ggml halves them
 _LOW = _Bytes(size=2, for_codes=bytes(2), for_steps=bytes(2))
 _SCALES_AND_MINS = _Bytes(size=12, for_codes=bytes([1] * 4 + [0] * 4 + [1] * 4))
 _SCALES = _Bytes(size=16, for_codes=bytes([1] * 16))
@@ -46,6 +47,7 @@ _FORMS: dict[str, tuple[int, int, tuple[_Bytes, ...]]] = {
     "Q5_1": (32, 0, (_STEP, _LOW, _codes(4, 0), _codes(16, 0x11))),
     "Q8_0": (32, 0, (_STEP, _codes(32, 1))),
     "IQ4_NL": (32, 0, (_STEP, _codes(16, 0x88))),
+    "MXFP4": (32, 0, (_POWER, _codes(16, 0x11))),
     "IQ4_XS": (32, 0, (_STEP, *_XS, _codes(128, 0x88))),
     "Q2_K": (16, 0, (_SCALES, _codes(64, 0x55), _STEP, _LOW)),
     "Q3_K": (16, 4, (_codes(32, 0xFF), _codes(64, 0x55), _SIX_BITS, _STEP)),

@@ -5,7 +5,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.linalg.coded_matrix import CodedMatrix
-from eigenlm.linalg.lossless_codes import lossless_codes
 from eigenlm.linear import DenseLinear, LinearMap
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.positions import PositionConfig, sinusoidal_positions
@@ -37,6 +36,8 @@ class TokenTable(nn.Embedding):
 
     def coded(self) -> CodedMatrix | None:
         """The few bits that they were read from, where they are found again to the last bit."""
+        from eigenlm.linalg.lossless_codes import lossless_codes  # compiles: not for a model that is only read
+
         return lossless_codes(self.weight.detach())
 
 

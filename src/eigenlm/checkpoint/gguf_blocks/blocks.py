@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float16, Float32, Int16, UInt8
+from jaxtyping import Float, Float32, Int16, UInt8
 
 
 class BlockGrid(Protocol):
@@ -26,15 +26,15 @@ class RoundedBlocks:
         codes: (B, n), as they are stored, from 0 on.
         scales: (B, g) of the groups, whole numbers; 1 where a block has one step.
         mins: (B, g) likewise; none where codes lie around 0.
-        step: (B) of the blocks.
+        step: (B) of the blocks, as the type stores it.
         low: (B); none where codes lie around 0.
     """
 
     codes: UInt8[np.ndarray, "B n"]
     scales: Int16[np.ndarray, "B g"]
-    step: Float16[np.ndarray, " B"]
+    step: Float[np.ndarray, " B"]
     mins: Int16[np.ndarray, "B g"] | None = None
-    low: Float16[np.ndarray, " B"] | None = None
+    low: Float[np.ndarray, " B"] | None = None
 
     def steps(self) -> Float32[np.ndarray, "B g"]:
         """What a code more adds to a number."""

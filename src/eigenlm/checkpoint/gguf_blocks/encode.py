@@ -10,11 +10,13 @@ from gguf.quants import quantize
 from jaxtyping import Float32, UInt8
 
 from eigenlm.checkpoint.gguf_blocks.affine import AFFINE
+from eigenlm.checkpoint.gguf_blocks.microscaling import MICROSCALED
 from eigenlm.checkpoint.gguf_blocks.packing import packed
 from eigenlm.checkpoint.gguf_blocks.symmetric import SYMMETRIC
 from eigenlm.checkpoint.gguf_blocks.table import TABLE
 
-SEARCHED = AFFINE | SYMMETRIC | TABLE
+_INFORMED = AFFINE | SYMMETRIC | TABLE
+SEARCHED = _INFORMED | MICROSCALED
 """Types whose steps are searched for."""
 _AT_ONCE = 1 << 16  # numbers that a thread takes
 
@@ -27,10 +29,10 @@ def encode(
     Args:
         x: rows whose length is a multiple of the type's block.
         kind: the type.
-        importance: the mean square of each input, by which errors count; Q8_0 and wider types make no use of it.
+        importance: the mean square of each input, by which errors count; MXFP4, Q8_0 and wider types make no use of it.
     """
     block, _ = GGML_QUANT_SIZES[kind]
-    grid = SEARCHED.get(kind.name)
+    grid = _INFORMED.get(kind.name)
     if grid is None or (importance is None and block == 32 and kind.name not in TABLE):
         return quantize(x, kind)
     rows = max(1, _AT_ONCE // x.shape[1])

@@ -6,6 +6,7 @@ from jaxtyping import UInt8
 from eigenlm.checkpoint.gguf_blocks.blocks import RoundedBlocks
 
 Bytes = UInt8[np.ndarray, "B size"]
+_E2M1 = np.array([*range(15, 8, -1), *range(8)], np.uint8)  # codes of the values in order: those below 0 come last
 
 
 def packed(kind: str, blocks: RoundedBlocks) -> Bytes:
@@ -104,6 +105,11 @@ def _q5_1(blocks: RoundedBlocks) -> Bytes:
     return np.concatenate([*head, _four_bits(blocks.codes & 15, 16)], axis=1)
 
 
+def _mxfp4(blocks: RoundedBlocks) -> Bytes:
+    exponent = np.where(blocks.step > 0, np.frexp(blocks.step)[1] + 127, 0).astype(np.uint8)
+    return np.concatenate([_bytes(exponent), _four_bits(_E2M1[blocks.codes], 16)], axis=1)
+
+
 def _iq4_xs(blocks: RoundedBlocks) -> Bytes:
     stored = (blocks.scales + 32).astype(np.uint16)
     places = 2 * np.arange(8, dtype=np.uint16)
@@ -124,4 +130,5 @@ PACKED = {
     "Q5_1": _q5_1,
     "IQ4_NL": _q4_0,
     "IQ4_XS": _iq4_xs,
+    "MXFP4": _mxfp4,
 }
