@@ -7,7 +7,7 @@ import torch
 
 from eigenlm.analysis import analyze
 from eigenlm.analysis.about import About
-from eigenlm.analysis.page import BeforeAfter, Measured, PlannedRank, Report
+from eigenlm.analysis.page import BeforeAfter, Measured, Planned, Report
 from eigenlm.estimate import Estimate
 
 HOSTILE = '</script><img src=x onerror="document.title=1">'
@@ -58,17 +58,13 @@ def effect(**changes) -> BeforeAfter:
     )
 
 
-def planned(report: Report) -> tuple[PlannedRank, ...]:
-    kept = [
-        (matrix, None if i % 2 else 5) for i, matrix in enumerate(report.analysis.matrices) if "blocks" in matrix.name
-    ]
+def planned(report: Report) -> tuple[Planned, ...]:
+    names = [matrix.name for matrix in report.analysis.matrices if "blocks" in matrix.name]
     return tuple(
-        PlannedRank(
-            name=m.name,
-            rank=rank,
-            num_params=m.rows * m.columns if rank is None else rank * (m.rows + m.columns - rank),
-        )
-        for m, rank in kept
+        Planned(name=name, label="as it is", bits_before=32.0, bits=32.0)
+        if i % 2
+        else Planned(name=name, label="Q4_K", bits_before=32.0, bits=4.5, loss=0.01)
+        for i, name in enumerate(names)
     )
 
 

@@ -18,8 +18,8 @@ class TourCommand(Command):
 
     model: Annotated[str, tyro.conf.arg(aliases=["-m"])] = "smollm2-135m-instruct"
     """A decoder: a folder, a .gguf file, an installed model package, or a Hub name."""
-    keep: float = 0.9
-    """Fraction of the linear layers' numbers to keep, in (0, 1]; try 0.95 and 0.8."""
+    max_loss: float = 0.05
+    """Nats a token by which the loss may rise; try 0.02 and 0.2."""
     text: Annotated[
         Path | None,
         tyro.conf.arg(
@@ -45,7 +45,7 @@ class TourCommand(Command):
         from eigenlm.tour import Story, walk
 
         story = Story(Terminal(stderr=self.json or self.quiet, soft_wrap=False))
-        journey = walk(story, model=self.model, keep=self.keep, text=self.text, out=self.out or _free_folder())
+        journey = walk(story, model=self.model, max_loss=self.max_loss, text=self.text, out=self.out or _free_folder())
         if self.json:
             print_json(journey)
         elif self.quiet:

@@ -70,6 +70,11 @@ class Action(Tagged):
     parts: ClassVar[tuple[str, ...]] = ()
     words: ClassVar[str] = "changed"
 
+    @property
+    def label(self) -> str:
+        """What a table says that the matrix becomes."""
+        return self.kind
+
     @abstractmethod
     def num_params(self, found: Found) -> int:
         """Numbers that make up the matrix afterwards."""
@@ -102,6 +107,11 @@ class Keep(Action):
     kind = "keep"
     words = "left as they are"
 
+    @property
+    def label(self) -> str:
+        """That it stays."""
+        return "as it is"
+
     def num_params(self, found: Found) -> int:
         """As many as before."""
         return found.num_params_before
@@ -131,6 +141,16 @@ class Decision(Found):
     def rank(self) -> int | None:
         """What a low-rank action keeps; None for another action."""
         return getattr(self.action, "rank", None)
+
+    @property
+    def bits_before(self) -> float:
+        """Bits that a number of the matrix takes as it is, all that is stored of it shared out."""
+        return 8 * self.num_bytes_before / max(self.rows * self.columns, 1)
+
+    @property
+    def bits(self) -> float:
+        """The same after the action."""
+        return 8 * self.num_bytes / max(self.rows * self.columns, 1)
 
     @property
     def num_params(self) -> int:

@@ -7,8 +7,9 @@ from rich.filesize import decimal
 
 from eigenlm.analysis.finding import listed
 from eigenlm.analysis.page import BeforeAfter, Measured
-from eigenlm.checkpoint import TensorSource, open_model
+from eigenlm.checkpoint import Opened, gguf_size, open_model
 from eigenlm.compression import Plan
+from eigenlm.errors import EigenError
 from eigenlm.language_model import LanguageModel
 from eigenlm.tasks import Perplexity, nll_increase, perplexity
 from eigenlm.tour.meet import QUESTION, ask
@@ -23,24 +24,33 @@ _SCORED = 8192
 
 @dataclass(frozen=True)
 class Shrunk:
-    """The model of fewer numbers, and what became of it."""
+    """The smaller model, and what became of it.
+
+    Attributes:
+        lm: the model.
+        effect: what was measured.
+        in_gguf: whether a GGUF file holds it.
+    """
 
     lm: LanguageModel
     effect: BeforeAfter
+    in_gguf: bool
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What the numbers of a model take on disk, and how they are stored there."""
+    """What a model takes on disk, and how its numbers are stored there."""
 
     num_bytes: int
     storage: str
 
     @classmethod
-    def of(cls, tensors: TensorSource) -> "Stored":
-        """All tensors of a file or folder."""
+    def of(cls, opened: Opened) -> "Stored":
+        """A file as it is, or all tensors of a folder."""
+        tensors = opened.tensors
         kinds = Counter(tensors.storage(name) for name in tensors)
-        return cls(sum(map(tensors.num_bytes, tensors)), listed([kind for kind, _ in kinds.most_common()], most=3))
+        num_bytes = opened.path.stat().st_size if opened.path.is_file() else sum(map(tensors.num_bytes, tensors))
+        return cls(num_bytes, listed([kind for kind, _ in kinds.most_common()], most=3))
 
 
 def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) -> Shrunk:
@@ -55,8 +65,8 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
     """
     story.step(
         "Act, and measure",
-        "Every planned matrix W of m rows and n columns becomes a product of two thin ones of rank R, stored in"
-        " R (m + n - R) numbers instead of m n."
+        "The numbers of a matrix become codes of few bits, and those of a group share a step. Columns are rounded one"
+        " after another, each making up for the errors of those before it."
         " Then both models score the same text, which the plan never saw, and answer the same question.",
     )
     small = apply(plan, device=lm.device.type)
@@ -64,24 +74,33 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
     text = opening(texts.held_out, lm.tokenizer, _SCORED)
     before, after = (perplexity(model, text, window=window) for model in (lm, small))
     answer_after = ask(story, small)
-    file = Stored.of(open_model(plan.model).tensors)
+    opened = open_model(plan.model)
+    file, gguf = Stored.of(opened), _gguf_bytes(small)
     effect = BeforeAfter(
         text=f"{before.tokens:,} held-out tokens of {texts.source}",
         before=_measured(lm, before, answer, file.num_bytes),
-        after=_measured(small, after, answer_after, small.num_bytes),
+        after=_measured(small, after, answer_after, gguf or small.num_bytes),
         nll_increase=nll_increase(before, after),
         forecast=plan.forecast,
         question=QUESTION,
     )
     _print(story, effect, file.storage)
-    return Shrunk(small, effect)
+    return Shrunk(small, effect, in_gguf=gguf is not None)
+
+
+def _gguf_bytes(lm: LanguageModel) -> int | None:
+    """Of the file that holds it; None where none can."""
+    try:
+        return gguf_size(lm.model, "F32", family=open_model(lm.path).family, **lm.parts)
+    except EigenError:
+        return None
 
 
 def _measured(lm: LanguageModel, score: Perplexity, answer: str, file_bytes: int) -> Measured:
     return Measured(
         nll=score.nll,
-        num_params=sum(parameter.numel() for parameter in lm.model.parameters()),
-        num_bytes=sum(parameter.nbytes for parameter in lm.model.parameters()),
+        num_params=lm.num_params,
+        num_bytes=lm.num_bytes,
         tokens_per_second=decoding_rate(lm, QUESTION),
         answer=answer,
         file_bytes=file_bytes,
@@ -117,8 +136,7 @@ def _print(story: Story, effect: BeforeAfter, storage: str) -> None:
     story.table(["", "before", "after", "change"], rows)
     if on_disk[1] > on_disk[0]:
         story.say(
-            f"On disk it has grown: the file it came from packs its numbers ({storage}), and the new model keeps"
-            " its fewer numbers as float32."
+            f"On disk it has grown: the file it came from packs its numbers ({storage}) closer than this plan does."
         )
     forecast, found = effect.forecast, effect.nll_increase
     assert forecast is not None

@@ -1,32 +1,33 @@
-"""Step 4: which matrix keeps which rank, and what that should cost."""
+"""Step 4: which matrix takes how many bits, and what that should cost."""
 
+from collections import Counter
 from collections.abc import Sequence
-from statistics import median
 
 from rich.markup import escape
 
 from eigenlm.analysis.kinds import by_kind
 from eigenlm.compression import Decision, Plan
 from eigenlm.language_model import LanguageModel
-from eigenlm.tour.meet import CALIBRATED
+from eigenlm.tour.meet import CALIBRATED, METHODS
 from eigenlm.tour.story import Story
 from eigenlm.tour.texts import Texts
 from eigenlm.verbs import plan
 
 
-def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
-    """Plan a low-rank compression and print its forecast."""
+def decide(story: Story, lm: LanguageModel, texts: Texts, max_loss: float) -> Plan:
+    """Plan the smallest file that was seen to lose no more than `max_loss` nats per token, and print its forecast."""
     story.step(
-        "Decide what to cut",
+        "Decide where bits are saved",
         "The weights alone do not say what matters; what flows through them does. Measure, on"
         f" {escape(texts.source)}, what each matrix is fed (the Gram matrix of its inputs, their products with each"
         " other) and how much the loss feels its outputs (the Gram matrix of their gradients)."
-        f" In that metric each matrix has a best approximation of every rank. One budget, {keep:.0%} of the numbers, is"
-        " then spent where it saves most loss; a matrix may also be left whole.",
+        " In that metric every matrix is rounded to every type of few bits that a GGUF file has, and each type has its"
+        " price in bytes and in loss. Bytes are then spent where they save most loss, and of all sizes that are tried"
+        f" the smallest stays that loses no more than {max_loss:g} nats a token.",
     )
-    made = plan(lm, keep=keep, calibration=texts.calibration, tokens=CALIBRATED)
+    made = plan(lm, goal={"max_loss": max_loss}, calibration=texts.calibration, tokens=CALIBRATED, methods=METHODS)
     story.table(
-        ["matrix", "numbers kept", "median rank kept", "full rank", "left whole", "lowest rank"],
+        ["matrix", "numbers", "bits a number", "stored as"],
         [_row(kind, actions) for kind, actions in by_kind(made.actions).items()],
     )
     cost = made.forecast
@@ -38,13 +39,11 @@ def decide(story: Story, lm: LanguageModel, texts: Texts, keep: float) -> Plan:
 
 
 def _row(kind: str, actions: Sequence[Decision]) -> list[str]:
-    ranks = [action.rank for action in actions if action.rank is not None]
-    before = sum(action.num_params_before for action in actions)
+    numbers = sum(action.rows * action.columns for action in actions)
+    types = Counter(action.action.label for action in actions)
     return [
         kind,
-        f"{sum(action.num_params for action in actions) / before:.0%}",
-        f"{median(ranks):.0f}" if ranks else "-",
-        str(min(actions[0].rows, actions[0].columns)),
-        f"{len(actions) - len(ranks)} of {len(actions)}",
-        str(min(ranks)) if ranks else "-",
+        f"{numbers:,}",
+        f"{8 * sum(action.num_bytes for action in actions) / max(numbers, 1):.2f}",
+        ", ".join(f"{label} x {count}" for label, count in types.most_common()),
     ]

@@ -1,47 +1,74 @@
-"""Step 6: what stays: a model of fewer numbers, a report, and three commands."""
+"""Step 6: what stays: a smaller model, a report, and three commands."""
 
 import os
 import shlex
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.markup import escape
 
 from eigenlm.analysis import Analysis
-from eigenlm.analysis.page import PlannedRank, Report, write_report
+from eigenlm.analysis.page import Planned, Report, write_report
+from eigenlm.checkpoint import open_model, write_gguf
 from eigenlm.compression import Plan
 from eigenlm.files import whole_folder
 from eigenlm.tour.act import Shrunk
 from eigenlm.tour.story import Story
 
-LOW_RANK = "low-rank"  # the folder of the new model
+SMALLER = "smaller"  # the name of the new model
 
 
-def farewell(story: Story, model: str, analysis: Analysis, plan: Plan, shrunk: Shrunk, out: Path) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What a tour leaves behind.
+
+    Attributes:
+        smaller: the new model's file or folder.
+        report: the page.
+        next_commands: three command lines to go on with.
+    """
+
+    smaller: Path
+    report: Path
+    next_commands: tuple[str, ...]
+
+
+def farewell(story: Story, model: str, analysis: Analysis, plan: Plan, shrunk: Shrunk, out: Path) -> Left:
     """Write the new model and the report into `out`, whole or not at all; give the next commands."""
-    story.step("Keep it", "The new model is a folder like any other; the report is one file that needs no network.")
+    holds = "a GGUF file, which llama.cpp and ollama open as well" if shrunk.in_gguf else "a folder like any other"
+    story.step("Keep it", f"The new model is {holds}; the report is one file that needs no network.")
     planned = tuple(
-        PlannedRank(name=action.name, rank=action.rank, num_params=action.num_params, loss=action.loss)
-        for action in plan.actions
+        Planned(name=each.name, label=each.action.label, bits_before=each.bits_before, bits=each.bits, loss=each.loss)
+        for each in plan.actions
     )
     report = Report(analysis=analysis, plan=planned, before_after=shrunk.effect)
+    name = f"{SMALLER}.gguf" if shrunk.in_gguf else SMALLER
     with whole_folder(out) as folder:
-        shrunk.lm.save(folder / LOW_RANK)
+        _write(shrunk, folder / name)
         write_report(report, folder / "report.html")
-    story.say(f"[bold]{escape(str(out / 'report.html'))}[/]\n[bold]{escape(str(out / LOW_RANK))}[/]")
-    commands = next_commands(out)
+    story.say(f"[bold]{escape(str(out / 'report.html'))}[/]\n[bold]{escape(str(out / name))}[/]")
+    commands = next_commands(out, out / name)
     story.to_paste("Next, for example:", commands)
-    return commands
+    return Left(smaller=out / name, report=out / "report.html", next_commands=tuple(commands))
 
 
-def next_commands(out: Path) -> list[str]:
+def _write(shrunk: Shrunk, path: Path) -> None:
+    lm = shrunk.lm
+    if shrunk.in_gguf:
+        write_gguf(path, lm.model, family=open_model(lm.path).family, **lm.parts)
+    else:
+        lm.save(path)
+
+
+def next_commands(out: Path, smaller: Path) -> list[str]:
     """Three command lines that work as they stand, from here."""
-    low_rank, page = shlex.quote(str(out / LOW_RANK)), shlex.quote(str(out / f"{LOW_RANK}.html"))
+    small, page = shlex.quote(str(smaller)), shlex.quote(str(out / f"{SMALLER}.html"))
     return [
-        f"{_eigenlm()} chat {low_rank}",
-        f"{_eigenlm()} analyze {low_rank} --html {page}",
-        f"{_eigenlm()} tour --keep 0.8",
+        f"{_eigenlm()} chat {small}",
+        f"{_eigenlm()} analyze {small} --html {page}",
+        f"{_eigenlm()} tour --max-loss 0.2",
     ]
 
 

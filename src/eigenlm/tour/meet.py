@@ -15,6 +15,7 @@ from eigenlm.model import DenseFeedForward
 from eigenlm.tour.story import Story
 
 CALIBRATED = 8192  # tokens that the plan of the tour is made on
+METHODS = ("bits",)  # of which it chooses
 QUESTION = "What is gravity? Answer in one short sentence."
 
 
@@ -54,7 +55,7 @@ def meet(story: Story, model: str) -> LanguageModel:
         + [["all", f"{total:,}", "", decimal(sum(part.num_bytes for part in parts)), "", ""]],
     )
     start = time.perf_counter()
-    lm = load(model, work=planning(CALIBRATED, ("low_rank",), whole=False))
+    lm = load(model, work=planning(CALIBRATED, METHODS, whole=True))
     story.say(f"Loaded as float32 in {time.perf_counter() - start:.1f} s.")
     return lm
 

@@ -9,7 +9,7 @@ from eigenlm.analysis.page import BeforeAfter
 from eigenlm.files import check_new
 from eigenlm.tour.act import act
 from eigenlm.tour.decide import decide
-from eigenlm.tour.farewell import LOW_RANK, farewell
+from eigenlm.tour.farewell import farewell
 from eigenlm.tour.look import look
 from eigenlm.tour.meet import ask, meet
 from eigenlm.tour.story import Story
@@ -23,16 +23,16 @@ class Journey:
 
     Attributes:
         model: that was looked at.
-        keep: fraction of the linear layers' numbers that the plan could keep.
+        max_loss: nats per token by which the plan could let the loss rise.
         effect: forecast and measurement.
-        smaller: folder of the model of fewer numbers.
+        smaller: file or folder of the smaller model.
         report: the page.
         next_commands: three command lines to go on with.
         seconds: the whole tour took.
     """
 
     model: str
-    keep: float
+    max_loss: float
     effect: BeforeAfter
     smaller: Path
     report: Path
@@ -40,37 +40,30 @@ class Journey:
     seconds: float
 
 
-def walk(story: Story, *, model: str, keep: float, text: Path | None, out: Path) -> Journey:
+def walk(story: Story, *, model: str, max_loss: float, text: Path | None, out: Path) -> Journey:
     """See, decide, act and measure on one model.
 
     Args:
         story: where to tell it.
         model: a decoder, as `eigenlm.load` takes it.
-        keep: fraction of the linear layers' numbers to keep, in (0, 1].
+        max_loss: nats per token by which the loss may rise, above 0.
         text: a file or folder to calibrate and measure on; None for the documentation inside Python.
         out: a new or empty folder for what stays.
 
     Raises:
-        ConfigError: `keep` outside (0, 1], or a model that is no decoder.
+        ConfigError: `max_loss` of 0 or less, or a model that is no decoder.
         DataError: `out` is in use, or the text cannot be read.
     """
     start = time.perf_counter()
-    check(keep=keep)
+    check(max_loss=max_loss)
     check_new(out)
     texts = read_texts(text)
     lm = meet(story, model)
     answer = ask(story, lm)
     look(story, lm)
     analysis = survey(story, model)
-    plan = decide(story, lm, texts, keep)
+    plan = decide(story, lm, texts, max_loss)
     shrunk = act(story, lm, plan, texts, answer)
-    commands = farewell(story, model, analysis, plan, shrunk, out)
-    return Journey(
-        model=model,
-        keep=keep,
-        effect=shrunk.effect,
-        smaller=out / LOW_RANK,
-        report=out / "report.html",
-        next_commands=tuple(commands),
-        seconds=time.perf_counter() - start,
-    )
+    left = farewell(story, model, analysis, plan, shrunk, out)
+    seconds = time.perf_counter() - start
+    return Journey(model=model, max_loss=max_loss, effect=shrunk.effect, **vars(left), seconds=seconds)

@@ -59,10 +59,10 @@ def test_the_parameters_of_a_rank_are_counted_in_one_way():
     (whole,) = [one.text for one in report.analysis.findings if "still take" in one.text]
     assert f"still take {share:.1%} of" in whole
     for row in rows:
-        if row["plan"] and row["plan"]["rank"]:
-            rank = row["plan"]["rank"]
-            share = rank * (row["rows"] + row["columns"] - rank) / (row["rows"] * row["columns"])
-            assert row["cells"]["planned_share"] == pytest.approx(share, rel=1e-5)  # written with six digits
+        if row["plan"]:
+            assert row["cells"]["planned_bits"] == pytest.approx(
+                row["plan"]["bits"], rel=1e-5
+            )  # written with six digits
 
 
 def test_the_clearest_layer_is_the_one_whose_number_is_largest(seen):

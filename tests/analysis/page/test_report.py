@@ -12,7 +12,7 @@ import torch
 from plotly.offline import get_plotlyjs
 
 from eigenlm.analysis import Analysis, analyze, decompose
-from eigenlm.analysis.page import PlannedRank, write_report
+from eigenlm.analysis.page import Planned, write_report
 from eigenlm.analysis.page.page import curves, page_data, render
 from eigenlm.analysis.spectra import Spectra
 from eigenlm.errors import DataError
@@ -69,7 +69,8 @@ def test_the_page_holds_the_numbers_of_the_analysis():
             rtol=1e-5,  # written with six digits
             atol=0,
         )
-    assert [row["plan"] and row["plan"]["rank"] for row in data["matrices"]] == [None, None, 5, None, 5, None, 5]
+    labels = [row["plan"] and row["plan"]["label"] for row in data["matrices"]]
+    assert labels == [None, "Q4_K", "as it is", "Q4_K", "as it is", "Q4_K", "as it is"]
 
 
 def test_the_three_lines_of_python_return_the_same_numbers(tiny_model):
@@ -105,7 +106,7 @@ def test_hostile_texts_stay_texts(field):
         ),
         facts={HOSTILE: HOSTILE},
         before_after=effect(),
-        plan=(PlannedRank(name=HOSTILE, rank=2, num_params=12),),
+        plan=(Planned(name=HOSTILE, label=HOSTILE, bits_before=32.0, bits=4.0),),
         **{field: HOSTILE},
     )
     page = Elements(render(report))

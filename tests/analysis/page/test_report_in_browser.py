@@ -10,7 +10,7 @@ import torch
 
 from eigenlm.analysis import analyze
 from eigenlm.analysis.comparison import compare
-from eigenlm.analysis.page import PlannedRank, Report, write_report
+from eigenlm.analysis.page import Planned, Report, write_report
 from eigenlm.section_options import OPTIONS
 from tests.analysis.pages import HOSTILE, effect, full_report, tiny_report
 from tests.browser import CHROMIUM, Browser, Page
@@ -281,7 +281,7 @@ def test_whatever_scrolls_is_reached_by_keyboard(open_page, seen, of):
 
 def test_hostile_names_run_nothing_and_flat_or_empty_spectra_are_drawn(open_page):
     hostile = analyze({f"blocks.0.{HOSTILE}": torch.zeros(3, 3), f"blocks.1.{HOSTILE}": torch.eye(3)})
-    plan = tuple(PlannedRank(name=matrix.name, rank=1, num_params=6) for matrix in hostile.matrices)
+    plan = tuple(Planned(name=matrix.name, label=HOSTILE, bits_before=32.0, bits=4.0) for matrix in hostile.matrices)
     page = open_page(tiny_report(analysis=hostile, plan=plan, before_after=effect()))
     for row in (1, 2):
         page.click(f"#matrices tbody tr:nth-child({row}) button")

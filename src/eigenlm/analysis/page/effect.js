@@ -7,16 +7,15 @@ function drawPlan(state) {
   if (!planned.length) return;
   const kinds = [...new Set(planned.map((matrix) => matrix.kind))];
   planned.sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind));
-  const kept = (matrix) => matrix.plan.rank ?? full(matrix);
   const x = planned.map((_, i) => i);
-  const text = planned.map((m) => `${m.name}<br>${m.plan.rank === null ? "dense" : "rank " + m.plan.rank} of ${full(m)}`).map(escapeText);
+  const text = planned.map((m) => `${m.name}<br>${m.plan.label}: ${m.plan.bits.toFixed(2)} of ${m.plan.bits_before.toFixed(2)} bits`).map(escapeText);
   const bar = { x, type: "bar", text, textposition: "none", hovertemplate: "%{text}<extra></extra>" };
-  const colours = planned.map((m) => colourOf(m === selected ? "--mark" : m.plan.rank === null ? "--pale" : "--accent"));
+  const colours = planned.map((m) => colourOf(m === selected ? "--mark" : m.plan.bits < m.plan.bits_before ? "--accent" : "--pale"));
   const starts = kinds.map((kind) => planned.findIndex((matrix) => matrix.kind === kind));
   const middles = starts.map((start, i) => (start + (starts[i + 1] ?? planned.length) - 1) / 2);
   const names = kinds.map((kind) => kind.split(".").slice(-1)[0]).map(escapeText);
-  plot("plan-chart", [{ ...bar, y: planned.map(full), marker: { color: colourOf("--line") } }, { ...bar, y: planned.map(kept), marker: { color: colours } }],
-    layout("", "rank", { barmode: "overlay", bargap: 0.12, xaxis: { tickvals: middles, ticktext: names, showgrid: false } }));
+  plot("plan-chart", [{ ...bar, y: planned.map((m) => m.plan.bits_before), marker: { color: colourOf("--line") } }, { ...bar, y: planned.map((m) => m.plan.bits), marker: { color: colours } }],
+    layout("", "bits a number", { barmode: "overlay", bargap: 0.12, xaxis: { tickvals: middles, ticktext: names, showgrid: false } }));
   byId("plan-chart").removeAllListeners?.("plotly_click");
   byId("plan-chart").on("plotly_click", (event) => show(planned[event.points[0].x].name));
 }

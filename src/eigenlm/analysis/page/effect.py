@@ -11,19 +11,21 @@ from eigenlm.estimate import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedRank:
+class Planned:
     """What a plan does to one matrix.
 
     Attributes:
         name: the matrix, as in the analysis.
-        rank: the rank that it keeps; None leaves it dense.
-        num_params: how many numbers it takes afterwards.
+        label: what it becomes, in a word or two.
+        bits_before: bits that one of its m n numbers takes as it is.
+        bits: the same afterwards, all that is stored of the matrix shared out.
         loss: its part of the forecast increase of the loss, in nats per token; None if that is unknown.
     """
 
     name: str
-    rank: int | None
-    num_params: int
+    label: str
+    bits_before: float
+    bits: float
     loss: float | None = None
 
 

@@ -109,7 +109,7 @@ def _curves(shown: Mapping[str, PagePart]) -> dict[str, dict[str, Any]]:
 
 def _data(report: Report, shown: Mapping[str, PagePart]) -> dict[str, Any]:
     analysis = report.analysis
-    table = table_data(analysis.matrices, [*shown.values(), plan_part(report.plan, analysis)])
+    table = table_data(analysis.matrices, [*shown.values(), plan_part(report.plan)])
     planned = {row.name: asdict(row) for row in report.plan}
     told = [finding.matrix for finding in analysis.findings if finding.matrix]
     return {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from eigenlm.analysis.analysis import Analysis
-from eigenlm.analysis.page.effect import BeforeAfter, PlannedRank
+from eigenlm.analysis.page.effect import BeforeAfter, Planned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,5 +17,5 @@ class Report:
     """
 
     analysis: Analysis
-    plan: tuple[PlannedRank, ...] = ()
+    plan: tuple[Planned, ...] = ()
     before_after: BeforeAfter | None = None

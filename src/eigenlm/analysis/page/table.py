@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from eigenlm.analysis.analysis import Analysis
 from eigenlm.analysis.kinds import kind_of, layer_of
-from eigenlm.analysis.page.effect import PlannedRank
+from eigenlm.analysis.page.effect import Planned
 from eigenlm.analysis.page_part import Cell, Column, PagePart, field_column
 from eigenlm.analysis.rows import table
 
@@ -49,19 +48,11 @@ def table_data(matrices: Sequence[MatrixRow], parts: Iterable[PagePart]) -> dict
     }
 
 
-def plan_part(plan: Sequence[PlannedRank], analysis: Analysis) -> PagePart:
+def plan_part(plan: Sequence[Planned]) -> PagePart:
     """The columns of a plan, beside the matrices that it touches."""
-    by_name = {matrix.name: matrix for matrix in analysis.matrices}
-
-    def rank(row: PlannedRank) -> Cell:
-        return row.rank or len(by_name[row.name].singular_values)
-
-    def share(row: PlannedRank) -> Cell:
-        return row.num_params / (by_name[row.name].rows * by_name[row.name].columns)
-
     columns = (
-        Column(key="planned_rank", group="Plan", cell=rank, style="rank"),
-        Column(key="planned_share", group="Plan", cell=share, style="percent", map="linear"),
+        field_column("Plan", "label", "text", key="planned_label"),
+        field_column("Plan", "bits", map="linear", key="planned_bits"),
         field_column("Plan", "loss", key="planned_loss"),
     )
     return PagePart(rows={row.name: row for row in plan}, columns=columns)

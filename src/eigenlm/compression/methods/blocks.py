@@ -32,6 +32,11 @@ class FewBits(Action):
     parts = ("blocks",)
     type: str
 
+    @property
+    def label(self) -> str:
+        """The type's name."""
+        return self.type
+
     def num_params(self, found: Found) -> int:
         """As many as the matrix has."""
         return found.rows * found.columns

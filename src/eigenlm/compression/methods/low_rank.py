@@ -27,6 +27,11 @@ class LowRank(Action):
     parts = ("B", "A")
     rank: int
 
+    @property
+    def label(self) -> str:
+        """Its rank."""
+        return f"rank {self.rank}"
+
     def num_params(self, found: Found) -> int:
         """R (m + n - R)."""
         return self.rank * (found.rows + found.columns - self.rank)

@@ -36,6 +36,11 @@ class OnTrellis(Action):
     group: int
     apart: int = 0
 
+    @property
+    def label(self) -> str:
+        """Bits of a code."""
+        return f"trellis of {self.bits} bits"
+
     def num_params(self, found: Found) -> int:
         """As many as the matrix has."""
         return found.rows * found.columns
