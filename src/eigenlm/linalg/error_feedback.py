@@ -17,9 +17,11 @@ from eigenlm.machine.compiled import compiled
 
 @dataclass(frozen=True)
 class Feedback:
-    """A Gram as C = R diag(d) R^T, by which tr(E C E^T) = sum_k d_k |e_k + sum_(j<k) R_jk e_j|^2 for errors e_k.
+    """A Gram as C = c R diag(d) R^T, by which tr(E C E^T) = c sum_k d_k |e_k + sum_(j<k) R_jk e_j|^2 for errors e_k.
 
-    A column is best rounded from w_k + sum_(j<k) R_jk e_j: what is left of the sum is then its own rounding alone.
+    c is the mean of its diagonal: in float32 the search for steps multiplies weights by each other, and so they neither
+    vanish nor overflow, whatever the unit of the inputs. A column is best rounded from w_k + sum_(j<k) R_jk e_j: what
+    is left of the sum is then its own rounding alone.
 
     Attributes:
         weights: d (n), how much a column's own rounding counts.
@@ -41,20 +43,20 @@ def feedback(gram: Float[Tensor, "n n"] | Float[Tensor, " n"], damping: float = 
     Raises:
         DataError: C is not finite.
 
-    >>> found = feedback(torch.tensor([[2.0, 1.0], [1.0, 1.0]]), damping=0.0)
+    >>> found = feedback(torch.tensor([[1.5, 0.5], [0.5, 0.5]]), damping=0.0)
     >>> found.weights.tolist(), found.passed_on.tolist()
-    ([1.0, 1.0], [[1.0, 1.0], [0.0, 1.0]])
+    ([1.0, 0.5], [[1.0, 1.0], [0.0, 1.0]])
     """
-    if gram.ndim == 1:
-        return Feedback((gram + max(damping, 0.0) * gram.mean()).float(), gram.new_zeros(0, 0).float())
-    n, C = len(gram), gram.double()
-    mean = C.diagonal().mean() if n else C.new_ones(())
-    scale = torch.where(mean > 0, mean, 1.0)
-    C = C / scale + max(damping, 0.0) * torch.eye(n, dtype=C.dtype, device=C.device)
+    C = gram.double()
+    mean = (C if C.ndim == 1 else C.diagonal()).mean() if len(C) else C.new_ones(())
+    C, damping = C / torch.where(mean > 0, mean, 1.0), max(damping, 0.0)
+    if C.ndim == 1:
+        return Feedback((C + damping).float(), C.new_zeros(0, 0).float())
+    C = C + damping * torch.eye(len(C), dtype=C.dtype, device=C.device)
     C.diagonal().clamp_(min=torch.finfo(C.dtype).eps)
     L = _cholesky(C.flip(0, 1)).flip(0, 1)
     root = L.diagonal()
-    return Feedback((root.square() * scale).float(), (L / root).float())
+    return Feedback(root.square().float(), (L / root).float())
 
 
 def _cholesky(C: Tensor) -> Tensor:
