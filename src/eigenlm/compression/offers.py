@@ -53,9 +53,9 @@ class Metric:
     output_gram: Float[Tensor, "m m"] | Float[Tensor, " m"]
     weighted_input_gram: Float[Tensor, "n n"] | None = None
 
-    def loss(self, change: Float[Tensor, "m n"]) -> float:
-        """1/2 tr(G D C D^T), with both Grams shrunk as the low-rank method shrinks them."""
-        D = change.double()
+    def loss(self, before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> float:
+        """1/2 tr(G D C D^T) of D = after - before, with both Grams shrunk as the low-rank method shrinks them."""
+        D = after.double() - before.double()
         C, G = (_shrunk(gram.double()) for gram in (self.input_gram, self.output_gram))
         GD = G[:, None] * D if G.ndim == 1 else G @ D
         return float(((GD @ C) * D).sum().clamp_min(0.0) / 2)

@@ -102,7 +102,7 @@ def _fits(name: str, columns: int) -> bool:
 def _offer(action: FewBits, layer: LinearMap, found: Found, metric: Metric, given: Feedback) -> Offer:
     parts = {"blocks": _rounded(action, layer, given)}
     rounded = action.build(layer, parts)
-    loss = metric.loss(rounded.dense().detach() - layer.dense().detach())
+    loss = metric.loss(layer.dense().detach(), rounded.dense().detach())
     num_bytes, time = action.num_bytes(found), rounded.num_multiplications
     return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
 

@@ -36,7 +36,7 @@ def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     if action.num_bytes(found) >= found.num_bytes_before:
         return []
     rounded = action.build(layer, {})
-    loss = metric.loss(rounded.dense().detach() - layer.dense().detach())
+    loss = metric.loss(layer.dense().detach(), rounded.dense().detach())
     return [Offer(action=action, bytes=action.num_bytes(found), loss=loss, time=rounded.num_multiplications)]
 
 

@@ -110,6 +110,6 @@ def _offer(bits: int, layer: LinearMap, found: Found, metric: Metric, given: tup
         "apart": packed_apart(rounded.places, rounded.numbers),
     }
     built = action.build(layer, parts)
-    loss = metric.loss(built.dense().detach() - W)
+    loss = metric.loss(W, built.dense().detach())
     num_bytes, time = action.num_bytes(found), built.num_multiplications
     return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
