@@ -68,7 +68,7 @@ REFUSED = {
     "race gpt_small --points 1": "points: expected at least 3, got 1",
     "race gpt_small --optimizers adamw,muonn": "did you mean 'muon'?",
     "tokenizer train --text TEXT --out o --vocab-size 3": "vocab_size >= 257, got 3",
-    "tour --keep 2": "keep: expected a fraction in (0, 1], got 2.0",
+    "tour --max-loss 0": "max_loss: expected nats per token above 0, got 0.0",
     "doctor --seconds 0": "seconds: expected a number above 0, got 0.0",
 }
 RUN = """
