@@ -18,6 +18,7 @@ from eigenlm.linear import Int8Linear
 from eigenlm.model import Transformer
 from eigenlm.observe import linears, replace_
 from eigenlm.tasks import perplexity
+from tests.tiny_sentence_encoder import tiny_sentence_encoder
 
 TEXT = "The matrix of a language model maps each token to a vector, and — naïvely — the vector to the next token. " * 4
 
@@ -36,18 +37,20 @@ def test_against_sums_over_all_logits(pair):
     before, after = pair
     found = eigenlm.measure(before, after, TEXT, window=32)
     ids = torch.tensor(before.tokenizer.encode(TEXT))
-    kl, nll, count = 0.0, [0.0, 0.0], 0
+    kl, nll, count, same = 0.0, [0.0, 0.0], 0, 0
     for part in ids.split(32):
         p, q = (lm.model(part[None])[0, :-1].double() for lm in pair)
         kl += float(F.kl_div(q.log_softmax(-1), p.log_softmax(-1), log_target=True, reduction="sum"))
         nll = [total + float(F.cross_entropy(x, part[1:], reduction="sum")) for total, x in zip(nll, (p, q))]
         count += len(part) - 1
+        same += int((p.argmax(-1) == q.argmax(-1)).sum())
     assert found.tokens == count
+    assert found.agreement.value == pytest.approx(same / count, abs=1.5 / count)  # but for one near tie
     assert found.kl.value == pytest.approx(kl / count, rel=1e-3)  # float32 logits, packed
     assert found.nll_increase.value == pytest.approx((nll[1] - nll[0]) / count, rel=1e-3)
     assert found.perplexity_ratio.value == pytest.approx(found.after.score.perplexity / found.before.score.perplexity)
     assert found.before.score == perplexity(before, TEXT, window=32)
-    for estimate in (found.kl, found.nll_increase, found.speed_ratio):
+    for estimate in (found.kl, found.nll_increase, found.agreement, found.speed_ratio):
         assert estimate.low <= estimate.value <= estimate.high
     assert found.kl.low > 0
 
@@ -68,6 +71,8 @@ def test_a_model_beside_itself(tiny_model):
     lm = load(tiny_model)
     found = eigenlm.measure(lm, lm, TEXT, window=16)
     assert (found.nll_increase.low, found.nll_increase.high, found.kl.value) == (0.0, 0.0, 0.0)
+    assert found.agreement.value == 1.0
+    assert found.cosine_distance is None
     assert found.bytes_saved == 0.0
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.tokens = 1
@@ -79,6 +84,14 @@ def _encoder(lm, **changes):
     return dataclasses.replace(lm, model=Transformer(config).eval())
 
 
+def _without_head(lm):
+    return dataclasses.replace(lm, model=Transformer(dataclasses.replace(lm.config, head=None)).eval())
+
+
+def _longer_logits(lm):
+    return dataclasses.replace(lm, model=Transformer(dataclasses.replace(lm.config, vocab_size=320)).eval())
+
+
 @torch.no_grad()
 def test_encoders_are_compared_by_what_they_say_of_each_token(tiny_model):
     lm = load(tiny_model)
@@ -87,6 +100,25 @@ def test_encoders_are_compared_by_what_they_say_of_each_token(tiny_model):
     found = eigenlm.measure(before, after, TEXT, window=64)
     assert found.nll_increase is found.perplexity_ratio is found.before.score is None
     assert found.kl.value > 0
+    assert 0 <= found.agreement.value <= 1
+
+
+@torch.no_grad()
+def test_encoders_without_a_head_are_compared_by_the_angle_between_vectors(tmp_path):
+    tiny_sentence_encoder(tmp_path / "encoder")
+    before, after = load(tmp_path / "encoder"), load(tmp_path / "encoder")
+    after.model.blocks[0].feed_forward.up.weight.mul_(1.2)
+    text = "the rank of a matrix, the ban k of the river. " * 10
+    found = eigenlm.measure(before, after, text, window=12)
+    cls, sep = (before.tokenizer.id(marker) for marker in ("[CLS]", "[SEP]"))
+    distances = []
+    for part in torch.tensor(before.tokenizer.encode(text)).split(10):
+        ids = torch.cat([torch.tensor([cls]), part, torch.tensor([sep])])[None]
+        x, y = (lm.model(ids)[0].double() for lm in (before, after))
+        distances.append(1 - (x * y).sum(-1) / (x.norm(dim=-1) * y.norm(dim=-1)))
+    assert found.tokens == sum(map(len, distances))
+    assert found.cosine_distance.value == pytest.approx(float(torch.cat(distances).mean()), rel=1e-3)  # float32
+    assert found.kl is found.agreement is found.nll_increase is None
 
 
 def test_models_that_do_not_compare_are_refused_in_one_line(tiny_model, tmp_path):
@@ -97,7 +129,9 @@ def test_models_that_do_not_compare_are_refused_in_one_line(tiny_model, tmp_path
     (other / "tokenizer.json").write_text(json.dumps(values))
     for second, said in (
         (_encoder(lm), "two models of one kind, got decoder and encoder"),
-        (_encoder(lm, head=None), "a decoder or an encoder with a head, got an encoder without one"),
+        (_encoder(lm, head=None), "two models of one kind, got decoder and encoder without a head"),
+        (_without_head(lm), "an encoder without a head, got decoder without a head"),
+        (_longer_logits(lm), "two models with logits of one vocabulary, got 300 and 320"),
         (load(other), "two models with one tokenizer"),
     ):
         with pytest.raises(ConfigError, match=said) as refused:

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from eigenlm.errors import DataError
-from eigenlm.language_model import load
 from eigenlm.text.python_documentation import python_documentation
-from eigenlm.tour.texts import opening, read_texts
+from eigenlm.tour.texts import read_texts
 
 
 def test_python_documentation_is_split_by_document() -> None:
@@ -39,12 +38,3 @@ def test_one_line_cannot_be_split(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("all in one line")
     with pytest.raises(DataError, match="one line"):
         read_texts(tmp_path / "text.txt")
-
-
-def test_opening_has_about_as_many_tokens_as_asked(tiny_model: Path, tiny_text: Path) -> None:
-    tokenizer = load(tiny_model, device="cpu").tokenizer
-    documents = [tiny_text.read_text()] * 5
-    text = opening(documents, tokenizer, 300)
-    assert "\n\n".join(documents).startswith(text)
-    # A cut between tokens can merge otherwise when it is read again.
-    assert len(tokenizer.encode(text)) == pytest.approx(300, abs=5)

@@ -1,7 +1,6 @@
 """What a change of the matrices will cost, told before it is made."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -10,15 +9,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.estimate import Estimate
-from eigenlm.linalg.divergence import kl_divergence
-from eigenlm.linalg.paired import paired_mean
+from eigenlm.linalg.divergence import cosine_distance, kl_divergence
+from eigenlm.linalg.token_means import mean_over_tokens
 from eigenlm.linear import DenseLinear
 from eigenlm.observe import evaluating, experts_apart, linears, replaced, token_table
 from eigenlm.observe.predictions import gives_vectors, logits_of, predicts_next, quick_products
 from eigenlm.progress import track
 
 NATS, COSINE = "nats a token", "of 1 - cosine, the mean over tokens"
-_FEWEST = 8  # terms of a mean with an interval; of four, Student's is 1.6 times as wide as the normal's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +41,7 @@ def forecast(
     """Try a change on text that it was not fitted to; the module comes back as it was.
 
     The second-order closed form 1/2 E[(g . D x)^2] was tried first and is 20 to 45 % too low where the cost passes
-    .03 nats (docs/log.md); a trial takes less time and has no such limit. The interval is that of the mean of the
-    windows, or of parts of them where they are few.
+    .03 nats (docs/log.md); a trial takes less time and has no such limit. Intervals are those of `mean_over_tokens`.
 
     Args:
         module: the model before the change.
@@ -79,21 +76,16 @@ def _tried(
     losses: list[Tensor] = []
     divergences: list[Tensor] = []
     vectors = gives_vectors(before)
-    told, apart = (nn.Module.__call__, _angle) if vectors else (logits_of, kl_divergence)
-    parts = math.ceil(_FEWEST / len(windows))
+    told, apart = (nn.Module.__call__, cosine_distance) if vectors else (logits_of, kl_divergence)
     for ids_T in track(windows, "trying"):
         before_TV = told(before, ids_T[None])[0]
         with changed():
             after_TV = told(after, ids_T[None])[0]
         divergence_T = apart(before_TV, after_TV)
         loss_T = _nll_increase(before_TV, after_TV, ids_T) if predicts_next(before) else divergence_T
-        losses += loss_T.double().cpu().tensor_split(parts)
-        divergences += divergence_T.double().cpu().tensor_split(parts)
-    return LossForecast(loss=_mean(losses), divergence=_mean(divergences))
-
-
-def _mean(parts: Sequence[Tensor]) -> Estimate:
-    return paired_mean(torch.stack([part.sum() for part in parts]), torch.tensor([float(len(part)) for part in parts]))
+        losses.append(loss_T.double().cpu())
+        divergences.append(divergence_T.double().cpu())
+    return LossForecast(loss=mean_over_tokens(losses), divergence=mean_over_tokens(divergences))
 
 
 def _nll_increase(before_TV: Tensor, after_TV: Tensor, ids_T: Tensor) -> Tensor:
@@ -102,7 +94,3 @@ def _nll_increase(before_TV: Tensor, after_TV: Tensor, ids_T: Tensor) -> Tensor:
         for logits_TV in (before_TV, after_TV)
     )
     return after - before
-
-
-def _angle(before_TD: Tensor, after_TD: Tensor) -> Tensor:
-    return 1 - nn.functional.cosine_similarity(before_TD.float(), after_TD.float(), dim=-1)

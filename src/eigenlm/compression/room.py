@@ -6,6 +6,7 @@ from dataclasses import replace
 from eigenlm.checkpoint import Opened, Work
 from eigenlm.compression.methods import low_rank, methods_named
 from eigenlm.compression.offers import CompressionMethod
+from eigenlm.engine.room import usual_window
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.observe import linears, token_table
@@ -17,7 +18,6 @@ _LOGITS = 4 * 5
 # An offer for every rank of every matrix, and the holes that float64 work leaves between what is kept.
 _HEAP = 1.25
 _REPAIR = [replace(low_rank.METHOD, weighs=True)]  # factors of every rank, by Grams of weighted tokens
-_SENTENCE = 64  # tokens
 _SMALLER = "take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine"
 
 
@@ -89,8 +89,7 @@ def _check(model: Transformer, window: int, used: Sequence[CompressionMethod], a
 
 def calibration_window(config: TransformerConfig, tokens: int) -> int:
     """Tokens of a window, of which there are eight or more; no more than a sentence has, for what gives vectors."""
-    longest = _SENTENCE if config.kind == "encoder" and config.head is None else 1024
-    return max(2, min(longest, config.context_length, tokens // 8))
+    return max(2, min(usual_window(config), tokens // 8))
 
 
 def _planned_bytes(

@@ -8,8 +8,18 @@ from eigenlm.model import TransformerConfig
 from eigenlm.text.tokenizer import Tokenizer
 
 LOGIT_ROWS = 128  # of logits whose logarithms are made at once
+_WINDOW, _SENTENCE = 1024, 64  # tokens
 _TEXT = 48 << 20  # bytes of the pieces of a text on their way to tokens
 _SMALLER = "choose a smaller --window, --dtype bfloat16, or a smaller model"
+
+
+def usual_window(config: TransformerConfig) -> int:
+    """Tokens that a model reads of a text at once: 1,024, of one that gives vectors as many as a sentence has.
+
+    No more than its context holds.
+    """
+    longest = _SENTENCE if config.kind == "encoder" and config.head is None else _WINDOW
+    return min(longest, config.context_length)
 
 
 def continuing(prompt: str, max_tokens: int) -> Work:
@@ -56,7 +66,7 @@ def scored_bytes(config: TransformerConfig, window: int | None, number: int, *, 
         number: bytes of a number.
         models: how many read each window.
     """
-    tokens = min(window or 1024, config.context_length)
+    tokens = min(window or usual_window(config), config.context_length)
     kept = number if models == 1 else 4 * models + number * (number < 4)
     compared = 4 * (2 if models == 1 else 5)  # a row's numbers and logarithms; of two models also their difference
     logits = tokens * kept + min(tokens, LOGIT_ROWS) * compared

@@ -51,6 +51,13 @@ class Runner:
             self._fast, self._weights, self._seen = twin, [weight.detach() for weight in weights], _traces(weights)
         return self._fast
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the weights that a process holds to run the model: its own, and those of the fast copies."""
+        from eigenlm.engine.bytes_held import bytes_held  # compiles: not for a model that is only read
+
+        return bytes_held(self.model, self.current())
+
     def _is_of(self, weights: list[Tensor]) -> bool:
         marks, samples = _traces(weights)
         return self._seen is not None and marks == self._seen[0] and torch.equal(samples, self._seen[1])

@@ -7,7 +7,7 @@ from eigenlm.estimate import Estimate
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
-def wilson(count: int, total: int) -> Estimate:
+def wilson(count: float | int, total: float | int) -> Estimate:
     """count / total with Wilson's 95 % interval (1927), for cases that are independent of each other.
 
     >>> print(wilson(8, 10))

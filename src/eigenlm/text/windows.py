@@ -164,3 +164,9 @@ def scored_windows(ids: Iterable[int], window: int, stride: int | None = None) -
 def document_end(tokenizer: Tokenizer) -> list[int]:
     """The tokens that stand after each document: the end token, or a blank line where the tokenizer has none."""
     return tokenizer.encode(_BETWEEN) if tokenizer.eos is None else [tokenizer.eos]
+
+
+def markers_around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The tokens that stand before and after a whole text, such as BERT's `[CLS]` and `[SEP]`."""
+    around = tokenizer.encode("", add_markers=True)
+    return around[: len(around) // 2], around[len(around) // 2 :]

@@ -12,10 +12,11 @@ from eigenlm.compression import Plan
 from eigenlm.errors import EigenError
 from eigenlm.language_model import LanguageModel
 from eigenlm.tasks import Perplexity, nll_increase, perplexity
+from eigenlm.text.opening import opening
 from eigenlm.tour.meet import QUESTION, ask
 from eigenlm.tour.speed import decoding_rate
 from eigenlm.tour.story import Story
-from eigenlm.tour.texts import Texts, opening
+from eigenlm.tour.texts import Texts
 from eigenlm.verbs import apply
 
 # Tokens of held-out text to score, before and after: eight windows.

@@ -1,11 +1,9 @@
 """What the tour reads: one part of the documents to plan by, the rest to judge by."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from eigenlm.errors import DataError, explain
-from eigenlm.text import Tokenizer
 from eigenlm.text.corpus import read_documents
 from eigenlm.text.python_documentation import python_documentation
 
@@ -46,16 +44,3 @@ def read_texts(path: Path | None) -> Texts:
         return Texts(source, (whole[:cut],), (whole[cut:],))
     calibration = tuple(document for i, document in enumerate(documents) if i % 4 != 3)
     return Texts(source, calibration, tuple(documents[3::4]))
-
-
-def opening(documents: Sequence[str], tokenizer: Tokenizer, num_tokens: int) -> str:
-    """The first documents, cut after about `num_tokens` tokens of them."""
-    pieces: list[str] = []
-    left = num_tokens
-    for document in documents:
-        if left <= 0:
-            break
-        ids = tokenizer.encode(document)
-        pieces.append(document if len(ids) <= left else tokenizer.decode(ids[:left]))
-        left -= len(ids)
-    return "\n\n".join(pieces)
