@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from eigenlm.sentences import search as search
     from eigenlm.tasks import Effect as Effect
     from eigenlm.tasks import Perplexity as Perplexity
+    from eigenlm.tasks import SideBySide as SideBySide
     from eigenlm.tasks import nll_increase as nll_increase
     from eigenlm.tasks import perplexity as perplexity
     from eigenlm.training import Recipe as Recipe
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from eigenlm.verbs import plan as plan
     from eigenlm.verbs import quantize as quantize
     from eigenlm.verbs import repair as repair
+    from eigenlm.verbs import side_by_side as side_by_side
     from eigenlm.verbs import train as train
 
 # Imported when first used: torch takes seconds, and `eigenlm --help` does not need it.
@@ -42,6 +44,7 @@ _HOMES = {
     "Recipe": "eigenlm.training",
     "Repair": "eigenlm.compression",
     "Sampling": "eigenlm.engine",
+    "SideBySide": "eigenlm.tasks",
     "analyze": "eigenlm.analysis",
     "apply": "eigenlm.verbs",
     "compare": "eigenlm.analysis.comparison",
@@ -54,6 +57,7 @@ _HOMES = {
     "read_recipe": "eigenlm.training",
     "repair": "eigenlm.verbs",
     "search": "eigenlm.sentences",
+    "side_by_side": "eigenlm.verbs",
     "train": "eigenlm.verbs",
 }
 __all__ = list(_HOMES)

@@ -1,7 +1,7 @@
 """The verbs on a language model: plan a smaller one, apply the plan, measure what became of it; and train one."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from eigenlm.compression.sized_file import beside_matrices, write_sized
 from eigenlm.errors import ConfigError, explain
 from eigenlm.language_model import LanguageModel, check_speaks, load
 from eigenlm.planner.room import check_run
-from eigenlm.tasks import Effect, effect
+from eigenlm.tasks import Effect, SideBySide, effect
+from eigenlm.tasks import side_by_side as compared
 from eigenlm.text.corpus import documents_of
 from eigenlm.text.reading import Text
-from eigenlm.text.windows import windows_across
+from eigenlm.text.windows import markers_around, windows_across
 from eigenlm.training import Outcome, Recipe, Watcher, started_from
 from eigenlm.training import train as train_unchecked
 
@@ -195,17 +196,48 @@ def measure(
     """What the way from one model to the other cost and bought, on text that neither was made for.
 
     Args:
-        before: a model, or its name or path.
+        before: a decoder that predicts tokens, or an encoder; or its name or path.
         after: the same, with the same tokenizer.
         text: the text itself, documents, or the path of a file or folder of them as a `Path`.
-        window: tokens that the models see at once; 1,024 or the shorter context by default.
+        window: tokens that the models see at once; 1,024 or the shorter context by default, 64 of models that give
+            vectors.
 
     Raises:
         ConfigError: models that do not compare, or a window that does not fit.
         DataError: fewer than two tokens.
     """
-    first, second = (lm if isinstance(lm, LanguageModel) else load(lm) for lm in (before, after))
-    return effect(first, second, text, window=window)
+    return effect(*_loaded(before, after), text, window=window)
+
+
+def side_by_side(
+    before: LanguageModel | str | Path,
+    after: LanguageModel | str | Path,
+    *texts: str | Path,
+    prompts: Sequence[str] | None = None,
+    plan: Plan | str | Path | None = None,
+    window: int | None = None,
+) -> SideBySide:
+    """All that two models differ in: what texts say of each, what they take, how fast they are, what they answer.
+
+    Its `report` writes one offline page.
+
+    Args:
+        before: as for `measure`.
+        after: likewise.
+        texts: paths of files or folders; by default the documentation inside Python and what the first model writes by
+            itself.
+        prompts: what both answer; five small ones by default.
+        plan: what led from the first to the second, or its path: its forecast then stands beside the measurement.
+        window: as for `measure`.
+
+    Raises:
+        ConfigError: as of `measure`.
+        DataError: a text of fewer than two tokens, or an empty prompt.
+        CheckpointError: no plan, or a damaged one.
+    """
+    made = Plan.load(plan) if isinstance(plan, (str, Path)) else plan
+    read = {str(text): Path(text) for text in texts}
+    return compared(*_loaded(before, after), read, prompts=prompts, plan=made, window=window)
 
 
 def train(
@@ -233,6 +265,10 @@ def train(
     return train_unchecked(recipe, folder, watcher=watcher, stop=stop, check=check_run)
 
 
+def _loaded(*models: LanguageModel | str | Path) -> Iterator[LanguageModel]:
+    return (lm if isinstance(lm, LanguageModel) else load(lm) for lm in models)
+
+
 def _check_tells(lm: LanguageModel, act: str, do: str) -> None:
     """Refuse a model that neither predicts the tokens of a text alone nor gives vectors of it."""
     check_speaks(lm, act)
@@ -244,12 +280,8 @@ def _check_tells(lm: LanguageModel, act: str, do: str) -> None:
 def _calibration(lm: LanguageModel, documents: Iterable[str], tokens: int) -> Tensor:
     """Windows of a text; those that a sentence encoder reads stand between its markers."""
     window = calibration_window(lm.config, tokens)
-    around = lm.tokenizer.encode("", add_markers=True) if lm.config.head is None else []
-    inside = max(2, window - len(around))
+    around = markers_around(lm.tokenizer) if lm.config.head is None else ([], [])
+    inside = max(2, window - sum(map(len, around)))
     windows = windows_across(documents, lm.tokenizer, inside, max(2, tokens // inside))
-    first, last = (torch.tensor(part, dtype=torch.int64).expand(len(windows), -1) for part in _halves(around))
+    first, last = (torch.tensor(part, dtype=torch.int64).expand(len(windows), -1) for part in around)
     return torch.cat([first, windows, last], dim=1).to(lm.device)
-
-
-def _halves(ids: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
-    return ids[: len(ids) // 2], ids[len(ids) // 2 :]

@@ -57,8 +57,27 @@ def test_applied_folder_is_smaller_and_measured(
     assert saved == plan.num_params_before - plan.num_params_after > 0
     assert told["num_params"] == sum(p.numel() for p in after.model.parameters())
     gap = [eigenlm.perplexity(lm, long_text.read_text(), window=128).nll for lm in (after, before)]
-    # The folder holds the very numbers that were measured; sums differ by rounding.
-    assert told["measured"]["nll_increase"]["value"] == pytest.approx(gap[0] - gap[1], abs=1e-5)
+    # What was measured was read from the folder; sums differ by rounding.
+    (measured,) = told["measured"]["texts"].values()
+    assert measured["nll_increase"]["value"] == pytest.approx(gap[0] - gap[1], abs=1e-5)
+
+
+def test_the_page_of_a_plan_draws_its_forecast_beside_what_was_measured(
+    plan_file: Path, tiny_text: Path, long_text: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    page, out = tmp_path / "page.html", tmp_path / "hf"
+    texts = ["--text", str(long_text), str(tiny_text)]
+    words = ["apply", str(plan_file), "--to", "hf", *texts, "--html", str(page), "--out"]
+    assert main([*words, str(page)]) == 2
+    assert "expected a place beside the model, got that of the model" in capsys.readouterr().err
+    assert main([*words, str(out)]) == 0
+    plan, html = eigenlm.Plan.load(plan_file), page.read_text()
+    for told in (plan.forecast, plan.divergence):
+        assert f"{told.value:.4f} ({told.low:.4f} to {told.high:.4f})" in html
+    assert html.count('<span class="name">Forecast</span>') == 2
+    # What was written was measured, in which matrices are whole again.
+    assert f"{eigenlm.load(out).num_params:,}" in html
+    assert "report: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("keep", ["0", "-0.5", "1.5", "nan"])

@@ -1,26 +1,28 @@
 """`eigenlm apply`."""
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from eigenlm.cli.command import Command
-from eigenlm.cli.measure import print_effect
-from eigenlm.cli.options import Compute, Out
+from eigenlm.cli.options import Compute, Html, Out, Prompts, Texts
 from eigenlm.cli.output import print_facts, print_json, said_of_loss
-from eigenlm.terminal import tell
+from eigenlm.cli.side_by_side import print_side_by_side, read_ahead
+from eigenlm.errors import DataError, explain
+from eigenlm.terminal import say, tell
 
 if TYPE_CHECKING:
     from eigenlm.compression import Plan
     from eigenlm.language_model import LanguageModel
-    from eigenlm.tasks import Effect
+    from eigenlm.tasks import SideBySide
 
 
 @dataclass(frozen=True)
 class ApplyCommand(Command):
-    """Carry a plan out and write the smaller model; with --text, measure the effect beside the forecast."""
+    """Carry a plan out and write the smaller model; with --text or --html, measure it beside the forecast."""
 
     plan: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PLAN", help="What `eigenlm plan` wrote.")]
     out: Out
@@ -28,22 +30,29 @@ class ApplyCommand(Command):
         Literal["eigenlm", "hf", "gguf"],
         tyro.conf.arg(help="The format: a folder that keeps each layer as it is, one for transformers, a GGUF file."),
     ] = "eigenlm"
-    text: Annotated[
-        Path | None,
-        tyro.conf.arg(metavar="PATH", aliases=["-f"], help="Text to measure on, which the plan did not see."),
-    ] = None
+    text: Texts = ()
+    prompts: Prompts = None
+    html: Html = None
     compute: Compute = field(default_factory=Compute)
 
+    def check(self) -> None:
+        """Refuse one place for the model and for the page."""
+        if self.html is not None and os.path.abspath(self.html) == os.path.abspath(self.out):
+            expected, do = "a place beside the model", "choose another"
+            raise DataError(explain(f"writing {self.html}", expected=expected, got="that of the model", do=do))
+
     def run(self) -> None:
-        """Apply, write, and say what changed."""
+        """Apply, write, and say what changed; what was written is read again to be measured."""
         from eigenlm.checkpoint import open_model
         from eigenlm.compression import Plan, apply_
         from eigenlm.compression.room import applying
         from eigenlm.engine.room import scoring
 
+        measures = bool(self.text) or self.html is not None or self.prompts is not None
+        prompts = read_ahead(self.text, self.prompts) if measures else None
         plan = Plan.load(self.plan)
-        measured = None if self.text is None else scoring(None, models=2, also_read=open_model(plan.model))
-        small = self.compute.load(plan.model, applying(measured))
+        measuring = scoring(None, models=2, also_read=open_model(plan.model)) if measures else None
+        small = self.compute.load(plan.model, applying(measuring))
         apply_(small.model, plan)
         self._write(small)
         figures: dict[str, Any] = {
@@ -52,9 +61,26 @@ class ApplyCommand(Command):
             "num_bytes": small.num_bytes,
             "forecast": plan.forecast,
         }
-        if self.text is not None:
-            figures["measured"] = self._measured(plan, small, self.text)
-        print_json(figures) if self.json else _print(figures)
+        del small
+        found = self._measured(plan, prompts) if measures else None
+        if self.json:
+            print_json(figures | ({} if found is None else {"measured": found, "report": self.html}))
+            return
+        _print(figures, plan)
+        if found is not None:
+            print_side_by_side(found)
+        if self.html is not None:
+            say(f"\nreport: {self.html}")
+
+    def _measured(self, plan: "Plan", prompts: list[str] | None) -> "SideBySide":
+        """The plan's model beside the one that was written, in which an adapter is merged already."""
+        from eigenlm.tasks import side_by_side
+
+        before, after = self.compute.load(plan.model), replace(self.compute, adapter=None).load(str(self.out))
+        found = side_by_side(before, after, {str(text): text for text in self.text}, prompts=prompts, plan=plan)
+        if self.html is not None:
+            found.report(self.html)
+        return found
 
     def _write(self, small: "LanguageModel") -> None:
         from eigenlm.checkpoint import misread_by_llama_cpp, open_model, write_gguf, write_hugging_face
@@ -74,20 +100,14 @@ class ApplyCommand(Command):
                 kinds = " or ".join(sorted({*again}))
                 tell(f"note: GGUF has no {kinds}; {len(again):,} matrices of few bits are written as Q8_0")
 
-    def _measured(self, plan: "Plan", small: "LanguageModel", text: Path) -> "Effect":
-        from eigenlm.tasks import effect
 
-        return effect(self.compute.load(plan.model), small, text)
-
-
-def _print(figures: dict[str, Any]) -> None:
+def _print(figures: dict[str, Any], plan: "Plan") -> None:
+    told = [("loss, forecast", plan.forecast), ("divergence, forecast", plan.divergence)]
     print_facts(
         [
             ("written", str(figures["out"])),
             ("parameters", f"{figures['num_params']:,}"),
             ("bytes", f"{figures['num_bytes']:,}"),
-            ("loss, forecast", said_of_loss(figures["forecast"])),
+            *((name, said_of_loss(estimate, plan.unit)) for name, estimate in told if estimate is not None),
         ]
     )
-    if "measured" in figures:
-        print_effect(figures["measured"])

@@ -35,9 +35,11 @@ def ready(command: Command) -> Iterator[Command]:
     for name, value in _values(command):
         allowed.check(**{name: value})
         _check_there(name, value)
-    if str(getattr(command, "text", None)) == STREAM:
+    given = getattr(command, "text", None)
+    if STREAM in map(str, given if isinstance(given, tuple) else (given,)):
         with _standard_input() as text:
-            yield dataclasses.replace(command, text=text)  # type: ignore[call-arg]
+            read = tuple(text if str(one) == STREAM else one for one in given) if isinstance(given, tuple) else text
+            yield dataclasses.replace(command, text=read)  # type: ignore[call-arg]
     else:
         yield command
 
@@ -59,7 +61,7 @@ def _values(command: Any) -> Iterator[tuple[str, Any]]:
         if dataclasses.is_dataclass(value):
             yield from _values(value)
         else:
-            yield from ((name, one) for one in (value if name == "others" else (value,)))
+            yield from ((name, one) for one in (value if isinstance(value, tuple) else (value,)))
 
 
 def _check_there(name: str, value: Any) -> None:

@@ -50,6 +50,21 @@ Text = Annotated[
         help="A text, jsonl or parquet file (also .gz), a folder of them, or - for standard input.",
     ),
 ]
+Texts = Annotated[
+    tuple[Path, ...],
+    tyro.conf.arg(
+        metavar="PATH ...",
+        aliases=["-f"],
+        help="Texts to measure on, each by itself: best one like the calibration's and one from elsewhere.",
+    ),
+]
+Prompts = Annotated[
+    Path | None,
+    tyro.conf.arg(metavar="PATH", help="What both models answer, a line for each; five small ones by default."),
+]
+Html = Annotated[
+    Path | None, tyro.conf.arg(metavar="PATH", help="Write a page of before and after there: one file, no network.")
+]
 Calibration = Annotated[
     Path | None,
     tyro.conf.arg(
