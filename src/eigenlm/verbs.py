@@ -206,7 +206,8 @@ def measure(
         ConfigError: models that do not compare, or a window that does not fit.
         DataError: fewer than two tokens.
     """
-    return effect(*_loaded(before, after), text, window=window)
+    first, second = _loaded(before, after)
+    return effect(first, second, text, window=window)
 
 
 def side_by_side(
@@ -237,7 +238,8 @@ def side_by_side(
     """
     made = Plan.load(plan) if isinstance(plan, (str, Path)) else plan
     read = {str(text): Path(text) for text in texts}
-    return compared(*_loaded(before, after), read, prompts=prompts, plan=made, window=window)
+    first, second = _loaded(before, after)
+    return compared(first, second, read, prompts=prompts, plan=made, window=window)
 
 
 def train(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from eigenlm.estimate import Estimate
 from eigenlm.tasks.effect import Effect
 from eigenlm.tasks.side_by_side.side_by_side import Foretold, SideBySide
+from eigenlm.tasks.side_by_side.speeds import Rate
 
 
 class Line(NamedTuple):
@@ -86,14 +87,18 @@ def of_size_and_speed(found: SideBySide) -> list[Line]:
         _size("The same with fast copies, while it runs", before.running_bytes, after.running_bytes),
     ]
     for what, timed in found.speeds.timed.items():
-        each = (f"{rate.median:,.1f} ({rate.least:,.1f} to {rate.most:,.1f})" for rate in (timed.before, timed.after))
-        lines.append(Line(_TIMED[what], *each, f"x {said(timed.ratio, '.3f')}"))
+        lines.append(Line(_TIMED[what], _rate(timed.before), _rate(timed.after), f"x {said(timed.ratio, '.3f')}"))
     return lines
 
 
 def _size(label: str, before: int | None, after: int | None) -> Line:
     change = "" if before is None or after is None else f"{after / before - 1:+.1%}"
-    return Line(label, *("unknown" if size is None else f"{size:,}" for size in (before, after)), change)
+    told = ["unknown" if size is None else f"{size:,}" for size in (before, after)]
+    return Line(label, told[0], told[1], change)
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.median:,.1f} ({rate.least:,.1f} to {rate.most:,.1f})"
 
 
 def costs(found: SideBySide) -> list[Cost]:
