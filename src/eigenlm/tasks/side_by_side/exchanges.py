@@ -85,8 +85,8 @@ def exchanges(
         else template.encode([{"role": "user", "content": prompt}], before.tokenizer)
         for prompt in prompts
     ]
-    answers = [_answers(lm, read) for lm in track((before, after), "answering")]
-    return tuple(_exchange(prompt, *both, before.tokenizer) for prompt, *both in zip(prompts, *answers))
+    first, second = (_answers(lm, read) for lm in track((before, after), "answering"))
+    return tuple(_exchange(prompt, p, q, before.tokenizer) for prompt, p, q in zip(prompts, first, second))
 
 
 def _answers(lm: LanguageModel, prompts: Sequence[Sequence[int]]) -> list[list[int]]:

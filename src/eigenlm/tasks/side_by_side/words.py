@@ -108,7 +108,7 @@ def costs(found: SideBySide) -> list[Cost]:
         estimates = {text: getattr(effect, name) for text, effect in found.texts.items()}
         measured = {text: estimate for text, estimate in estimates.items() if estimate is not None}
         if measured:
-            told.append(Cost(title, found.foretold and getattr(found.foretold, foretold), measured))
+            told.append(Cost(title, getattr(found.foretold, foretold, None), measured))
     return told
 
 
