@@ -13,7 +13,7 @@ from eigenlm.cli.output import print_json
 Shell = Literal["bash", "zsh", "fish"]
 
 # `  -t FLOAT, --temperature FLOAT` or `  --dtype {float32,bfloat16}`, as --help begins what it says of an option.
-_OPTION = re.compile(r"^[ │] (?:-(\w)(?: \S+)?, )?--([a-z][\w-]*)(?: \{([^}]+)\})?", re.MULTILINE)
+_OPTION = re.compile(r"^[ │] (?:-(\w)(?: [^,\n]+)?, )?--([a-z][\w-]*)(?: \{([^}]+)\})?", re.MULTILINE)
 _BASH = """\
 # Completion of eigenlm by the Tab key, written by `eigenlm completion`.
 _eigenlm() {

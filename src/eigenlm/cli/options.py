@@ -55,7 +55,8 @@ Texts = Annotated[
     tyro.conf.arg(
         metavar="PATH ...",
         aliases=["-f"],
-        help="Texts to measure on, each by itself: best one like the calibration's and one from elsewhere.",
+        help="Texts to measure on, each by itself: one like your users' and one from elsewhere; or - for standard"
+        " input. Without any, what is always there.",
     ),
 ]
 Prompts = Annotated[
