@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from eigenlm.compression import Plan
 from eigenlm.estimate import Estimate
 from eigenlm.language_model import LanguageModel
 from eigenlm.shown import Shown
@@ -15,6 +15,9 @@ from eigenlm.tasks.side_by_side.exchanges import Exchange, exchanges
 from eigenlm.tasks.side_by_side.footprint import Footprint
 from eigenlm.tasks.side_by_side.speeds import Speeds, speeds
 from eigenlm.text.reading import ReadText, Text
+
+if TYPE_CHECKING:
+    from eigenlm.compression import Plan  # compiles, which measuring need not wait for
 
 _TIMED = 256  # tokens of the first text, which both read on time
 
@@ -36,7 +39,7 @@ class Foretold(Shown):
     text: str
 
     @classmethod
-    def by(cls, plan: Plan) -> "Foretold":
+    def by(cls, plan: "Plan") -> "Foretold":
         """What a plan says."""
         return cls(loss=plan.forecast, divergence=plan.divergence, unit=plan.unit, text=plan.calibration.text)
 
@@ -80,7 +83,7 @@ def side_by_side(
     texts: Mapping[str, Text] | None = None,
     *,
     prompts: Sequence[str] | None = None,
-    plan: Plan | None = None,
+    plan: "Plan | None" = None,
     window: int | None = None,
 ) -> SideBySide:
     """Compare two models by all that can be measured of them here.
