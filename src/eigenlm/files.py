@@ -99,12 +99,23 @@ def check_output(target: Path, *, inputs: Collection[Path] = (), overwrite: bool
     if target.is_dir():
         _check_writable(target, target)
         return
-    _check_regular(target)
+    check_regular(target)
     _check_writable(target.absolute().parent, target)
     inside = any(path.is_dir() and target.resolve().is_relative_to(path.resolve()) for path in there)
     if not overwrite and (inside or _holds_model(target)):
         got = "a file of the input" if inside else "a model"
         raise DataError(_kept(target, "nothing there that may be wanted", got, "add --overwrite to replace it"))
+
+
+def check_regular(target: Path) -> None:
+    """Refuse a place that a file cannot take.
+
+    Raises:
+        DataError: a folder, pipe, device or socket is there.
+    """
+    if target.exists() and not target.is_file():
+        got = "a folder" if target.is_dir() else "a pipe, device or socket"
+        raise DataError(_kept(target, "a new or regular file", got, "choose another"))
 
 
 def tensors_beside(plan: Path) -> Path:
@@ -139,12 +150,6 @@ def _check_writable(folder: Path, target: Path) -> None:
         raise DataError(_kept(target, "a folder to write in", got, "choose another place"))
 
 
-def _check_regular(target: Path) -> None:
-    if target.exists() and not target.is_file():
-        got = "a folder" if target.is_dir() else "a pipe, device or socket"
-        raise DataError(_kept(target, "a new or regular file", got, "choose another"))
-
-
 def _holds_model(path: Path) -> bool:
     """Whether a file is GGUF or safetensors, the latter not of a plan."""
     with path.open("rb") as file:
@@ -176,7 +181,7 @@ def whole_files(*targets: str | Path) -> Iterator[list[Path]]:
     with _told_plainly(places[0]):
         try:
             for place in places:
-                _check_regular(place)
+                check_regular(place)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 handle, name = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent)
                 os.close(handle)

@@ -213,7 +213,8 @@ def measure(
 def side_by_side(
     before: LanguageModel | str | Path,
     after: LanguageModel | str | Path,
-    *texts: str | Path,
+    texts: Sequence[str | Path] = (),
+    *,
     prompts: Sequence[str] | None = None,
     plan: Plan | str | Path | None = None,
     window: int | None = None,

@@ -30,7 +30,7 @@ from eigenlm.cli.command import Command
 from eigenlm.cli.early import OUTPUTS, ready
 from eigenlm.cli.options import use_threads
 from eigenlm.errors import ConfigError, RankToldError, did_you_mean, explain, nearest, visible
-from eigenlm.files import check_output
+from eigenlm.files import check_output, check_regular
 from eigenlm.settings import config_file, setting, unknown_variables
 from eigenlm.terminal import Terminal, tell
 
@@ -177,6 +177,8 @@ def check_places(command: Command) -> None:
     for output in (getattr(command, name, None) for name in OUTPUTS):
         if output is not None:
             check_output(output, inputs=inputs, overwrite=given.get("overwrite", False))
+    if given.get("html") is not None:
+        check_regular(given["html"])
 
 
 def _dispatch(words: list[str]) -> int:

@@ -3,7 +3,7 @@
 from eigenlm.estimate import Estimate
 from eigenlm.tasks import Effect, Perplexity, SideBySide
 from eigenlm.tasks.effect import Performance
-from eigenlm.tasks.side_by_side import Exchange, Footprint, Foretold, Rate, Reply, Speeds, TimedByTurns
+from eigenlm.tasks.side_by_side import Footprint, Foretold, Rate, Reply, Speeds, TimedByTurns, TwoAnswers
 
 HOSTILE = '</title><img src=x onerror="document.title=1">\u202eevil\x1b[31m'
 
@@ -36,13 +36,13 @@ def effect(increase: float = 0.05, **changes: object) -> Effect:
     return Effect(**told | changes)
 
 
-def exchange(prompt: str = "Capital of France?", **changes: object) -> Exchange:
+def exchange(prompt: str = "Capital of France?", **changes: object) -> TwoAnswers:
     told = {
         "before": Reply(same="The capital is", parting=" Paris", rest=", of course.", num_tokens=9),
         "after": Reply(same="The capital is", parting=" Lyon", rest=".", num_tokens=6),
         "parting": 4,
     }
-    return Exchange(prompt=prompt, **told | changes)
+    return TwoAnswers(prompt=prompt, **told | changes)
 
 
 def speeds(*names: str) -> Speeds:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from eigenlm.language_model import load
-from eigenlm.tasks.side_by_side.exchanges import MOST_TOKENS, Exchange, exchanges
+from eigenlm.tasks.side_by_side.exchanges import MOST_TOKENS, TwoAnswers, exchanges
 
 PROMPTS = ["The matrix", "A vector of \N{SNOWMAN}", "token"]
 
@@ -19,7 +19,7 @@ def pair(tiny_model):
     return before, after
 
 
-def assert_told(exchange: Exchange) -> None:
+def assert_told(exchange: TwoAnswers) -> None:
     before, after = exchange.before, exchange.after
     assert before.same == after.same
     if exchange.parting is None:

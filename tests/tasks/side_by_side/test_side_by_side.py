@@ -26,7 +26,7 @@ def folders(tiny_model, tmp_path_factory):
 def test_each_text_is_measured_by_itself(folders, tiny_text, tmp_path):
     second = tmp_path / "second.md"
     second.write_text("Vectors are rows of numbers.\n" * 30)
-    found = eigenlm.side_by_side(*folders, tiny_text, second, window=32)
+    found = eigenlm.side_by_side(*folders, [tiny_text, second], window=32)
     assert list(found.texts) == [str(tiny_text), str(second)]
     for path in (tiny_text, second):
         alone = eigenlm.measure(*folders, path, window=32)
@@ -45,7 +45,7 @@ def test_a_plan_tells_its_forecast(tiny_model, tiny_text, tmp_path):
     plan = eigenlm.plan(load(tiny_model), keep=0.7, calibration=text, tokens=1024)
     plan.save(tmp_path / "plan.json")
     small = eigenlm.apply(plan)
-    found = eigenlm.side_by_side(tiny_model, small, text, plan=tmp_path / "plan.json", window=64)
+    found = eigenlm.side_by_side(tiny_model, small, [text], plan=tmp_path / "plan.json", window=64)
     assert found.foretold.loss == plan.forecast
     assert found.foretold.divergence == plan.divergence
     assert found.foretold.text == str(text)
@@ -77,7 +77,7 @@ def test_encoders_without_a_head_are_compared_by_their_vectors(tmp_path):
     with torch.no_grad():
         after.model.blocks[1].feed_forward.up.weight.mul_(1.1)
     (tmp_path / "text.txt").write_text("the rank of a matrix near the river. new money in the old ban k. " * 20)
-    found = eigenlm.side_by_side(before, after, tmp_path / "text.txt", window=16)
+    found = eigenlm.side_by_side(before, after, [tmp_path / "text.txt"], window=16)
     assert set(found.speeds.timed) == {"read"}
     assert found.exchanges == ()
     (effect,) = found.texts.values()
@@ -90,4 +90,4 @@ def test_models_that_do_not_compare_are_refused_before_anything_is_timed(tiny_mo
     config = dataclasses.replace(lm.config, kind="encoder", head=None)
     encoder = dataclasses.replace(lm, model=Transformer(config).eval())
     with pytest.raises(ConfigError, match="two models of one kind, got decoder and encoder without a head"):
-        eigenlm.side_by_side(lm, encoder, tiny_text)
+        eigenlm.side_by_side(lm, encoder, [tiny_text])

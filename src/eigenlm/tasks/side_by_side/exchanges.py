@@ -46,7 +46,7 @@ class Reply(Shown):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exchange(Shown):
+class TwoAnswers(Shown):
     """A prompt and both answers, the likeliest token taken at each step.
 
     Attributes:
@@ -64,7 +64,7 @@ class Exchange(Shown):
 
 def exchanges(
     before: LanguageModel, after: LanguageModel, prompts: Sequence[str] | None = None
-) -> tuple[Exchange, ...]:
+) -> tuple[TwoAnswers, ...]:
     """Have two models answer, as chats where the first has a chat template and the second has one too.
 
     Args:
@@ -99,11 +99,11 @@ def _answers(lm: LanguageModel, prompts: Sequence[Sequence[int]]) -> list[list[i
     return answers
 
 
-def _exchange(prompt: str, before: Sequence[int], after: Sequence[int], tokenizer: Tokenizer) -> Exchange:
+def _exchange(prompt: str, before: Sequence[int], after: Sequence[int], tokenizer: Tokenizer) -> TwoAnswers:
     alike = _shared(before, after)
     parts = alike < max(len(before), len(after))
     first, second = (_reply(answer, alike, tokenizer) for answer in (before, after))
-    return Exchange(prompt=prompt, before=first, after=second, parting=alike + 1 if parts else None)
+    return TwoAnswers(prompt=prompt, before=first, after=second, parting=alike + 1 if parts else None)
 
 
 def _reply(answer: Sequence[int], alike: int, tokenizer: Tokenizer) -> Reply:

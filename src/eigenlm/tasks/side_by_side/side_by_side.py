@@ -11,7 +11,7 @@ from eigenlm.language_model import LanguageModel
 from eigenlm.shown import Shown
 from eigenlm.tasks.effect import Effect, effect
 from eigenlm.tasks.side_by_side.default_texts import default_texts
-from eigenlm.tasks.side_by_side.exchanges import Exchange, exchanges
+from eigenlm.tasks.side_by_side.exchanges import TwoAnswers, exchanges
 from eigenlm.tasks.side_by_side.footprint import Footprint
 from eigenlm.tasks.side_by_side.speeds import Speeds, speeds
 from eigenlm.text.reading import ReadText, Text
@@ -63,7 +63,7 @@ class SideBySide(Shown):
     texts: Mapping[str, Effect]
     texts_given: bool
     speeds: Speeds
-    exchanges: tuple[Exchange, ...]
+    exchanges: tuple[TwoAnswers, ...]
     foretold: Foretold | None = None
 
     def report(self, path: str | Path) -> None:
