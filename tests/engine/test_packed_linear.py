@@ -185,3 +185,10 @@ def test_odd_sizes_run_dense(columns):
     layer = Int8Linear.from_dense(torch.randn(9, columns))
     assert isinstance(pack(layer), CodedLinear) == (columns == 40)
     assert isinstance(fast_linear(layer.coded(), None), CodedLinear) == (columns == 40)
+
+
+@torch.no_grad()
+def test_a_matrix_of_rank_0_is_packed_and_gives_the_bias():
+    for sizes in ((0, 6), (6, 0)):
+        bias = torch.arange(float(sizes[0]))
+        assert torch.equal(fast_linear(torch.zeros(sizes), bias)(torch.ones(3, sizes[1])), bias.expand(3, -1))

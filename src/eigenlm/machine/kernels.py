@@ -53,11 +53,16 @@ softmax_backward = working(
 
 
 def _pack(weight: Tensor) -> Tensor:
-    # The layout for 16 rows is no slower at one row than that for one, and 1.7 times as fast at 8.
+    # The layout for 16 rows is no slower at one row than that for one, and 1.7 times as fast at 8. A matrix of rank 0
+    # has thin factors without numbers, of which oneDNN has no layout.
+    if not weight.numel():
+        return weight.detach()
     return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), 16)
 
 
 def _packed_linear(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
+    if not packed.numel():
+        return F.linear(x, packed, bias)
     return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
 
 
