@@ -169,8 +169,8 @@ FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
 
 
 def _runs_dense(layer: nn.Module | None) -> bool:
-    """Whether a layer's matrix is best applied whole: it saves few products or none."""
-    if not isinstance(layer, LinearMap):
+    """Whether a layer's matrix is best applied whole and stays the same: it saves few products or none."""
+    if not isinstance(layer, LinearMap) or layer.turns:
         return False
     whole = layer.in_features * layer.out_features
     itemsize = next((p.element_size() for p in layer.parameters()), 0)

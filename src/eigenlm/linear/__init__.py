@@ -7,6 +7,7 @@ from eigenlm.linear.dense import DenseLinear
 from eigenlm.linear.int8 import Int8Linear
 from eigenlm.linear.interpolative import InterpolativeLinear
 from eigenlm.linear.low_rank import LowRankLinear
+from eigenlm.linear.nested import NestedLinear
 from eigenlm.linear.registry import LINEAR_MAPS, linear_map
 from eigenlm.linear.sum import SumLinear
 from eigenlm.linear.trellis import TrellisLinear
@@ -20,6 +21,7 @@ __all__ = [
     "InterpolativeLinear",
     "LinearMap",
     "LowRankLinear",
+    "NestedLinear",
     "SumLinear",
     "TrellisLinear",
     "linear_map",

@@ -30,12 +30,14 @@ class LinearMap(nn.Module):
         bias: b, or None.
         in_gguf: what a GGUF file makes of its matrix: refuses it unless it is multiplied out, rounds it again, or keeps
             its blocks.
+        turns: whether the matrix that it applies may become another while its tensors stay, as where a rank is set.
         in_first: whether the file that its module is written to holds W as (in, out), as of Hugging Face's Conv1D.
     """
 
     kind: ClassVar[str]
     settings: ClassVar[tuple[str, ...]] = ()
     in_gguf: ClassVar[Literal["refused", "rounded", "kept"]] = "refused"
+    turns: ClassVar[bool] = False
     in_features: int
     out_features: int
     bias: nn.Parameter | None
