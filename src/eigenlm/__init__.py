@@ -14,6 +14,7 @@ from eigenlm.waiting import wait_asleep_beside_others
 if TYPE_CHECKING:
     from eigenlm.analysis import analyze as analyze
     from eigenlm.analysis.comparison import compare as compare
+    from eigenlm.compression import Knob as Knob
     from eigenlm.compression import Plan as Plan
     from eigenlm.compression import Repair as Repair
     from eigenlm.engine import Sampling as Sampling
@@ -28,16 +29,20 @@ if TYPE_CHECKING:
     from eigenlm.training import Recipe as Recipe
     from eigenlm.training import read_recipe as read_recipe
     from eigenlm.verbs import apply as apply
+    from eigenlm.verbs import knob as knob
     from eigenlm.verbs import measure as measure
     from eigenlm.verbs import plan as plan
     from eigenlm.verbs import quantize as quantize
     from eigenlm.verbs import repair as repair
+    from eigenlm.verbs import settle as settle
     from eigenlm.verbs import side_by_side as side_by_side
     from eigenlm.verbs import train as train
+    from eigenlm.verbs import turn as turn
 
 # Imported when first used: torch takes seconds, and `eigenlm --help` does not need it.
 _HOMES = {
     "Effect": "eigenlm.tasks",
+    "Knob": "eigenlm.compression",
     "LanguageModel": "eigenlm.language_model",
     "Perplexity": "eigenlm.tasks",
     "Plan": "eigenlm.compression",
@@ -48,6 +53,7 @@ _HOMES = {
     "analyze": "eigenlm.analysis",
     "apply": "eigenlm.verbs",
     "compare": "eigenlm.analysis.comparison",
+    "knob": "eigenlm.verbs",
     "load": "eigenlm.language_model",
     "measure": "eigenlm.verbs",
     "nll_increase": "eigenlm.tasks",
@@ -57,8 +63,10 @@ _HOMES = {
     "read_recipe": "eigenlm.training",
     "repair": "eigenlm.verbs",
     "search": "eigenlm.sentences",
+    "settle": "eigenlm.verbs",
     "side_by_side": "eigenlm.verbs",
     "train": "eigenlm.verbs",
+    "turn": "eigenlm.verbs",
 }
 __all__ = list(_HOMES)
 

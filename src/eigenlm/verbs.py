@@ -11,7 +11,7 @@ from torch import Tensor
 from eigenlm import compression
 from eigenlm.allowed import check, check_methods, gguf_type
 from eigenlm.checkpoint import open_model
-from eigenlm.compression import Goal, Plan, Repair
+from eigenlm.compression import Goal, Knob, Plan, Repair
 from eigenlm.compression.goal import Asked
 from eigenlm.compression.methods import methods_named
 from eigenlm.compression.room import applying, calibration_window, check_planning, check_repairing
@@ -184,6 +184,62 @@ def repair(
     options: dict[str, Any] = {"rank": rank, "choose_ranks": choose_ranks, "text": text, "seed": seed}
     model, told = compression.repair(before.model, lm.model, windows, **options)
     return dataclasses.replace(lm, model=model), told
+
+
+def knob(
+    lm: LanguageModel,
+    *,
+    calibration: Iterable[str] | str | Path | None = None,
+    tokens: int = 8192,
+    seed: int = 0,
+) -> tuple[LanguageModel, Knob]:
+    """A model that holds its matrices at every rank, so that `turn` makes it of any size, and `settle` keeps that one.
+
+    A rank is the best in the metric of what a layer reads and of how much its outputs matter, and all matrices together
+    give up ranks in the order that loses least, as in a plan.
+
+    Args:
+        lm: a decoder with a head, or an encoder; of one without a head its vectors count. It is left as it is.
+        calibration: as for `plan`.
+        tokens: how many of their tokens to use, spread over them evenly; a quarter is kept apart to try settings on.
+        seed: of the random generator that samples labels.
+
+    Returns:
+        The model, which keeps everything and shares the tensors of `lm`, for `Knob.save` to write; and what some
+        settings cost.
+
+    Raises:
+        ConfigError: fewer than 4 tokens, too little memory, a model without dense matrices, or one that neither
+            predicts tokens nor gives vectors.
+        DataError: too little text, or activations that are not finite.
+    """
+    check(tokens=tokens, seed=seed)
+    _check_tells(lm, "making a knob", "make one of a model that predicts tokens, or of an encoder")
+    text, documents = documents_of(calibration)
+    check_planning(lm.model, calibration_window(lm.config, tokens), ("low_rank",), whole=False)
+    model, told = compression.knob(lm.model, _calibration(lm, documents, tokens), text=text, seed=seed)
+    return dataclasses.replace(lm, model=model), told
+
+
+def turn(lm: LanguageModel, keep: float) -> None:
+    """Set a model that `knob` made, or that was read from its folder, to a size, in milliseconds and in place.
+
+    What it tells next is of that size; the factors of its matrices are made when it first tells something below 1.
+
+    Args:
+        lm: the model.
+        keep: fraction of the numbers in its matrices that are in use, in (0, 1], as a plan counts them; 1 is the
+            original, bit for bit.
+
+    Raises:
+        ConfigError: `keep` outside (0, 1], or a model that has no ranks to set.
+    """
+    compression.turn_(lm.model, keep)
+
+
+def settle(lm: LanguageModel) -> LanguageModel:
+    """The smaller model at the size that `turn` has set, as `apply` makes it of a plan with the same ranks."""
+    return dataclasses.replace(lm, model=compression.settled(lm.model))
 
 
 def measure(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.filesize import decimal
 
 from eigenlm.cli.command import Command
+from eigenlm.cli.knob import print_knob
 from eigenlm.cli.options import Adapter, Model
 from eigenlm.cli.output import print_json, print_table, said_of_format
 from eigenlm.errors import counted
@@ -51,8 +52,10 @@ class InfoCommand(Command):
 
 def _facts(opened: "Opened") -> dict[str, Any]:
     """What a model is that can be run."""
+    from eigenlm.compression.knob import Knob, kept, nested_layers
     from eigenlm.config import to_dict
 
+    nested = nested_layers(opened.skeleton)
     tokenizer = opened.read_tokenizer()
     return {
         "format": opened.format,
@@ -61,6 +64,7 @@ def _facts(opened: "Opened") -> dict[str, Any]:
         "tokenizer_vocab_size": None if tokenizer is None else tokenizer.vocab_size,
         "chat_template": opened.chat_template is not None,
         "config": to_dict(opened.config),
+        "knob": {"keep": kept(nested), "told": Knob.load(opened.path)} if nested else None,
     }
 
 
@@ -75,6 +79,8 @@ def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:
     say("\n".join(_layers(c)))
     tokenizer = f"{facts['tokenizer']} of {facts['tokenizer_vocab_size']:,} tokens" if facts["tokenizer"] else "none"
     say(f"tokenizer: {tokenizer}; chat template: {'yes' if facts['chat_template'] else 'no'}\n")
+    if facts["knob"] is not None:
+        print_knob(**facts["knob"])
     _print_parts(facts, parts, "embedding" if tied else "")
 
 

@@ -47,6 +47,7 @@ COMMANDS = {
     "analyze": ("analyze", "AnalyzeCommand"),
     "plan": ("plan", "PlanCommand"),
     "apply": ("apply", "ApplyCommand"),
+    "knob": ("knob", "KnobCommand"),
     "measure": ("measure", "MeasureCommand"),
     "export": ("export", "ExportCommand"),
     "quantize": ("quantize", "QuantizeCommand"),

@@ -4,6 +4,7 @@ from eigenlm.compression.actions import Action, Decision, Keep
 from eigenlm.compression.apply import apply_
 from eigenlm.compression.forecast import LossForecast, forecast
 from eigenlm.compression.goal import Goal
+from eigenlm.compression.knob import Knob, KnobSetting, knob, settled, turn_
 from eigenlm.compression.methods import METHODS
 from eigenlm.compression.methods.low_rank import LowRank
 from eigenlm.compression.methods.quantize import Int8
@@ -21,6 +22,8 @@ __all__ = [
     "Goal",
     "Int8",
     "Keep",
+    "Knob",
+    "KnobSetting",
     "LayerRepair",
     "LossForecast",
     "LowRank",
@@ -32,8 +35,11 @@ __all__ = [
     "Repair",
     "apply_",
     "forecast",
+    "knob",
     "plan",
     "planned",
     "prices",
     "repair",
+    "settled",
+    "turn_",
 ]

@@ -1,6 +1,5 @@
 """What rounding took from a model's matrices, given back by a matrix of low rank beside each."""
 
-import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from eigenlm.linalg.allocation import choose, product_cost
 from eigenlm.linalg.low_rank import RankedFactors, low_rank
 from eigenlm.linear import LinearMap, LowRankLinear, SumLinear
 from eigenlm.model import Transformer
-from eigenlm.observe import evaluating, linears, measure, replace_
+from eigenlm.observe import evaluating, linears, measure, replace_, twin_of
 from eigenlm.observe.weighted_grams import weighted_grams
 from eigenlm.progress import track
 from eigenlm.shown import Shown
@@ -211,8 +210,7 @@ def _balanced(B: Float[Tensor, "m K"], A: Float[Tensor, "K n"], tail: Float[Tens
 
 def _with_residuals(rounded: Transformer, factors: Mapping[str, Factors]) -> Transformer:
     """A twin that shares all tensors and adds B A to the matrices of these layers."""
-    shared = {id(tensor): tensor for tensor in (*rounded.parameters(), *rounded.buffers())}
-    twin, dtype = copy.deepcopy(rounded, shared), next(rounded.parameters()).dtype
+    twin, dtype = twin_of(rounded), next(rounded.parameters()).dtype
     for name, (B, A) in factors.items():
         layer = twin.get_submodule(name)
         assert isinstance(layer, LinearMap)

@@ -3,7 +3,7 @@
 from eigenlm.observe.foreign import experts_apart
 from eigenlm.observe.grams import Measurement, measure
 from eigenlm.observe.inputs import SharedInputs
-from eigenlm.observe.linears import linears, replace_, replaced, token_table
+from eigenlm.observe.linears import linears, replace_, replaced, token_table, twin_of
 from eigenlm.observe.watch import watch
 from eigenlm.observe.watching import at_rest, evaluating, run, watch_attention, watch_inputs, watch_residual_stream
 
@@ -19,6 +19,7 @@ __all__ = [
     "replaced",
     "run",
     "token_table",
+    "twin_of",
     "watch",
     "watch_attention",
     "watch_inputs",

@@ -1,7 +1,10 @@
 """The linear layers of a module, whoever wrote it, and the table of its tokens."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
+from typing import TypeVar
 
 from torch import nn
 
@@ -14,6 +17,7 @@ from eigenlm.observe.foreign import as_linear, experts_apart
 # A vocabulary's matrix: its output Gram alone would be (V, V).
 _WIDEST = 16384
 TABLE = "embedding.token"
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def linears(module: nn.Module, widest: int | None = _WIDEST) -> dict[str, LinearMap]:
@@ -60,6 +64,11 @@ def replace_(module: nn.Module, name: str, layer: nn.Module) -> None:
     parent, _, child = name.rpartition(".")
     layer.train(module.get_submodule(name).training)
     module.get_submodule(parent)._modules[child] = layer
+
+
+def twin_of(module: Module) -> Module:
+    """A twin that shares all tensors, for layers to be replaced in."""
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in chain(module.parameters(), module.buffers())})
 
 
 @contextmanager
