@@ -1,6 +1,7 @@
 """One path through every budget: within each, the best of its own cost among all choices, and never back up."""
 
 import itertools
+from collections.abc import Iterable
 
 import pytest
 import torch
@@ -33,19 +34,24 @@ def taken(least: dict[str, Tensor], budget: float) -> dict[str, int]:
     return {name: int((budgets <= budget).sum()) - 1 for name, budgets in least.items()}
 
 
-def total(tables: Tables, options: dict[str, int]) -> tuple[float, float]:
+def total(points: Iterable[tuple[float, float]]) -> tuple[float, float]:
     """Cost and loss."""
-    chosen = [(costs[options[name]], losses[options[name]]) for name, (costs, losses) in tables.items()]
-    return float(sum(cost for cost, _ in chosen)), float(sum(loss for _, loss in chosen))
+    costs, losses = zip(*points)
+    return sum(costs), sum(losses)
+
+
+def points(tables: Tables) -> dict[str, list[tuple[float, float]]]:
+    """(cost, loss) of each option."""
+    return {name: list(zip(costs.tolist(), losses.tolist())) for name, (costs, losses) in tables.items()}
 
 
 @settings(max_examples=200, deadline=None)
 @given(problems(), st.floats(0, 1))
 def test_within_a_budget_no_other_choice_of_its_cost_loses_less(tables: Tables, share: float) -> None:
     budget = share * sum(float(costs[-1]) for costs, _ in tables.values())
-    cost, loss = total(tables, taken(least_budgets(tables), budget))
-    every = itertools.product(*(range(len(costs)) for costs, _ in tables.values()))
-    others = [total(tables, dict(zip(tables, options))) for options in every]
+    options = points(tables)
+    cost, loss = total(options[name][j] for name, j in taken(least_budgets(tables), budget).items())
+    others = map(total, itertools.product(*options.values()))
     assert cost <= budget
     assert loss <= min(other for spent, other in others if spent <= cost) + 1e-9  # sums of numbers below 200
 
@@ -64,7 +70,7 @@ def test_budgets_rise_from_nothing_to_everything(tables: Tables) -> None:
 def test_wherever_the_path_turns_a_search_for_that_budget_finds_no_better(tables: Tables) -> None:
     least = least_budgets(tables)
     for budget in {float(each) for budgets in least.values() for each in budgets}:
-        cost, loss = total(tables, taken(least, budget))
+        cost, loss = total(points(tables)[name][j] for name, j in taken(least, budget).items())
         assert choose(tables, int(cost)).loss == pytest.approx(loss, abs=1e-9)  # sums of numbers below 200
 
 
