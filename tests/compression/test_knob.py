@@ -108,7 +108,7 @@ def test_set_back_it_is_the_original_bit_for_bit_and_the_runner_follows(config) 
         assert runner.current() is twin
         assert not torch.allclose(twin(WINDOWS), first, atol=1e-3)
         torch.testing.assert_close(twin(WINDOWS), nested(WINDOWS), rtol=0, atol=1e-5)  # another order of sums
-    turn_(nested, 1)
+    turn_(nested, 1.0)
     assert torch.equal(nested(WINDOWS), want)
     assert torch.equal(runner.current()(WINDOWS), first)
     assert torch.equal(model(WINDOWS), want)
@@ -179,9 +179,9 @@ def test_verbs_make_turn_keep_and_settle(tiny_model: Path, tiny_text: Path, tmp_
         read = eigenlm.load(tmp_path / folder)
         assert eigenlm.perplexity(read, tiny_text).nll == pytest.approx(turned, abs=1e-4)  # float32, re-coded by rows
     back = eigenlm.load(tmp_path / "turned")
-    eigenlm.turn(back, 1)
+    eigenlm.turn(back, 1.0)
     assert torch.equal(back.model(ids(1, 6)), lm.model(ids(1, 6)))
-    eigenlm.turn(again, 1)
+    eigenlm.turn(again, 1.0)
     assert again.generate("The matrix", max_tokens=8) == whole
 
 
