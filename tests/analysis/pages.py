@@ -63,7 +63,7 @@ def planned(report: Report) -> tuple[Planned, ...]:
     return tuple(
         Planned(name=name, label="as it is", bits_before=32.0, bits=32.0)
         if i % 2
-        else Planned(name=name, label="Q4_K", bits_before=32.0, bits=4.5, loss=0.01)
+        else Planned(name=name, label="rank 5", bits_before=32.0, bits=16.0, loss=0.01, rank=5)
         for i, name in enumerate(names)
     )
 

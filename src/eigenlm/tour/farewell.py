@@ -40,7 +40,14 @@ def farewell(story: Story, model: str, analysis: Analysis, plan: Plan, shrunk: S
     holds = "a GGUF file, which llama.cpp and ollama open as well" if shrunk.in_gguf else "a folder like any other"
     story.step("Keep it", f"The new model is {holds}; the report is one file that needs no network.")
     planned = tuple(
-        Planned(name=each.name, label=each.action.label, bits_before=each.bits_before, bits=each.bits, loss=each.loss)
+        Planned(
+            name=each.name,
+            label=each.action.label,
+            bits_before=each.bits_before,
+            bits=each.bits,
+            loss=each.loss,
+            rank=each.rank,
+        )
         for each in plan.actions
     )
     report = Report(analysis=analysis, plan=planned, before_after=shrunk.effect)

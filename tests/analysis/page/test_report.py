@@ -70,7 +70,7 @@ def test_the_page_holds_the_numbers_of_the_analysis():
             atol=0,
         )
     labels = [row["plan"] and row["plan"]["label"] for row in data["matrices"]]
-    assert labels == [None, "Q4_K", "as it is", "Q4_K", "as it is", "Q4_K", "as it is"]
+    assert labels == [None, "rank 5", "as it is", "rank 5", "as it is", "rank 5", "as it is"]
 
 
 def test_the_three_lines_of_python_return_the_same_numbers(tiny_model):

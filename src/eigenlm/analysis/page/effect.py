@@ -20,6 +20,7 @@ class Planned:
         bits_before: bits that one of its m n numbers takes as it is.
         bits: the same afterwards, all that is stored of the matrix shared out.
         loss: its part of the forecast increase of the loss, in nats per token; None if that is unknown.
+        rank: that it is cut to; None if it is not.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Planned:
     bits_before: float
     bits: float
     loss: float | None = None
+    rank: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

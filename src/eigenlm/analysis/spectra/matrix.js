@@ -112,11 +112,16 @@ function noiseSentence({ num_spikes: spikes, spike_energy: energy, num_above_nul
   return `${noise}; ${above || "none"} ${above > 1 ? "lie" : "lies"} above the largest one of the same numbers in random order.`;
 }
 
+function planSentence({ rank, label, bits, bits_before }) {
+  if (rank) return ` The plan keeps rank ${rank}.`;
+  return bits < bits_before ? ` The plan stores it as ${label}, ${bits.toFixed(2)} bits a number.` : " The plan leaves it as it is.";
+}
+
 function drawWords(matrix) {
   byId("matrix-name").textContent = matrix.name;
   const { cells: known } = matrix;
   const reason = data.spectra.reasons[matrix.name];
-  const plan = !matrix.plan ? "" : matrix.plan.rank === null ? " The plan leaves it dense." : ` The plan keeps rank ${matrix.plan.rank}.`;
+  const plan = !matrix.plan ? "" : planSentence(matrix.plan);
   byId("matrix-sentence").textContent =
     `${known.size}${known.storage ? ", stored as " + known.storage : ""}. ` +
     `${known.rank_90} of ${full(matrix)} directions hold 90% of its energy, ${known.rank_99} hold 99%. ` +
