@@ -242,6 +242,11 @@ class LanguageModel(Shown):
         template = None if self.chat_template is None else self.chat_template.source
         return {"tokenizer": self.tokenizer, "chat_template": template, "generation": self.generation}
 
+    @property
+    def foreign_parts(self) -> dict[str, Any]:
+        """The same for other programs' formats, whose writers ask for the family that the model was read as too."""
+        return {"family": checkpoint.open_model(self.path).family, **self.parts}
+
     def _stream(self, prompt: str | Sequence[int], **options: Any) -> Generator[str, None, bool]:
         session = self.session()
         return _pieces(session, session.admit(prompt, **options))

@@ -68,7 +68,7 @@ def plan(
     windows = _calibration(lm, documents, tokens)
     found = compression.prices(lm.model, windows, methods=methods, whole=reached.whole, seed=seed)
     in_gguf = reached.whole and all(method.gguf for method in methods_named(methods))
-    others = beside_matrices(lm.model, found, family=open_model(lm.path).family, **lm.parts) if in_gguf else None
+    others = beside_matrices(lm.model, found, **lm.foreign_parts) if in_gguf else None
     return compression.planned(found, reached, model=lm.name, text=text, others=others, sizes=sizes)
 
 
@@ -132,13 +132,12 @@ def quantize(
 
     _, documents = documents_of(calibration)
     windows = _calibration(lm, documents, tokens)
-    parts: dict[str, Any] = {"family": open_model(lm.path).family, **lm.parts}
     if size is None:
-        parts |= {"storage": storage, "like_llama_cpp": like_llama_cpp}
-        rounded_file.quantize(path, lm.model, windows, seed=seed, **parts)
+        options: dict[str, Any] = {"storage": storage, "like_llama_cpp": like_llama_cpp, "seed": seed}
+        rounded_file.quantize(path, lm.model, windows, **options, **lm.foreign_parts)
     else:
         found = compression.prices(lm.model, windows, methods=("bits",), whole=True, seed=seed)
-        write_sized(path, lm.model, found, size, **parts)
+        write_sized(path, lm.model, found, size, **lm.foreign_parts)
     written = open_model(path).tensors
     return sum(written.num_bytes(name) for name in written)
 
@@ -222,9 +221,10 @@ def knob(
 
 
 def turn(lm: LanguageModel, keep: float) -> None:
-    """Set a model that `knob` made, or that was read from its folder, to a size, in milliseconds and in place.
+    """Set a model that `knob` made, or that was read from its folder, to a size, in place.
 
-    What it tells next is of that size; the factors of its matrices are made when it first tells something below 1.
+    Setting it takes milliseconds. The next answer takes seconds more: the factors of all matrices are made when the
+    model is first below 1, and those of each new size are laid out for the processor.
 
     Args:
         lm: the model.

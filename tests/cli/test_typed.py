@@ -192,7 +192,8 @@ def test_no_color_and_no_terminal_mean_plain_text(words_of) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_within_five_seconds(number: int, code: int, words_of, tmp_path: Path) -> None:
-    words = [*words_of("train gpt_small --text TEXT --set train.steps=100000 --yes --out"), str(tmp_path / "run")]
+    line = "train gpt_small --depth 1 --text TEXT --set train.steps=100000 train.batch_size=2 --yes --out"
+    words = [*words_of(line), str(tmp_path / "run")]
     process = subprocess.Popen([sys.executable, "-m", "eigenlm", *words], stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "run" / "timing.jsonl").exists():
         assert process.poll() is None

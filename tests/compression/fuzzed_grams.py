@@ -23,6 +23,7 @@ NEAR = 1e-6
 """Of the truth, or of a millionth of what the whole matrix counts where the truth is less than that."""
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 _DAMPING = 0.01
+_TEN_DIGITS = 1e-10  # what square roots of Grams, and their inverses, keep in float64
 
 
 @dataclass(frozen=True)
@@ -133,11 +134,12 @@ def _from_the_bound(W: Tensor, metric: Metric, truth: Truth) -> float:
 def _in_its_type(W: Tensor, metric: Metric, truth: Truth) -> float:
     """What B A loses beyond what rounding both and their product can, |D| <= (R + 4) eps |B| |A|."""
     layer, whole = DenseLinear.from_dense(W), truth.loss(_wide(W))
+    eps = max(torch.finfo(W.dtype).eps, _TEN_DIGITS)
     over = []
     for offer in _some(METHODS["low_rank"].offers(layer, Found.of("layer", layer), metric)):
         parts = offer.parts()
         B, A = (_wide(parts[name]) for name in "BA")
-        rounding = (len(A) + 4) * torch.finfo(W.dtype).eps * (abs(B) @ abs(A))
+        rounding = (len(A) + 4) * eps * (abs(B) @ abs(A))
         left = truth.loss(_wide(offer.action.dense(layer, parts)) - _wide(W))
         over.append(_beyond(left, offer.loss, truth.most(rounding), whole))
     return _worst(over)

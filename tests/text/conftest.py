@@ -3,13 +3,9 @@ from pathlib import Path
 
 import gguf
 import pytest
-from hypothesis import settings
 
 from eigenlm.text.tokenizer import Tokenizer
 from eigenlm.text.tokenizer_training import train_tokenizer
-
-settings.register_profile("busy machine", deadline=None)
-settings.load_profile("busy machine")
 
 CORPUS = [
     "The quick brown fox jumps over the lazy dog, and the dog does not mind at all.",

@@ -83,17 +83,16 @@ class ApplyCommand(Command):
         return found
 
     def _write(self, small: "LanguageModel") -> None:
-        from eigenlm.checkpoint import misread_by_llama_cpp, open_model, write_gguf, write_hugging_face
+        from eigenlm.checkpoint import misread_by_llama_cpp, write_gguf, write_hugging_face
         from eigenlm.linear import linear_maps
 
         if self.to == "eigenlm":
             small.save(self.out)
             return
-        parts = {**small.parts, "family": open_model(small.path).family}
         if self.to == "hf":
-            write_hugging_face(self.out, small.model, multiply_out=True, **parts)
+            write_hugging_face(self.out, small.model, multiply_out=True, **small.foreign_parts)
         else:
-            family = write_gguf(self.out, small.model, **parts)
+            family = write_gguf(self.out, small.model, **small.foreign_parts)
             if misread := misread_by_llama_cpp(family, small.config, small.generation.vectors):
                 tell(f"note: {misread}")
             if again := [each.kind for each in linear_maps(small.model).values() if each.in_gguf == "rounded"]:

@@ -52,10 +52,8 @@ class InfoCommand(Command):
 
 def _facts(opened: "Opened") -> dict[str, Any]:
     """What a model is that can be run."""
-    from eigenlm.compression.knob import Knob, kept, nested_layers
     from eigenlm.config import to_dict
 
-    nested = nested_layers(opened.skeleton)
     tokenizer = opened.read_tokenizer()
     return {
         "format": opened.format,
@@ -64,8 +62,19 @@ def _facts(opened: "Opened") -> dict[str, Any]:
         "tokenizer_vocab_size": None if tokenizer is None else tokenizer.vocab_size,
         "chat_template": opened.chat_template is not None,
         "config": to_dict(opened.config),
-        "knob": {"keep": kept(nested), "told": Knob.load(opened.path)} if nested else None,
+        "knob": _knob(opened),
     }
+
+
+def _knob(opened: "Opened") -> dict[str, Any] | None:
+    """Where a knob stands and what its settings cost; None of a model without one."""
+    from eigenlm.linear import NestedLinear, linear_maps
+
+    if not any(isinstance(layer, NestedLinear) for layer in linear_maps(opened.skeleton).values()):
+        return None
+    from eigenlm.compression.knob import Knob, kept, nested_layers  # compiles, which other models need not wait for
+
+    return {"keep": kept(nested_layers(opened.skeleton)), "told": Knob.load(opened.path)}
 
 
 def _print(facts: dict[str, Any], parts: "tuple[Part, ...]") -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KnobCommand(Command):
-    """Write a folder that holds each matrix at every rank; Python turns the model to any size in milliseconds."""
+    """Write a folder that holds each matrix at every rank, so that Python turns the model to any size and back."""
 
     model: Model
     out: Out

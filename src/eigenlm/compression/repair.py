@@ -169,7 +169,7 @@ def _check_rank(rank: int, errors: Mapping[str, Float[Tensor, "_ _"]]) -> None:
 def residuals(
     errors: Mapping[str, Float[Tensor, "_ _"]],
     input_grams: Mapping[str, Float[Tensor, "_ _"]],
-    output_grams: Mapping[str, Float[Tensor, "_ _"]],
+    output_grams: Mapping[str, Float[Tensor, "_ _"] | Float[Tensor, " _"]],
     rank: int | None = None,
 ) -> dict[str, RankedFactors]:
     """The residuals of least loss, of each rank as far as `rank`, for every layer that a token reached.
@@ -177,7 +177,7 @@ def residuals(
     Args:
         errors: E of each layer.
         input_grams: C of each.
-        output_grams: G of each.
+        output_grams: G of each, or its diagonal.
         rank: the highest, None for all of them.
 
     Returns:

@@ -28,7 +28,7 @@ def least_budgets(
     >>> import torch
     >>> costs, losses = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([5.0, 1.0, 0.0])
     >>> least_budgets({"a": (costs, losses), "b": (costs, 3 * losses)})["a"].tolist()
-    [0.0, 3.0, 4.0]
+    [0.0, 2.0, 4.0]
     """
     steps = [step for name, (costs, losses) in tables.items() for step in _steps(name, costs.tolist(), losses.tolist())]
     left = sum(float(costs[-1]) for costs, _ in tables.values())

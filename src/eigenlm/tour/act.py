@@ -19,6 +19,8 @@ from eigenlm.tour.story import Story
 from eigenlm.tour.texts import Texts
 from eigenlm.verbs import apply
 
+KEPT = "F32"
+"""How a GGUF file stores the matrices that a plan leaves as they are."""
 # Tokens of held-out text to score, before and after: eight windows.
 _SCORED = 8192
 
@@ -92,7 +94,7 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
 def _gguf_bytes(lm: LanguageModel) -> int | None:
     """Of the file that holds it; None where none can."""
     try:
-        return gguf_size(lm.model, "F32", family=open_model(lm.path).family, **lm.parts)
+        return gguf_size(lm.model, KEPT, **lm.foreign_parts)
     except EigenError:
         return None
 

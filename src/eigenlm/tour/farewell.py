@@ -11,10 +11,10 @@ from rich.markup import escape
 
 from eigenlm.analysis import Analysis
 from eigenlm.analysis.page import Planned, Report, write_report
-from eigenlm.checkpoint import open_model, write_gguf
+from eigenlm.checkpoint import misread_by_llama_cpp, write_gguf
 from eigenlm.compression import Plan
 from eigenlm.files import whole_folder
-from eigenlm.tour.act import Shrunk
+from eigenlm.tour.act import KEPT, Shrunk
 from eigenlm.tour.story import Story
 
 SMALLER = "smaller"  # the name of the new model
@@ -53,20 +53,24 @@ def farewell(story: Story, model: str, analysis: Analysis, plan: Plan, shrunk: S
     report = Report(analysis=analysis, plan=planned, before_after=shrunk.effect)
     name = f"{SMALLER}.gguf" if shrunk.in_gguf else SMALLER
     with whole_folder(out) as folder:
-        _write(shrunk, folder / name)
+        misread = _write(shrunk, folder / name)
         write_report(report, folder / "report.html")
     story.say(f"[bold]{escape(str(out / 'report.html'))}[/]\n[bold]{escape(str(out / name))}[/]")
+    if misread:
+        story.say(f"Note: {escape(misread)}")
     commands = next_commands(out, out / name)
     story.to_paste("Next, for example:", commands)
     return Left(smaller=out / name, report=out / "report.html", next_commands=tuple(commands))
 
 
-def _write(shrunk: Shrunk, path: Path) -> None:
+def _write(shrunk: Shrunk, path: Path) -> str | None:
+    """Returns what llama.cpp computes otherwise than the model, if anything; what no plan touched stays as it is."""
     lm = shrunk.lm
-    if shrunk.in_gguf:
-        write_gguf(path, lm.model, family=open_model(lm.path).family, **lm.parts)
-    else:
+    if not shrunk.in_gguf:
         lm.save(path)
+        return None
+    family = write_gguf(path, lm.model, storage=KEPT, **lm.foreign_parts)
+    return misread_by_llama_cpp(family, lm.config, lm.generation.vectors)
 
 
 def next_commands(out: Path, smaller: Path) -> list[str]:

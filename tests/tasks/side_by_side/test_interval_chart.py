@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eigenlm.estimate import Estimate
@@ -10,6 +10,7 @@ from eigenlm.tasks.side_by_side.interval_chart import interval_chart
 NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda x: round(x, 6))
 
 
+@example([(-393878.0, 0.0, 406123.0)])
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS).map(sorted), min_size=1, max_size=4))
 def test_places_are_an_affine_map_of_numbers_with_0_among_them(ends):
     rows = [("", False, Estimate(low=low, value=value, high=high)) for low, value, high in ends]

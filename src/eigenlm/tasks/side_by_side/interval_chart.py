@@ -77,6 +77,6 @@ def interval_chart(title: str, rows: Sequence[tuple[str, bool, Estimate]]) -> In
 
 
 def _step(least: float) -> float:
-    """The first of 1, 2, 5, 10, ... times a power of ten that is no less."""
+    """The first of 1, 2, 2.5, 5, 10, ... times a power of ten that is no less; never more than twice as much."""
     power = 10.0 ** math.floor(math.log10(least))
-    return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least * (1 - 1e-9))
+    return next(digit * power for digit in (1, 2, 2.5, 5, 10) if digit * power >= least * (1 - 1e-9))
