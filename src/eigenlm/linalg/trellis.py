@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float32, Int16, UInt8
-from scipy.special import ndtri
 from torch import Tensor
 
 SCALE_TOP = 15
@@ -46,7 +45,8 @@ class Trellis:
             return np.linspace(-1, 1, number, dtype=np.float32)
         a, b = self.order
         s = np.arange(number)
-        return (self.spread * ndtri(((a * s + b * s * s) % number + 0.5) / number)).astype(np.float32)
+        shares = torch.from_numpy(((a * s + b * s * s) % number + 0.5) / number)
+        return (self.spread * torch.special.ndtri(shares)).float().numpy()
 
     def windows(self, codes: UInt8[Tensor, "m n"]) -> Int16[Tensor, "m n"]:
         """s, where a sequence goes down a column; above it all codes are 0."""
