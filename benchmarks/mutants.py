@@ -27,7 +27,7 @@ from typing import Any
 os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 from command_runs import killed
-from mutant_acts import line_fault
+from mutant_acts import line_fault, outcome
 from mutant_seeds import Seed, seeds
 from mutant_worker import FAULTS, Worker, executable_lines
 from mutations import damaged
@@ -89,6 +89,7 @@ def tried(kind: str, made: list[Seed], place: Path, options: Any) -> dict[str, A
     commands, slowest, peak, faults = Counter(), 0.0, 0.0, []
     lines: set[str] = set()
     every = max(1, options.tries // options.commands) if options.commands else 0
+    warm(kind, made, place / "whole")
     with Worker(kind, place / "worker") as worker:
         for number in range(options.tries):
             parent = draw.choice(corpus if draw.random() < 0.6 else made)
@@ -122,6 +123,15 @@ def tried(kind: str, made: list[Seed], place: Path, options: Any) -> dict[str, A
         "largest_peak_mb": round(peak, 1),
         "faults": faults,
     }
+
+
+def warm(kind: str, made: list[Seed], place: Path) -> None:
+    """Try the seeds themselves, unwatched: what is compiled at its first call, and kept, is no hang."""
+    if (process := os.fork()) == 0:
+        for seed in made:
+            outcome(kind, written(seed, place), lambda: None)
+        os._exit(0)
+    os.waitpid(process, 0)
 
 
 def mutated(parent: Seed, corpus: list[Seed], draw: random.Random) -> tuple[Seed, str]:
