@@ -4,7 +4,6 @@ import json
 import os
 from pathlib import Path
 
-import jaxtyping
 import pytest
 import tokenizers
 import torch
@@ -17,27 +16,11 @@ os.environ |= dict.fromkeys(("EIGENLM_DEVICE", "EIGENLM_DTYPE", "EIGENLM_THREADS
 settings.register_profile("the same", deadline=None, derandomize=True)
 settings.load_profile("the same")
 VOCAB, D, F, LAYERS, HEADS, KV_HEADS, CONTEXT = 300, 32, 64, 2, 4, 2, 128
-IS_FIRST = pytest.StashKey[bool]()
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 TEXT = "The matrix of a language model maps each token to a vector, and the vector to the next token. " * 8
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Types and shapes are checked in the first case of each test: checking them in all takes as long as the tests."""
-    seen = set()
-    for item in items:
-        test = item.nodeid.partition("[")[0]
-        item.stash[IS_FIRST] = test not in seen
-        seen.add(test)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    jaxtyping.config.update("jaxtyping_disable", not item.stash[IS_FIRST])
 
 
 @pytest.fixture(scope="session")

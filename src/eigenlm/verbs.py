@@ -133,8 +133,15 @@ def quantize(
     _, documents = documents_of(calibration)
     windows = _calibration(lm, documents, tokens)
     if size is None:
-        options: dict[str, Any] = {"storage": storage, "like_llama_cpp": like_llama_cpp, "seed": seed}
-        rounded_file.quantize(path, lm.model, windows, **options, **lm.foreign_parts)
+        rounded_file.quantize(
+            path,
+            lm.model,
+            windows,
+            storage=storage,
+            like_llama_cpp=like_llama_cpp,
+            seed=seed,
+            **lm.foreign_parts,
+        )
     else:
         found = compression.prices(lm.model, windows, methods=("bits",), whole=True, seed=seed)
         write_sized(path, lm.model, found, size, **lm.foreign_parts)
