@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from eigenlm.errors import DataError
-from eigenlm.linalg.error_feedback import feedback, round_in_turn
+from eigenlm.linalg.error_feedback import Feedback, feedback, round_in_turn
 from eigenlm.linalg.seeded import seeded
 
 VALUES = np.arange(-8, 8, dtype=np.float32)
@@ -40,6 +40,11 @@ def gram(n: int, samples: int, seed: int = 0) -> torch.Tensor:
     return (X.mT @ X / samples).float()
 
 
+def apart(rows: int) -> Feedback:
+    """Of rows that make up for nothing."""
+    return feedback(torch.ones(rows))
+
+
 def test_the_factors_are_those_of_the_damped_gram():
     C = gram(24, 100)
     found = feedback(C, damping=0.01)
@@ -55,7 +60,7 @@ def test_it_is_gptq_whatever_the_blocks(size):
     """GPTQ takes each column's error off the later ones by the inverse of the Gram (arXiv:2210.17323, equation 2)."""
     C, W = gram(24, 100), torch.randn(6, 24, generator=seeded(2, "cpu"))
     given = feedback(C, damping=0.01)
-    ours = torch.cat([grid.numbers() for grid in round_in_turn(W, given, size, VALUES, steps_of)], dim=1)
+    ours = torch.cat([grid.numbers() for grid in round_in_turn(W, given, apart(6), size, VALUES, steps_of)], dim=1)
     H = C.double() + 0.01 * C.double().diagonal().mean() * torch.eye(24, dtype=torch.float64)
     U, left = torch.linalg.cholesky(torch.linalg.inv(H), upper=True), W.double()
     for j in range(24):
@@ -68,11 +73,40 @@ def test_the_loss_is_that_of_each_columns_own_rounding():
     """Errors even in +-step / 2 leave step^2 / 12 sum_k d_k for each row; without feedback it is the sum of C_kk."""
     C, W = gram(64, 200), 0.5 * torch.randn(400, 64, generator=seeded(3, "cpu"))
     given = feedback(C, damping=1e-4)
-    ours = torch.cat([grid.numbers() for grid in round_in_turn(W, given, 16, VALUES, steps_of)], dim=1)
+    ours = torch.cat([grid.numbers() for grid in round_in_turn(W, given, apart(400), 16, VALUES, steps_of)], dim=1)
     error = (W - ours).double()
     loss = float(((error @ C.double()) * error).sum())
     assert loss == pytest.approx(400 * 0.25**2 / 12 * float(given.weights.mean() * C.diagonal().sum()), rel=0.05)
     assert float(given.weights.mean()) < 0.6
+
+
+@pytest.mark.parametrize("size", [4, 8, 24])
+def test_each_number_makes_up_for_the_errors_left_of_it_and_above_it(size):
+    """The naive twin: in float64, a number is rounded from itself and what S^T E R has in its place so far."""
+    W = torch.randn(70, 24, generator=seeded(6, "cpu"))
+    inputs, outputs = feedback(gram(24, 100)), feedback(gram(70, 300))
+    ours = torch.cat([grid.numbers() for grid in round_in_turn(W, inputs, outputs, size, VALUES, steps_of)], dim=1)
+    R, S, E = inputs.passed_on.double(), outputs.passed_on.double(), torch.zeros(70, 24, dtype=torch.float64)
+    for j in range(24):
+        for i in range(70):
+            left = S[: i + 1, i] @ E[: i + 1, : j + 1] @ R[: j + 1, j]
+            rounded = 0.25 * ((float(W[i, j]) + left) / 0.25).round().clamp(-8, 7)
+            E[i, j] = float(W[i, j]) - rounded
+    assert float((ours.double() == W.double() - E).double().mean()) > 0.999  # but for ties within float32's rounding
+
+
+def test_rows_that_make_up_for_rows_lose_less_where_both_grams_count():
+    C, G, W = gram(64, 200), gram(96, 300), 0.5 * torch.randn(96, 64, generator=seeded(7, "cpu"))
+    inputs, outputs = feedback(C, damping=1e-4), feedback(G, damping=1e-4)
+
+    def loss(given: Feedback) -> float:
+        blocks = [grid.numbers() for grid in round_in_turn(W, inputs, given, 16, VALUES, steps_of)]
+        E = (W - torch.cat(blocks, dim=1)).double()
+        return float(((G.double() @ E @ C.double()) * E).sum())
+
+    least = 0.25**2 / 12 * float(inputs.weights.sum() * C.diagonal().mean())
+    assert loss(outputs) == pytest.approx(least * float(outputs.weights.sum() * G.diagonal().mean()), rel=0.05)
+    assert loss(outputs) < 0.6 * loss(apart(96))
 
 
 def odd_grams():
@@ -100,7 +134,7 @@ def test_no_gram_is_too_odd():
         assert found.passed_on.isfinite().all()
         assert (found.weights > 0).all()
         W = torch.randn(3, len(C), generator=seeded(5, "cpu"))
-        blocks = [grid.numbers() for grid in round_in_turn(W, found, len(C), VALUES, steps_of)]
+        blocks = [grid.numbers() for grid in round_in_turn(W, found, apart(3), len(C), VALUES, steps_of)]
         assert blocks[0].isfinite().all()
 
 

@@ -52,7 +52,7 @@ class WithFeedback(Encoder):
         )
 
     def _matrix(self, W: Tensor, gram: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
-        return encode_in_turn(W, feedback(gram), kind)
+        return encode_in_turn(W, feedback(gram), feedback(torch.ones(len(W))), kind)
 
 
 class ByImportance(WithFeedback):

@@ -1,4 +1,4 @@
-"""Rounding a matrix column by column, where each column makes up for the errors of those before."""
+"""Rounding a matrix number by number, where each makes up for the errors left of it and above it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -84,20 +84,25 @@ class Rounded(Protocol):
 
 
 Grid = TypeVar("Grid", bound=Rounded)
+_ROWS = 32  # rounded column by column together; what those above leave to them is a product of matrices
 
 
 def round_in_turn(
     W: Float[Tensor, "m n"],
-    given: Feedback,
+    inputs: Feedback,
+    outputs: Feedback,
     size: int,
     values: Float32[np.ndarray, " v"],
     fit: Callable[[Float32[np.ndarray, "m size"], Float32[np.ndarray, " size"]], Grid],
 ) -> Iterator[Grid]:
-    """Round blocks of columns one after another, each from what the errors before have made of it.
+    """Round blocks of columns one after another, each number from what errors left of it and above it leave to it.
+
+    With C = R diag(d) R^T and G = S diag(g) S^T, tr(G E C E^T) = sum_ij g_i d_j |(S^T E R)_ij|^2 for errors E.
 
     Args:
         W: (m, n), n a multiple of `size`.
-        given: of the Gram of its inputs.
+        inputs: of the Gram of its inputs, C.
+        outputs: of the Gram of its outputs' gradients, G; of a diagonal where rows make up for nothing.
         size: columns in a block.
         values: v, what codes stand for, in order.
         fit: makes a grid for a block's targets and the weights of its columns; its codes are set anew.
@@ -105,40 +110,56 @@ def round_in_turn(
     Yields:
         The grid of each block.
     """
-    errors = torch.zeros_like(W)
+    errors, S = torch.zeros_like(W), outputs.passed_on.numpy()
     for start in range(0, W.shape[1], size):
         block = slice(start, start + size)
-        target = W[:, block] + errors[:, :start] @ given.passed_on[:start, block]
-        grid = fit(target.numpy(), given.weights[block].numpy())
-        own, passed_on = (part.contiguous().numpy() for part in (W[:, block], given.passed_on[block, block]))
-        left = _in_turn(own, target.numpy(), passed_on, (grid.steps(), grid.lows()), values, grid.codes)
-        errors[:, block] = torch.from_numpy(left)
+        target = W[:, block] + errors[:, :start] @ inputs.passed_on[:start, block]
+        grid = fit(target.numpy(), inputs.weights[block].numpy())
+        own, moved = (part.contiguous().numpy() for part in (W[:, block], target))
+        R, steps, lows = inputs.passed_on[block, block].contiguous().numpy(), grid.steps(), grid.lows()
+        found, left = np.empty_like(own), np.zeros_like(own)
+        for top in range(0, len(W), _ROWS):
+            rows = slice(top, top + _ROWS)
+            if len(S):
+                left[rows] = S[:top, rows].T @ left[:top]
+            passed_on, grids = (R, np.ascontiguousarray(S[rows, rows])), (steps[rows], lows[rows])
+            _in_turn((own[rows], moved[rows], left[rows], found[rows]), passed_on, grids, values, grid.codes[rows])
+        errors[:, block] = torch.from_numpy(found)
         yield grid
 
 
 @compiled
 def _in_turn(
-    own: Float32[np.ndarray, "m size"],
-    target: Float32[np.ndarray, "m size"],
-    passed_on: Float32[np.ndarray, "size size"],
-    steps_and_lows: tuple[Float32[np.ndarray, "m g"], Float32[np.ndarray, "m g"]],
+    numbers: tuple[Float32[np.ndarray, "m size"], ...],
+    passed_on: tuple[Float32[np.ndarray, "size size"], Float32[np.ndarray, "_ _"]],
+    grids: tuple[Float32[np.ndarray, "m g"], Float32[np.ndarray, "m g"]],
     values: Float32[np.ndarray, " v"],
     codes: UInt8[np.ndarray, "m size"],
-) -> Float32[np.ndarray, "m size"]:
-    """Set the codes column by column; those of a group whose step is 0 stay. Returns the errors."""
-    (m, size), (steps, lows) = own.shape, steps_and_lows
-    group, top = size // steps.shape[1], len(values) - 1
+) -> None:
+    """Set the codes of some rows column by column; those of a group whose step is 0 stay.
+
+    Args:
+        numbers: as they are; with what errors left of them leave to them; what errors above these rows do, which
+            becomes what is left for the rows below; and errors, to be filled in.
+        passed_on: R of these columns, and S of these rows.
+        grids: steps and lows.
+        values: what codes stand for.
+        codes: to be set.
+    """
+    (own, moved, left, errors), (R, S), (steps, lows) = numbers, passed_on, grids
+    (m, size), top = own.shape, len(values) - 1
+    group = size // steps.shape[1]
     uniform = values[-1] - values[0] == top
-    errors, moved = np.empty((m, size), np.float32), np.empty(size, np.float32)
-    for row in range(m):
-        moved[:] = target[row]
-        for j in range(size):
-            step, low = steps[row, j // group], lows[row, j // group]
+    for j in range(size):
+        for i in range(m):
+            for h in range(min(i, len(S))):
+                left[i, j] += S[h, i] * left[h, j]
+            step, low = steps[i, j // group], lows[i, j // group]
             if step != 0:
-                wanted = (moved[j] + low) / step
-                codes[row, j] = nearest(wanted - values[0], 0, top) if uniform else place_in(values, wanted)
-            error = own[row, j] - (step * values[codes[row, j]] - low)
-            errors[row, j] = error
+                wanted = (moved[i, j] + left[i, j] + low) / step
+                codes[i, j] = nearest(wanted - values[0], 0, top) if uniform else place_in(values, wanted)
+            rounded = step * values[codes[i, j]] - low
+            left[i, j], error = moved[i, j] - rounded, own[i, j] - rounded
+            errors[i, j] = error
             for k in range(j + 1, size):
-                moved[k] += passed_on[j, k] * error
-    return errors
+                moved[i, k] += R[j, k] * error

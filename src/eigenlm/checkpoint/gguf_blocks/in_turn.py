@@ -1,4 +1,4 @@
-"""Rows of a matrix as blocks of a type, rounded for the Gram of their inputs."""
+"""Rows of a matrix as blocks of a type, rounded for the Grams of its inputs and of its outputs' gradients."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,27 +17,28 @@ from eigenlm.linalg.error_feedback import Feedback, round_in_turn
 
 
 def encode_in_turn(
-    W: Float[Tensor, "m n"], given: Feedback, kind: GGMLQuantizationType
+    W: Float[Tensor, "m n"], inputs: Feedback, outputs: Feedback, kind: GGMLQuantizationType
 ) -> UInt8[np.ndarray, "m bytes"]:
-    """Rows as bytes of a type, columns rounded in turn (`linalg.error_feedback`).
+    """Rows as bytes of a type, numbers rounded in turn (`linalg.error_feedback`).
 
     Args:
         W: on the processor; the last block of a row is padded with zeros.
-        given: of the Gram of its inputs.
+        inputs: of the Gram of its inputs.
+        outputs: of the Gram of its outputs' gradients; of a diagonal where rows make up for nothing.
         kind: the type; of one that is not `SEARCHED`, numbers are rounded one by one.
     """
     size, _ = GGML_QUANT_SIZES[kind]
     padding = -W.shape[1] % size
-    wide, given = F.pad(W.float(), (0, padding)), _padded(given, padding)
+    wide, inputs = F.pad(W.float(), (0, padding)), _padded(inputs, padding)
     if kind.name not in SEARCHED:
         return quantize(wide.numpy(), kind)
     grid = SEARCHED[kind.name]
 
     def bytes_of(rows: Tensor) -> np.ndarray:
-        blocks = round_in_turn(rows, given, size, grid.values, grid.fit)
+        blocks = round_in_turn(rows, inputs, outputs, size, grid.values, grid.fit)
         return np.concatenate([packed(kind.name, block) for block in blocks], axis=1)
 
-    threads = torch.get_num_threads()
+    threads = 1 if len(outputs.passed_on) else torch.get_num_threads()
     with ThreadPoolExecutor(threads) as pool:
         return np.concatenate(list(pool.map(bytes_of, wide.tensor_split(min(threads, len(wide))))))
 

@@ -17,11 +17,12 @@ from eigenlm.linear.blocks import bytes_of_row
 
 TYPES = ("Q2_K", "Q3_K", "IQ4_XS", "MXFP4", "IQ4_NL", "Q4_K", "Q4_1", "Q5_0", "Q5_K", "Q5_1", "Q6_K", "Q8_0")
 """Types that are offered, from the fewest bits to the most; those of 256 numbers for rows of whole blocks alone."""
+_Given = tuple[Feedback, Feedback]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FewBits(Action):
-    """Numbers become codes of a type of GGUF, columns rounded in turn for what the matrix reads.
+    """Numbers become codes of a type of GGUF, rounded in turn for what the matrix reads and what its outputs count.
 
     Attributes:
         type: its name, such as Q4_K.
@@ -75,7 +76,8 @@ def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     """One of each type that is smaller than what is there."""
     actions = [FewBits(type=name) for name in TYPES if _fits(name, found.columns)]
     smaller = [action for action in actions if action.num_bytes(found) < found.num_bytes_before]
-    given = _given(metric)
+    gram = metric.input_gram if metric.weighted_input_gram is None else metric.weighted_input_gram
+    given = feedback(gram.cpu()), feedback(metric.output_gram.cpu())
     return [_offer(action, layer, found, metric, given) for action in smaller]
 
 
@@ -88,18 +90,13 @@ def held(rows: int, columns: int, itemsize: int) -> int:
 METHOD = CompressionMethod(offers, weighs=True, gguf=True, held=held)
 
 
-def _given(metric: Metric) -> Feedback:
-    gram = metric.input_gram if metric.weighted_input_gram is None else metric.weighted_input_gram
-    return feedback(gram.cpu())
-
-
 def _fits(name: str, columns: int) -> bool:
     """Whether rows of so many numbers are offered a type."""
     block, _ = GGML_QUANT_SIZES[GGMLQuantizationType[name]]
     return block <= 32 or columns % block == 0
 
 
-def _offer(action: FewBits, layer: LinearMap, found: Found, metric: Metric, given: Feedback) -> Offer:
+def _offer(action: FewBits, layer: LinearMap, found: Found, metric: Metric, given: _Given) -> Offer:
     parts = {"blocks": _rounded(action, layer, given)}
     rounded = action.build(layer, parts)
     loss = metric.loss(layer.dense().detach(), rounded.dense().detach())
@@ -107,8 +104,8 @@ def _offer(action: FewBits, layer: LinearMap, found: Found, metric: Metric, give
     return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
 
 
-def _rounded(action: FewBits, layer: LinearMap, given: Feedback) -> Tensor:
+def _rounded(action: FewBits, layer: LinearMap, given: _Given) -> Tensor:
     from eigenlm.checkpoint.gguf_blocks import encode_in_turn  # compiles, which other methods need not wait for
 
     W = layer.dense().detach().cpu()
-    return torch.from_numpy(encode_in_turn(W, given, GGMLQuantizationType[action.type]))
+    return torch.from_numpy(encode_in_turn(W, *given, GGMLQuantizationType[action.type]))
