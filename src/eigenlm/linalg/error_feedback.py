@@ -84,7 +84,7 @@ class Rounded(Protocol):
 
 
 Grid = TypeVar("Grid", bound=Rounded)
-_ROWS = 32  # rounded column by column together; what those above leave to them is a product of matrices
+_ROWS = 32  # rounded one after another; what those above leave to them is a product of matrices
 
 
 def round_in_turn(
@@ -110,20 +110,21 @@ def round_in_turn(
     Yields:
         The grid of each block.
     """
-    errors, S = torch.zeros_like(W), outputs.passed_on.numpy()
+    errors, S = torch.zeros_like(W), outputs.passed_on
     for start in range(0, W.shape[1], size):
         block = slice(start, start + size)
         target = W[:, block] + errors[:, :start] @ inputs.passed_on[:start, block]
         grid = fit(target.numpy(), inputs.weights[block].numpy())
         own, moved = (part.contiguous().numpy() for part in (W[:, block], target))
         R, steps, lows = inputs.passed_on[block, block].contiguous().numpy(), grid.steps(), grid.lows()
-        found, left = np.empty_like(own), np.zeros_like(own)
+        found, left = np.empty_like(own), torch.zeros_like(target)
         for top in range(0, len(W), _ROWS):
             rows = slice(top, top + _ROWS)
             if len(S):
-                left[rows] = S[:top, rows].T @ left[:top]
-            passed_on, grids = (R, np.ascontiguousarray(S[rows, rows])), (steps[rows], lows[rows])
-            _in_turn((own[rows], moved[rows], left[rows], found[rows]), passed_on, grids, values, grid.codes[rows])
+                left[rows] = S[:top, rows].mT @ left[:top]
+            numbers = own[rows], moved[rows], left[rows].numpy(), found[rows]
+            passed_on = R, S[rows, rows].contiguous().numpy()
+            _in_turn(numbers, passed_on, (steps[rows], lows[rows]), values, grid.codes[rows])
         errors[:, block] = torch.from_numpy(found)
         yield grid
 
@@ -136,7 +137,7 @@ def _in_turn(
     values: Float32[np.ndarray, " v"],
     codes: UInt8[np.ndarray, "m size"],
 ) -> None:
-    """Set the codes of some rows column by column; those of a group whose step is 0 stay.
+    """Set the codes of some rows, row by row; those of a group whose step is 0 stay.
 
     Args:
         numbers: as they are; with what errors left of them leave to them; what errors above these rows do, which
@@ -150,10 +151,11 @@ def _in_turn(
     (m, size), top = own.shape, len(values) - 1
     group = size // steps.shape[1]
     uniform = values[-1] - values[0] == top
-    for j in range(size):
-        for i in range(m):
-            for h in range(min(i, len(S))):
+    for i in range(m):
+        for h in range(min(i, len(S))):
+            for j in range(size):
                 left[i, j] += S[h, i] * left[h, j]
+        for j in range(size):
             step, low = steps[i, j // group], lows[i, j // group]
             if step != 0:
                 wanted = (moved[i, j] + left[i, j] + low) / step
