@@ -11,7 +11,7 @@ from torch import Tensor
 from eigenlm.compression.actions import Action, Found
 from eigenlm.compression.offers import CompressionMethod, Metric, Offer
 from eigenlm.errors import explain
-from eigenlm.linalg.error_feedback import Feedback, feedback
+from eigenlm.linalg.error_feedback import Feedback
 from eigenlm.linear import BlockLinear, LinearMap
 from eigenlm.linear.blocks import bytes_of_row
 
@@ -76,8 +76,7 @@ def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     """One of each type that is smaller than what is there."""
     actions = [FewBits(type=name) for name in TYPES if _fits(name, found.columns)]
     smaller = [action for action in actions if action.num_bytes(found) < found.num_bytes_before]
-    gram = metric.input_gram if metric.weighted_input_gram is None else metric.weighted_input_gram
-    given = feedback(gram.cpu()), feedback(metric.output_gram.cpu())
+    given = metric.feedback()
     return [_offer(action, layer, found, metric, given) for action in smaller]
 
 

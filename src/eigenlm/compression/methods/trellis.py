@@ -9,7 +9,7 @@ from torch import Tensor
 from eigenlm.compression.actions import Action, Found
 from eigenlm.compression.offers import CompressionMethod, Metric, Offer
 from eigenlm.errors import explain
-from eigenlm.linalg.error_feedback import Feedback, feedback
+from eigenlm.linalg.error_feedback import Feedback
 from eigenlm.linalg.trellis import TRELLISES
 from eigenlm.linear import LinearMap, TrellisLinear
 from eigenlm.linear.trellis import BYTES_APART, bytes_of_row, packed_apart, packed_rows
@@ -85,9 +85,8 @@ class OnTrellis(Action):
 
 def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     """One of each number of bits that is smaller than what is there."""
-    gram = metric.input_gram if metric.weighted_input_gram is None else metric.weighted_input_gram
-    inputs, outputs = feedback(gram.cpu()), feedback(metric.output_gram.cpu())
-    every = [_offer(bits, layer, found, metric, (inputs, outputs)) for bits in BITS]
+    given = metric.feedback()
+    every = [_offer(bits, layer, found, metric, given) for bits in BITS]
     return [offer for offer in every if offer.bytes < found.num_bytes_before]
 
 
