@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -10,8 +10,7 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from eigenlm.errors import DataError, explain
-from eigenlm.linalg.grid_search.nearest import nearest
-from eigenlm.linalg.grid_search.table import place_in
+from eigenlm.linalg.grid_search.table import code_of
 from eigenlm.machine.compiled import compiled
 
 
@@ -31,6 +30,11 @@ class Feedback:
 
     weights: Float[Tensor, " n"]
     passed_on: Float[Tensor, "_ _"]
+
+    @property
+    def gram(self) -> Float[Tensor, "n n"]:
+        """C / c, of one that is more than its diagonal."""
+        return self.passed_on * self.weights @ self.passed_on.mT
 
 
 def feedback(gram: Float[Tensor, "n n"] | Float[Tensor, " n"], damping: float = 0.01) -> Feedback:
@@ -69,6 +73,7 @@ def _cholesky(C: Tensor) -> Tensor:
     raise DataError(explain("error feedback", expected="a finite Gram, positive semi-definite", got="another"))
 
 
+@runtime_checkable
 class Rounded(Protocol):
     """Numbers of some columns on a grid: step v(c) - low in each group of a row, for a code c."""
 
@@ -148,9 +153,8 @@ def _in_turn(
         codes: to be set.
     """
     (own, moved, left, errors), (R, S), (steps, lows) = numbers, passed_on, grids
-    (m, size), top = own.shape, len(values) - 1
+    m, size = own.shape
     group = size // steps.shape[1]
-    uniform = values[-1] - values[0] == top
     for i in range(m):
         for h in range(min(i, len(S))):
             for j in range(size):
@@ -158,8 +162,7 @@ def _in_turn(
         for j in range(size):
             step, low = steps[i, j // group], lows[i, j // group]
             if step != 0:
-                wanted = (moved[i, j] + left[i, j] + low) / step
-                codes[i, j] = nearest(wanted - values[0], 0, top) if uniform else place_in(values, wanted)
+                codes[i, j] = code_of(values, (moved[i, j] + left[i, j] + low) / step)
             rounded = step * values[codes[i, j]] - low
             left[i, j], error = moved[i, j] - rounded, own[i, j] - rounded
             errors[i, j] = error

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from eigenlm.checkpoint.gguf_blocks.encode import SEARCHED
 from eigenlm.checkpoint.gguf_blocks.packing import packed
+from eigenlm.linalg.coordinate_descent import descend
 from eigenlm.linalg.error_feedback import Feedback, round_in_turn
 
 
@@ -35,7 +36,8 @@ def encode_in_turn(
     grid = SEARCHED[kind.name]
 
     def bytes_of(rows: Tensor) -> np.ndarray:
-        blocks = round_in_turn(rows, inputs, outputs, size, grid.values, grid.fit)
+        blocks = list(round_in_turn(rows, inputs, outputs, size, grid.values, grid.fit))
+        descend(rows, blocks, inputs, outputs, grid.values)
         return np.concatenate([packed(kind.name, block) for block in blocks], axis=1)
 
     threads = 1 if len(outputs.passed_on) else torch.get_num_threads()

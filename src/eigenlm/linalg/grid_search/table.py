@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32
 
-from eigenlm.linalg.grid_search.nearest import TINY, farthest
+from eigenlm.linalg.grid_search.nearest import TINY, farthest, nearest
 from eigenlm.machine.compiled import compiled_in_order
 
 _TRIES = 7  # values to each side of the table's first
@@ -49,6 +49,14 @@ def place_in(values: Float32[np.ndarray, " v"], x: np.float32) -> int:
     while x >= values[above]:
         above += 1
     return above - 1 if x - values[above - 1] < values[above] - x else above
+
+
+@compiled_in_order
+def code_of(values: Float32[np.ndarray, " v"], x: np.float32) -> int:
+    """Where the value nearest to x stands, found at once where values lie 1 apart."""
+    if values[-1] - values[0] == len(values) - 1:
+        return nearest(x - values[0], 0, len(values) - 1)
+    return place_in(values, x)
 
 
 @compiled_in_order

@@ -1,0 +1,96 @@
+"""Rounded numbers moved one by one to where the whole matrix loses least."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+from torch import Tensor
+
+from eigenlm.linalg.error_feedback import Feedback, Rounded
+from eigenlm.linalg.grid_search.table import code_of
+from eigenlm.machine.compiled import compiled
+
+_ROWS = 32  # moved one after another; how others pull at them is a product of matrices
+
+
+def descend(
+    W: Float[Tensor, "m n"],
+    blocks: Sequence[Rounded],
+    inputs: Feedback,
+    outputs: Feedback,
+    values: Float32[np.ndarray, " v"],
+    sweeps: int = 2,
+) -> None:
+    """Set codes anew, each to the value for which tr(G E C E^T) is least while all others stay (arXiv:2406.17542).
+
+    For the error E of W, a change t of number (i, j) adds t^2 G_ii C_jj - 2 t (G E C)_ij; it never adds to the loss.
+
+    Args:
+        W: what was rounded.
+        blocks: its columns on their grids, from left to right; their codes are set.
+        inputs: of C.
+        outputs: of G; of a diagonal where rows have nothing to do with each other.
+        values: v, what codes stand for, in order.
+        sweeps: over all numbers.
+    """
+    codes = np.concatenate([block.codes for block in blocks], axis=1)
+    steps, lows = (np.concatenate(each, axis=1) for each in zip(*((block.steps(), block.lows()) for block in blocks)))
+    of_numbers = W.shape[1] // steps.shape[1]
+    wide_steps, wide_lows = (each.repeat(of_numbers, axis=1) for each in (steps, lows))
+    errors = W - torch.from_numpy(wide_steps * values[codes] - wide_lows)
+    C = inputs.gram
+    alone, G = torch.eye(_ROWS), outputs.gram if len(outputs.passed_on) else None
+    for _ in range(sweeps):
+        seen = errors @ C
+        for top in range(0, len(W), _ROWS):
+            rows = slice(top, top + _ROWS)
+            pull = seen[rows].clone() if G is None else G[rows] @ seen
+            among = alone if G is None else G[rows, rows].contiguous()
+            pulls, grams = (seen[rows].numpy(), pull.numpy()), (among.numpy(), C.numpy())
+            _move(errors[rows].numpy(), pulls, grams, (steps[rows], lows[rows]), values, codes[rows])
+    for block, start in zip(blocks, range(0, W.shape[1], W.shape[1] // len(blocks))):
+        block.codes[:] = codes[:, start : start + block.codes.shape[1]]
+
+
+@compiled
+def _move(
+    errors: Float32[np.ndarray, "m n"],
+    seen_and_pull: tuple[Float32[np.ndarray, "m n"], Float32[np.ndarray, "m n"]],
+    grams: tuple[Float32[np.ndarray, "_ _"], Float32[np.ndarray, "n n"]],
+    grids: tuple[Float32[np.ndarray, "m g"], Float32[np.ndarray, "m g"]],
+    values: Float32[np.ndarray, " v"],
+    codes: UInt8[np.ndarray, "m n"],
+) -> None:
+    """Set the codes of some rows; those of a group whose step is 0 stay.
+
+    Args:
+        errors: E.
+        seen_and_pull: E C and G E C.
+        grams: G of these rows, and C.
+        grids: steps and lows.
+        values: what codes stand for.
+        codes: to be set.
+    """
+    (seen, pull), (G, C), (steps, lows) = seen_and_pull, grams, grids
+    m, n = errors.shape
+    group = n // steps.shape[1]
+    undone = np.zeros_like(errors)
+    for i in range(m):
+        for h in range(i):
+            for j in range(n):
+                pull[i, j] -= G[i, h] * undone[h, j]
+        for j in range(n):
+            step, low, curvature = steps[i, j // group], lows[i, j // group], G[i, i] * C[j, j]
+            if step == 0 or not curvature > 0:
+                continue
+            before = step * values[codes[i, j]] - low
+            code = code_of(values, (before + pull[i, j] / curvature + low) / step)
+            change = step * values[code] - low - before
+            if change * (2 * pull[i, j] - change * curvature) > 0:
+                codes[i, j] = code
+                errors[i, j] -= change
+                for k in range(n):
+                    undone[i, k] += change * C[j, k]
+                    pull[i, k] -= G[i, i] * change * C[j, k]
+    seen -= undone
