@@ -16,11 +16,13 @@ from eigenlm.checkpoint.gguf_blocks.packing import packed
 from eigenlm.linalg.coordinate_descent import descend
 from eigenlm.linalg.error_feedback import Feedback, round_in_turn
 
+_MANY_BITS = 5  # with which so little is lost that moving codes is not worth its time
+
 
 def encode_in_turn(
     W: Float[Tensor, "m n"], inputs: Feedback, outputs: Feedback, kind: GGMLQuantizationType
 ) -> UInt8[np.ndarray, "m bytes"]:
-    """Rows as bytes of a type, numbers rounded in turn (`linalg.error_feedback`).
+    """Rows as bytes of a type, numbers rounded in turn and then, if of few bits, moved (`linalg.coordinate_descent`).
 
     Args:
         W: on the processor; the last block of a row is padded with zeros.
@@ -28,7 +30,7 @@ def encode_in_turn(
         outputs: of the Gram of its outputs' gradients; of a diagonal where rows make up for nothing.
         kind: the type; of one that is not `SEARCHED`, numbers are rounded one by one.
     """
-    size, _ = GGML_QUANT_SIZES[kind]
+    size, num_bytes = GGML_QUANT_SIZES[kind]
     padding = -W.shape[1] % size
     wide, inputs = F.pad(W.float(), (0, padding)), _padded(inputs, padding)
     if kind.name not in SEARCHED:
@@ -37,7 +39,8 @@ def encode_in_turn(
 
     def bytes_of(rows: Tensor) -> np.ndarray:
         blocks = list(round_in_turn(rows, inputs, outputs, size, grid.values, grid.fit))
-        descend(rows, blocks, inputs, outputs, grid.values)
+        if 8 * num_bytes < _MANY_BITS * size:
+            descend(rows, blocks, inputs, outputs, grid.values)
         return np.concatenate([packed(kind.name, block) for block in blocks], axis=1)
 
     threads = 1 if len(outputs.passed_on) else torch.get_num_threads()
