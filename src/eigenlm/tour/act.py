@@ -68,8 +68,9 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
     """
     story.step(
         "Act, and measure",
-        "The numbers of a matrix become codes of few bits, and those of a group share a step. Columns are rounded one"
-        " after another, each making up for the errors of those before it."
+        "The numbers of a matrix become codes of few bits, and those of a group share a step. Numbers are rounded one"
+        " after another, each making up for the errors left of it and above it, and then moved to where the matrix"
+        " loses least."
         " Then both models score the same text, which the plan never saw, and answer the same question.",
     )
     small = apply(plan, device=lm.device.type)
