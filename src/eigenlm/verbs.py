@@ -103,7 +103,8 @@ def quantize(
     """Write a GGUF file for llama.cpp whose numbers are rounded for what its matrices read.
 
     Columns are rounded one after another, each making up for the errors of those before it, by the Gram of the inputs
-    on a text, where each token counts as much as the gradient that reaches it (`linalg.error_feedback`).
+    on a text, where each token counts as much as the gradient that reaches it (`linalg.error_feedback`); in types of
+    less than 5 bits, numbers are then moved to where the matrix loses least (`linalg.coordinate_descent`).
 
     Args:
         lm: a decoder that predicts tokens, or an encoder; of one without a head its vectors count.

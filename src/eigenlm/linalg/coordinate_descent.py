@@ -34,45 +34,53 @@ def descend(
         values: v, what codes stand for, in order.
         sweeps: over all numbers.
     """
+    size = W.shape[1] // len(blocks)
     codes = np.concatenate([block.codes for block in blocks], axis=1)
     steps, lows = (np.concatenate(each, axis=1) for each in zip(*((block.steps(), block.lows()) for block in blocks)))
-    of_numbers = W.shape[1] // steps.shape[1]
-    wide_steps, wide_lows = (each.repeat(of_numbers, axis=1) for each in (steps, lows))
-    errors = W - torch.from_numpy(wide_steps * values[codes] - wide_lows)
-    C = inputs.gram
-    alone, G = torch.eye(_ROWS), outputs.gram if len(outputs.passed_on) else None
+    errors = W - _numbers(codes, steps, lows, values)
+    C, G = inputs.gram, outputs.gram if len(outputs.passed_on) else None
+    alone = torch.eye(_ROWS)
     for _ in range(sweeps):
-        seen = errors @ C
+        seen = errors[:0] if G is None else errors @ C
         for top in range(0, len(W), _ROWS):
             rows = slice(top, top + _ROWS)
-            pull = seen[rows].clone() if G is None else G[rows] @ seen
-            among = alone if G is None else G[rows, rows].contiguous()
-            pulls, grams = (seen[rows].numpy(), pull.numpy()), (among.numpy(), C.numpy())
-            _move(errors[rows].numpy(), pulls, grams, (steps[rows], lows[rows]), values, codes[rows])
-    for block, start in zip(blocks, range(0, W.shape[1], W.shape[1] // len(blocks))):
-        block.codes[:] = codes[:, start : start + block.codes.shape[1]]
+            pull = errors[rows] @ C if G is None else G[rows] @ seen
+            grams = (alone if G is None else G[rows, rows].contiguous()).numpy(), C.numpy()
+            undone = _move(errors[rows].numpy(), pull.numpy(), grams, (steps[rows], lows[rows]), values, codes[rows])
+            if G is not None:
+                seen[rows] -= torch.from_numpy(undone)
+    for block, start in zip(blocks, range(0, W.shape[1], size)):
+        block.codes[:] = codes[:, start : start + size]
+
+
+def _numbers(codes: np.ndarray, steps: np.ndarray, lows: np.ndarray, values: np.ndarray) -> Tensor:
+    """What codes of rows stand for."""
+    groups = values[codes].reshape(*steps.shape, -1)
+    groups *= steps[..., None]
+    groups -= lows[..., None]
+    return torch.from_numpy(groups.reshape(codes.shape))
 
 
 @compiled
 def _move(
     errors: Float32[np.ndarray, "m n"],
-    seen_and_pull: tuple[Float32[np.ndarray, "m n"], Float32[np.ndarray, "m n"]],
+    pull: Float32[np.ndarray, "m n"],
     grams: tuple[Float32[np.ndarray, "_ _"], Float32[np.ndarray, "n n"]],
     grids: tuple[Float32[np.ndarray, "m g"], Float32[np.ndarray, "m g"]],
     values: Float32[np.ndarray, " v"],
     codes: UInt8[np.ndarray, "m n"],
-) -> None:
-    """Set the codes of some rows; those of a group whose step is 0 stay.
+) -> Float32[np.ndarray, "m n"]:
+    """Set the codes of some rows; those of a group whose step is 0 stay. Returns what E C became less.
 
     Args:
         errors: E.
-        seen_and_pull: E C and G E C.
+        pull: G E C.
         grams: G of these rows, and C.
         grids: steps and lows.
         values: what codes stand for.
         codes: to be set.
     """
-    (seen, pull), (G, C), (steps, lows) = seen_and_pull, grams, grids
+    (G, C), (steps, lows) = grams, grids
     m, n = errors.shape
     group = n // steps.shape[1]
     undone = np.zeros_like(errors)
@@ -93,4 +101,4 @@ def _move(
                 for k in range(n):
                     undone[i, k] += change * C[j, k]
                     pull[i, k] -= G[i, i] * change * C[j, k]
-    seen -= undone
+    return undone
