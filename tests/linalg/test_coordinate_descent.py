@@ -122,7 +122,10 @@ def test_groups_without_a_step_and_inputs_that_are_never_there_stay():
     inputs.weights[8:] = 0
     blocks = list(round_in_turn(W, inputs, feedback(torch.ones(5)), 8, EVEN, steps_of))
     blocks[0].step[:, 0] = 0
+    blocks[0].codes[:, 4:] = 0
     before = [block.codes.copy() for block in blocks]
     descend(W, blocks, inputs, feedback(torch.ones(5)), EVEN)
     assert np.array_equal(blocks[0].codes[:, :4], before[0][:, :4])
+    assert not np.array_equal(blocks[0].codes[:, 4:], before[0][:, 4:])
+    assert np.array_equal(blocks[1].codes, before[1])
     assert numbers(blocks, EVEN).isfinite().all()

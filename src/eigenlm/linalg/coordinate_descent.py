@@ -24,13 +24,13 @@ def descend(
 ) -> None:
     """Set codes anew, each to the value for which tr(G E C E^T) is least while all others stay (arXiv:2406.17542).
 
-    For the error E of W, a change t of number (i, j) adds t^2 G_ii C_jj - 2 t (G E C)_ij; it never adds to the loss.
+    For the error E of W, a change t of number (i, j) adds t^2 G_ii C_jj - 2 t (G E C)_ij; none is made that adds.
 
     Args:
         W: what was rounded.
         blocks: its columns on their grids, from left to right; their codes are set.
         inputs: of C.
-        outputs: of G; of a diagonal where rows have nothing to do with each other.
+        outputs: of G; of its diagonal alone where rows have nothing to do with each other.
         values: v, what codes stand for, in order.
         sweeps: over all numbers.
     """

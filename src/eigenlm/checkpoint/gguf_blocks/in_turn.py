@@ -16,7 +16,7 @@ from eigenlm.checkpoint.gguf_blocks.packing import packed
 from eigenlm.linalg.coordinate_descent import descend
 from eigenlm.linalg.error_feedback import Feedback, round_in_turn
 
-_MANY_BITS = 5  # with which so little is lost that moving codes is not worth its time
+_MANY_BITS = 5  # from which on so little is lost that codes stay where rounding has put them
 
 
 def encode_in_turn(
