@@ -27,7 +27,6 @@ from eigenlm.linalg.divergence import kl_divergence
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.observe import linears, measure
 from eigenlm.observe.predictions import quick_products
-from eigenlm.observe.weighted_grams import weighted_grams
 from eigenlm.text.windows import windows_across
 
 MODEL, WINDOW, JUDGED_WINDOW = "smollm2-135m-instruct", 1024, 512
@@ -67,11 +66,12 @@ def main() -> None:
 def rows_of(lm: eigenlm.LanguageModel, fitted: Any, judged: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
     """What each choice costs, where labels are drawn by one seed."""
     start = time.perf_counter()
-    seen, weighted = measure(lm.model, fitted, seed=seed), weighted_grams(lm.model, fitted, seed=seed)
+    seen = measure(lm.model, fitted, seed=seed, kinds=("inputs", "outputs", "weighted"))
     measured, start = time.perf_counter() - start, time.perf_counter()
     layers, offers = linears(lm.model), {}
     for name, layer in layers.items():
-        metric, found = Metric(seen.input_gram(name), seen.output_grams[name], weighted[name]), Found.of(name, layer)
+        grams = (seen.input_grams[name], seen.output_grams[name], seen.weighted_grams[name])
+        metric, found = Metric(*grams), Found.of(name, layer)
         offers[name] = [*METHODS["trellis"].offers(layer, found, metric), keep_offer(layer, found)]
     seconds = {"measuring": measured, "rounding": time.perf_counter() - start}
     choices = {f"all at {bits} bits": all_at(bits, offers) for bits in (2, 3, 4)}

@@ -12,6 +12,7 @@ import json
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from eigenlm.compression.rounded_file import ByImportance, WithFeedback
 from eigenlm.compression.sized_file import write_sized
 from eigenlm.linalg.paired import paired_mean
 from eigenlm.observe import measure
-from eigenlm.observe.weighted_grams import weighted_grams
 from eigenlm.text.windows import windows_across
 
 PROGRAM = Path(__file__).with_name("rounding_in_llama_cpp.py")
@@ -79,11 +79,9 @@ def written(lm: eigenlm.LanguageModel, fitted: Any, place: Path, options: argpar
     parts: dict[str, Any] = {"tokenizer": lm.tokenizer, "family": open_model(lm.path).family}
     write_gguf(place / "whole.gguf", lm.model, storage="F32", **parts)
     start = time.perf_counter()
-    seen = measure(lm.model, fitted, seed=options.seed)
-    plain = {layer: seen.input_gram(layer) for layer in seen.input_of}
-    weighted = weighted_grams(lm.model, fitted, seed=options.seed)
+    seen = measure(lm.model, fitted, seed=options.seed, kinds=("inputs", "weighted"))
     print(f"measured in {time.perf_counter() - start:.0f} s", flush=True)
-    np.savez(place / "importance.npz", **importance_by_their_names(lm, plain))
+    np.savez(place / "importance.npz", **importance_by_their_names(lm, seen.input_grams))
     start, told = time.perf_counter(), {}
     found = prices(lm.model, fitted, methods=("bits",), whole=True, seed=options.seed)
     print(f"measured again and rounded to every type in {time.perf_counter() - start:.0f} s", flush=True)
@@ -92,9 +90,9 @@ def written(lm: eigenlm.LanguageModel, fitted: Any, place: Path, options: argpar
         words = (place / "whole.gguf", theirs, int(TypeMixture(name=kind).file_type), place / "importance.npz")
         seconds = {"llama.cpp": in_llama_cpp(options.python, "quantize", *words)[1]}
         start = time.perf_counter()
-        write_gguf(ours, lm.model, storage=WithFeedback(kind, weighted), **parts)
+        write_gguf(ours, lm.model, storage=WithFeedback(kind, seen.weighted_grams), **parts)
         seconds["eigenlm, without measuring"] = time.perf_counter() - start
-        write_gguf(place / "like.gguf", lm.model, storage=ByImportance(kind, plain), **parts)
+        write_gguf(place / "like.gguf", lm.model, storage=ByImportance(kind, seen.input_grams), **parts)
         write_sized(chosen, lm.model, found, theirs.stat().st_size, **parts)
         told[kind] = {
             **same_blocks(theirs, place / "like.gguf"),
@@ -105,7 +103,7 @@ def written(lm: eigenlm.LanguageModel, fitted: Any, place: Path, options: argpar
     return told
 
 
-def importance_by_their_names(lm: eigenlm.LanguageModel, grams: dict[str, Any]) -> dict[str, np.ndarray]:
+def importance_by_their_names(lm: eigenlm.LanguageModel, grams: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Mean squares of the inputs of matrices, by llama.cpp's names."""
     dialect = GGUF[open_model(lm.path).family].of(lm.config)
     return {dialect.place(f"{layer}.weight").name: gram.diagonal().numpy() for layer, gram in grams.items()}

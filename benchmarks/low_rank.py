@@ -65,7 +65,7 @@ def row(method: Method, keep: float, found: dict[str, RankedFactors], lm, apart,
         if rank is not None:
             B, A = found[name].at(rank)
             products[name] = (B @ A).float()
-    told = compression.forecast(lm.model, {name: W - originals[name] for name, W in products.items()}, apart)
+    told = compression.forecast(lm.model, products.items(), apart)
     with torch.no_grad():
         for name, W in products.items():
             layers[name].weight.copy_(W)
@@ -103,10 +103,10 @@ def main() -> None:
     seconds = time.perf_counter() - start
 
     def two_sided(name: str, W: torch.Tensor) -> RankedFactors:
-        return low_rank(W, grams.input_gram(name), grams.output_grams[name], shrinkage=0.01)
+        return low_rank(W, grams.input_grams[name], grams.output_grams[name], shrinkage=0.01)
 
     def one_sided(name: str, W: torch.Tensor) -> RankedFactors:
-        return low_rank(W, grams.input_gram(name), shrinkage=0.01)
+        return low_rank(W, grams.input_grams[name], shrinkage=0.01)
 
     methods = (
         (

@@ -30,7 +30,6 @@ from eigenlm.model import Transformer
 from eigenlm.observe import linears, measure, replace_
 from eigenlm.observe.grams import Measurement
 from eigenlm.observe.predictions import quick_products
-from eigenlm.observe.weighted_grams import weighted_grams
 from eigenlm.tasks.language_modelling import token_nll
 from eigenlm.text.windows import windows_across
 
@@ -77,7 +76,9 @@ def nearest(W: Tensor) -> Tensor:
 
 def in_turn(W: Tensor, gram: Tensor) -> Tensor:
     """Columns one after another."""
-    grids = round_in_turn(W, feedback(gram), GROUP, np.arange(TOP + 1, dtype=np.float32), MinMax.of)
+    grids = round_in_turn(
+        W, feedback(gram), feedback(torch.ones(len(W))), GROUP, np.arange(TOP + 1, dtype=np.float32), MinMax.of
+    )
     return torch.from_numpy(np.concatenate([grid.numbers() for grid in grids], axis=1))
 
 
@@ -111,28 +112,27 @@ class Method:
 
     Attributes:
         name: what it is called.
-        find: the best residuals of each rank, of the errors W - Q, given what was measured of the original: Grams of
-            inputs and of output gradients, and Grams of inputs weighted by the gradients.
+        find: the best residuals of each rank, of the errors W - Q, given what was measured of the original.
         chooses: whether a rank is chosen for each matrix.
     """
 
     name: str
-    find: Callable[[Matrices, Measurement, Matrices], Mapping[str, RankedFactors]]
+    find: Callable[[Matrices, Measurement], Mapping[str, RankedFactors]]
     chooses: bool = False
 
 
 def in_metric(metric: Callable[[Tensor], Tensor | None], shrinkage: float = 0.0) -> Callable[..., Any]:
     """Residuals where the outputs of a layer all count alike, and its inputs by what is made of their Gram."""
 
-    def find(errors: Matrices, seen: Measurement, _: Matrices) -> Mapping[str, RankedFactors]:
-        return {name: low_rank(E, metric(seen.input_gram(name)), shrinkage=shrinkage) for name, E in errors.items()}
+    def find(errors: Matrices, seen: Measurement) -> Mapping[str, RankedFactors]:
+        return {name: low_rank(E, metric(seen.input_grams[name]), shrinkage=shrinkage) for name, E in errors.items()}
 
     return find
 
 
-def in_ours(errors: Matrices, seen: Measurement, weighted: Matrices) -> Mapping[str, RankedFactors]:
+def in_ours(errors: Matrices, seen: Measurement) -> Mapping[str, RankedFactors]:
     """Residuals as `compression.repair` finds them."""
-    return residuals(errors, weighted, seen.output_grams)
+    return residuals(errors, seen.weighted_grams, seen.output_grams)
 
 
 METHODS = (
@@ -183,18 +183,17 @@ def main() -> None:
     second, other = whole[len(whole) // 2 :], options.other.read_text("utf-8")
     texts = {f"{options.text.name}, second half": second, options.other.name: other}
     judges = {name: windows_across([text], lm.tokenizer, WINDOW, options.judged) for name, text in texts.items()}
-    before, seen = nll(lm.model, judges), measure(lm.model, fitted)
-    weighted = weighted_grams(lm.model, fitted)
+    before, seen = nll(lm.model, judges), measure(lm.model, fitted, kinds=("inputs", "outputs", "weighted"))
     layers = {name: layer.dense().detach() for name, layer in linears(lm.model).items()}
     size, rows = sum(W.numel() for W in layers.values()), []
     for way in WAYS:
-        rounded = WAYS[way](layers, weighted)
+        rounded = WAYS[way](layers, seen.weighted_grams)
         cost, errors = nll(with_matrices(lm.model, rounded), judges), {n: W - rounded[n] for n, W in layers.items()}
         rows.append({"rounded": way, "method": "none", **judged(before, cost, cost)})
         found: dict[Callable[..., Any], Mapping[str, RankedFactors]] = {}
         for method in METHODS:
             if method.find not in found:
-                found = {method.find: method.find(errors, seen, weighted)}
+                found = {method.find: method.find(errors, seen)}
             for rank in options.ranks:
                 matrices, numbers = repaired(method, found[method.find], rank, rounded)
                 row = {"rounded": way, "method": method.name, "rank": rank, "numbers added a weight": numbers / size}

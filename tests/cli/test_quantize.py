@@ -69,7 +69,8 @@ def test_like_llama_cpp_numbers_are_rounded_by_the_mean_square_of_their_inputs(
     eigenlm.quantize(lm, out, storage="Q4_0", calibration=text, tokens=256, like_llama_cpp=True)
     _, documents = documents_of(text)
     windows = windows_across(documents, lm.tokenizer, 32, 8)
-    importance = measure(lm.model, windows).input_gram("blocks.0.feed_forward.up").diagonal().numpy().copy()
+    gram = measure(lm.model, windows, kinds=("inputs",)).input_grams["blocks.0.feed_forward.up"]
+    importance = gram.diagonal().numpy().copy()
     W = lm.model.blocks[0].feed_forward.up.dense().detach().numpy()
     stored = next(t for t in gguf.GGUFReader(out).tensors if t.name == "blk.0.ffn_up.weight")
     assert np.array_equal(stored.data, encode(W, stored.tensor_type, importance))

@@ -16,7 +16,6 @@ from eigenlm.errors import ConfigError, DataError, EigenError
 from eigenlm.linear import DenseLinear, SumLinear
 from eigenlm.model import DenseFeedForward, Transformer, TransformerConfig
 from eigenlm.observe import linears, measure, replace_
-from eigenlm.observe.weighted_grams import weighted_grams
 from tests.model.test_transformer import BERT, GPT2, LLAMA, SIZES, build, ids
 
 NARROW = TransformerConfig.uniform(**SIZES | {"feed_forward": DenseFeedForward(d_ff=20, activation="silu", gated=True)})
@@ -49,10 +48,10 @@ def test_the_loss_that_is_left_is_the_tail_of_the_whitened_error(rank: int) -> N
     original = build(LLAMA)
     base = rounded(original)
     repaired, told = repair(original, base, WINDOWS, rank=rank)
-    inputs, outputs = weighted_grams(original, WINDOWS[:6]), measure(original, WINDOWS[:6]).output_grams
+    seen = measure(original, WINDOWS[:6], kinds=("weighted", "outputs"))
     assert len(told.layers) == len(linears(original))
     for layer in told.layers:
-        C, G = shrunk(inputs[layer.name]), shrunk(outputs[layer.name])
+        C, G = shrunk(seen.weighted_grams[layer.name]), shrunk(seen.output_grams[layer.name])
         E = (linears(original)[layer.name].dense() - linears(base)[layer.name].dense()).detach().double()
         L, K = (scipy.linalg.cholesky(gram.numpy(), lower=True) for gram in (C, G))
         energies = scipy.linalg.svdvals(K.T @ E.numpy() @ L) ** 2

@@ -98,7 +98,7 @@ def test_grams_of_an_expert_are_those_of_a_model_that_holds_it_apart():
         again = measure(model, tokens, seed=3)
     x, g = torch.cat(inputs).double(), torch.cat(gradients).double()
     # bfloat16 products where the processor has them; the two measurements make the same ones
-    torch.testing.assert_close(found.input_gram(name).double(), x.mT @ x / len(x), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(found.input_grams[name].double(), x.mT @ x / len(x), rtol=1e-3, atol=1e-5)
     torch.testing.assert_close(found.output_grams[name].double(), g.mT @ g / tokens.numel(), rtol=1e-2, atol=1e-6)
     assert torch.equal(again.output_grams[name], found.output_grams[name])
 
@@ -123,4 +123,4 @@ def test_a_layer_that_is_never_called_has_no_grams():
             return self.head(self.embedding(tokens))
 
     found = measure(Spare(), ids(2, 5))
-    assert set(found.output_grams) == set(found.input_of) == {"head"}
+    assert set(found.output_grams) == set(found.input_grams) == {"head"}

@@ -13,14 +13,13 @@ from eigenlm.errors import ConfigError, DataError
 from eigenlm.observe import linears, measure
 from eigenlm.observe.predictions import _drawn
 from eigenlm.observe.vocabulary_gram import vocabulary_gram
-from eigenlm.observe.weighted_grams import weighted_grams
 from tests.model.test_transformer import LLAMA, build, ids
 
 
 @pytest.fixture(autouse=True)
 def exact_products(monkeypatch):
     """Float32 throughout, so that sums can be compared closely."""
-    for room in ("observe.grams", "observe.weighted_grams", "observe.vocabulary_gram", "compression.forecast"):
+    for room in ("observe.grams", "observe.vocabulary_gram", "compression.forecast"):
         module = importlib.import_module(f"eigenlm.{room}")
         monkeypatch.setattr(module, "quick_products", lambda _: contextlib.nullcontext())
 
@@ -39,7 +38,7 @@ def _inputs_and_gradients(model, windows, seed):
         )
     for window in windows:
         logits = model(window[None])[0]
-        labels = _drawn(logits.detach(), generator)
+        labels = _drawn(logits.detach().softmax(-1), torch.rand(len(logits), 1, generator=generator))[:, 0]
         F.cross_entropy(logits, labels, reduction="sum").backward()
     rows = {name: torch.cat([x.flatten(0, -2) for x in xs]).double() for name, xs in inputs.items()}
     felt = {name: torch.cat([y.grad.flatten(0, -2) for y in ys]).double() for name, ys in gradients.items()}
@@ -56,12 +55,13 @@ def test_grams_equal_sums_over_stored_activations():
         want = felt[name].mT @ felt[name] / 36
         torch.testing.assert_close(found.output_grams[name].double(), want, rtol=1e-4, atol=1e-6)  # float32 sums
         want = rows[name].mT @ rows[name] / 36
-        torch.testing.assert_close(found.input_gram(name).double(), want, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(found.input_grams[name].double(), want, rtol=1e-4, atol=1e-6)
 
 
 def test_labels_follow_the_model():
-    logits = torch.log(torch.tensor([0.5, 0.0, 0.3, 0.2])).expand(4000, 4)
-    counts = torch.bincount(_drawn(logits, torch.Generator().manual_seed(0)), minlength=4) / 4000
+    p = torch.tensor([0.5, 0.0, 0.3, 0.2]).expand(4000, 4)
+    drawn = _drawn(p, torch.rand(4000, 1, generator=torch.Generator().manual_seed(0)))
+    counts = torch.bincount(drawn[:, 0], minlength=4) / 4000
     torch.testing.assert_close(counts, torch.tensor([0.5, 0.0, 0.3, 0.2]), rtol=0, atol=0.032)  # 4 standard errors
     assert counts[1] == 0
 
@@ -69,9 +69,29 @@ def test_labels_follow_the_model():
 def test_layers_with_one_input_share_its_gram():
     found = measure(build(LLAMA), ids(1, 6))
     first = "blocks.0.attention."
-    assert found.input_of[first + "key"] == found.input_of[first + "value"] == first + "query"
-    assert found.input_of["blocks.0.feed_forward.up"] == "blocks.0.feed_forward.gate"
-    assert len(found.input_grams) == 2 * 4  # of a block: attention's input and output, the feed-forward's two
+    sums = found.input_grams._sums
+    assert sums[first + "key"] is sums[first + "value"] is sums[first + "query"]
+    assert sums["blocks.0.feed_forward.up"] is sums["blocks.0.feed_forward.gate"]
+    assert len({id(each) for each in sums.values()}) == 2 * 4  # of a block: attention's input and output, the other two
+
+
+def test_a_gram_that_was_taken_is_let_go():
+    found = measure(build(LLAMA), ids(1, 6)).input_grams
+    kept, name, twin = found["blocks.0.attention.key"], "blocks.0.attention.query", "blocks.0.attention.key"
+    count = len(found)
+    assert torch.equal(found.take(name), kept)
+    assert name not in found
+    assert len(found) == count - 1
+    assert torch.equal(found[twin], kept)
+
+
+def test_only_what_is_asked_for_is_measured():
+    model = build(LLAMA)
+    found = measure(model, ids(2, 6), kinds=("inputs",))
+    assert not found.output_grams
+    assert not found.weighted_grams
+    want = measure(model, ids(2, 6)).input_grams
+    assert all(torch.equal(gram, want[name]) for name, gram in found.input_grams.items())
 
 
 def test_measuring_leaves_the_module_as_it_was():
@@ -121,7 +141,7 @@ def test_forecast_is_the_cost_of_the_change():
     name, generator = "blocks.1.feed_forward.down", torch.Generator().manual_seed(0)
     change = torch.randn(model.get_submodule(name).weight.shape, generator=generator)
     before = model(windows)
-    told = forecast(model, {name: change}, windows).loss
+    told = forecast(model, [(name, model.get_submodule(name).weight + change)], windows).loss
     assert torch.equal(model(windows), before)
     changed = build(LLAMA)
     changed.get_submodule(name).weight.add_(change)
@@ -137,27 +157,28 @@ def test_an_interrupted_forecast_leaves_the_module_as_it_was(monkeypatch):
     calls = iter([model.forward, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)])
     monkeypatch.setattr(model, "forward", lambda *given: next(calls)(*given))
     with pytest.raises(KeyboardInterrupt):
-        forecast(model, {"blocks.0.attention.query": torch.ones(16, 16)}, tokens)
+        forecast(model, [("blocks.0.attention.query", torch.ones(16, 16))], tokens)
     monkeypatch.undo()
     assert torch.equal(model(tokens), before)
 
 
 def test_weighted_grams_count_each_token_by_its_gradient():
     windows = ids(3, 12)
-    found = weighted_grams(build(LLAMA), windows, seed=4)
+    found = measure(build(LLAMA), windows, seed=4, kinds=("weighted",)).weighted_grams
     rows, felt = _inputs_and_gradients(build(LLAMA), windows, seed=4)
     assert found.keys() == rows.keys()
     for name, x in rows.items():
         weights = felt[name].square().sum(1)
         want = (x * weights[:, None]).mT @ x / weights.sum()
-        assert float((found[name].double() - want).norm() / want.norm()) < 1e-5, name  # float32 sums
+        assert float(((found[name].double() - want).norm() / want.norm()).detach()) < 1e-5, name  # float32 sums
 
 
 def test_weighted_grams_are_finite_where_no_gradient_comes():
     model = build(LLAMA)
     with torch.no_grad():
         model.embedding.token.weight.zero_()
-    assert all(bool(gram.isfinite().all()) for gram in weighted_grams(model, ids(2, 8)).values())
+    found = measure(model, ids(2, 8), kinds=("weighted",)).weighted_grams
+    assert all(bool(gram.isfinite().all()) for gram in found.values())
 
 
 def test_the_vocabularys_gram_tells_what_a_change_of_the_token_vectors_costs():

@@ -1,6 +1,6 @@
 """What a change of the matrices will cost, told before it is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -8,11 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from eigenlm.engine.room import LOGIT_ROWS
 from eigenlm.estimate import Estimate
 from eigenlm.linalg.divergence import cosine_distance, kl_divergence
 from eigenlm.linalg.token_means import mean_over_tokens
-from eigenlm.linear import DenseLinear
+from eigenlm.linear import DenseLinear, LinearMap
 from eigenlm.observe import evaluating, experts_apart, linears, replaced, token_table
+from eigenlm.observe.linears import TABLE
 from eigenlm.observe.predictions import gives_vectors, logits_of, predicts_next, quick_products
 from eigenlm.progress import track
 
@@ -36,7 +38,7 @@ class LossForecast:
 
 @torch.no_grad()
 def forecast(
-    module: nn.Module, changes: Mapping[str, Float[Tensor, "m n"]], windows: Int[Tensor, "B T"]
+    module: nn.Module, matrices: Iterable[tuple[str, Float[Tensor, "_ _"]]], windows: Int[Tensor, "B T"]
 ) -> LossForecast:
     """Try a change on text that it was not fitted to; the module comes back as it was.
 
@@ -45,15 +47,21 @@ def forecast(
 
     Args:
         module: the model before the change.
-        changes: D, to be added to the matrix of each layer that changes.
+        matrices: those that take the place of others, each with the name of its layer.
         windows: (B, T) token ids.
     """
+    device = windows.device.type
     with quick_products(windows.device), evaluating(module), experts_apart(module):
         layers = linears(module) | token_table(module)
-        changed: dict[str, nn.Module] = {
-            name: DenseLinear.from_dense(layers[name].dense() + D, layers[name].bias) for name, D in changes.items()
-        }
+        quick = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+        with torch.autocast(device, enabled=False):
+            changed = {name: _of_matrix(W, layers[name], None if name == TABLE else quick) for name, W in matrices}
         return _tried(module, module, windows, lambda: replaced(module, changed))
+
+
+def _of_matrix(W: Float[Tensor, "m n"], layer: LinearMap, dtype: torch.dtype | None) -> nn.Module:
+    """A layer of another matrix: in the type in which products are made, or, as rows are looked up, in its own."""
+    return DenseLinear.from_dense(W.to(dtype or layer.dense().dtype), layer.bias)
 
 
 @torch.no_grad()
@@ -81,16 +89,23 @@ def _tried(
         before_TV = told(before, ids_T[None])[0]
         with changed():
             after_TV = told(after, ids_T[None])[0]
-        divergence_T = apart(before_TV, after_TV)
-        loss_T = _nll_increase(before_TV, after_TV, ids_T) if predicts_next(before) else divergence_T
+        divergence_T = _by_rows(apart, before_TV, after_TV)
+        loss_T = divergence_T
+        if predicts_next(before):
+            loss_T = _by_rows(_nll_increase, before_TV[:-1], after_TV[:-1], ids_T[1:])
         losses.append(loss_T.double().cpu())
         divergences.append(divergence_T.double().cpu())
     return LossForecast(loss=mean_over_tokens(losses), divergence=mean_over_tokens(divergences))
 
 
-def _nll_increase(before_TV: Tensor, after_TV: Tensor, ids_T: Tensor) -> Tensor:
+def _by_rows(told: Callable[..., Tensor], *given: Tensor) -> Tensor:
+    """What is told of rows, a few at a time: in float32 they are many numbers."""
+    return torch.cat([told(*rows) for rows in zip(*(each.split(LOGIT_ROWS) for each in given))])
+
+
+def _nll_increase(before_RV: Tensor, after_RV: Tensor, ids_R: Tensor) -> Tensor:
     before, after = (
-        nn.functional.cross_entropy(logits_TV[:-1].float(), ids_T[1:], reduction="none").double()
-        for logits_TV in (before_TV, after_TV)
+        nn.functional.cross_entropy(logits_RV.float(), ids_R, reduction="none").double()
+        for logits_RV in (before_RV, after_RV)
     )
     return after - before

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from eigenlm.allowed import check
@@ -177,7 +177,7 @@ def _nested(dense: dict[str, DenseLinear], measured: Measurement) -> dict[str, N
     reached = {name: layer for name, layer in dense.items() if name in measured.output_grams}
     for name, layer in track(reached.items(), "factoring", total=len(reached)):
         W = layer.weight.detach()
-        best = low_rank(W, measured.input_gram(name), measured.output_grams[name], shrinkage=SHRINKAGE)
+        best = low_rank(W, measured.input_grams[name], measured.output_grams[name], shrinkage=SHRINKAGE)
         bases[name] = (best.B if len(W) < W.shape[1] else torch.linalg.inv(best.A)).float()
         ranks = torch.arange(len(best.tail), dtype=torch.float64)
         tables[name] = interpolative_cost(ranks, *W.shape), best.tail.cpu() / 2
@@ -192,9 +192,9 @@ def _nested(dense: dict[str, DenseLinear], measured: Measurement) -> dict[str, N
 @torch.no_grad()
 def _tried(model: Transformer, twin: Transformer, keep: float, apart: Int[Tensor, "A T"]) -> KnobSetting:
     turn_(twin, keep)
-    changes: dict[str, Float[Tensor, "m n"]] = {
-        name: layer.dense().detach() - layer.weight.detach()
+    changed = (
+        (name, layer.dense().detach())
         for name, layer in linear_maps(twin).items()
         if isinstance(layer, NestedLinear) and layer.rank < layer.full_rank
-    }
-    return KnobSetting(keep=keep, **vars(forecast(model, changes, apart)))
+    )
+    return KnobSetting(keep=keep, **vars(forecast(model, changed, apart)))

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,6 +16,7 @@ from eigenlm.linear import LinearMap
 SHRINKAGE = 0.01
 # Found there too: rows that follow the Gram of outputs more closely, or less, lose more on text kept apart.
 _OUTPUT_DAMPING = 1.0
+_ROWS = 4096  # of a matrix of many rows, whose loss is taken in float64
 
 
 def _nothing() -> dict[str, Tensor]:
@@ -63,10 +66,15 @@ class Metric:
 
     def loss(self, before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> float:
         """1/2 tr(G D C D^T) of D = after - before, with both Grams shrunk as the low-rank method shrinks them."""
-        D = after.double() - before.double()
-        C, G = (_shrunk(gram.double()) for gram in (self.input_gram, self.output_gram))
-        GD = G[:, None] * D if G.ndim == 1 else G @ D
-        return float(((GD @ C) * D).sum().clamp_min(0.0) / 2)
+        C, G = self._shrunk
+        if G.ndim == 2:
+            return _quadratic(before, after, partial(torch.mm, G), C)
+        rows = zip(before.split(_ROWS), after.split(_ROWS), G.split(_ROWS))
+        return sum(_quadratic(W, Q, partial(torch.mul, g[:, None]), C) for W, Q, g in rows)
+
+    @cached_property
+    def _shrunk(self) -> tuple[Tensor, Tensor]:
+        return _shrunk(self.input_gram.double()), _shrunk(self.output_gram.double())
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,12 @@ class CompressionMethod:
 def keep_offer(layer: LinearMap, found: Found) -> Offer:
     """To leave a layer as it is."""
     return Offer(action=Keep(), bytes=found.num_bytes_before, loss=0.0, time=layer.num_multiplications)
+
+
+def _quadratic(before: Tensor, after: Tensor, times_G: Callable[[Tensor], Tensor], C: Tensor) -> float:
+    """1/2 tr(G D C D^T)."""
+    D = after.double() - before.double()
+    return max(float(torch.vdot((times_G(D) @ C).flatten(), D.flatten())), 0.0) / 2
 
 
 def _shrunk(gram: Tensor) -> Tensor:

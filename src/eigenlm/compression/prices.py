@@ -1,9 +1,9 @@
 """What every matrix of a model costs in every form, and what a choice of forms costs on text kept apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Int
@@ -17,14 +17,14 @@ from eigenlm.compression.offers import Metric, Offer, keep_offer
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.allocation import choose
 from eigenlm.linear import LinearMap
+from eigenlm.machine.heap import give_back_freed_memory, keep_large_blocks_apart
 from eigenlm.model import Transformer
 from eigenlm.model.head import Head
 from eigenlm.observe import evaluating, linears, token_table
-from eigenlm.observe.grams import measure
+from eigenlm.observe.grams import Measurement, measure
 from eigenlm.observe.linears import TABLE
 from eigenlm.observe.predictions import gives_vectors
 from eigenlm.observe.vocabulary_gram import vocabulary_gram
-from eigenlm.observe.weighted_grams import weighted_grams
 from eigenlm.progress import track
 
 Taken = Mapping[str, Offer]
@@ -94,12 +94,12 @@ class Prices:
     def forecast(self, taken: Taken) -> LossForecast:
         """What a choice costs on the text kept apart."""
         layers = matrices(self.module)
-        changes = {
-            name: offer.action.dense(layers[name], offer.parts()) - layers[name].dense().detach()
+        changed = (
+            (name, offer.action.dense(layers[name], offer.parts()))
             for name, offer in taken.items()
             if not isinstance(offer.action, Keep)
-        }
-        return forecast(self.module, changes, self.apart)
+        )
+        return forecast(self.module, changed, self.apart)
 
 
 def prices(
@@ -120,20 +120,27 @@ def prices(
         DataError: fewer than two windows, or activations that are not finite.
     """
     used = methods_named(methods)
+    keep_large_blocks_apart()
     fitted, apart = kept_apart(windows, "planning")
     with evaluating(module):
         metrics = _metrics(module, fitted, whole=whole, weighs=any(method.weighs for method in used), seed=seed)
+    give_back_freed_memory()
     layers = {name: layer for name, layer in matrices(module).items() if name != TABLE or TABLE in metrics}
     found = {name: Found.of(name, layer) for name, layer in layers.items()}
 
     def offers_of(name: str) -> list[Offer]:
-        kept, metric = keep_offer(layers[name], found[name]), metrics.get(name)
-        if metric is None:
+        kept = keep_offer(layers[name], found[name])
+        if name not in metrics:
             return [kept]
+        metric = metrics.pop(name)()
         return [*(offer for method in used for offer in method.offers(layers[name], found[name], metric)), kept]
 
+    largest_first = sorted(layers, key=lambda name: -found[name].rows * found[name].columns)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        offers = dict(zip(layers, track(pool.map(offers_of, layers), "factoring", total=len(layers))))
+        each = track(pool.map(offers_of, largest_first), "factoring", total=len(layers))
+        made = dict(zip(largest_first, each))
+    give_back_freed_memory()
+    offers = {name: made[name] for name in layers}
     return Prices(module, found, offers, apart, whole, fitted.numel(), seed)
 
 
@@ -144,14 +151,18 @@ def matrices(module: nn.Module) -> dict[str, LinearMap]:
 
 def _metrics(
     module: nn.Module, windows: Int[Tensor, "B T"], *, whole: bool, weighs: bool, seed: int
-) -> dict[str, Metric]:
-    """Of each matrix that a token reached."""
-    measured = measure(module, windows, seed=seed)
-    weighted = weighted_grams(module, windows, seed=seed) if weighs else {}
-    metrics = {
-        name: Metric(measured.input_gram(name), G, weighted.get(name)) for name, G in measured.output_grams.items()
+) -> dict[str, Callable[[], Metric]]:
+    """Of each matrix that a token reached, to be had once: its Grams are let go then."""
+    measured = measure(module, windows, seed=seed, kinds=("inputs", "outputs", *(["weighted"] if weighs else [])))
+    metrics: dict[str, Callable[[], Metric]] = {
+        name: partial(_metric, measured, name, weighs=weighs) for name in measured.output_grams
     }
     if whole and isinstance(module, Transformer) and (isinstance(module.head, Head) or gives_vectors(module)):
         vocabulary = vocabulary_gram(module, windows, seed=seed)
-        metrics[TABLE] = Metric(vocabulary.gram, vocabulary.weights)
+        metrics[TABLE] = partial(Metric, vocabulary.gram, vocabulary.weights)
     return metrics
+
+
+def _metric(measured: Measurement, name: str, *, weighs: bool) -> Metric:
+    weighted = measured.weighted_grams.take(name) if weighs else None
+    return Metric(measured.input_grams.take(name), measured.output_grams.take(name), weighted)

@@ -20,7 +20,6 @@ from eigenlm.linalg.low_rank import RankedFactors, low_rank
 from eigenlm.linear import LinearMap, LowRankLinear, SumLinear
 from eigenlm.model import Transformer
 from eigenlm.observe import evaluating, linears, measure, replace_, twin_of
-from eigenlm.observe.weighted_grams import weighted_grams
 from eigenlm.progress import track
 from eigenlm.shown import Shown
 
@@ -121,9 +120,8 @@ def repair(
     errors = _errors(linears(original), linears(rounded))
     _check_rank(rank, errors)
     with evaluating(original):
-        input_grams = weighted_grams(original, fitted, seed=seed)
-        output_grams = measure(original, fitted, seed=seed).output_grams
-    found = residuals(errors, input_grams, output_grams, None if choose_ranks else rank)
+        measured = measure(original, fitted, seed=seed, kinds=("weighted", "outputs"))
+    found = residuals(errors, measured.weighted_grams, measured.output_grams, None if choose_ranks else rank)
     ranks = chosen_ranks(found, rank) if choose_ranks else {name: len(best.A) for name, best in found.items()}
     layers = tuple(LayerRepair.of(name, best, ranks[name]) for name, best in found.items() if ranks[name])
     factors = {layer.name: found[layer.name].at(layer.rank) for layer in layers}

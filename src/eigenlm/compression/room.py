@@ -1,12 +1,13 @@
 """The memory that planning takes beside a model: Grams, the factors of every matrix, and the changes to be tried."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from eigenlm.checkpoint import Opened, Work
 from eigenlm.compression.methods import low_rank, methods_named
 from eigenlm.compression.offers import CompressionMethod
 from eigenlm.engine.room import usual_window
+from eigenlm.linalg.gram_sum import GramSum
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.observe import linears, token_table
@@ -15,8 +16,8 @@ from eigenlm.text.tokenizer import Tokenizer
 
 # Of logits in float32, their softmax and its running sum, and of their gradients: bytes a token and entry.
 _LOGITS = 4 * 5
-# An offer for every rank of every matrix, and the holes that float64 work leaves between what is kept.
-_HEAP = 1.25
+_WINDOW = 512  # tokens
+_HEAP = 1.1  # what the holes between what is kept take
 _REPAIR = [replace(low_rank.METHOD, weighs=True)]  # factors of every rank, by Grams of weighted tokens
 _SMALLER = "take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine"
 
@@ -56,7 +57,7 @@ def rounding(tokens: int) -> Work:
 
     def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
         layers = list(linears(opened.skeleton).values())
-        grams = sum(4 * layer.in_features**2 for layer in layers)
+        grams = sum(GramSum.num_bytes(layer.in_features) for layer in layers)
         largest = max(layer.in_features * (6 * layer.out_features + 40 * layer.in_features) for layer in layers)
         logits = calibration_window(opened.config, tokens) * opened.config.vocab_size * _LOGITS
         return int(_HEAP * (grams + largest)) + logits
@@ -88,25 +89,41 @@ def _check(model: Transformer, window: int, used: Sequence[CompressionMethod], a
 
 
 def calibration_window(config: TransformerConfig, tokens: int) -> int:
-    """Tokens of a window, of which there are eight or more; no more than a sentence has, for what gives vectors."""
-    return max(2, min(usual_window(config), tokens // 8))
+    """Tokens of a window: 512, of which there are eight or more, or as many as a sentence has for what gives vectors.
+
+    What a pass back through a window keeps is the most that planning holds at once.
+    """
+    return max(2, min(usual_window(config), _WINDOW, tokens // 8))
 
 
 def _planned_bytes(
     model: Transformer, window: int, number: int, used: Sequence[CompressionMethod], *, whole: bool
 ) -> int:
-    """Beside the weights, at the end, when all that was made along the way is still there.
+    """Beside the weights, at the height of what comes one after another: to measure, to make offers, to try a choice.
 
-    For W (m, n): the Grams of its outputs and, once for all layers that read the same, of its inputs; the change and
-    the changed matrix; what the offers of each method hold. For methods that weigh tokens also the Gram of each layer's
-    weighted inputs. The table of tokens has but a diagonal for its outputs.
+    While a window passes back, what every layer read and gave is there beside the Grams. Those are let go as matrices
+    get their offers, for which two of them are at work at once. A choice is tried with dense matrices.
     """
-    total, read = 0, set()
-    for name, layer in (linears(model) | (token_table(model) if whole else {})).items():
-        m, n = layer.out_features, layer.in_features
-        total += 4 * (m if name == TABLE else m * m) + 2 * number * m * n
-        total += sum(method.held(m, n, number) for method in used)
-        total += 4 * n * n if any(method.weighs for method in used) else 0
-        read.add((name.rpartition(".")[0], n, name.endswith("output")))
-    total += sum(4 * n * n for _, n, _ in read)
-    return int(_HEAP * total) + window * model.config.vocab_size * _LOGITS
+    layers = linears(model) | (token_table(model) if whole else {})
+    sizes = {name: (layer.out_features, layer.in_features) for name, layer in layers.items()}
+    logits = window * model.config.vocab_size * _LOGITS
+    grams = _gram_bytes(sizes, weighted=any(method.weighs for method in used))
+    passed = window * sum(4 * (m + n) for name, (m, n) in sizes.items() if name != TABLE)
+    held = sum(method.held(m, n, number) for m, n in sizes.values() for method in used)
+    at_work = sum(sorted((_at_work(name == TABLE, m, n) for name, (m, n) in sizes.items()), reverse=True)[:2])
+    dense = sum(number * m * n for m, n in sizes.values())
+    return int(_HEAP * max(grams + passed + logits, max(grams, held) + at_work, held + dense + logits))
+
+
+def _gram_bytes(sizes: Mapping[str, tuple[int, int]], *, weighted: bool) -> int:
+    """Those of outputs and, once for all layers that read the same, of inputs; the table has but a diagonal."""
+    read = {(name.rpartition(".")[0], n, name.endswith("output")) for name, (_, n) in sizes.items()}
+    outputs = sum(GramSum.num_bytes(m) for name, (m, _) in sizes.items() if name != TABLE)
+    of_tokens = sum(GramSum.num_bytes(n) for name, (_, n) in sizes.items() if name != TABLE) if weighted else 0
+    return outputs + of_tokens + sum(GramSum.num_bytes(n) for _, n, _ in read)
+
+
+def _at_work(table: bool, m: int, n: int) -> int:
+    """A matrix and its errors, targets and codes; its Grams in float32, and in float64 what is made of one."""
+    wide = 0 if table else m * m
+    return 24 * m * n + 12 * n * n + 8 * wide + 40 * max(n * n, wide)

@@ -16,7 +16,6 @@ from eigenlm.checkpoint.gguf_writer import Encoder
 from eigenlm.linalg.error_feedback import feedback
 from eigenlm.model import Transformer
 from eigenlm.observe import measure
-from eigenlm.observe.weighted_grams import weighted_grams
 
 Grams = Mapping[str, Float[Tensor, "n n"]]
 
@@ -33,7 +32,7 @@ class WithFeedback(Encoder):
 
     def __init__(self, storage: str, grams: Grams) -> None:
         super().__init__(storage)
-        self._grams = {name: gram.cpu() for name, gram in grams.items()}
+        self._grams = grams
 
     def encode(self, sources: Sequence[str], numbers: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
         """A tensor as bytes of a type."""
@@ -52,14 +51,14 @@ class WithFeedback(Encoder):
         )
 
     def _matrix(self, W: Tensor, gram: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
-        return encode_in_turn(W, feedback(gram), feedback(torch.ones(len(W))), kind)
+        return encode_in_turn(W, feedback(gram.cpu()), feedback(torch.ones(len(W))), kind)
 
 
 class ByImportance(WithFeedback):
     """Numbers one by one, weighted by the mean square of their input: the bytes of llama.cpp with an imatrix."""
 
     def _matrix(self, W: Tensor, gram: Tensor, kind: GGMLQuantizationType) -> np.ndarray:
-        return encode(W.numpy(), kind, gram.diagonal().numpy().copy())
+        return encode(W.numpy(), kind, gram.diagonal().cpu().numpy().copy())
 
 
 def quantize(
@@ -84,8 +83,9 @@ def quantize(
         parts: what else `write_gguf` takes.
     """
     if like_llama_cpp:
-        found = measure(model, windows, seed=seed)
-        encoder: Encoder = ByImportance(storage, {name: found.input_gram(name) for name in found.input_of})
+        found = measure(model, windows, kinds=("inputs",))
+        encoder: Encoder = ByImportance(storage, found.input_grams)
     else:
-        encoder = WithFeedback(storage, weighted_grams(model, windows, seed=seed))
+        found = measure(model, windows, seed=seed, kinds=("weighted",))
+        encoder = WithFeedback(storage, found.weighted_grams)
     return write_gguf(path, model, storage=encoder, **parts)

@@ -102,14 +102,15 @@ def kfac(module: nn.Module, ids: Int[Tensor, "B T"], *, draws: int = 1, seed: in
         raise ConfigError(explain("KFAC", expected="at least one draw of labels", got=draws))
     with evaluating(module):
         first = measure(module, ids, seed=seed)
+        output_grams = dict(first.output_grams)
         for i in range(1, draws):
-            for layer, gram in measure(module, ids, seed=seed + i).output_grams.items():
-                first.output_grams[layer] += gram
+            for layer, gram in measure(module, ids, seed=seed + i, kinds=("outputs",)).output_grams.items():
+                output_grams[layer] += gram
     found: dict[str, Kfac] = {}
-    for layer, gram in first.output_grams.items():
+    for layer, gram in output_grams.items():
         name = f"{layer}.weight"
         like = module.get_parameter(name)
-        found[name] = Kfac(gram.div_(draws).to(like.dtype), first.input_gram(layer).to(like.dtype), name)
+        found[name] = Kfac(gram.div_(draws).to(like.dtype), first.input_grams[layer].to(like.dtype), name)
     return found
 
 

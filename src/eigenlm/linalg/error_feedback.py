@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -31,7 +32,7 @@ class Feedback:
     weights: Float[Tensor, " n"]
     passed_on: Float[Tensor, "_ _"]
 
-    @property
+    @cached_property
     def gram(self) -> Float[Tensor, "n n"]:
         """C / c, of one that is more than its diagonal."""
         return self.passed_on * self.weights @ self.passed_on.mT

@@ -2,9 +2,11 @@
 
 import ctypes
 
-# Numbers of malloc.h: when free memory at the heap's end goes back to the system, and how many blocks lie outside it.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+# Numbers of malloc.h: when free memory at the heap's end goes back to the system, how large a block lies outside of it,
+# and how many may.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _NEVER = 2**31 - 1
+_LARGE = 1 << 20
 
 
 def keep_freed_memory() -> bool:
@@ -19,6 +21,19 @@ def keep_freed_memory() -> bool:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and bool(mallopt(_TRIM_THRESHOLD, _NEVER)) and bool(mallopt(_MMAP_MAX, 0))
+
+
+def keep_large_blocks_apart() -> None:
+    """Keep blocks of a megabyte and more out of the heap from now on, and give back what it holds unused.
+
+    By itself glibc takes blocks of up to 32 MB from its heaps once such blocks were freed, and before 2.38 it often
+    does not find the room again that an aligned one has left: where matrices come and go between what stays, in several
+    threads, a process that needs 2 GB grew to 7. A block apart costs page faults each time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGE)
+    give_back_freed_memory()
 
 
 def give_back_freed_memory() -> None:

@@ -1,13 +1,12 @@
 """Sums over what linear layers read, kept once for all layers that read the same tensor."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from eigenlm.linalg.gram_sum import GramSum
 
-@dataclass
+
 class Sums:
     """Sums over the rows of an input.
 
@@ -19,20 +18,23 @@ class Sums:
         tokens: how many rows.
     """
 
-    gram: Float[Tensor, "n n"]
-    total: Float[Tensor, " n"]
-    max_abs: Float[Tensor, ""]
-    first_energy: Float[Tensor, ""] | None
-    tokens: int
+    def __init__(self, width: int, device: torch.device) -> None:
+        self.gram = GramSum(width, device)
+        self.total: Float[Tensor, " n"] = torch.zeros(width, device=device)
+        self.max_abs: Float[Tensor, ""] = torch.zeros((), device=device)
+        self.first_energy: Float[Tensor, ""] | None = torch.zeros((), device=device)
+        self.tokens = 0
 
-    def add_(self, new: "Sums") -> None:
-        """Take in the sums over more rows."""
-        self.gram += new.gram
-        self.total += new.total
-        self.max_abs = torch.maximum(self.max_abs, new.max_abs)
-        known = self.first_energy is not None and new.first_energy is not None
-        self.first_energy = self.first_energy + new.first_energy if known else None  # type: ignore[operator]
-        self.tokens += new.tokens
+    def add_(self, x: Float[Tensor, "*batch n"]) -> None:
+        """Take in more rows."""
+        rows_CI = x.flatten(0, -2).float()
+        self.gram.add_(rows_CI)
+        self.total += rows_CI.sum(0)
+        if len(rows_CI):
+            self.max_abs = torch.maximum(self.max_abs, rows_CI.abs().amax())
+        if self.first_energy is not None:
+            self.first_energy = self.first_energy + x[..., 0, :].float().square().sum() if x.ndim > 2 else None
+        self.tokens += len(rows_CI)
 
 
 class SharedInputs:
@@ -56,29 +58,10 @@ class SharedInputs:
         self.input_of[name] = owner
         if owner != name:
             return
-        if name in self.sums:
-            self.sums[name].add_(_sums(x.detach()))
-        else:
-            self.sums[name] = _sums(x.detach())
+        if name not in self.sums:
+            self.sums[name] = Sums(x.shape[-1], x.device)
+        self.sums[name].add_(x.detach())
 
     def next_window(self) -> None:
         """Let go of the inputs of this pass."""
         self._alive.clear()
-
-
-def gram_of(rows_CI: Float[Tensor, "C n"]) -> Float[Tensor, "n n"]:
-    """Sum of x x^T in float32: in bfloat16 the noise of large entries would drown the small ones."""
-    with torch.autocast(rows_CI.device.type, enabled=False):
-        rows_CI = rows_CI.float()
-        return rows_CI.mT @ rows_CI
-
-
-def _sums(x: Tensor) -> Sums:
-    rows_CI = x.flatten(0, -2).float()
-    return Sums(
-        gram=gram_of(rows_CI),
-        total=rows_CI.sum(0),
-        max_abs=rows_CI.abs().amax() if len(rows_CI) else rows_CI.new_zeros(()),
-        first_energy=x[..., 0, :].float().square().sum() if x.ndim > 2 else None,
-        tokens=len(rows_CI),
-    )

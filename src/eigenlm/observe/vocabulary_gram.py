@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from eigenlm.engine.room import LOGIT_ROWS
+from eigenlm.linalg.gram_sum import GramSum
 from eigenlm.linalg.seeded import seeded
 from eigenlm.model import Transformer
 from eigenlm.model.embedding import TokenTable
 from eigenlm.model.head import Head
-from eigenlm.observe.inputs import gram_of
 from eigenlm.observe.linears import TABLE, replaced
 from eigenlm.observe.predictions import backward_of_directions, backward_of_labels, quick_products
 from eigenlm.observe.watch import frozen, watch
@@ -52,10 +53,11 @@ def vocabulary_gram(model: Transformer, windows: Int[Tensor, "B T"], *, seed: in
     """
     table = TokenTable.from_pretrained(model.embedding.token.dense().detach())
     expected, generator = torch.zeros(model.config.vocab_size), seeded(seed, windows.device)
-    grams = {"looked up": torch.zeros(()), "scored": torch.zeros(())}
+    tied = isinstance(model.head, Head) and model.head.weight is None
+    total = GramSum(table.in_features, windows.device)
 
     def felt(_: str, gradient: Tensor) -> None:
-        grams["looked up"] = grams["looked up"] + gram_of(gradient.flatten(0, -2))
+        total.add_(gradient.flatten(0, -2))
 
     watched = watch({"token": table}, gradients=felt)
     with quick_products(windows.device), replaced(model, {TABLE: table}), frozen(model), watched:
@@ -69,8 +71,10 @@ def vocabulary_gram(model: Transformer, windows: Int[Tensor, "B T"], *, seed: in
                 before_BTE = model.head.before(hidden_BTD)
                 logits_BTV = model.logits(hidden_BTD)
                 backward_of_labels(logits_BTV, generator)
-            expected += logits_BTV.detach().flatten(0, -2).float().softmax(dim=-1).sum(0).cpu()
-            grams["scored"] = grams["scored"] + model.head.scale**2 * gram_of(before_BTE.detach().flatten(0, -2))
-    tied = isinstance(model.head, Head) and model.head.weight is None
-    gram, share = grams["looked up"] + (grams["scored"] if tied else 0), expected / windows.numel()
-    return VocabularyGram(gram / windows.numel(), (1 - _EVERY) * share + _EVERY / len(share))
+            for logits_RV in logits_BTV.detach().flatten(0, -2).split(LOGIT_ROWS):
+                expected += logits_RV.float().softmax(dim=-1).sum(0).cpu()
+            if tied:
+                total.add_(model.head.scale * before_BTE.detach().flatten(0, -2))
+    total.scale_(1 / windows.numel())
+    share = expected / windows.numel()
+    return VocabularyGram(total.full(), (1 - _EVERY) * share + _EVERY / len(share))

@@ -10,6 +10,7 @@ from torch import Tensor
 from eigenlm import linalg
 from eigenlm.analysis.activations.outliers import OutlierChannel, outlier_channels
 from eigenlm.analysis.marked_ranks import marked_ranks
+from eigenlm.linalg.gram_sum import GramSum
 from eigenlm.linalg.lanczos import top_eigenvalue
 from eigenlm.linalg.power_iteration import unit_vector
 from eigenlm.linear import LinearMap
@@ -75,7 +76,7 @@ class InputSums(SharedInputs):
 
     def not_finite(self) -> list[str]:
         """Layers whose inputs hold NaN or infinity, in the order in which text reaches them."""
-        bad = {owner for owner, sums in self.sums.items() if not bool(sums.gram.isfinite().all())}
+        bad = {owner for owner, sums in self.sums.items() if not sums.gram.is_finite()}
         return [name for name, owner in self.input_of.items() if owner in bad]
 
     def spoilt(self) -> list[str]:
@@ -98,7 +99,7 @@ def groups(layers: Mapping[str, LinearMap]) -> Iterator[dict[str, LinearMap]]:
     group: dict[str, LinearMap] = {}
     size = 0
     for name, layer in layers.items():
-        own = 4 * layer.in_features**2
+        own = GramSum.num_bytes(layer.in_features)
         if group and size + own > _GRAM_BYTES:
             yield group
             group, size = {}, 0
@@ -109,12 +110,12 @@ def groups(layers: Mapping[str, LinearMap]) -> Iterator[dict[str, LinearMap]]:
 
 def gram_bytes(layers: Mapping[str, LinearMap]) -> int:
     """Bytes of the Grams of the largest group."""
-    return max(sum(4 * layer.in_features**2 for layer in group.values()) for group in groups(layers))
+    return max(sum(GramSum.num_bytes(layer.in_features) for layer in group.values()) for group in groups(layers))
 
 
 def _rows(sums: Sums, weights: Mapping[str, Tensor]) -> dict[str, LinearInputs]:
     """What the readers of one input have in common, and what each makes of it."""
-    C, mean = sums.gram / sums.tokens, sums.total / sums.tokens
+    C, mean = sums.gram.full() / sums.tokens, sums.total / sums.tokens
     L = torch.linalg.eigvalsh(C).clamp_min(0).flip(-1)
     energy = float(C.trace())
     num_outliers, outliers = outlier_channels(C.diagonal())

@@ -17,6 +17,8 @@ from eigenlm.linear.blocks import bytes_of_row
 
 TYPES = ("Q2_K", "Q3_K", "IQ4_XS", "MXFP4", "IQ4_NL", "Q4_K", "Q4_1", "Q5_0", "Q5_K", "Q5_1", "Q6_K", "Q8_0")
 """Types that are offered, from the fewest bits to the most; those of 256 numbers for rows of whole blocks alone."""
+_WIDER = {"MXFP4": "IQ4_XS", "IQ4_NL": "Q4_K", "Q5_0": "Q5_K"}
+"""Of as many bits, for rows of whole blocks, and nearer to them."""
 _Given = tuple[Feedback, Feedback]
 
 
@@ -91,6 +93,10 @@ METHOD = CompressionMethod(offers, weighs=True, gguf=True, held=held)
 
 def _fits(name: str, columns: int) -> bool:
     """Whether rows of so many numbers are offered a type."""
+    return not _whole(_WIDER[name], columns) if name in _WIDER else _whole(name, columns)
+
+
+def _whole(name: str, columns: int) -> bool:
     block, _ = GGML_QUANT_SIZES[GGMLQuantizationType[name]]
     return block <= 32 or columns % block == 0
 

@@ -70,24 +70,25 @@ class LowRank(Action):
 def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
     """The best approximation of each rank in the metric (`linalg.low_rank`)."""
     W = layer.dense().detach()
-    best = low_rank(W, metric.input_gram, metric.output_gram, shrinkage=SHRINKAGE)
-    every = [_offer(R, tail / 2, best, found, W) for R, tail in enumerate(best.tail.tolist())]
+    exact = low_rank(W, metric.input_gram, metric.output_gram, shrinkage=SHRINKAGE)
+    best = RankedFactors(exact.B.to(W.dtype), exact.A.to(W.dtype), exact.tail)
+    every = [_offer(R, tail / 2, best, found) for R, tail in enumerate(best.tail.tolist())]
     return [offer for offer in every if offer.bytes < found.num_bytes_before]
 
 
 def held(rows: int, columns: int, itemsize: int) -> int:
-    """Bytes of the factors of every rank in float64, and of those taken in the matrix's type."""
-    return (8 + itemsize) * min(rows, columns) * (rows + columns)
+    """Bytes of the factors of every rank, and of the columns of those taken."""
+    return itemsize * min(rows, columns) * (2 * rows + columns)
 
 
 METHOD = CompressionMethod(offers, held=held)
 
 
-def _offer(rank: int, loss: float, best: RankedFactors, found: Found, like: Tensor) -> Offer:
+def _offer(rank: int, loss: float, best: RankedFactors, found: Found) -> Offer:
     action = LowRank(rank=rank)
 
     def parts() -> dict[str, Tensor]:
-        return {name: factor.to(like.dtype).contiguous() for name, factor in zip("BA", best.at(rank))}
+        return {name: factor.contiguous() for name, factor in zip("BA", best.at(rank))}
 
     num_bytes, time, places = action.num_bytes(found), action.num_params(found), found.rows * torch.int64.itemsize
     return Offer(action=action, bytes=num_bytes, loss=loss, time=time, beside=places, parts=parts)
