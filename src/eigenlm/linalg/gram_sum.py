@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-_PANEL = 64  # columns
+_PANEL = 128  # columns
 
 
 class GramSum:
