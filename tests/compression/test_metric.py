@@ -17,18 +17,16 @@ def drawn(*shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(("rows", "diagonal"), [(7, False), (7, True), (9001, True)])
 def test_the_loss_is_half_the_trace_of_both_grams_around_the_change(rows: int, diagonal: bool) -> None:
-    x, before, change = drawn(30, 12), drawn(rows, 12), 0.1 * drawn(rows, 12)
-    C = x.mT @ x / 30
+    x, before = drawn(30, 12), drawn(rows, 12)
+    after, C = before + 0.1 * drawn(rows, 12), x.mT @ x / 30
     G = drawn(rows).square() if diagonal else (g := drawn(40, rows)).mT @ g / 40
-    dense_G, D = (G.diag() if diagonal and rows < 100 else G).double(), (before + change).double() - before.double()
-    shrunk = C.double() * (1 - SHRINKAGE) + SHRINKAGE * C.double().diagonal().mean() * torch.eye(12).double()
-    mean = float(G.double().mean() if diagonal else G.double().diagonal().mean())
-    if dense_G.ndim == 2:
-        G_D = (1 - SHRINKAGE) * dense_G @ D + SHRINKAGE * mean * D
-    else:
-        G_D = ((1 - SHRINKAGE) * dense_G + SHRINKAGE * mean)[:, None] * D
-    want = float((G_D @ shrunk * D).sum() / 2)
-    assert Metric(C, G).loss(before, before + change) == pytest.approx(want, rel=1e-10)
+    D = after.double() - before.double()
+    G_D = G.double()[:, None] * D if diagonal else G.double() @ D
+    mean = float((G if diagonal else G.diagonal()).double().mean())
+    near_G_D = (1 - SHRINKAGE) * G_D + SHRINKAGE * mean * D
+    near_C = (1 - SHRINKAGE) * C.double() + SHRINKAGE * C.double().diagonal().mean() * torch.eye(12).double()
+    want = float((near_G_D @ near_C * D).sum() / 2)
+    assert Metric(C, G).loss(before, after) == pytest.approx(want, rel=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,6 @@ def test_large_blocks_leave_no_holes_between_what_stays() -> None:
         code = HOLES.format(apart=apart)
         return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 
-    assert given_back(True) > 0.9 * (16 * 8 << 20)
     if given_back(False) > 0.5 * (16 * 8 << 20):
         pytest.skip("this C library gives holes back by itself")
+    assert given_back(True) > 0.9 * (16 * 8 << 20)

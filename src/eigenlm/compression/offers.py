@@ -51,8 +51,8 @@ class Metric:
     Attributes:
         input_gram: C (n, n), as measured.
         output_gram: G (m, m), as measured, or its diagonal (m) where that is all there is.
-        weighted_input_gram: C of tokens weighted by the gradient that reaches them (`observe.weighted_grams`), where a
-            method rounds by it.
+        weighted_input_gram: C of tokens weighted by the gradient that reaches them (`observe.grams`), where a method
+            rounds by it.
     """
 
     input_gram: Float[Tensor, "n n"]

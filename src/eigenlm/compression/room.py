@@ -14,7 +14,7 @@ from eigenlm.observe import linears, token_table
 from eigenlm.observe.linears import TABLE
 from eigenlm.text.tokenizer import Tokenizer
 
-# Of logits in float32, their softmax and its running sum, and of their gradients: bytes a token and entry.
+# Bytes of a token and entry: logits and their gradients in float32, and what is made of them.
 _LOGITS = 4 * 5
 _WINDOW = 512  # tokens
 _HEAP = 1.1  # what the holes between what is kept take
@@ -56,11 +56,12 @@ def rounding(tokens: int) -> Work:
     """To write a GGUF file that is rounded for windows of calibration text, as `verbs.quantize` cuts them."""
 
     def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
-        layers = list(linears(opened.skeleton).values())
+        layers, window = list(linears(opened.skeleton).values()), calibration_window(opened.config, tokens)
         grams = sum(GramSum.num_bytes(layer.in_features) for layer in layers)
+        passed = window * sum(4 * (layer.out_features + layer.in_features) for layer in layers)
         largest = max(layer.in_features * (6 * layer.out_features + 40 * layer.in_features) for layer in layers)
-        logits = calibration_window(opened.config, tokens) * opened.config.vocab_size * _LOGITS
-        return int(_HEAP * (grams + largest)) + logits
+        logits = window * opened.config.vocab_size * _LOGITS
+        return int(_HEAP * (grams + max(passed + logits, largest)))
 
     return Work(num_bytes=needed, do=_SMALLER)
 

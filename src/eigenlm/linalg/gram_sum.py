@@ -1,4 +1,7 @@
-"""A Gram matrix summed over blocks of rows, kept in little more than half of its memory."""
+"""A Gram matrix summed over blocks of rows, kept in little more than half of its memory.
+
+`linalg.gram` adds to the lower triangle of one that is kept whole.
+"""
 
 import torch
 from jaxtyping import Float
