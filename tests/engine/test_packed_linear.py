@@ -95,10 +95,12 @@ def test_queries_keys_values_and_gates_are_fused(kind):
     assert isinstance(block.feed_forward.gate_up, CodedLinear)
 
 
-def test_layers_of_other_types_are_fused_dense():
+def test_layers_of_other_types_are_fused_too():
     model, _ = built("Q4_1")
     value = model.blocks[0].attention.value
     model.blocks[0].attention.value = few_bits("Q8_0", value.dense(), value.bias)
+    assert isinstance(pack(model).blocks[0].attention.query_key_value, CodedLinear)
+    model.blocks[0].attention.value = DenseLinear.from_dense(torch.randn_like(value.dense()), value.bias)
     assert isinstance(pack(model).blocks[0].attention.query_key_value, PackedLinear)
 
 

@@ -11,6 +11,7 @@ from eigenlm.checkpoint.narrowing import check_narrowed, surely_held
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, ConfigError, explain
 from eigenlm.linear import LinearMap, linear_map
+from eigenlm.linear.as_read import remember
 from eigenlm.model import Transformer, TransformerConfig
 from eigenlm.model.embedding import TokenTable
 from eigenlm.progress import track
@@ -107,6 +108,9 @@ def fill(model: Transformer, tensors: TensorSource, *, dtype: torch.dtype, devic
             raise CheckpointError(explain(f"tensor {name}", expected=wanted, got=tensor.dtype))
     model.load_state_dict(state, strict=True, assign=True)
     assert not any(tensor.is_meta for tensor in model.state_dict().values())
+    for name, parameter in model.named_parameters():
+        if (blocks := tensors.blocks(name)) is not None:
+            remember(parameter, blocks)
     for name, layer in model.named_modules():
         if isinstance(layer, LinearMap) and (fault := layer.fault()):
             raise CheckpointError(f"tensor {name}.{fault}")

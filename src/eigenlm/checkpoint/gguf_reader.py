@@ -16,6 +16,7 @@ from eigenlm.checkpoint.gguf_header import read_header
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, EigenError, explain
 from eigenlm.linalg.by_blocks import Part
+from eigenlm.linear.as_read import ReadBlocks
 from eigenlm.machine.memory import check_mapping
 
 _NUMBERS_AT_ONCE = 1 << 17  # what the decoder makes on its way then stays in the processor's cache
@@ -66,6 +67,14 @@ class GGUFFile(TensorSource):
         numbers = self._decoded(name, stored).reshape(len(stored), stored.shape[1] // size * block)
         numbers = numbers[:, first % block :][:, : last - first]
         return numbers if isinstance(where, tuple) else numbers.reshape(len(stored), *inner)
+
+    def blocks(self, name: str) -> ReadBlocks | None:
+        """What reads the rows of a matrix whose numbers are of few bits."""
+        place = self._entries[name]
+        if len(place.shape) != 2 or not place.shape[0] or GGML_QUANT_SIZES[place.kind][0] == 1:
+            return None
+        sizes = (place.shape[0], place.num_bytes // place.shape[0])
+        return lambda: (self._file.rows(place.start, sizes, slice(None)), int(place.kind))
 
     def reads_parts(self, name: str) -> bool:
         """Always."""

@@ -16,6 +16,7 @@ from eigenlm.checkpoint.dialects.layout import STACKED, Select, Widths, to_ours,
 from eigenlm.checkpoint.tensors import TensorSource
 from eigenlm.errors import CheckpointError, explain
 from eigenlm.linalg.by_blocks import ByBlocks, Part, row_blocks
+from eigenlm.linear.as_read import ReadBlocks
 from eigenlm.model import TransformerConfig
 
 _OLD_ENDINGS = {".weight": ".gamma", ".bias": ".beta"}  # BERT's norms in files of 2018
@@ -47,6 +48,19 @@ class OurTensors(TensorSource):
         """Some rows of a tensor, or some columns of them."""
         place = self._entries[name]
         return self[name][where] if place.layout else self._source.part(place.name, where)
+
+    def blocks(self, name: str) -> ReadBlocks | None:
+        """What reads rows of bytes in our order; where more than rows is moved, they tell another matrix than ours."""
+        place = self._entries[name]
+        read = self._source.blocks(place.name)
+        if read is None:
+            return None
+
+        def ours() -> tuple[Tensor, int]:
+            rows, block_type = read()
+            return to_ours(rows, place.layout, _widths(self._config, name)).contiguous(), block_type
+
+        return ours
 
     def reads_parts(self, name: str) -> bool:
         """Whether it lies as we keep it, in a file that does."""

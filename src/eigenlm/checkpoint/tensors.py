@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from eigenlm.linalg.by_blocks import Part
+from eigenlm.linear.as_read import ReadBlocks
 
 
 class TensorSource(Mapping):
@@ -45,6 +46,10 @@ class TensorSource(Mapping):
     def reads_parts(self, name: str) -> bool:
         """Whether `part` reads no more of a tensor than it gives."""
         return False
+
+    def blocks(self, name: str) -> ReadBlocks | None:
+        """What reads a matrix as its rows of bytes; None where it is not stored in blocks of one of ggml's types."""
+        return None
 
     @abstractmethod
     def shape(self, name: str) -> tuple[int, ...]:

@@ -15,8 +15,8 @@ from eigenlm.attention.rotary import rotate
 from eigenlm.engine.packed_linear import fast_linear
 from eigenlm.engine.room import scored_bytes
 from eigenlm.linalg.coded_matrix import CodedMatrix, stacked
-from eigenlm.linalg.lossless_codes import lossless_codes
 from eigenlm.linear import LinearMap
+from eigenlm.linear.as_read import few_bits
 from eigenlm.machine.memory import free_memory
 from eigenlm.model import GatedFeedForward, SelfAttention, Transformer
 from eigenlm.model.embedding import Embedding, TokenTable
@@ -37,7 +37,7 @@ class PackedHead(nn.Module):
         if head.weight is None:
             self.logits = fast_linear(table.coded() or table.dense(), head.bias)
         else:
-            self.logits = fast_linear(lossless_codes(head.weight.detach()) or head.weight, head.bias)
+            self.logits = fast_linear(few_bits(head.weight) or head.weight, head.bias)
 
     def forward(self, hidden: Float[Tensor, "B T D"], table: TokenTable | LinearMap) -> Float[Tensor, "B T V"]:
         """Logits of each place."""

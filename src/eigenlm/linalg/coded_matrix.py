@@ -1,5 +1,6 @@
 """Matrices of few bits: whole numbers, with a step and a least value for each group of a row."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,10 +40,20 @@ class CodedMatrix:
 
 
 def stacked(parts: Sequence[CodedMatrix]) -> CodedMatrix | None:
-    """The rows of several as one matrix; None where their groups or types differ."""
-    if len({(part.codes.shape[1], part.group, part.dtype, part.lows is None) for part in parts}) != 1:
+    """The rows of several as one matrix, in groups that divide those of each; None where their types differ."""
+    if len({(part.codes.shape[1], part.dtype) for part in parts}) != 1:
         return None
-    lows = None if parts[0].lows is None else torch.cat([part.lows for part in parts if part.lows is not None])
-    codes, steps = torch.cat([part.codes for part in parts]), torch.cat([part.steps for part in parts])
+    group = max(1, math.gcd(*(part.group for part in parts)))
+    steps = torch.cat([_finer(part.steps, part.group // group) for part in parts])
+    lows = None
+    if any(part.lows is not None for part in parts):
+        least = [torch.zeros_like(part.steps) if part.lows is None else part.lows for part in parts]
+        lows = torch.cat([_finer(lows, part.group // group) for lows, part in zip(least, parts)])
     held = tuple(W for part in parts for W in part.held) if all(part.held for part in parts) else ()
+    codes = torch.cat([part.codes for part in parts])
     return CodedMatrix(codes=codes, steps=steps, lows=lows, dtype=parts[0].dtype, held=held)
+
+
+def _finer(of_groups: Float32[Tensor, "m groups"], times: int) -> Float32[Tensor, "m finer"]:
+    """What holds for groups, of so many parts each."""
+    return of_groups.repeat_interleave(times, dim=1) if times > 1 else of_groups

@@ -4,26 +4,32 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int8, UInt32
+from jaxtyping import Float, Float32, Int8, Int64, UInt32
 from torch import Tensor
 
 from eigenlm.linalg.coded_matrix import CodedMatrix
 from eigenlm.machine.compiled import compiled
+from eigenlm.machine.halves import numbers_at, write_at
 from eigenlm.machine.prefetch import prefetch
+from eigenlm.machine.table_lookup import LANES as _LANES
+from eigenlm.machine.table_lookup import LOOKS_UP, add_looked_up, look_up
 from eigenlm.machine.threads import array_at, num_threads, on_threads, this_thread
 
-_LANES = 64  # rows of W whose sums grow side by side
 _TILE = 8  # columns of W that are unpacked at once
 _ABREAST = 2  # rows of x that are multiplied at once by what was unpacked
+_VALUES = 16  # that 4 bits tell apart
+_BYTES, _COUNTED, _LOOKED_UP = 0, 1, 2  # codes as they are, of 4 bits from 0 to 15, of 4 bits in a table
 _AHEAD = 2048  # bytes of codes that are asked for before they are needed, and of steps
 _F, _U, _I = np.float32, np.uint32, np.int32
 
 
 class CodedProduct:
-    """x W' for rows x, by a matrix whose codes lie in blocks of 64 rows: 8 codes of 4 bits a word, or bytes.
+    """x W' for rows x, by a matrix whose codes lie in blocks of 64 rows: 8 of 4 bits a word, or bytes.
 
-    Sums are taken in float32, whatever the type of x, and rounded once to that type. With 4 bits they are as near to
-    the exact ones as float32 sums for a matrix whose numbers are 16 steps larger.
+    4 bits tell one of sixteen values, which each block has its own of. Where the processor looks nothing up they are
+    numbers from 0 to 15, and others are bytes. Sums are taken in float32, whatever the type of x, and rounded once to
+    that type; with numbers from 0 to 15 that are not looked up they are as near to the exact ones as float32 sums for a
+    matrix whose numbers are 16 steps larger.
 
     Attributes:
         num_rows: m.
@@ -35,14 +41,15 @@ class CodedProduct:
     def __init__(self, W: CodedMatrix) -> None:
         """Lay a matrix out that `serves`."""
         self.num_rows, self.num_columns = W.codes.shape
-        self.dtype, self._nibbles = W.dtype, _are_nibbles(W)
-        blocks, groups = -(-self.num_rows // _LANES), W.steps.shape[1]
-        codes = _in_blocks(W.codes)
-        self._codes = _words(codes) if self._nibbles else codes
-        self._steps = _in_blocks(W.steps)
-        lows = torch.zeros_like(W.steps) if W.lows is None and self._nibbles else W.lows
+        codes, groups = _in_blocks(W.codes), W.steps.shape[1]
+        values, blocks = _values(codes), len(codes)
+        form = _BYTES if values is None else _LOOKED_UP if LOOKS_UP else _COUNTED
+        self._codes = codes if values is None else _words(codes, values)
+        self._values = torch.zeros(blocks, _VALUES) if values is None else values.float()
+        self.dtype, self._steps = W.dtype, _in_blocks(W.steps)
+        lows = torch.zeros_like(W.steps) if W.lows is None and form == _COUNTED else W.lows
         self._lows = self._steps[:0] if lows is None else _in_blocks(lows)
-        self._form = (self._nibbles, blocks, groups, W.group, lows is not None)
+        self._form = (form, blocks, groups, W.group, lows is not None)
         self._told: dict[tuple[int, torch.dtype], Tensor] = {}
         self.num_bytes = sum(tensor.nbytes for tensor in (self._codes, self._steps, self._lows))
 
@@ -65,7 +72,7 @@ class CodedProduct:
         """Where the loops find what they are told, codes, steps and lows."""
         if (rows, dtype) not in self._told:
             self._told[rows, dtype] = torch.tensor([*self._form, rows, self.num_rows, dtype == torch.bfloat16]).long()
-        tensors = (self._told[rows, dtype], self._codes, self._steps, self._lows)
+        tensors = (self._told[rows, dtype], self._codes, self._steps, self._lows, self._values)
         return [tensor.data_ptr() for tensor in tensors]
 
 
@@ -74,9 +81,14 @@ def serves(W: CodedMatrix) -> bool:
     return W.codes.numel() > 0 and W.codes.device.type == "cpu" and W.group % _TILE == 0
 
 
-def _are_nibbles(W: CodedMatrix) -> bool:
-    least, largest = W.codes.aminmax()
-    return int(least) >= 0 and int(largest) < 16
+def _values(codes: Int8[Tensor, "blocks n lanes"]) -> Int8[Tensor, "blocks 16"] | None:
+    """What codes of 4 bits may stand for in each block: 0 to 15 or, where they are looked up, the numbers there are."""
+    values = torch.zeros(len(codes), _VALUES, dtype=torch.int8)
+    counts = torch.zeros(len(codes), dtype=torch.int64)
+    _list_values(codes.numpy(), values.numpy(), counts.numpy())
+    if int(values.min()) >= 0 and int(values.max()) < _VALUES and int(counts.max()) <= _VALUES:
+        return torch.arange(_VALUES, dtype=torch.int8).repeat(len(codes), 1)
+    return values if LOOKS_UP and int(counts.max()) <= _VALUES else None
 
 
 def _in_blocks(rows: Tensor) -> Tensor:
@@ -85,49 +97,88 @@ def _in_blocks(rows: Tensor) -> Tensor:
     return padded.unflatten(0, (-1, _LANES)).transpose(1, 2).contiguous()
 
 
-def _words(codes: Int8[Tensor, "blocks n lanes"]) -> Tensor:
-    """8 codes in the 4-bit parts of a word, the first in the lowest."""
-    eight = codes.unflatten(1, (-1, _TILE))
-    words = torch.zeros_like(eight[:, :, 0], dtype=torch.int32)
-    for place in range(_TILE):
-        words |= eight[:, :, place].int() << 4 * place
+def _words(codes: Int8[Tensor, "blocks n lanes"], values: Int8[Tensor, "blocks 16"]) -> Tensor:
+    """The places of 8 codes among the values in the 4-bit parts of a word, the first in the lowest."""
+    words = torch.empty(len(codes), codes.shape[1] // _TILE, _LANES, dtype=torch.int32)
+    _join(codes.numpy(), values.numpy(), words.numpy().view(np.uint32))
     return words
+
+
+@compiled
+def _list_values(
+    codes: Int8[np.ndarray, "blocks n lanes"],
+    values: Int8[np.ndarray, "blocks 16"],
+    counts: Int64[np.ndarray, " blocks"],
+) -> None:
+    """The first 16 numbers of each block, from the least, and how many there are."""
+    for b in range(len(codes)):
+        there = np.zeros(256, np.bool_)
+        for code in codes[b].flat:
+            there[code + 128] = True
+        for place in range(256):
+            if there[place]:
+                if counts[b] < _VALUES:
+                    values[b, counts[b]] = place - 128
+                counts[b] += 1
+
+
+@compiled
+def _join(
+    codes: Int8[np.ndarray, "blocks n lanes"],
+    values: Int8[np.ndarray, "blocks 16"],
+    words: UInt32[np.ndarray, "blocks tiles lanes"],
+) -> None:
+    for b in range(words.shape[0]):
+        places = np.zeros(256, np.uint32)
+        for place in range(_VALUES - 1, -1, -1):
+            places[values[b, place] + 128] = place
+        for j in range(words.shape[1]):
+            for r in range(_LANES):
+                word = _U(0)
+                for i in range(_TILE):
+                    word |= _U(places[codes[b, _TILE * j + i, r] + 128] << _U(4 * i))
+                words[b, j, r] = word
 
 
 @on_threads
 def _each_row(data: Any) -> None:
-    nibbles, blocks, groups, group, has_lows, rows, m, half = array_at(data[0], 8, np.int64)
+    form, blocks, groups, group, has_lows, rows, m, half = array_at(data[0], 8, np.int64)
     words = array_at(data[1], (blocks, groups, group // _TILE, _LANES), np.uint32)
     codes = array_at(data[1], (blocks, groups, group, _LANES), np.int8)
     steps = array_at(data[2], (blocks, groups, _LANES), np.float32)
     lows = array_at(data[3], (blocks * has_lows, groups, _LANES), np.float32)
-    x = _numbers(data[4], rows * groups * group, half).reshape(rows, groups * group)
-    bias, y = array_at(data[5], m, np.float32), np.empty((1, _LANES), np.float32)
+    values = array_at(data[4], (blocks, _VALUES), np.float32)
+    x = numbers_at(data[5], rows * groups * group, half).reshape(rows, groups * group)
+    bias, y = array_at(data[6], m, np.float32), np.empty((1, _LANES), np.float32)
     sums = _group_sums(x, groups)
     for b in range(this_thread() * blocks // num_threads(), (this_thread() + 1) * blocks // num_threads()):
         first, count = b * _LANES, min(_LANES, m - b * _LANES)
         for i in range(rows):
             y[:] = 0
             y[0, :count] = bias[first : first + count]
-            if nibbles:
-                _add_nibbles(words[b], steps[b], lows[b], x[i], sums[i], y[0])
+            if form == _COUNTED:
+                _add_counted(words[b], steps[b], lows[b], x[i], sums[i], y[0])
             else:
-                _add_bytes(codes[b], steps[b], x[i], y[0])
+                if form == _LOOKED_UP:
+                    _add_of_table(words[b], values[b], steps[b], x[i], y[0])
+                else:
+                    _add_bytes(codes[b], steps[b], x[i], y[0])
                 if has_lows:
                     _add_lows(lows[b], sums[i], y[0])
-            _write(y, 0, count, data[6], i * m + first, half)
+            write_at(y, 0, count, data[7], i * m + first, half)
 
 
 @on_threads
 def _rows_abreast(data: Any) -> None:
-    nibbles, blocks, groups, group, has_lows, rows, m, half = array_at(data[0], 8, np.int64)
+    form, blocks, groups, group, has_lows, rows, m, half = array_at(data[0], 8, np.int64)
     words = array_at(data[1], (blocks * groups * (group // _TILE), _LANES), np.uint32)
     codes = array_at(data[1], (blocks * groups * group, _LANES), np.int8)
     steps = array_at(data[2], (blocks, groups, _LANES), np.float32)
     lows = array_at(data[3], (blocks * has_lows, groups, _LANES), np.float32)
-    n, bias = groups * group, array_at(data[5], m, np.float32)
+    values = array_at(data[4], (blocks, _VALUES), np.float32)
+    n, bias = groups * group, array_at(data[6], m, np.float32)
     x = np.zeros((rows + -rows % _ABREAST, n), np.float32)
-    x[:rows] = _numbers(data[4], rows * n, half).reshape(rows, n)
+    x[:rows] = numbers_at(data[5], rows * n, half).reshape(rows, n)
     sums = _group_sums(x, groups)
     y, parts = np.empty((len(x), _LANES), np.float32), np.empty((len(x), _LANES), np.float32)
     tile = np.empty((_TILE, _LANES), np.float32)
@@ -138,10 +189,7 @@ def _rows_abreast(data: Any) -> None:
         for g in range(groups):
             parts[:] = 0
             for k in range(g * group, (g + 1) * group, _TILE):
-                if nibbles:
-                    _tile_of_nibbles(words, (b * n + k) // _TILE, tile)
-                else:
-                    _tile_of_bytes(codes, b * n + k, tile)
+                _unpack_tile(form, words, codes, values[b], b * n + k, tile)
                 for i in range(0, len(x), _ABREAST):
                     _add_tile(tile, x, i, k, parts)
             for i in range(rows):
@@ -150,34 +198,32 @@ def _rows_abreast(data: Any) -> None:
         for i in range(rows):
             if has_lows:
                 _add_lows(lows[b], sums[i], y[i])
-            _write(y, i, count, data[6], i * m + first, half)
+            write_at(y, i, count, data[7], i * m + first, half)
 
 
 @on_threads
 def _unpack(data: Any) -> None:
-    nibbles, blocks, groups, group, has_lows, _, _, half = array_at(data[0], 8, np.int64)
+    form, blocks, groups, group, has_lows, _, _, half = array_at(data[0], 8, np.int64)
     words = array_at(data[1], (blocks * groups * (group // _TILE), _LANES), np.uint32)
     codes = array_at(data[1], (blocks * groups * group, _LANES), np.int8)
     steps = array_at(data[2], (blocks, groups, _LANES), np.float32)
     lows = array_at(data[3], (blocks * has_lows, groups, _LANES), np.float32)
+    values = array_at(data[4], (blocks, _VALUES), np.float32)
     n, tile, low = groups * group, np.empty((_TILE, _LANES), np.float32), np.zeros(_LANES, np.float32)
     for b in range(this_thread() * blocks // num_threads(), (this_thread() + 1) * blocks // num_threads()):
         for g in range(groups):
             if has_lows:
                 low[:] = lows[b, g]
             for k in range(g * group, (g + 1) * group, _TILE):
-                if nibbles:
-                    _tile_of_nibbles(words, (b * n + k) // _TILE, tile)
-                else:
-                    _tile_of_bytes(codes, b * n + k, tile)
+                _unpack_tile(form, words, codes, values[b], b * n + k, tile)
                 for i in range(_TILE):
                     for r in range(_LANES):
                         tile[i, r] = tile[i, r] * steps[b, g, r] + low[r]
-                    _write(tile, i, _LANES, data[4], ((k + i) * blocks + b) * _LANES, half)
+                    write_at(tile, i, _LANES, data[5], ((k + i) * blocks + b) * _LANES, half)
 
 
 @compiled
-def _add_nibbles(
+def _add_counted(
     words: UInt32[np.ndarray, "groups tiles lanes"],
     steps: Float32[np.ndarray, "groups lanes"],
     lows: Float32[np.ndarray, "groups lanes"],
@@ -216,6 +262,26 @@ def _add_nibbles(
 def _above_one(bits: np.uint32) -> np.float32:
     """1 + c / 16 of the c in bits 19 to 22, the first of a float32's fraction."""
     return _U((bits & _U(0x00780000)) | _U(0x3F800000)).view(np.float32)
+
+
+@compiled
+def _add_of_table(
+    words: UInt32[np.ndarray, "groups tiles lanes"],
+    values: Float32[np.ndarray, "16"],
+    steps: Float32[np.ndarray, "groups lanes"],
+    x: Float32[np.ndarray, " n"],
+    y: Float32[np.ndarray, " lanes"],
+) -> None:
+    part = np.empty(_LANES, np.float32)
+    for g in range(words.shape[0]):
+        part[:] = 0
+        for j in range(words.shape[1]):
+            row = g * words.shape[1] + j
+            prefetch(words, row * _LANES * 4 + _AHEAD, 4)
+            add_looked_up(words, row, values, x, row * _TILE, part)
+        prefetch(steps, g * _LANES * 4 + _AHEAD, 4)
+        for r in range(_LANES):
+            y[r] += steps[g, r] * part[r]
 
 
 @compiled
@@ -259,7 +325,24 @@ def _add_lows(
 
 
 @compiled
-def _tile_of_nibbles(words: UInt32[np.ndarray, "_ lanes"], row: int, tile: Float32[np.ndarray, "8 lanes"]) -> None:
+def _unpack_tile(
+    form: int,
+    words: UInt32[np.ndarray, "_ lanes"],
+    codes: Int8[np.ndarray, "_ lanes"],
+    values: Float32[np.ndarray, "16"],
+    row: int,
+    tile: Float32[np.ndarray, "8 lanes"],
+) -> None:
+    if form == _LOOKED_UP:
+        look_up(words, row // _TILE, values, tile)
+    elif form == _COUNTED:
+        _tile_of_counted(words, row // _TILE, tile)
+    else:
+        _tile_of_bytes(codes, row, tile)
+
+
+@compiled
+def _tile_of_counted(words: UInt32[np.ndarray, "_ lanes"], row: int, tile: Float32[np.ndarray, "8 lanes"]) -> None:
     for r in range(_LANES):
         w = words[row, r]
         tile[0, r] = _F(_I(w & _U(15)))
@@ -307,30 +390,3 @@ def _group_sums(x: Float32[np.ndarray, "rows n"], groups: int) -> Float32[np.nda
             for k in range(g * group, (g + 1) * group):
                 sums[i, g] += x[i, k]
     return sums
-
-
-@compiled
-def _numbers(place: Any, count: int, half: int) -> Float32[np.ndarray, " count"]:
-    """Numbers at an address, which are bfloat16 where `half`: the upper bits of a float32."""
-    if not half:
-        return array_at(place, count, np.float32)
-    wide, bits = np.empty(count, np.float32), array_at(place, count, np.uint16)
-    for i in range(count):
-        wide[i] = _U(_U(bits[i]) << _U(16)).view(np.float32)
-    return wide
-
-
-@compiled
-def _write(numbers: Float32[np.ndarray, "rows lanes"], row: int, count: int, place: Any, first: int, half: int) -> None:
-    """Put a row behind an address, rounded to the nearest bfloat16 where `half`, of two as near the even one."""
-    if half:
-        bits = array_at(place, first + count, np.uint16)[first:]
-        for r in range(count):
-            number = _F(numbers[row, r])
-            whole = number.view(np.uint32)
-            rounded = _U(_U(whole + _U(0x7FFF) + ((whole >> _U(16)) & _U(1))) >> _U(16))
-            bits[r] = rounded if number == number else _U(0x7FC0)
-    else:
-        wide = array_at(place, first + count, np.float32)[first:]
-        for r in range(count):
-            wide[r] = numbers[row, r]

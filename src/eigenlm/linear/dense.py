@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from eigenlm.linalg.coded_matrix import CodedMatrix
+from eigenlm.linear.as_read import few_bits
 from eigenlm.linear.contract import LinearMap, as_bias
 
 
@@ -35,6 +36,4 @@ class DenseLinear(LinearMap, nn.Linear):  # type: ignore[misc]
 
     def coded(self) -> CodedMatrix | None:
         """The few bits that W was read from, where they are found again to the last bit."""
-        from eigenlm.linalg.lossless_codes import lossless_codes  # compiles: not for a model that is only read
-
-        return lossless_codes(self.weight.detach())
+        return few_bits(self.weight)

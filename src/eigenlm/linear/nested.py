@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.coded_matrix import CodedMatrix
+from eigenlm.linear.as_read import few_bits
 from eigenlm.linear.contract import LinearMap, Pack, as_bias
 from eigenlm.linear.dense import DenseLinear
 from eigenlm.linear.interpolative import InterpolativeLinear
@@ -146,9 +147,7 @@ class NestedLinear(LinearMap):
 
     def coded(self) -> CodedMatrix | None:
         """The few bits that W was read from, where they are found again and all of W is applied."""
-        from eigenlm.linalg.lossless_codes import lossless_codes  # compiles: not for a model that is only read
-
-        return lossless_codes(self.weight.detach()) if self.rank == self.full_rank else None
+        return few_bits(self.weight) if self.rank == self.full_rank else None
 
     def fault(self) -> str:
         """That the basis is none, or that columns of less worth are in use before others."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from eigenlm.linalg.coded_matrix import CodedMatrix
 from eigenlm.linear import DenseLinear, LinearMap
+from eigenlm.linear.as_read import few_bits
 from eigenlm.model.config import TransformerConfig
 from eigenlm.model.positions import PositionConfig, sinusoidal_positions
 from eigenlm.norms import build_norm
@@ -36,9 +37,7 @@ class TokenTable(nn.Embedding):
 
     def coded(self) -> CodedMatrix | None:
         """The few bits that they were read from, where they are found again to the last bit."""
-        from eigenlm.linalg.lossless_codes import lossless_codes  # compiles: not for a model that is only read
-
-        return lossless_codes(self.weight.detach())
+        return few_bits(self.weight)
 
 
 class Embedding(nn.Module):
