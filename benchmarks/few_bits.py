@@ -70,8 +70,8 @@ def rows_of(lm: eigenlm.LanguageModel, fitted: Any, judged: Mapping[str, Any], s
     measured, start = time.perf_counter() - start, time.perf_counter()
     layers, offers = linears(lm.model), {}
     for name, layer in layers.items():
-        grams = (seen.input_grams[name], seen.output_grams[name], seen.weighted_grams[name])
-        metric, found = Metric(*grams), Found.of(name, layer)
+        C, G, weighted = (grams[name] for grams in (seen.input_grams, seen.output_grams, seen.weighted_grams))
+        metric, found = Metric(C, G, Metric(weighted, G)), Found.of(name, layer)
         offers[name] = [*METHODS["trellis"].offers(layer, found, metric), keep_offer(layer, found)]
     seconds = {"measuring": measured, "rounding": time.perf_counter() - start}
     choices = {f"all at {bits} bits": all_at(bits, offers) for bits in (2, 3, 4)}

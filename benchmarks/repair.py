@@ -125,7 +125,9 @@ def in_metric(metric: Callable[[Tensor], Tensor | None], shrinkage: float = 0.0)
     """Residuals where the outputs of a layer all count alike, and its inputs by what is made of their Gram."""
 
     def find(errors: Matrices, seen: Measurement) -> Mapping[str, RankedFactors]:
-        return {name: low_rank(E, metric(seen.input_grams[name]), shrinkage=shrinkage) for name, E in errors.items()}
+        return {
+            name: low_rank(E, metric(seen.input_grams[name]), input_shrinkage=shrinkage) for name, E in errors.items()
+        }
 
     return find
 

@@ -52,10 +52,11 @@ def problem(number: int, largest: int = 96) -> Problem:
     inputs, outputs = KINDS[number % len(KINDS)], one_of((*KINDS, "diagonal"))
     weighted = one_of((None, *KINDS))
     C, G, of_weighted = (kind and gram(kind, size, draw) for kind, size in ((inputs, n), (outputs, m), (weighted, n)))
+    fitted = None if of_weighted is None else Metric(of_weighted, G)
     W = torch.randn(m, n, generator=draw) * one_of((0.0, 1e-3, 1.0, 30.0))
     W[:: 1 + _below(m, draw)] *= one_of((0.0, 1.0, 40.0))
     W = W.to(one_of(_DTYPES))
-    return Problem(f"{inputs}, {outputs}, {weighted}, {m} x {n}, {W.dtype}", W, Metric(C, G, of_weighted))
+    return Problem(f"{inputs}, {outputs}, {weighted}, {m} x {n}, {W.dtype}", W, Metric(C, G, fitted))
 
 
 def gram(kind: str, size: int, draw: torch.Generator) -> Tensor:
@@ -127,7 +128,8 @@ def _claimed(name: str, W: Tensor, metric: Metric, truth: Truth) -> float:
 
 def _from_the_bound(W: Tensor, metric: Metric, truth: Truth) -> float:
     bounds = truth.least_by_rank(_wide(W))
-    tails = low_rank(W, metric.input_gram, metric.output_gram, shrinkage=SHRINKAGE).tail / 2
+    shrunk = {"input_shrinkage": SHRINKAGE, "output_shrinkage": SHRINKAGE}
+    tails = low_rank(W, metric.input_gram, metric.output_gram, **shrunk).tail / 2
     return _worst(_apart(tail, bound, bounds[0]) for tail, bound in zip(tails.tolist(), bounds, strict=True))
 
 

@@ -38,7 +38,7 @@ def test_the_loss_is_half_the_trace_of_both_grams_around_the_change(rows: int, d
 )
 def test_rows_of_whole_blocks_of_256_are_offered_types_of_256_first(columns: int, offered: list[str]) -> None:
     layer, x = DenseLinear.from_dense(drawn(4, columns)), drawn(40, columns)
-    metric = Metric(x.mT @ x / 40, torch.eye(4), x.mT @ x / 40)
+    metric = Metric(x.mT @ x / 40, torch.eye(4))
     made = METHODS["bits"].offers(layer, Found.of("layer", layer), metric)
     assert [offer.action.label for offer in made] == offered
     assert [offer.bytes for offer in made] == sorted(offer.bytes for offer in made)

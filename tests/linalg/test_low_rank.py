@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from eigenlm.errors import ShapeError
-from eigenlm.linalg.low_rank import RankedFactors, low_rank
+from eigenlm.linalg.low_rank import RankedFactors, low_rank, tail_in
 
 SHAPES = [(7, 5), (5, 7), (6, 6), (1, 4), (4, 1)]
 FLOOR = 1e-12  # the least part of a Gram's largest eigenvalue that a direction counts for
@@ -88,7 +88,7 @@ def test_a_diagonal_is_the_gram_that_has_nothing_else(m: int, n: int) -> None:
     generator = torch.Generator().manual_seed(m)
     W, x = (torch.randn(rows, n, generator=generator, dtype=torch.float64) for rows in (m, 20))
     C, diagonal = x.mT @ x / 20, torch.rand(m, generator=generator, dtype=torch.float64)
-    found, want = (low_rank(W, C, G, shrinkage=0.05) for G in (diagonal, diagonal.diag()))
+    found, want = (low_rank(W, C, G, input_shrinkage=0.05, output_shrinkage=0.05) for G in (diagonal, diagonal.diag()))
     torch.testing.assert_close(found.tail, want.tail, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(found.at(3)[0] @ found.at(3)[1], want.at(3)[0] @ want.at(3)[1], rtol=1e-9, atol=1e-12)
 
@@ -96,12 +96,26 @@ def test_a_diagonal_is_the_gram_that_has_nothing_else(m: int, n: int) -> None:
 def test_shrinkage_is_the_metric_of_a_mixed_gram() -> None:
     W, C, G = matrix(6, 4), gram(4, 1), gram(6, 2)
 
-    def mixed(gram: Tensor) -> Tensor:
-        return 0.7 * gram + 0.3 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    def mixed(gram: Tensor, part: float) -> Tensor:
+        return (1 - part) * gram + part * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
 
-    shrunk, expected = low_rank(W, C, G, shrinkage=0.3), low_rank(W, mixed(C), mixed(G))
+    shrunk = low_rank(W, C, G, input_shrinkage=0.1, output_shrinkage=0.3)
+    expected = low_rank(W, mixed(C, 0.1), mixed(G, 0.3))
     assert torch.allclose(shrunk.tail, expected.tail, rtol=1e-12)  # the same sums in another order
     assert torch.allclose(shrunk.B @ shrunk.A, expected.B @ expected.A, atol=1e-12)
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+@pytest.mark.parametrize(("m", "n"), [(6, 4), (4, 6)])
+def test_what_is_left_in_another_metric(m: int, n: int, diagonal: bool) -> None:
+    W, C, G = matrix(m, n), gram(n, 3), gram(m, 4)
+    G = G.diagonal() if diagonal else G
+    best = low_rank(W, gram(n, 1), gram(m, 2))
+    changes = [W - left @ right for left, right in map(best.at, range(5))]
+    wanted = [float(torch.trace((G.diag() if diagonal else G) @ D @ C @ D.mT)) for D in changes]
+    assert tail_in(best, C, G).tolist() == pytest.approx(wanted, rel=1e-9, abs=1e-12 * wanted[0])
+    own = tail_in(best, gram(n, 1), gram(m, 2))
+    torch.testing.assert_close(own, best.tail, rtol=1e-9, atol=1e-12 * float(best.tail[0]))
 
 
 @st.composite

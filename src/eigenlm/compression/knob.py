@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from eigenlm.allowed import check
 from eigenlm.compression.forecast import COSINE, NATS, LossForecast, forecast
 from eigenlm.compression.held_out import kept_apart
-from eigenlm.compression.offers import SHRINKAGE
+from eigenlm.compression.methods import low_rank
+from eigenlm.compression.metrics import Metrics, measured_metrics
 from eigenlm.compression.plan import Calibration
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import CheckpointError, ConfigError, explain
@@ -20,11 +21,9 @@ from eigenlm.files import read_json, whole_folder
 from eigenlm.language_model import LanguageModel
 from eigenlm.linalg.allocation import interpolative_cost
 from eigenlm.linalg.lagrangian_path import least_budgets
-from eigenlm.linalg.low_rank import low_rank
 from eigenlm.linear import DenseLinear, NestedLinear, linear_maps
 from eigenlm.model import Transformer
-from eigenlm.observe import evaluating, linears, measure, replace_, twin_of
-from eigenlm.observe.grams import Measurement
+from eigenlm.observe import evaluating, linears, replace_, twin_of
 from eigenlm.observe.predictions import gives_vectors
 from eigenlm.progress import track
 from eigenlm.shown import Shown
@@ -118,8 +117,8 @@ def knob(
         do = "take the model as it was before it was compressed"
         raise ConfigError(explain("making a knob", expected="a model with dense matrices", got="none", do=do))
     with evaluating(model):
-        measured = measure(model, fitted, seed=seed)
-    nested, twin = _nested(dense, measured), twin_of(model)
+        metrics = measured_metrics(model, fitted, [low_rank.METHOD], seed=seed)
+    nested, twin = _nested(dense, metrics), twin_of(model)
     for name, layer in nested.items():
         replace_(twin, name, layer)
     settings = tuple(_tried(model, twin, keep, apart) for keep in sorted(keeps, reverse=True))
@@ -171,16 +170,16 @@ def kept(layers: Sequence[NestedLinear]) -> float:
     return numbers / sum(m * n for m, n in sizes)
 
 
-def _nested(dense: dict[str, DenseLinear], measured: Measurement) -> dict[str, NestedLinear]:
+def _nested(dense: dict[str, DenseLinear], metrics: Metrics) -> dict[str, NestedLinear]:
     """The layers of the matrices that a token reached."""
     bases, tables = {}, {}
-    reached = {name: layer for name, layer in dense.items() if name in measured.output_grams}
+    reached = {name: layer for name, layer in dense.items() if name in metrics}
     for name, layer in track(reached.items(), "factoring", total=len(reached)):
         W = layer.weight.detach()
-        best = low_rank(W, measured.input_grams[name], measured.output_grams[name], shrinkage=SHRINKAGE)
+        best = low_rank.ranked(W, metrics[name]())
         bases[name] = (best.B if len(W) < W.shape[1] else torch.linalg.inv(best.A)).float()
         ranks = torch.arange(len(best.tail), dtype=torch.float64)
-        tables[name] = interpolative_cost(ranks, *W.shape), best.tail.cpu() / 2
+        tables[name] = interpolative_cost(ranks, *W.shape), best.tail.cpu()
     numbers = sum(float(costs[-1]) for costs, _ in tables.values())
     shares = {name: least[1:] / numbers for name, least in least_budgets(tables).items()}
     return {

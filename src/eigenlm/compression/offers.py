@@ -51,29 +51,34 @@ class Metric:
     Attributes:
         input_gram: C (n, n), as measured.
         output_gram: G (m, m), as measured, or its diagonal (m) where that is all there is.
-        weighted_input_gram: C of tokens weighted by the gradient that reaches them (`observe.grams`), where a method
-            rounds by it.
+        fitted: the metric to fit a change by, where it is not the one in which the change is priced.
     """
 
     input_gram: Float[Tensor, "n n"]
     output_gram: Float[Tensor, "m m"] | Float[Tensor, " m"]
-    weighted_input_gram: Float[Tensor, "n n"] | None = None
+    fitted: "Metric | None" = None
+
+    @property
+    def to_fit(self) -> "Metric":
+        """The metric to fit a change by."""
+        return self.fitted or self
 
     def feedback(self) -> tuple[Feedback, Feedback]:
-        """What numbers are rounded by: the factors of C, weighted where that was measured, and those of G."""
-        C = self.input_gram if self.weighted_input_gram is None else self.weighted_input_gram
-        return feedback(C.cpu()), feedback(self.output_gram.cpu(), _OUTPUT_DAMPING)
+        """What numbers are rounded by: the factors of C and G that they are fitted to."""
+        fit = self.to_fit
+        return feedback(fit.input_gram.cpu()), feedback(fit.output_gram.cpu(), _OUTPUT_DAMPING)
 
     def loss(self, before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> float:
-        """1/2 tr(G D C D^T) of D = after - before, with both Grams shrunk as the low-rank method shrinks them."""
-        C, G = self._shrunk
+        """1/2 tr(G D C D^T) of D = after - before, with both Grams a little shrunk."""
+        C, G = self.shrunk
         if G.ndim == 2:
             return _quadratic(before, after, partial(torch.mm, G), C)
         rows = zip(before.split(_ROWS), after.split(_ROWS), G.split(_ROWS))
         return sum(_quadratic(W, Q, partial(torch.mul, g[:, None]), C) for W, Q, g in rows)
 
     @cached_property
-    def _shrunk(self) -> tuple[Tensor, Tensor]:
+    def shrunk(self) -> tuple[Tensor, Tensor]:
+        """C and G of prices in float64, each with a part replaced by its mean eigenvalue times the identity."""
         return _shrunk(self.input_gram.double()), _shrunk(self.output_gram.double())
 
 
@@ -83,13 +88,15 @@ class CompressionMethod:
 
     Attributes:
         offers: what it makes of a layer, in the metric in which that was measured.
-        weighs: whether it rounds by Grams of weighted tokens, which then are measured too.
+        weighs: whether it fits by Grams of weighted tokens, which then are measured too.
+        priced_apart: whether what it makes is priced on other windows than it is fitted to.
         gguf: whether GGUF files hold what it makes.
         held: bytes that its offers for a matrix (m, n) keep in memory, given m, n and the bytes of a float there.
     """
 
     offers: Callable[[LinearMap, Found, Metric], list[Offer]]
     weighs: bool = False
+    priced_apart: bool = False
     gguf: bool = False
     held: Callable[[int, int, int], int] = lambda m, n, itemsize: 0
 

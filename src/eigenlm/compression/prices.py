@@ -1,9 +1,9 @@
 """What every matrix of a model costs in every form, and what a choice of forms costs on text kept apart."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 from jaxtyping import Int
@@ -13,6 +13,7 @@ from eigenlm.compression.actions import Found, Keep
 from eigenlm.compression.forecast import LossForecast, forecast
 from eigenlm.compression.held_out import kept_apart
 from eigenlm.compression.methods import methods_named
+from eigenlm.compression.metrics import measured_metrics
 from eigenlm.compression.offers import Metric, Offer, keep_offer
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.allocation import choose
@@ -21,7 +22,6 @@ from eigenlm.machine.heap import give_back_freed_memory, keep_large_blocks_apart
 from eigenlm.model import Transformer
 from eigenlm.model.head import Head
 from eigenlm.observe import evaluating, linears, token_table
-from eigenlm.observe.grams import Measurement, measure
 from eigenlm.observe.linears import TABLE
 from eigenlm.observe.predictions import gives_vectors
 from eigenlm.observe.vocabulary_gram import vocabulary_gram
@@ -41,7 +41,7 @@ class Prices:
         offers: for each of them, the last of which is to keep it.
         apart: (B, T) windows that nothing was fitted to.
         whole: whether all bytes of a file count, those of the places of rows included.
-        fitted_tokens: that the offers were fitted to.
+        fitted_tokens: that the offers were fitted to and priced on.
         seed: of the random generator that sampled labels.
     """
 
@@ -123,7 +123,10 @@ def prices(
     keep_large_blocks_apart()
     fitted, apart = kept_apart(windows, "planning")
     with evaluating(module):
-        metrics = _metrics(module, fitted, whole=whole, weighs=any(method.weighs for method in used), seed=seed)
+        metrics = measured_metrics(module, fitted, used, seed=seed)
+        if whole and isinstance(module, Transformer) and (isinstance(module.head, Head) or gives_vectors(module)):
+            vocabulary = vocabulary_gram(module, fitted, seed=seed)
+            metrics[TABLE] = lambda: Metric(vocabulary.gram, vocabulary.weights)
     give_back_freed_memory()
     layers = {name: layer for name, layer in matrices(module).items() if name != TABLE or TABLE in metrics}
     found = {name: Found.of(name, layer) for name, layer in layers.items()}
@@ -147,22 +150,3 @@ def prices(
 def matrices(module: nn.Module) -> dict[str, LinearMap]:
     """What can be planned for: the linear layers, and the table of tokens."""
     return linears(module) | token_table(module)
-
-
-def _metrics(
-    module: nn.Module, windows: Int[Tensor, "B T"], *, whole: bool, weighs: bool, seed: int
-) -> dict[str, Callable[[], Metric]]:
-    """Of each matrix that a token reached, to be had once: its Grams are let go then."""
-    measured = measure(module, windows, seed=seed, kinds=("inputs", "outputs", *(["weighted"] if weighs else [])))
-    metrics: dict[str, Callable[[], Metric]] = {
-        name: partial(_metric, measured, name, weighs=weighs) for name in measured.output_grams
-    }
-    if whole and isinstance(module, Transformer) and (isinstance(module.head, Head) or gives_vectors(module)):
-        vocabulary = vocabulary_gram(module, windows, seed=seed)
-        metrics[TABLE] = partial(Metric, vocabulary.gram, vocabulary.weights)
-    return metrics
-
-
-def _metric(measured: Measurement, name: str, *, weighs: bool) -> Metric:
-    weighted = measured.weighted_grams.take(name) if weighs else None
-    return Metric(measured.input_grams.take(name), measured.output_grams.take(name), weighted)

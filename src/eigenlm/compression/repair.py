@@ -184,7 +184,7 @@ def residuals(
     reached = {name: E for name, E in errors.items() if name in input_grams}
     found = {}
     for name, E in track(reached.items(), "factoring", total=len(reached)):
-        best = low_rank(E, input_grams[name], output_grams[name], shrinkage=SHRINKAGE)
+        best = low_rank(E, input_grams[name], output_grams[name], input_shrinkage=SHRINKAGE, output_shrinkage=SHRINKAGE)
         found[name] = _balanced(*best.at(len(best.A) if rank is None else rank), best.tail / 2)
     return found
 

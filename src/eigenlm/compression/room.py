@@ -16,9 +16,9 @@ from eigenlm.text.tokenizer import Tokenizer
 
 # Bytes of a token and entry: logits and their gradients in float32, and what is made of them.
 _LOGITS = 4 * 5
-_WINDOW = 512  # tokens
+_WINDOW = 256  # tokens
 _HEAP = 1.1  # what the holes between what is kept take
-_REPAIR = [replace(low_rank.METHOD, weighs=True)]  # factors of every rank, by Grams of weighted tokens
+_REPAIR = [replace(low_rank.METHOD, priced_apart=False)]  # factors of every rank
 _SMALLER = "take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine"
 
 
@@ -90,7 +90,7 @@ def _check(model: Transformer, window: int, used: Sequence[CompressionMethod], a
 
 
 def calibration_window(config: TransformerConfig, tokens: int) -> int:
-    """Tokens of a window: 512, of which there are eight or more, or as many as a sentence has for what gives vectors.
+    """Tokens of a window: 256, of which there are eight or more, or as many as a sentence has for what gives vectors.
 
     What a pass back through a window keeps is the most that planning holds at once.
     """
@@ -108,7 +108,7 @@ def _planned_bytes(
     layers = linears(model) | (token_table(model) if whole else {})
     sizes = {name: (layer.out_features, layer.in_features) for name, layer in layers.items()}
     logits = window * model.config.vocab_size * _LOGITS
-    grams = _gram_bytes(sizes, weighted=any(method.weighs for method in used))
+    grams = _gram_bytes(sizes, used)
     passed = window * sum(4 * (m + n) for name, (m, n) in sizes.items() if name != TABLE)
     held = sum(method.held(m, n, number) for m, n in sizes.values() for method in used)
     at_work = sum(sorted((_at_work(name == TABLE, m, n) for name, (m, n) in sizes.items()), reverse=True)[:2])
@@ -116,12 +116,18 @@ def _planned_bytes(
     return int(_HEAP * max(grams + passed + logits, max(grams, held) + at_work, held + dense + logits))
 
 
-def _gram_bytes(sizes: Mapping[str, tuple[int, int]], *, weighted: bool) -> int:
-    """Those of outputs and, once for all layers that read the same, of inputs; the table has but a diagonal."""
+def _gram_bytes(sizes: Mapping[str, tuple[int, int]], used: Sequence[CompressionMethod]) -> int:
+    """Those of outputs, of weighted tokens and, once for all layers that read the same, of inputs.
+
+    The table has but a diagonal. Where prices are apart there are two of all others, and none of inputs.
+    """
     read = {(name.rpartition(".")[0], n, name.endswith("output")) for name, (_, n) in sizes.items()}
     outputs = sum(GramSum.num_bytes(m) for name, (m, _) in sizes.items() if name != TABLE)
-    of_tokens = sum(GramSum.num_bytes(n) for name, (_, n) in sizes.items() if name != TABLE) if weighted else 0
-    return outputs + of_tokens + sum(GramSum.num_bytes(n) for _, n, _ in read)
+    weighted = sum(GramSum.num_bytes(n) for name, (_, n) in sizes.items() if name != TABLE)
+    if any(method.priced_apart for method in used):
+        return 2 * (outputs + weighted)
+    inputs = sum(GramSum.num_bytes(n) for _, n, _ in read)
+    return outputs + inputs + (weighted if any(method.weighs for method in used) else 0)
 
 
 def _at_work(table: bool, m: int, n: int) -> int:

@@ -37,7 +37,8 @@ def low_rank(
     input_gram: Float[Tensor, "a b"] | None = None,
     output_gram: Float[Tensor, "c d"] | Float[Tensor, " c"] | None = None,
     *,
-    shrinkage: float = 0.0,
+    input_shrinkage: float = 0.0,
+    output_shrinkage: float = 0.0,
 ) -> RankedFactors:
     """Minimise || G^(1/2) (W - B A) C^(1/2) ||_F for every rank at once, in float64.
 
@@ -51,16 +52,17 @@ def low_rank(
         W: (m, n) the matrix.
         input_gram: C (n, n), symmetric and positive semi-definite up to rounding; None for the identity.
         output_gram: G (m, m), likewise, or the diagonal (m) of one that has nothing else.
-        shrinkage: this part of each Gram is replaced by its mean eigenvalue times the identity, for Grams of few
-            samples (Ledoit and Wolf 2004).
+        input_shrinkage: this part of C is replaced by its mean eigenvalue times the identity, for a Gram of few samples
+            (Ledoit and Wolf 2004).
+        output_shrinkage: this part of G, likewise.
 
     Raises:
         ShapeError: sizes that do not fit, or numbers that are not finite.
     """
     m, n = W.shape
     W = _finite("matrix", W)
-    C, C_scale = _regular("input Gram", input_gram, n, shrinkage, W)
-    G, G_scale = _regular("output Gram", output_gram, m, shrinkage, W)
+    C, C_scale = _regular("input Gram", input_gram, n, input_shrinkage, W)
+    G, G_scale = _regular("output Gram", output_gram, m, output_shrinkage, W)
     if n <= m:
         root, inverse_root = _square_roots(C)
         tail, V = _components(root @ W.mT @ _times(G, W) @ root)
@@ -70,6 +72,27 @@ def low_rank(
         tail, U = _components(root @ W @ _times(C, W.mT) @ root)
         B, A = inverse_root @ U, (U.mT @ root) @ W
     return RankedFactors(B, A, _left_over(tail) * C_scale * G_scale)
+
+
+def tail_in(
+    best: RankedFactors,
+    input_gram: Float[Tensor, "n n"],
+    output_gram: Float[Tensor, "m m"] | Float[Tensor, " m"],
+) -> Float[Tensor, " K1"]:
+    """The squared error that is left when the first R components are kept, in another metric: tr(G D C D^T).
+
+    D is the sum of b_k a_k^T over the components that are left out, and tr(G D C D^T) the sum of
+    (b_k^T G b_l) (a_k^T C a_l) over pairs of them.
+
+    Args:
+        best: factors, found in any metric.
+        input_gram: C (n, n) of the other.
+        output_gram: G (m, m) of the other, or its diagonal (m).
+    """
+    B, A = best.B.double(), best.A.double()
+    pairs = (B.mT @ _times(output_gram.double(), B)) * (A @ input_gram.double() @ A.mT)
+    left = pairs.flip(0, 1).cumsum(0).cumsum(1).diagonal().flip(0)
+    return torch.cat([left.clamp_min(0.0), left.new_zeros(1)])
 
 
 def _regular(name: str, gram: Tensor | None, size: int, shrinkage: float, like: Tensor) -> tuple[Tensor, float]:

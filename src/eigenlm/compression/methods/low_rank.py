@@ -1,17 +1,20 @@
 """A matrix told by some of its rows, of every rank at which that is smaller than what is there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import SHRINKAGE, CompressionMethod, Metric, Offer
+from eigenlm.compression.offers import CompressionMethod, Metric, Offer
 from eigenlm.errors import explain
-from eigenlm.linalg.low_rank import RankedFactors, low_rank
+from eigenlm.linalg.low_rank import RankedFactors, low_rank, tail_in
 from eigenlm.linear import InterpolativeLinear, LinearMap
+
+# Found on SmolLM2 with 18,432 tokens (docs/log.md): less of it loses as much on like text and more on another.
+_INPUT_SHRINKAGE, _OUTPUT_SHRINKAGE = 0.1, 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +71,24 @@ class LowRank(Action):
 
 
 def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
-    """The best approximation of each rank in the metric (`linalg.low_rank`)."""
+    """The best approximation of each rank in the metric that it is fitted by."""
     W = layer.dense().detach()
-    exact = low_rank(W, metric.input_gram, metric.output_gram, shrinkage=SHRINKAGE)
+    exact = ranked(W, metric)
     best = RankedFactors(exact.B.to(W.dtype), exact.A.to(W.dtype), exact.tail)
-    every = [_offer(R, tail / 2, best, found) for R, tail in enumerate(best.tail.tolist())]
+    every = [_offer(R, loss, best, found) for R, loss in enumerate(best.tail.tolist())]
     return [offer for offer in every if offer.bytes < found.num_bytes_before]
+
+
+def ranked(W: Float[Tensor, "m n"], metric: Metric) -> RankedFactors:
+    """The best approximation of each rank in the metric that it is fitted by (`linalg.low_rank`), in float64.
+
+    Its tail is what each rank loses in the metric of prices, nats per token to second order.
+    """
+    fit = metric.to_fit
+    best = low_rank(
+        W, fit.input_gram, fit.output_gram, input_shrinkage=_INPUT_SHRINKAGE, output_shrinkage=_OUTPUT_SHRINKAGE
+    )
+    return replace(best, tail=tail_in(best, *metric.shrunk) / 2)
 
 
 def held(rows: int, columns: int, itemsize: int) -> int:
@@ -81,7 +96,7 @@ def held(rows: int, columns: int, itemsize: int) -> int:
     return itemsize * min(rows, columns) * (2 * rows + columns)
 
 
-METHOD = CompressionMethod(offers, held=held)
+METHOD = CompressionMethod(offers, weighs=True, priced_apart=True, held=held)
 
 
 def _offer(rank: int, loss: float, best: RankedFactors, found: Found) -> Offer:
