@@ -36,7 +36,7 @@ from eigenlm.text.split import split_documents
 from eigenlm.text.windows import token_windows, windows_across
 
 MODEL, WINDOW = "smollm2-135m-instruct", 512
-KEEPS, KEEPS_OF_OTHERS = (0.95, 0.9, 0.8, 0.6), (0.9, 0.8)
+KEEPS, KEEPS_OF_OTHERS = (0.9, 0.8, 0.6), (0.9, 0.8)
 _ONE_PERCENT = {"input_shrinkage": 0.01, "output_shrinkage": 0.01}
 OTHERS: dict[str, Callable[[Tensor, Tensor, Tensor], RankedFactors]] = {
     "SVD-LLM": lambda W, C, G: low_rank(W, C, **_ONE_PERCENT),
