@@ -71,8 +71,9 @@ def rows_of(lm: eigenlm.LanguageModel, fitted: Any, judged: Mapping[str, Any], s
     layers, offers = linears(lm.model), {}
     for name, layer in layers.items():
         C, G, weighted = (grams[name] for grams in (seen.input_grams, seen.output_grams, seen.weighted_grams))
-        metric, found = Metric(C, G, Metric(weighted, G)), Found.of(name, layer)
-        offers[name] = [*METHODS["trellis"].offers(layer, found, metric), keep_offer(layer, found)]
+        found = Found.of(name, layer)
+        made = METHODS["trellis"].fit(layer, found, Metric(weighted, G))
+        offers[name] = [*made(Metric(C, G)), keep_offer(layer, found)]
     seconds = {"measuring": measured, "rounding": time.perf_counter() - start}
     choices = {f"all at {bits} bits": all_at(bits, offers) for bits in (2, 3, 4)}
     numbers = sum(layer.dense().numel() for layer in layers.values())

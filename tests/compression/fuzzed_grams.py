@@ -34,11 +34,13 @@ class Problem:
         name: of its kinds.
         W: (m, n).
         metric: the Grams.
+        fitted: those that a change is fitted by, which may be others.
     """
 
     name: str
     W: Tensor
     metric: Metric
+    fitted: Metric
 
 
 def problem(number: int, largest: int = 96) -> Problem:
@@ -52,11 +54,11 @@ def problem(number: int, largest: int = 96) -> Problem:
     inputs, outputs = KINDS[number % len(KINDS)], one_of((*KINDS, "diagonal"))
     weighted = one_of((None, *KINDS))
     C, G, of_weighted = (kind and gram(kind, size, draw) for kind, size in ((inputs, n), (outputs, m), (weighted, n)))
-    fitted = None if of_weighted is None else Metric(of_weighted, G)
+    fitted = Metric(C if of_weighted is None else of_weighted, G)
     W = torch.randn(m, n, generator=draw) * one_of((0.0, 1e-3, 1.0, 30.0))
     W[:: 1 + _below(m, draw)] *= one_of((0.0, 1.0, 40.0))
     W = W.to(one_of(_DTYPES))
-    return Problem(f"{inputs}, {outputs}, {weighted}, {m} x {n}, {W.dtype}", W, Metric(C, G, fitted))
+    return Problem(f"{inputs}, {outputs}, {weighted}, {m} x {n}, {W.dtype}", W, Metric(C, G), fitted)
 
 
 def gram(kind: str, size: int, draw: torch.Generator) -> Tensor:
@@ -104,10 +106,10 @@ def distances(given: Problem) -> dict[str, float]:
     """How far each result is from the truth, as a part of it: at most `NEAR` where all is well, NaN for a NaN."""
     W, metric, truth = given.W, given.metric, Truth(given.metric)
     return {
-        **{name: _claimed(name, W, metric, truth) for name in ("int8", "bits", "trellis")},
-        "low_rank": _claimed("low_rank", W.double(), metric, truth),
+        **{name: _claimed(name, W, given, truth) for name in ("int8", "bits", "trellis")},
+        "low_rank": _claimed("low_rank", W.double(), given, truth),
         "Eckart-Young": _from_the_bound(W, metric, truth),
-        "low_rank in the matrix's type": _in_its_type(W, metric, truth),
+        "low_rank in the matrix's type": _in_its_type(given, truth),
         "repair": _of_a_repair(W.float(), metric, truth),
         "feedback": max(_from_its_gram(C) for C in (metric.input_gram, metric.output_gram)),
     }
@@ -118,10 +120,10 @@ def worst_of(found: Mapping[str, float]) -> float:
     return max(math.inf if math.isnan(distance) else distance for distance in found.values())
 
 
-def _claimed(name: str, W: Tensor, metric: Metric, truth: Truth) -> float:
+def _claimed(name: str, W: Tensor, given: Problem, truth: Truth) -> float:
     """Losses that a method's offers claim, against those of the matrices that are built."""
     layer, whole = DenseLinear.from_dense(W), truth.loss(_wide(W))
-    offers = _some(METHODS[name].offers(layer, Found.of("layer", layer), metric))
+    offers = _some(METHODS[name].fit(layer, Found.of("layer", layer), given.fitted)(given.metric))
     changes = [_wide(offer.action.dense(layer, offer.parts())) - _wide(W) for offer in offers]
     return _worst(_apart(offer.loss, truth.loss(D), whole) for offer, D in zip(offers, changes))
 
@@ -133,12 +135,13 @@ def _from_the_bound(W: Tensor, metric: Metric, truth: Truth) -> float:
     return _worst(_apart(tail, bound, bounds[0]) for tail, bound in zip(tails.tolist(), bounds, strict=True))
 
 
-def _in_its_type(W: Tensor, metric: Metric, truth: Truth) -> float:
+def _in_its_type(given: Problem, truth: Truth) -> float:
     """What B A loses beyond what rounding both and their product can, |D| <= (R + 4) eps |B| |A|."""
+    W = given.W
     layer, whole = DenseLinear.from_dense(W), truth.loss(_wide(W))
     eps = max(torch.finfo(W.dtype).eps, _TEN_DIGITS)
     over = []
-    for offer in _some(METHODS["low_rank"].offers(layer, Found.of("layer", layer), metric)):
+    for offer in _some(METHODS["low_rank"].fit(layer, Found.of("layer", layer), given.fitted)(given.metric)):
         parts = offer.parts()
         B, A = (_wide(parts[name]) for name in "BA")
         rounding = (len(A) + 4) * eps * (abs(B) @ abs(A))

@@ -113,8 +113,8 @@ def test_what_is_left_in_another_metric(m: int, n: int, diagonal: bool) -> None:
     best = low_rank(W, gram(n, 1), gram(m, 2))
     changes = [W - left @ right for left, right in map(best.at, range(5))]
     wanted = [float(torch.trace((G.diag() if diagonal else G) @ D @ C @ D.mT)) for D in changes]
-    assert tail_in(best, C, G).tolist() == pytest.approx(wanted, rel=1e-9, abs=1e-12 * wanted[0])
-    own = tail_in(best, gram(n, 1), gram(m, 2))
+    assert tail_in(best.B, best.A, C, G).tolist() == pytest.approx(wanted, rel=1e-9, abs=1e-12 * wanted[0])
+    own = tail_in(best.B, best.A, gram(n, 1), gram(m, 2))
     torch.testing.assert_close(own, best.tail, rtol=1e-9, atol=1e-12 * float(best.tail[0]))
 
 

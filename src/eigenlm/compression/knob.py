@@ -1,19 +1,19 @@
 """One model at every size: matrices whose ranks nest, and one order in which all of them give up rank."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from eigenlm.allowed import check
 from eigenlm.compression.forecast import COSINE, NATS, LossForecast, forecast
 from eigenlm.compression.held_out import kept_apart
 from eigenlm.compression.methods import low_rank
-from eigenlm.compression.metrics import Metrics, measured_metrics
+from eigenlm.compression.metrics import Metrics, fitting_and_pricing
 from eigenlm.compression.plan import Calibration
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import CheckpointError, ConfigError, explain
@@ -23,7 +23,7 @@ from eigenlm.linalg.allocation import interpolative_cost
 from eigenlm.linalg.lagrangian_path import least_budgets
 from eigenlm.linear import DenseLinear, NestedLinear, linear_maps
 from eigenlm.model import Transformer
-from eigenlm.observe import evaluating, linears, replace_, twin_of
+from eigenlm.observe import linears, replace_, twin_of
 from eigenlm.observe.predictions import gives_vectors
 from eigenlm.progress import track
 from eigenlm.shown import Shown
@@ -116,9 +116,11 @@ def knob(
     if not dense:
         do = "take the model as it was before it was compressed"
         raise ConfigError(explain("making a knob", expected="a model with dense matrices", got="none", do=do))
-    with evaluating(model):
-        metrics = measured_metrics(model, fitted, [low_rank.METHOD], seed=seed)
-    nested, twin = _nested(dense, metrics), twin_of(model)
+    to_fit, to_price = fitting_and_pricing(model, fitted, [low_rank.METHOD], seed=seed)
+    reached = {name: layer for name, layer in dense.items() if name in to_fit}
+    each = track(reached.items(), "factoring", total=len(reached))
+    bases = {name: low_rank.basis(layer.weight.detach(), to_fit.pop(name)()) for name, layer in each}
+    nested, twin = _nested(dense, bases, to_price()), twin_of(model)
     for name, layer in nested.items():
         replace_(twin, name, layer)
     settings = tuple(_tried(model, twin, keep, apart) for keep in sorted(keeps, reverse=True))
@@ -170,21 +172,23 @@ def kept(layers: Sequence[NestedLinear]) -> float:
     return numbers / sum(m * n for m, n in sizes)
 
 
-def _nested(dense: dict[str, DenseLinear], metrics: Metrics) -> dict[str, NestedLinear]:
-    """The layers of the matrices that a token reached."""
-    bases, tables = {}, {}
-    reached = {name: layer for name, layer in dense.items() if name in metrics}
-    for name, layer in track(reached.items(), "factoring", total=len(reached)):
+def _nested(
+    dense: Mapping[str, DenseLinear], bases: Mapping[str, Float[Tensor, "_ _"]], prices: Metrics
+) -> dict[str, NestedLinear]:
+    """The layers of the matrices that have a basis and prices."""
+    known = {name: dense[name] for name in bases if name in prices}
+    tables = {}
+    for name, layer in track(known.items(), "pricing", total=len(known)):
         W = layer.weight.detach()
-        best = low_rank.ranked(W, metrics[name]())
-        bases[name] = (best.B if len(W) < W.shape[1] else torch.linalg.inv(best.A)).float()
-        ranks = torch.arange(len(best.tail), dtype=torch.float64)
-        tables[name] = interpolative_cost(ranks, *W.shape), best.tail.cpu()
+        losses = low_rank.factors(W, bases[name], prices.pop(name)()).tail.cpu()
+        tables[name] = interpolative_cost(torch.arange(len(losses), dtype=torch.float64), *W.shape), losses
     numbers = sum(float(costs[-1]) for costs, _ in tables.values())
     shares = {name: least[1:] / numbers for name, least in least_budgets(tables).items()}
     return {
-        name: NestedLinear.from_basis(layer.weight, bases[name], shares[name].to(layer.weight.device), layer.bias)
-        for name, layer in reached.items()
+        name: NestedLinear.from_basis(
+            layer.weight, bases[name].float(), shares[name].to(layer.weight.device), layer.bias
+        )
+        for name, layer in known.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""The metric of each matrix of a model: what a change costs on text, and what changes are fitted by."""
+"""The metrics in which changes of a model's matrices are fitted, and those in which they are priced."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,46 +8,54 @@ from torch import Tensor, nn
 
 from eigenlm.compression.held_out import kept_apart
 from eigenlm.compression.offers import CompressionMethod, Metric
-from eigenlm.observe.grams import Measurement, measure
+from eigenlm.observe import evaluating
+from eigenlm.observe.grams import Grams, measure
 
 Metrics = dict[str, Callable[[], Metric]]
 """By the name of a layer what gives its metric, once: the layer's Grams are let go then."""
-_WEIGHTED = ("weighted", "outputs")
 
 
-def measured_metrics(
+def fitting_and_pricing(
     module: nn.Module, windows: Int[Tensor, "F T"], methods: Sequence[CompressionMethod], *, seed: int
-) -> Metrics:
-    """Of each matrix that a token reached.
+) -> tuple[Metrics, Callable[[], Metrics]]:
+    """Measure what a module's layers are fitted by, and give what measures their prices once that is done.
 
-    Where a method prices apart what it fits, the last quarter of the windows is for prices: factors of low rank follow
-    the Grams that they were made by too closely for these to tell what they cost on other text.
+    Fitted is by inputs that are weighted by the gradients that reach them, where a method weighs. Prices are of the
+    same windows; but factors of low rank follow the Grams that they were made by too closely for these to tell what
+    they cost on other text, and where a method is priced apart, the last quarter of the windows is for prices.
 
     Args:
         module: as it is.
-        windows: (F, T) text to fit to.
+        windows: (F, T) text.
         methods: that are going to make offers.
         seed: of the random generator that samples labels.
+
+    Returns:
+        Metrics of the layers that a token reached; prices may reach fewer.
     """
     if any(method.priced_apart for method in methods) and len(windows) > 1:
-        fitted, priced = (
-            measure(module, part, seed=seed, kinds=_WEIGHTED) for part in kept_apart(windows, "taking prices")
-        )
-        return {name: partial(_priced_apart, fitted, priced, name) for name in fitted.output_grams}
+        fitted, priced = kept_apart(windows, "taking prices")
+        return _weighted(module, fitted, seed), lambda: _weighted(module, priced, seed)
     weighs = any(method.weighs for method in methods)
-    found = measure(module, windows, seed=seed, kinds=("inputs", *_WEIGHTED) if weighs else ("inputs", "outputs"))
-    return {name: partial(_priced_as_fitted, found, name, weighs=weighs) for name in found.output_grams}
+    with evaluating(module):
+        kinds = ("inputs", "outputs", "weighted") if weighs else ("inputs", "outputs")
+        found = measure(module, windows, seed=seed, kinds=kinds)
+    read = found.weighted_grams.take if weighs else found.input_grams.__getitem__
+    to_fit: Metrics = {
+        name: partial(_metric, read, found.output_grams.__getitem__, name) for name in found.output_grams
+    }
+    return to_fit, lambda: _taken(found.input_grams, found.output_grams)
 
 
-def _priced_apart(fitted: Measurement, priced: Measurement, name: str) -> Metric:
-    """Prices of a layer that none of their tokens reached are those of the text that it is fitted to."""
-    fit = Metric(fitted.weighted_grams.take(name), fitted.output_grams.take(name))
-    if name not in priced.output_grams:
-        return fit
-    return Metric(priced.weighted_grams.take(name), priced.output_grams.take(name), fit)
+def _weighted(module: nn.Module, windows: Int[Tensor, "F T"], seed: int) -> Metrics:
+    with evaluating(module):
+        found = measure(module, windows, seed=seed, kinds=("weighted", "outputs"))
+    return _taken(found.weighted_grams, found.output_grams)
 
 
-def _priced_as_fitted(found: Measurement, name: str, *, weighs: bool) -> Metric:
-    G = found.output_grams.take(name)
-    fit = Metric(found.weighted_grams.take(name), G) if weighs else None
-    return Metric(found.input_grams.take(name), G, fit)
+def _taken(inputs: Grams, outputs: Grams) -> Metrics:
+    return {name: partial(_metric, inputs.take, outputs.take, name) for name in outputs}
+
+
+def _metric(inputs: Callable[[str], Tensor], outputs: Callable[[str], Tensor], name: str) -> Metric:
+    return Metric(inputs(name), outputs(name))

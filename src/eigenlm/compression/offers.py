@@ -51,22 +51,14 @@ class Metric:
     Attributes:
         input_gram: C (n, n), as measured.
         output_gram: G (m, m), as measured, or its diagonal (m) where that is all there is.
-        fitted: the metric to fit a change by, where it is not the one in which the change is priced.
     """
 
     input_gram: Float[Tensor, "n n"]
     output_gram: Float[Tensor, "m m"] | Float[Tensor, " m"]
-    fitted: "Metric | None" = None
-
-    @property
-    def to_fit(self) -> "Metric":
-        """The metric to fit a change by."""
-        return self.fitted or self
 
     def feedback(self) -> tuple[Feedback, Feedback]:
-        """What numbers are rounded by: the factors of C and G that they are fitted to."""
-        fit = self.to_fit
-        return feedback(fit.input_gram.cpu()), feedback(fit.output_gram.cpu(), _OUTPUT_DAMPING)
+        """What numbers are rounded by: the factors of C and G."""
+        return feedback(self.input_gram.cpu()), feedback(self.output_gram.cpu(), _OUTPUT_DAMPING)
 
     def loss(self, before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> float:
         """1/2 tr(G D C D^T) of D = after - before, with both Grams a little shrunk."""
@@ -78,8 +70,12 @@ class Metric:
 
     @cached_property
     def shrunk(self) -> tuple[Tensor, Tensor]:
-        """C and G of prices in float64, each with a part replaced by its mean eigenvalue times the identity."""
+        """C and G in float64, each with a part replaced by its mean eigenvalue times the identity."""
         return _shrunk(self.input_gram.double()), _shrunk(self.output_gram.double())
+
+
+AtPrices = Callable[[Metric], list[Offer]]
+"""Gives the offers for a matrix at the prices of a metric."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +83,24 @@ class CompressionMethod:
     """A way to make a matrix smaller.
 
     Attributes:
-        offers: what it makes of a layer, in the metric in which that was measured.
+        fit: what it makes of a layer, fitted in a metric.
         weighs: whether it fits by Grams of weighted tokens, which then are measured too.
         priced_apart: whether what it makes is priced on other windows than it is fitted to.
         gguf: whether GGUF files hold what it makes.
-        held: bytes that its offers for a matrix (m, n) keep in memory, given m, n and the bytes of a float there.
+        fitted: bytes that what is fitted of a matrix (m, n) keeps in memory, given m, n and the bytes of a float there.
+        held: bytes that its offers keep, likewise.
     """
 
-    offers: Callable[[LinearMap, Found, Metric], list[Offer]]
+    fit: Callable[[LinearMap, Found, Metric], AtPrices]
     weighs: bool = False
     priced_apart: bool = False
     gguf: bool = False
+    fitted: Callable[[int, int, int], int] = lambda m, n, itemsize: 0
     held: Callable[[int, int, int], int] = lambda m, n, itemsize: 0
+
+    def offers(self, layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
+        """What it makes of a layer, fitted and priced in one metric."""
+        return self.fit(layer, found, metric)(metric)
 
 
 def keep_offer(layer: LinearMap, found: Found) -> Offer:

@@ -1,9 +1,10 @@
 """What every matrix of a model costs in every form, and what a choice of forms costs on text kept apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import torch
 from jaxtyping import Int
@@ -13,8 +14,8 @@ from eigenlm.compression.actions import Found, Keep
 from eigenlm.compression.forecast import LossForecast, forecast
 from eigenlm.compression.held_out import kept_apart
 from eigenlm.compression.methods import methods_named
-from eigenlm.compression.metrics import measured_metrics
-from eigenlm.compression.offers import Metric, Offer, keep_offer
+from eigenlm.compression.metrics import Metrics, fitting_and_pricing
+from eigenlm.compression.offers import AtPrices, Metric, Offer, keep_offer
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.allocation import choose
 from eigenlm.linear import LinearMap
@@ -29,6 +30,7 @@ from eigenlm.progress import track
 
 Taken = Mapping[str, Offer]
 """One offer for each matrix."""
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -122,29 +124,48 @@ def prices(
     used = methods_named(methods)
     keep_large_blocks_apart()
     fitted, apart = kept_apart(windows, "planning")
-    with evaluating(module):
-        metrics = measured_metrics(module, fitted, used, seed=seed)
-        if whole and isinstance(module, Transformer) and (isinstance(module.head, Head) or gives_vectors(module)):
-            vocabulary = vocabulary_gram(module, fitted, seed=seed)
-            metrics[TABLE] = lambda: Metric(vocabulary.gram, vocabulary.weights)
-    give_back_freed_memory()
-    layers = {name: layer for name, layer in matrices(module).items() if name != TABLE or TABLE in metrics}
+    to_fit, to_price = fitting_and_pricing(module, fitted, used, seed=seed)
+    table = _of_table(module, fitted, seed) if whole else {}
+    layers = {name: layer for name, layer in matrices(module).items() if name != TABLE or TABLE in table}
     found = {name: Found.of(name, layer) for name, layer in layers.items()}
+    to_fit |= table
 
-    def offers_of(name: str) -> list[Offer]:
-        kept = keep_offer(layers[name], found[name])
-        if name not in metrics:
+    def fit(name: str) -> list[AtPrices]:
+        if name not in to_fit:
+            return []
+        metric = to_fit.pop(name)()
+        return [method.fit(layers[name], found[name], metric) for method in used]
+
+    made = _each(fit, found, "factoring")
+    prices_of = to_price() | table
+
+    def price(name: str) -> list[Offer]:
+        kept, fits = keep_offer(layers[name], found[name]), made.pop(name)
+        if name not in prices_of:
             return [kept]
-        metric = metrics.pop(name)()
-        return [*(offer for method in used for offer in method.offers(layers[name], found[name], metric)), kept]
+        metric = prices_of.pop(name)()
+        return [*(offer for at_prices in fits for offer in at_prices(metric)), kept]
 
-    largest_first = sorted(layers, key=lambda name: -found[name].rows * found[name].columns)
+    return Prices(module, found, _each(price, found, "pricing"), apart, whole, fitted.numel(), seed)
+
+
+def _each(does: Callable[[str], Made], found: Mapping[str, Found], said: str) -> dict[str, Made]:
+    """What is done for each matrix, the largest first, with as many at once as there are threads."""
+    largest_first = sorted(found, key=lambda name: -found[name].rows * found[name].columns)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        each = track(pool.map(offers_of, largest_first), "factoring", total=len(layers))
-        made = dict(zip(largest_first, each))
+        done = dict(zip(largest_first, track(pool.map(does, largest_first), said, total=len(found))))
     give_back_freed_memory()
-    offers = {name: made[name] for name in layers}
-    return Prices(module, found, offers, apart, whole, fitted.numel(), seed)
+    return {name: done[name] for name in found}
+
+
+def _of_table(module: nn.Module, windows: Int[Tensor, "F T"], seed: int) -> Metrics:
+    """The metric of the table of tokens, where it can be told."""
+    if not isinstance(module, Transformer) or not (isinstance(module.head, Head) or gives_vectors(module)):
+        return {}
+    with evaluating(module):
+        vocabulary = vocabulary_gram(module, windows, seed=seed)
+    metric = Metric(vocabulary.gram, vocabulary.weights)
+    return {TABLE: lambda: metric}
 
 
 def matrices(module: nn.Module) -> dict[str, LinearMap]:

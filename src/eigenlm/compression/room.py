@@ -102,30 +102,36 @@ def _planned_bytes(
 ) -> int:
     """Beside the weights, at the height of what comes one after another: to measure, to make offers, to try a choice.
 
-    While a window passes back, what every layer read and gave is there beside the Grams. Those are let go as matrices
-    get their offers, for which two of them are at work at once. A choice is tried with dense matrices.
+    While a window passes back, what every layer read and gave is there beside the Grams, and where prices are apart
+    what was fitted before. Two matrices are at work at once. A choice is tried with dense matrices.
     """
     layers = linears(model) | (token_table(model) if whole else {})
     sizes = {name: (layer.out_features, layer.in_features) for name, layer in layers.items()}
     logits = window * model.config.vocab_size * _LOGITS
     grams = _gram_bytes(sizes, used)
     passed = window * sum(4 * (m + n) for name, (m, n) in sizes.items() if name != TABLE)
-    held = sum(method.held(m, n, number) for m, n in sizes.values() for method in used)
+    fitted, held = (
+        sum(each(m, n, number) for m, n in sizes.values() for each in of_methods)
+        for of_methods in ([method.fitted for method in used], [method.held for method in used])
+    )
+    before = fitted if any(method.priced_apart for method in used) else 0
     at_work = sum(sorted((_at_work(name == TABLE, m, n) for name, (m, n) in sizes.items()), reverse=True)[:2])
     dense = sum(number * m * n for m, n in sizes.values())
-    return int(_HEAP * max(grams + passed + logits, max(grams, held) + at_work, held + dense + logits))
+    return int(
+        _HEAP * max(before + grams + passed + logits, max(grams + fitted, held) + at_work, held + dense + logits)
+    )
 
 
 def _gram_bytes(sizes: Mapping[str, tuple[int, int]], used: Sequence[CompressionMethod]) -> int:
     """Those of outputs, of weighted tokens and, once for all layers that read the same, of inputs.
 
-    The table has but a diagonal. Where prices are apart there are two of all others, and none of inputs.
+    The table has but a diagonal. Where prices are apart there are none of inputs.
     """
     read = {(name.rpartition(".")[0], n, name.endswith("output")) for name, (_, n) in sizes.items()}
     outputs = sum(GramSum.num_bytes(m) for name, (m, _) in sizes.items() if name != TABLE)
     weighted = sum(GramSum.num_bytes(n) for name, (_, n) in sizes.items() if name != TABLE)
     if any(method.priced_apart for method in used):
-        return 2 * (outputs + weighted)
+        return outputs + weighted
     inputs = sum(GramSum.num_bytes(n) for _, n, _ in read)
     return outputs + inputs + (weighted if any(method.weighs for method in used) else 0)
 

@@ -75,7 +75,8 @@ def low_rank(
 
 
 def tail_in(
-    best: RankedFactors,
+    B: Float[Tensor, "m K"],
+    A: Float[Tensor, "K n"],
     input_gram: Float[Tensor, "n n"],
     output_gram: Float[Tensor, "m m"] | Float[Tensor, " m"],
 ) -> Float[Tensor, " K1"]:
@@ -85,11 +86,12 @@ def tail_in(
     (b_k^T G b_l) (a_k^T C a_l) over pairs of them.
 
     Args:
-        best: factors, found in any metric.
+        B: (m, K) factors found in any metric.
+        A: (K, n).
         input_gram: C (n, n) of the other.
         output_gram: G (m, m) of the other, or its diagonal (m).
     """
-    B, A = best.B.double(), best.A.double()
+    B, A = B.double(), A.double()
     pairs = (B.mT @ _times(output_gram.double(), B)) * (A @ input_gram.double() @ A.mT)
     left = pairs.flip(0, 1).cumsum(0).cumsum(1).diagonal().flip(0)
     return torch.cat([left.clamp_min(0.0), left.new_zeros(1)])

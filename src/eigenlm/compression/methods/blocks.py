@@ -9,7 +9,7 @@ from gguf.constants import GGML_QUANT_SIZES
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import CompressionMethod, Metric, Offer
+from eigenlm.compression.offers import AtPrices, CompressionMethod, Metric, Offer
 from eigenlm.errors import explain
 from eigenlm.linalg.error_feedback import Feedback
 from eigenlm.linear import BlockLinear, LinearMap
@@ -74,12 +74,13 @@ class FewBits(Action):
         return int(GGMLQuantizationType[self.type])
 
 
-def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
+def fit(layer: LinearMap, found: Found, metric: Metric) -> AtPrices:
     """One of each type that is smaller than what is there."""
     actions = [FewBits(type=name) for name in TYPES if _fits(name, found.columns)]
     smaller = [action for action in actions if action.num_bytes(found) < found.num_bytes_before]
     given = metric.feedback()
-    return [_offer(action, layer, found, metric, given) for action in smaller]
+    made = [(action, {"blocks": _rounded(action, layer, given)}) for action in smaller]
+    return lambda prices: [_offer(action, parts, layer, found, prices) for action, parts in made]
 
 
 def held(rows: int, columns: int, itemsize: int) -> int:
@@ -88,7 +89,7 @@ def held(rows: int, columns: int, itemsize: int) -> int:
     return rows * sum(bytes_of_row(columns, number) for number in numbers)
 
 
-METHOD = CompressionMethod(offers, weighs=True, gguf=True, held=held)
+METHOD = CompressionMethod(fit, weighs=True, gguf=True, fitted=held, held=held)
 
 
 def _fits(name: str, columns: int) -> bool:
@@ -101,10 +102,9 @@ def _whole(name: str, columns: int) -> bool:
     return block <= 32 or columns % block == 0
 
 
-def _offer(action: FewBits, layer: LinearMap, found: Found, metric: Metric, given: _Given) -> Offer:
-    parts = {"blocks": _rounded(action, layer, given)}
+def _offer(action: FewBits, parts: Mapping[str, Tensor], layer: LinearMap, found: Found, prices: Metric) -> Offer:
     rounded = action.build(layer, parts)
-    loss = metric.loss(layer.dense().detach(), rounded.dense().detach())
+    loss = prices.loss(layer.dense().detach(), rounded.dense().detach())
     num_bytes, time = action.num_bytes(found), rounded.num_multiplications
     return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
 

@@ -1,14 +1,14 @@
 """A matrix told by some of its rows, of every rank at which that is smaller than what is there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import CompressionMethod, Metric, Offer
+from eigenlm.compression.offers import AtPrices, CompressionMethod, Metric, Offer
 from eigenlm.errors import explain
 from eigenlm.linalg.low_rank import RankedFactors, low_rank, tail_in
 from eigenlm.linear import InterpolativeLinear, LinearMap
@@ -70,25 +70,39 @@ class LowRank(Action):
         return parts["B"][:, : self.rank].to(like), parts["A"][: self.rank].to(like)
 
 
-def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
-    """The best approximation of each rank in the metric that it is fitted by."""
-    W = layer.dense().detach()
-    exact = ranked(W, metric)
-    best = RankedFactors(exact.B.to(W.dtype), exact.A.to(W.dtype), exact.tail)
-    every = [_offer(R, loss, best, found) for R, loss in enumerate(best.tail.tolist())]
-    return [offer for offer in every if offer.bytes < found.num_bytes_before]
+def basis(W: Float[Tensor, "m n"], metric: Metric) -> Float[Tensor, "k k"]:
+    """P (k, k) with k = min(m, n), which tells the best approximations of W of every rank, the best direction first.
 
-
-def ranked(W: Float[Tensor, "m n"], metric: Metric) -> RankedFactors:
-    """The best approximation of each rank in the metric that it is fitted by (`linalg.low_rank`), in float64.
-
-    Its tail is what each rank loses in the metric of prices, nats per token to second order.
+    B = W P and A = P^-1 where n <= m, and B = P and A = P^-1 W where m < n (`linalg.low_rank`).
     """
-    fit = metric.to_fit
-    best = low_rank(
-        W, fit.input_gram, fit.output_gram, input_shrinkage=_INPUT_SHRINKAGE, output_shrinkage=_OUTPUT_SHRINKAGE
-    )
-    return replace(best, tail=tail_in(best, *metric.shrunk) / 2)
+    C, G = metric.input_gram, metric.output_gram
+    best = low_rank(W, C, G, input_shrinkage=_INPUT_SHRINKAGE, output_shrinkage=_OUTPUT_SHRINKAGE)
+    P = best.B if len(W) < W.shape[1] else torch.linalg.inv(best.A)
+    return P.to(torch.promote_types(W.dtype, torch.float32))
+
+
+def factors(W: Float[Tensor, "m n"], basis: Float[Tensor, "k k"], prices: Metric) -> RankedFactors:
+    """B and A of every rank in the type of W; the tail is what each loses, nats per token to second order."""
+    wide, P = W.double(), basis.double()
+    B, A = (P, torch.linalg.inv(P) @ wide) if len(W) < W.shape[1] else (wide @ P, torch.linalg.inv(P))
+    return RankedFactors(B.to(W), A.to(W), tail_in(B, A, *prices.shrunk) / 2)
+
+
+def fit(layer: LinearMap, found: Found, metric: Metric) -> AtPrices:
+    """The best approximation of each rank that is smaller than what is there."""
+    P = basis(layer.dense().detach(), metric)
+
+    def offers(prices: Metric) -> list[Offer]:
+        best = factors(layer.dense().detach(), P, prices)
+        every = [_offer(R, loss, best, found) for R, loss in enumerate(best.tail.tolist())]
+        return [offer for offer in every if offer.bytes < found.num_bytes_before]
+
+    return offers
+
+
+def fitted(rows: int, columns: int, itemsize: int) -> int:
+    """Bytes of the basis."""
+    return max(itemsize, 4) * min(rows, columns) ** 2
 
 
 def held(rows: int, columns: int, itemsize: int) -> int:
@@ -96,7 +110,7 @@ def held(rows: int, columns: int, itemsize: int) -> int:
     return itemsize * min(rows, columns) * (2 * rows + columns)
 
 
-METHOD = CompressionMethod(offers, weighs=True, priced_apart=True, held=held)
+METHOD = CompressionMethod(fit, weighs=True, priced_apart=True, fitted=fitted, held=held)
 
 
 def _offer(rank: int, loss: float, best: RankedFactors, found: Found) -> Offer:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import CompressionMethod, Metric, Offer
+from eigenlm.compression.offers import AtPrices, CompressionMethod, Metric, Offer
 from eigenlm.errors import explain
 from eigenlm.linalg.error_feedback import Feedback
 from eigenlm.linalg.trellis import TRELLISES
@@ -83,11 +83,12 @@ class OnTrellis(Action):
         return TrellisLinear.from_rows(parts["rows"], parts["apart"], sizes, bias, dtype)
 
 
-def offers(layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
+def fit(layer: LinearMap, found: Found, metric: Metric) -> AtPrices:
     """One of each number of bits that is smaller than what is there."""
     given = metric.feedback()
-    every = [_offer(bits, layer, found, metric, given) for bits in BITS]
-    return [offer for offer in every if offer.bytes < found.num_bytes_before]
+    made = [_rounded(bits, layer, given) for bits in BITS]
+    smaller = [(action, parts) for action, parts in made if action.num_bytes(found) < found.num_bytes_before]
+    return lambda prices: [_offer(action, parts, layer, found, prices) for action, parts in smaller]
 
 
 def held(rows: int, columns: int, itemsize: int) -> int:
@@ -95,20 +96,21 @@ def held(rows: int, columns: int, itemsize: int) -> int:
     return rows * sum(bytes_of_row(columns, bits, _GROUP) for bits in BITS)
 
 
-METHOD = CompressionMethod(offers, weighs=True, held=held)
+METHOD = CompressionMethod(fit, weighs=True, fitted=held, held=held)
 
 
-def _offer(bits: int, layer: LinearMap, found: Found, metric: Metric, given: tuple[Feedback, Feedback]) -> Offer:
+def _rounded(bits: int, layer: LinearMap, given: tuple[Feedback, Feedback]) -> tuple[OnTrellis, dict[str, Tensor]]:
     from eigenlm.linalg.trellis_rounding import round_on_trellis  # compiles, which other methods need not wait for
 
-    W = layer.dense().detach()
-    rounded = round_on_trellis(W.cpu(), *given, TRELLISES[bits], _GROUP)
-    action = OnTrellis(bits=bits, group=_GROUP, apart=len(rounded.places))
-    parts = {
+    rounded = round_on_trellis(layer.dense().detach().cpu(), *given, TRELLISES[bits], _GROUP)
+    return OnTrellis(bits=bits, group=_GROUP, apart=len(rounded.places)), {
         "rows": packed_rows(rounded.codes, rounded.scales, rounded.steps, bits),
         "apart": packed_apart(rounded.places, rounded.numbers),
     }
+
+
+def _offer(action: OnTrellis, parts: Mapping[str, Tensor], layer: LinearMap, found: Found, prices: Metric) -> Offer:
     built = action.build(layer, parts)
-    loss = metric.loss(W, built.dense().detach())
+    loss = prices.loss(layer.dense().detach(), built.dense().detach())
     num_bytes, time = action.num_bytes(found), built.num_multiplications
     return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
