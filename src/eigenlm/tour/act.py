@@ -14,7 +14,7 @@ from eigenlm.language_model import LanguageModel
 from eigenlm.tasks import Perplexity, nll_increase, perplexity
 from eigenlm.text.opening import opening
 from eigenlm.tour.meet import QUESTION, ask
-from eigenlm.tour.speed import decoding_rate
+from eigenlm.tour.speed import decoding_rates
 from eigenlm.tour.story import Story
 from eigenlm.tour.texts import Texts
 from eigenlm.verbs import apply
@@ -80,10 +80,11 @@ def act(story: Story, lm: LanguageModel, plan: Plan, texts: Texts, answer: str) 
     answer_after = ask(story, small)
     opened = open_model(plan.model)
     file, gguf = Stored.of(opened), _gguf_bytes(small)
+    rates = decoding_rates((lm, small), QUESTION)
     effect = BeforeAfter(
         text=f"{before.tokens:,} held-out tokens of {texts.source}",
-        before=_measured(lm, before, answer, file.num_bytes),
-        after=_measured(small, after, answer_after, gguf or small.num_bytes),
+        before=_measured(lm, before, answer, file.num_bytes, rates[0]),
+        after=_measured(small, after, answer_after, gguf or small.num_bytes, rates[1]),
         nll_increase=nll_increase(before, after),
         forecast=plan.forecast,
         question=QUESTION,
@@ -100,12 +101,12 @@ def _gguf_bytes(lm: LanguageModel) -> int | None:
         return None
 
 
-def _measured(lm: LanguageModel, score: Perplexity, answer: str, file_bytes: int) -> Measured:
+def _measured(lm: LanguageModel, score: Perplexity, answer: str, file_bytes: int, rate: float) -> Measured:
     return Measured(
         nll=score.nll,
         num_params=lm.num_params,
         num_bytes=lm.num_bytes,
-        tokens_per_second=decoding_rate(lm, QUESTION),
+        tokens_per_second=rate,
         answer=answer,
         file_bytes=file_bytes,
     )
