@@ -18,7 +18,8 @@ def metrics(module, methods, windows=WINDOWS):
     """Those that changes are fitted by, and those of their prices."""
     to_fit, to_price = fitting_and_pricing(module, windows, methods_named(methods), seed=3)
     fitted = {name: metric() for name, metric in to_fit.items()}
-    return fitted, {name: metric() for name, metric in to_price().items()}
+    priced = to_price() if callable(to_price) else to_price
+    return fitted, {name: metric() for name, metric in priced.items()}
 
 
 def measured(module, windows):

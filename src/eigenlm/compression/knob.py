@@ -120,7 +120,7 @@ def knob(
     reached = {name: layer for name, layer in dense.items() if name in to_fit}
     each = track(reached.items(), "factoring", total=len(reached))
     bases = {name: low_rank.basis(layer.weight.detach(), to_fit.pop(name)()) for name, layer in each}
-    nested, twin = _nested(dense, bases, to_price()), twin_of(model)
+    nested, twin = _nested(dense, bases, to_price() if callable(to_price) else to_price), twin_of(model)
     for name, layer in nested.items():
         replace_(twin, name, layer)
     settings = tuple(_tried(model, twin, keep, apart) for keep in sorted(keeps, reverse=True))

@@ -13,12 +13,14 @@ from eigenlm.observe.grams import Grams, measure
 
 Metrics = dict[str, Callable[[], Metric]]
 """By the name of a layer what gives its metric, once: the layer's Grams are let go then."""
+ToPrice = Metrics | Callable[[], Metrics]
+"""Those of prices, or what measures them."""
 
 
 def fitting_and_pricing(
     module: nn.Module, windows: Int[Tensor, "F T"], methods: Sequence[CompressionMethod], *, seed: int
-) -> tuple[Metrics, Callable[[], Metrics]]:
-    """Measure what a module's layers are fitted by, and give what measures their prices once that is done.
+) -> tuple[Metrics, ToPrice]:
+    """Measure what a module's layers are fitted by, and their prices, or give what measures these once that is done.
 
     Fitted is by inputs that are weighted by the gradients that reach them, where a method weighs. Prices are of the
     same windows; but factors of low rank follow the Grams that they were made by too closely for these to tell what
@@ -44,7 +46,7 @@ def fitting_and_pricing(
     to_fit: Metrics = {
         name: partial(_metric, read, found.output_grams.__getitem__, name) for name in found.output_grams
     }
-    return to_fit, lambda: _taken(found.input_grams, found.output_grams)
+    return to_fit, _taken(found.input_grams, found.output_grams)
 
 
 def _weighted(module: nn.Module, windows: Int[Tensor, "F T"], seed: int) -> Metrics:

@@ -136,21 +136,26 @@ def prices(
         metric = to_fit.pop(name)()
         return [method.fit(layers[name], found[name], metric) for method in used]
 
-    made = _each(fit, found, "factoring")
-    prices_of = to_price() | table
-
-    def price(name: str) -> list[Offer]:
-        kept, fits = keep_offer(layers[name], found[name]), made.pop(name)
-        if name not in prices_of:
+    def price(name: str, fits: Sequence[AtPrices], metrics: Metrics) -> list[Offer]:
+        kept = keep_offer(layers[name], found[name])
+        if name not in metrics:
             return [kept]
-        metric = prices_of.pop(name)()
+        metric = metrics.pop(name)()
         return [*(offer for at_prices in fits for offer in at_prices(metric)), kept]
 
-    return Prices(module, found, _each(price, found, "pricing"), apart, whole, fitted.numel(), seed)
+    if callable(to_price):
+        made = _each(fit, found, "factoring")
+        metrics = to_price() | table
+        offers = _each(lambda name: price(name, made.pop(name), metrics), found, "pricing")
+    else:
+        metrics = to_price | table
+        offers = _each(lambda name: price(name, fit(name), metrics), found, "factoring")
+    return Prices(module, found, offers, apart, whole, fitted.numel(), seed)
 
 
 def _each(does: Callable[[str], Made], found: Mapping[str, Found], said: str) -> dict[str, Made]:
     """What is done for each matrix, the largest first, with as many at once as there are threads."""
+    give_back_freed_memory()
     largest_first = sorted(found, key=lambda name: -found[name].rows * found[name].columns)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         done = dict(zip(largest_first, track(pool.map(does, largest_first), said, total=len(found))))

@@ -118,7 +118,7 @@ def _planned_bytes(
     at_work = sum(sorted((_at_work(name == TABLE, m, n) for name, (m, n) in sizes.items()), reverse=True)[:2])
     dense = sum(number * m * n for m, n in sizes.values())
     return int(
-        _HEAP * max(before + grams + passed + logits, max(grams + fitted, held) + at_work, held + dense + logits)
+        _HEAP * max(before + grams + passed + logits, max(before + grams, held) + at_work, held + dense + logits)
     )
 
 

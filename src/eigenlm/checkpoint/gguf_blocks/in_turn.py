@@ -17,6 +17,7 @@ from eigenlm.linalg.coordinate_descent import descend
 from eigenlm.linalg.error_feedback import Feedback, round_in_turn
 
 _MANY_BITS = 5  # from which on so little is lost that codes stay where rounding has put them
+_ROWS = 4096  # that are rounded at once, where none makes up for another
 
 
 def encode_in_turn(
@@ -43,9 +44,11 @@ def encode_in_turn(
             descend(rows, blocks, inputs, outputs, grid.values)
         return np.concatenate([packed(kind.name, block) for block in blocks], axis=1)
 
-    threads = 1 if len(outputs.passed_on) else torch.get_num_threads()
-    with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(bytes_of, wide.tensor_split(min(threads, len(wide))))))
+    if len(outputs.passed_on):
+        return bytes_of(wide)
+    parts = max(torch.get_num_threads(), -(-len(wide) // _ROWS))
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return np.concatenate(list(pool.map(bytes_of, wide.tensor_split(min(parts, len(wide))))))
 
 
 def _padded(given: Feedback, padding: int) -> Feedback:
