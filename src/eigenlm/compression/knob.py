@@ -175,7 +175,7 @@ def kept(layers: Sequence[NestedLinear]) -> float:
 def _nested(
     dense: Mapping[str, DenseLinear], bases: Mapping[str, Float[Tensor, "_ _"]], prices: Metrics
 ) -> dict[str, NestedLinear]:
-    """The layers of the matrices that have a basis and prices."""
+    """The layers of the matrices that were fitted and that a token of the prices reached."""
     known = {name: dense[name] for name in bases if name in prices}
     tables = {}
     for name, layer in track(known.items(), "pricing", total=len(known)):

@@ -22,7 +22,7 @@ class Calibration(Shown):
 
     Attributes:
         text: what it was.
-        tokens: that the factors were fitted to.
+        tokens: that changes were fitted to and priced on.
         held_out_tokens: that the forecast was made on.
         seed: of the random generator that samples labels.
     """

@@ -109,6 +109,8 @@ def prices(
 ) -> Prices:
     """Measure a module on text and ask the methods for their offers.
 
+    A matrix stays as it is if no token reached it, or none of those that prices are measured on.
+
     Args:
         module: a transformer of ours, or any module with linear layers that gives logits for ids; of an
             encoder without a head what counts are the vectors that it gives.

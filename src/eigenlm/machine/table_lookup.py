@@ -24,7 +24,7 @@ def _entries() -> int:
 
 _ENTRIES = _entries()
 LOOKS_UP = _ENTRIES > 0
-"""Whether the functions here do anything."""
+"""Whether this processor has the instructions; without them the functions here do nothing."""
 
 
 def _look_up(_typing: Any, words: Any, row: Any, values: Any, tile: Any) -> Any:
