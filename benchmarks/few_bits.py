@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--other", type=Path, required=True)
     parser.add_argument("--tokens", type=int, default=24 * WINDOW, help="of the calibration")
     parser.add_argument("--judged", type=int, default=64, help="windows of each text")
-    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2), help="of the sampled labels")
+    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2), help="of the drawn gradients")
     options = parser.parse_args()
     lm = eigenlm.load(MODEL, device="cpu")
     whole = options.text.read_text("utf-8")

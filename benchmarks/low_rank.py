@@ -1,6 +1,6 @@
 """What low rank costs SmolLM2 without training: our plan against the formulas of others, on two texts.
 
-    python benchmarks/low_rank.py --text wikitext2.valid.txt [--tokens 24576] [--judged 64] [--seeds 0 1 2]
+    python benchmarks/low_rank.py --text wikitext2.valid.txt [--tokens 32768] [--judged 32] [--seeds 0 1 2]
 
 Documents are split by hash: factors are fitted and priced on some, a quarter of these for forecasts, and both judged
 on the rest. `keep` is the fraction of the 210 linear layers' numbers that stays; the embedding is not touched. Ours is
@@ -27,6 +27,7 @@ from torch import Tensor
 import eigenlm
 from eigenlm import compression
 from eigenlm.compression.prices import prices
+from eigenlm.compression.room import calibration_window
 from eigenlm.linalg.low_rank import RankedFactors, low_rank
 from eigenlm.observe import linears
 from eigenlm.observe.grams import Measurement, measure
@@ -35,7 +36,7 @@ from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.split import split_documents
 from eigenlm.text.windows import token_windows, windows_across
 
-MODEL, WINDOW = "smollm2-135m-instruct", 512
+MODEL, WINDOW = "smollm2-135m-instruct", 1024
 KEEPS, KEEPS_OF_OTHERS = (0.9, 0.8, 0.6), (0.9, 0.8)
 _ONE_PERCENT = {"input_shrinkage": 0.01, "output_shrinkage": 0.01}
 OTHERS: dict[str, Callable[[Tensor, Tensor, Tensor], RankedFactors]] = {
@@ -52,19 +53,19 @@ def main() -> None:
     """Fill the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, required=True)
-    parser.add_argument("--tokens", type=int, default=48 * WINDOW, help="of the calibration, forecasts included")
-    parser.add_argument("--judged", type=int, default=64, help="windows of each text")
-    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2), help="of the sampled labels")
+    parser.add_argument("--tokens", type=int, default=32768, help="of the calibration, forecasts included")
+    parser.add_argument("--judged", type=int, default=32, help="windows of each text, the first")
+    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2), help="of the drawn gradients")
     options = parser.parse_args()
     torch.set_num_threads(2)
     lm = eigenlm.load(MODEL, device="cpu")
     calibration, evaluation = split_documents(list(read_documents(options.text)), 0.5)
-    windows = token_windows(calibration, lm.tokenizer, WINDOW)
-    chosen = windows[torch.linspace(0, len(windows) - 1, options.tokens // WINDOW).long()]
+    window = calibration_window(lm.config, options.tokens)
+    chosen = windows_across(calibration, lm.tokenizer, window, options.tokens // window)
     documentation = "\n\n".join(document.text for document in python_documentation())
     texts: Texts = {
-        options.text.name: windows_across(["\n\n".join(evaluation)], lm.tokenizer, WINDOW, options.judged),
-        "python documentation": windows_across([documentation], lm.tokenizer, WINDOW, options.judged),
+        name: token_windows([text], lm.tokenizer, WINDOW)[: options.judged]
+        for name, text in ((options.text.name, "\n\n".join(evaluation)), ("python documentation", documentation))
     }
     rows = [row for seed in options.seeds for row in ours(lm, chosen, texts, seed)]
     rows += of_others(lm, chosen, texts)

@@ -10,7 +10,7 @@ from eigenlm.errors import ConfigError, explain, nearest
 
 METHODS = ("low_rank", "int8", "bits", "trellis")
 """Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
-GOALS = ("keep", "bits", "size", "max_loss", "max_kl")
+GOALS = ("keep", "bits", "size", "time", "max_loss", "max_kl")
 """What a plan may be asked for, of which it is one."""
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
 """Names of the optimizers, in the order of `training.optimizers.catalog`."""
@@ -53,6 +53,7 @@ SEED = Rule(expected="a whole number from 0 to 2^32 - 1", fits=lambda x: 0 <= x 
 RULES = {
     "keep": Rule(expected="a fraction in (0, 1]", fits=lambda x: 0 < x <= 1),
     "bits": Rule(expected="a number of bits above 0", fits=lambda x: 0 < x < math.inf),
+    "time": Rule(expected="a fraction above 0 and below 1", fits=lambda x: 0 < x < 1),
     "max_loss": Rule(expected="nats per token above 0", fits=lambda x: 0 < x < math.inf),
     "max_kl": Rule(expected="nats per token above 0", fits=lambda x: 0 < x < math.inf),
     "tokens": _at_least(4),  # two windows of two

@@ -50,7 +50,7 @@ def plan(
             that the methods make, vocabulary included, else that of the tensors.
         calibration: documents, a file or folder of them, or None for the documentation inside Python.
         tokens: how many of their tokens to use, spread over them evenly.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
         methods: what may be done to a matrix, `low_rank`, `int8`, `bits`, `trellis` or several of them.
         sizes: how many others to try, for the curve of sizes and losses.
 
@@ -114,7 +114,7 @@ def quantize(
             that all together lose least to second order, and `storage` says nothing.
         calibration: as for `plan`.
         tokens: how many of their tokens to use, spread over them evenly.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
         like_llama_cpp: round numbers one by one, by the mean square of their input: the bytes are those of llama.cpp's
             own tool with an imatrix of the same text.
 
@@ -172,7 +172,7 @@ def repair(
         choose_ranks: choose a rank for each matrix, so that as many numbers in all leave the least loss.
         calibration: as for `plan`.
         tokens: how many of their tokens to use, spread over them evenly; a quarter is kept apart to try the repair on.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
 
     Returns:
         The repaired model, which shares the tensors of `lm`; and what was added, with what it gives back.
@@ -209,7 +209,7 @@ def knob(
         lm: a decoder with a head, or an encoder; of one without a head its vectors count. It is left as it is.
         calibration: as for `plan`.
         tokens: how many of their tokens to use, spread over them evenly; a quarter is kept apart to try settings on.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
 
     Returns:
         The model, which keeps everything and shares the tensors of `lm`, for `Knob.save` to write; and what some

@@ -123,7 +123,7 @@ def worst_of(found: Mapping[str, float]) -> float:
 def _claimed(name: str, W: Tensor, given: Problem, truth: Truth) -> float:
     """Losses that a method's offers claim, against those of the matrices that are built."""
     layer, whole = DenseLinear.from_dense(W), truth.loss(_wide(W))
-    offers = _some(METHODS[name].fit(layer, Found.of("layer", layer), given.fitted)(given.metric))
+    offers = _some(_offers(name, layer, given))
     changes = [_wide(offer.action.dense(layer, offer.parts())) - _wide(W) for offer in offers]
     return _worst(_apart(offer.loss, truth.loss(D), whole) for offer, D in zip(offers, changes))
 
@@ -141,7 +141,7 @@ def _in_its_type(given: Problem, truth: Truth) -> float:
     layer, whole = DenseLinear.from_dense(W), truth.loss(_wide(W))
     eps = max(torch.finfo(W.dtype).eps, _TEN_DIGITS)
     over = []
-    for offer in _some(METHODS["low_rank"].fit(layer, Found.of("layer", layer), given.fitted)(given.metric)):
+    for offer in _some(_offers("low_rank", layer, given)):
         parts = offer.parts()
         B, A = (_wide(parts[name]) for name in "BA")
         rounding = (len(A) + 4) * eps * (abs(B) @ abs(A))
@@ -168,6 +168,12 @@ def _from_its_gram(C: Tensor) -> float:
     made, C = (d.diag(), C.diag()) if C.ndim == 1 else (R * d @ R.mT, C)
     damped = C + _DAMPING * (float(C.diagonal().mean()) or 1.0) * torch.eye(len(C))
     return float((made / made.norm() - damped / damped.norm()).norm())
+
+
+def _offers(name: str, layer: DenseLinear, given: Problem) -> list[Offer]:
+    """What a method makes of a layer that is fitted in one metric and priced in another."""
+    fit = METHODS[name].fit(layer, Found.of("layer", layer), given.fitted)
+    return fit.offers(fit.losses(given.metric))
 
 
 def _some(offers: list[Offer]) -> list[Offer]:

@@ -116,10 +116,13 @@ def test_the_curve_tells_other_sizes_and_what_they_cost(lm: eigenlm.LanguageMode
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"keep": 0.5, "size": 100}, "planning: expected one of keep, bits, size, max_loss, max_kl, got keep and size"),
+        (
+            {"keep": 0.5, "size": 100},
+            "planning: expected one of keep, bits, size, time, max_loss, max_kl, got keep and size",
+        ),
         ({"bits": 0}, "bits: expected a number of bits above 0, got 0"),
         ({"max_loss": -1.0}, "max_loss: expected nats per token above 0, got -1.0"),
-        ({"siz": 5}, "goal: expected one of keep, bits, size, max_loss, max_kl, got 'siz'; did you mean 'size'?"),
+        ({"siz": 5}, "goal: expected one of keep, bits, size, time, max_loss, max_kl, got 'siz'; did you mean 'size'?"),
         ({"size": 300}, r"size: expected [\d,]+ bytes at least, got 300; allow more"),
         ({"bits": 0.01}, r"bits: expected [\d.]+ bits at least, got 0.01; allow more"),
         ({"keep": 0.001}, r"keep: expected 0\.\d+ at least, got 0.001; allow more"),

@@ -40,3 +40,17 @@ def test_what_is_not_finite_is_told(bad: float) -> None:
     assert total.is_finite()
     total.add_(torch.tensor([[0.0] * 199 + [bad]]))
     assert not total.is_finite()
+
+
+@pytest.mark.parametrize("size", [1, 40, 128, 300])
+def test_halved_it_keeps_lengths_and_the_cosines_to_three_digits(size):
+    rows = torch.randn(50, size, generator=torch.Generator().manual_seed(size)) * torch.logspace(-6, 6, size)
+    rows[:, 0] = 0
+    total = GramSum(size)
+    total.add_(rows)
+    want = total.full()
+    total.halve_()
+    lengths = want.diagonal().sqrt()
+    assert bool(((total.full() - want).abs() <= (2**-12 + 1e-6) * lengths[:, None] * lengths).all())
+    torch.testing.assert_close(total.full().diagonal(), want.diagonal(), rtol=1e-5, atol=0)
+    assert sum(panel.nbytes for panel in total._panels) == GramSum.num_bytes(size) // 2

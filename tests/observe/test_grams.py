@@ -11,7 +11,7 @@ from torch import nn
 from eigenlm.compression import forecast
 from eigenlm.errors import ConfigError, DataError
 from eigenlm.observe import linears, measure
-from eigenlm.observe.predictions import _drawn
+from eigenlm.observe.drawn_gradients import at_logits
 from eigenlm.observe.vocabulary_gram import vocabulary_gram
 from tests.model.test_transformer import LLAMA, build, ids
 
@@ -38,8 +38,9 @@ def _inputs_and_gradients(model, windows, seed):
         )
     for window in windows:
         logits = model(window[None])[0]
-        labels = _drawn(logits.detach().softmax(-1), torch.rand(len(logits), 1, generator=generator))[:, 0]
-        F.cross_entropy(logits, labels, reduction="sum").backward()
+        signs = torch.empty_like(logits).bernoulli_(0.5, generator=generator) * 2 - 1
+        weights = logits.detach().softmax(-1).sqrt() * signs
+        (weights * F.log_softmax(logits, dim=-1)).sum().backward()
     rows = {name: torch.cat([x.flatten(0, -2) for x in xs]).double() for name, xs in inputs.items()}
     felt = {name: torch.cat([y.grad.flatten(0, -2) for y in ys]).double() for name, ys in gradients.items()}
     return rows, felt
@@ -58,12 +59,25 @@ def test_grams_equal_sums_over_stored_activations():
         torch.testing.assert_close(found.input_grams[name].double(), want, rtol=1e-4, atol=1e-6)
 
 
-def test_labels_follow_the_model():
-    p = torch.tensor([0.5, 0.0, 0.3, 0.2]).expand(4000, 4)
-    drawn = _drawn(p, torch.rand(4000, 1, generator=torch.Generator().manual_seed(0)))
-    counts = torch.bincount(drawn[:, 0], minlength=4) / 4000
-    torch.testing.assert_close(counts, torch.tensor([0.5, 0.0, 0.3, 0.2]), rtol=0, atol=0.032)  # 4 standard errors
-    assert counts[1] == 0
+def _gradients_at(p, draws):
+    """Of logits whose softmax is p, each row a draw."""
+    return at_logits(p.log().expand(draws, -1), torch.Generator().manual_seed(0)).double()
+
+
+def test_gradients_have_the_second_moment_of_the_fisher_matrix():
+    p = torch.tensor([0.5, 0.05, 0.3, 0.15])
+    drawn = _gradients_at(p, 20_000)
+    fisher = (p.diag() - torch.outer(p, p)).double()
+    torch.testing.assert_close(drawn.mT @ drawn / len(drawn), fisher, rtol=0, atol=0.008)
+    assert float(drawn.sum(dim=1).abs().max()) < 1e-5
+
+
+def test_what_a_sure_model_would_feel_varies_little():
+    p = torch.tensor([0.98, 0.01, 0.006, 0.004])
+    squares, mean = _gradients_at(p, 4000).square().sum(dim=1), float(1 - p.square().sum())
+    assert squares.mean() == pytest.approx(mean, rel=0.02)
+    of_labels = float(p @ ((p[:, None] - torch.eye(4)).square().sum(dim=0) - mean).square())
+    assert squares.var() < 0.1 * of_labels
 
 
 def test_layers_with_one_input_share_its_gram():

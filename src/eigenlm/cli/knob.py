@@ -23,7 +23,7 @@ class KnobCommand(Command):
     tokens: int = 8192
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart to try settings on."""
     seed: int = 0
-    """Of the random generator that draws labels from the model's predictions."""
+    """Of the random generator that draws the gradients of the model's predictions."""
     compute: Compute = field(default_factory=Compute)
 
     def check(self) -> None:

@@ -19,6 +19,7 @@ from eigenlm.files import check_plan, tensors_beside
 if TYPE_CHECKING:
     from eigenlm.compression import Plan as PlanMade
     from eigenlm.compression.goal import Asked
+    from eigenlm.compression.plan import Timing
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class PlanCommand(Command):
     ] = None
     bits: float | None = None
     """Instead: bits that a number of the linear layers may take on average."""
+    time: float | None = None
+    """Instead: fraction of the time that decoding takes in the matrices, on this machine, below 1."""
     max_loss: float | None = None
     """Instead: nats a token by which the loss may rise; the smallest model that was seen to lose no more is planned."""
     max_kl: float | None = None
@@ -49,7 +52,7 @@ class PlanCommand(Command):
     sizes: int = 6
     """How many others to try, for the curve of sizes and losses."""
     seed: int = 0
-    """Of the random generator that draws labels from the model's predictions."""
+    """Of the random generator that draws the gradients of the model's predictions."""
     overwrite: Overwrite = False
     compute: Compute = field(default_factory=Compute)
 
@@ -105,10 +108,16 @@ def _figures(plan: "PlanMade", out: Path) -> dict[str, object]:
         "unit": plan.unit,
         "forecast": plan.forecast,
         "divergence": plan.divergence,
+        "timing": plan.timing,
         "curve": plan.curve,
         "calibration": plan.calibration,
         "actions": [to_dict(decision) for decision in plan.actions],
     }
+
+
+def _in_milliseconds(timing: "Timing") -> str:
+    change = timing.after / timing.before - 1
+    return f"{1e3 * timing.before:.2f} -> {1e3 * timing.after:.2f} ms ({change:+.1%}), as measured here"
 
 
 def _print(plan: "PlanMade") -> None:
@@ -120,6 +129,7 @@ def _print(plan: "PlanMade") -> None:
             ("matrices", f"{len(plan.actions):,}: {made}"),
             ("numbers in them", f"{plan.num_params_before:,} -> {plan.num_params_after:,}"),
             ("bytes in memory", f"{plan.num_bytes_before:,} -> {plan.num_bytes_after:,} ({-saved:+.1%})"),
+            *([] if plan.timing is None else [("a token in them", _in_milliseconds(plan.timing))]),
             ("loss, forecast", said_of_loss(cost, plan.unit)),
             *([] if plan.divergence is None else [("divergence, forecast", said_of_loss(plan.divergence, plan.unit))]),
         ]

@@ -37,7 +37,7 @@ class QuantizeCommand(Command):
     like_llama_cpp: bool = False
     """Round numbers one by one as llama-quantize does with an imatrix of the text, to the same bytes."""
     seed: int = 0
-    """Of the random generator that draws labels from the model's predictions."""
+    """Of the random generator that draws the gradients of the model's predictions."""
     overwrite: Overwrite = False
     compute: Compute = field(default_factory=Compute)
 

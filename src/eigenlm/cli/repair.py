@@ -43,7 +43,7 @@ class RepairCommand(Command):
     tokens: int = 8192
     """How many tokens of it to use, spread over it evenly; a quarter is kept apart to try the repair on."""
     seed: int = 0
-    """Of the random generator that draws labels from the model's predictions."""
+    """Of the random generator that draws the gradients of the model's predictions."""
     overwrite: Overwrite = False
     compute: Compute = field(default_factory=Compute)
 

@@ -14,6 +14,7 @@ class Asked(TypedDict, total=False):
             are not counted.
         bits: bits a number of these matrices may take on average, steps and all else that is stored of them included.
         size: bytes that the model's file may have, such as `50MB`, the embedding and all that is no matrix included.
+        time: fraction of the time that a token's products take on this machine as the matrices are now, in (0, 1).
         max_loss: nats per token by which the nll may rise (for an encoder, the divergence from what it said).
         max_kl: nats per token that the divergence KL(before || after) of the predictions may have.
     """
@@ -21,6 +22,7 @@ class Asked(TypedDict, total=False):
     keep: float
     bits: float
     size: int | str
+    time: float
     max_loss: float
     max_kl: float
 

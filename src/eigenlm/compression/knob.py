@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from eigenlm.allowed import check
+from eigenlm.compression.actions import Found
+from eigenlm.compression.fits import Fitting, Priced
 from eigenlm.compression.forecast import COSINE, NATS, LossForecast, forecast
 from eigenlm.compression.held_out import kept_apart
 from eigenlm.compression.methods import low_rank
-from eigenlm.compression.metrics import Metrics, fitting_and_pricing
 from eigenlm.compression.plan import Calibration
 from eigenlm.config import from_dict, to_dict
 from eigenlm.errors import CheckpointError, ConfigError, explain
@@ -25,7 +26,6 @@ from eigenlm.linear import DenseLinear, NestedLinear, linear_maps
 from eigenlm.model import Transformer
 from eigenlm.observe import linears, replace_, twin_of
 from eigenlm.observe.predictions import gives_vectors
-from eigenlm.progress import track
 from eigenlm.shown import Shown
 
 KEEPS = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
@@ -99,7 +99,7 @@ def knob(
         windows: (B, T) calibration text; a quarter of the rows, one at least, is kept to try settings on.
         keeps: fractions to try, each in (0, 1].
         text: what the windows are.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
 
     Returns:
         A model that keeps everything, which shares the tensors of the one that was given; and what its settings cost.
@@ -116,11 +116,9 @@ def knob(
     if not dense:
         do = "take the model as it was before it was compressed"
         raise ConfigError(explain("making a knob", expected="a model with dense matrices", got="none", do=do))
-    to_fit, to_price = fitting_and_pricing(model, fitted, [low_rank.METHOD], seed=seed)
-    reached = {name: layer for name, layer in dense.items() if name in to_fit}
-    each = track(reached.items(), "factoring", total=len(reached))
-    bases = {name: low_rank.basis(layer.weight.detach(), to_fit.pop(name)()) for name, layer in each}
-    nested, twin = _nested(dense, bases, to_price() if callable(to_price) else to_price), twin_of(model)
+    found = {name: Found.of(name, layer) for name, layer in dense.items()}
+    made = Fitting(model, dense, found, [low_rank.METHOD], {}, seed).fits(fitted)
+    nested, twin = _nested(dense, made), twin_of(model)
     for name, layer in nested.items():
         replace_(twin, name, layer)
     settings = tuple(_tried(model, twin, keep, apart) for keep in sorted(keeps, reverse=True))
@@ -172,23 +170,19 @@ def kept(layers: Sequence[NestedLinear]) -> float:
     return numbers / sum(m * n for m, n in sizes)
 
 
-def _nested(
-    dense: Mapping[str, DenseLinear], bases: Mapping[str, Float[Tensor, "_ _"]], prices: Metrics
-) -> dict[str, NestedLinear]:
-    """The layers of the matrices that were fitted and that a token of the prices reached."""
-    known = {name: dense[name] for name in bases if name in prices}
-    tables = {}
-    for name, layer in track(known.items(), "pricing", total=len(known)):
-        W = layer.weight.detach()
-        losses = low_rank.factors(W, bases[name], prices.pop(name)()).tail.cpu()
-        tables[name] = interpolative_cost(torch.arange(len(losses), dtype=torch.float64), *W.shape), losses
+def _nested(dense: Mapping[str, DenseLinear], made: Mapping[str, Sequence[Priced]]) -> dict[str, NestedLinear]:
+    """The layers of the matrices that have prices."""
+    bases, tables = {}, {}
+    for name, ((fit, losses),) in made.items():
+        assert isinstance(fit, low_rank.RankedFit)
+        ranks = torch.arange(len(losses), dtype=torch.float64)
+        bases[name] = fit.basis.float()
+        tables[name] = interpolative_cost(ranks, *dense[name].weight.shape), torch.tensor(losses, dtype=torch.float64)
     numbers = sum(float(costs[-1]) for costs, _ in tables.values())
     shares = {name: least[1:] / numbers for name, least in least_budgets(tables).items()}
     return {
-        name: NestedLinear.from_basis(
-            layer.weight, bases[name].float(), shares[name].to(layer.weight.device), layer.bias
-        )
-        for name, layer in known.items()
+        name: NestedLinear.from_basis(W := dense[name].weight, basis, shares[name].to(W.device), dense[name].bias)
+        for name, basis in bases.items()
     }
 
 

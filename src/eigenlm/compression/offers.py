@@ -1,6 +1,7 @@
 """What can be had for a matrix, and at what price."""
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -56,6 +57,11 @@ class Metric:
     input_gram: Float[Tensor, "n n"]
     output_gram: Float[Tensor, "m m"] | Float[Tensor, " m"]
 
+    def beside(self, other: "Metric", share: float) -> "Metric":
+        """That of both texts together, of which the other's part of the tokens is `share`."""
+        C = torch.lerp(self.input_gram, other.input_gram, share)
+        return Metric(C, torch.lerp(self.output_gram, other.output_gram, share))
+
     def feedback(self) -> tuple[Feedback, Feedback]:
         """What numbers are rounded by: the factors of C and G."""
         return feedback(self.input_gram.cpu()), feedback(self.output_gram.cpu(), _OUTPUT_DAMPING)
@@ -74,8 +80,16 @@ class Metric:
         return _shrunk(self.input_gram.double()), _shrunk(self.output_gram.double())
 
 
-AtPrices = Callable[[Metric], list[Offer]]
-"""Gives the offers for a matrix at the prices of a metric."""
+class Fit(ABC):
+    """What a method made of a matrix."""
+
+    @abstractmethod
+    def losses(self, prices: Metric) -> list[float]:
+        """What each of its changes loses in a metric, nats per token to second order."""
+
+    @abstractmethod
+    def offers(self, losses: Sequence[float]) -> list[Offer]:
+        """Its changes at these losses, one of each."""
 
 
 @dataclass(frozen=True)
@@ -85,22 +99,50 @@ class CompressionMethod:
     Attributes:
         fit: what it makes of a layer, fitted in a metric.
         weighs: whether it fits by Grams of weighted tokens, which then are measured too.
-        priced_apart: whether what it makes is priced on other windows than it is fitted to.
+        rehearses: whether a fit follows its metric so closely that only other windows tell what it loses: it is fitted
+            to a part, priced on the rest, and fitted again to all.
         gguf: whether GGUF files hold what it makes.
-        fitted: bytes that what is fitted of a matrix (m, n) keeps in memory, given m, n and the bytes of a float there.
-        held: bytes that its offers keep, likewise.
+        held: bytes that its offers for a matrix (m, n) keep in memory, given m, n and the bytes of a float there.
     """
 
-    fit: Callable[[LinearMap, Found, Metric], AtPrices]
+    fit: Callable[[LinearMap, Found, Metric], Fit]
     weighs: bool = False
-    priced_apart: bool = False
+    rehearses: bool = False
     gguf: bool = False
-    fitted: Callable[[int, int, int], int] = lambda m, n, itemsize: 0
     held: Callable[[int, int, int], int] = lambda m, n, itemsize: 0
 
     def offers(self, layer: LinearMap, found: Found, metric: Metric) -> list[Offer]:
         """What it makes of a layer, fitted and priced in one metric."""
-        return self.fit(layer, found, metric)(metric)
+        fit = self.fit(layer, found, metric)
+        return fit.offers(fit.losses(metric))
+
+
+@dataclass(frozen=True)
+class Changes(Fit):
+    """Other forms of a matrix, each of which is made already.
+
+    Attributes:
+        layer: as it is.
+        found: likewise.
+        changes: actions and what they need.
+    """
+
+    layer: LinearMap
+    found: Found
+    changes: Sequence[tuple[Action, Mapping[str, Tensor]]]
+
+    def losses(self, prices: Metric) -> list[float]:
+        """By the difference of the dense matrices."""
+        W = self.layer.dense().detach()
+        return [prices.loss(W, action.dense(self.layer, parts)) for action, parts in self.changes]
+
+    def offers(self, losses: Sequence[float]) -> list[Offer]:
+        """One of each change."""
+        return [self._offer(action, parts, loss) for (action, parts), loss in zip(self.changes, losses, strict=True)]
+
+    def _offer(self, action: Action, parts: Mapping[str, Tensor], loss: float) -> Offer:
+        num_bytes, time = action.num_bytes(self.found), self.found.rows * self.found.columns
+        return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
 
 
 def keep_offer(layer: LinearMap, found: Found) -> Offer:

@@ -24,7 +24,7 @@ class Calibration(Shown):
         text: what it was.
         tokens: that changes were fitted to and priced on.
         held_out_tokens: that the forecast was made on.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
     """
 
     text: str
@@ -51,6 +51,19 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What a token takes in the matrices by themselves, each form of them as measured on the machine that planned.
+
+    Attributes:
+        before: seconds, as they are.
+        after: seconds, as planned.
+    """
+
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan(Shown):
     """A compression that is decided and not yet done.
 
@@ -63,6 +76,7 @@ class Plan(Shown):
         unit: of the losses, in words.
         chosen: its size as the goal counts it, and what that costs; None in a plan of an older version.
         others: other sizes that were tried.
+        timing: what it saves in time, where that was the goal.
         factors: the tensors that an action needs, by layer and name; they travel beside the JSON as safetensors.
     """
 
@@ -74,6 +88,7 @@ class Plan(Shown):
     unit: str = NATS
     chosen: Point | None = None
     others: tuple[Point, ...] = ()
+    timing: Timing | None = None
     factors: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -149,6 +164,7 @@ class Plan(Shown):
             "unit": self.unit,
             "chosen": self.chosen and asdict(self.chosen),
             "others": [asdict(point) for point in self.others],
+            "timing": self.timing and asdict(self.timing),
         }
         plan_file.write(Path(path), content, self.factors)
 
@@ -179,3 +195,4 @@ class _Head:
     unit: str = NATS
     chosen: Point | None = None
     others: tuple[Point, ...] = ()
+    timing: Timing | None = None

@@ -9,8 +9,8 @@ from eigenlm.allowed import check
 from eigenlm.compression.actions import Decision
 from eigenlm.compression.forecast import COSINE, NATS, LossForecast
 from eigenlm.compression.goal import Asked, Goal
-from eigenlm.compression.plan import Calibration, Plan, Point
-from eigenlm.compression.prices import Prices, Taken, prices
+from eigenlm.compression.plan import Calibration, Plan, Point, Timing
+from eigenlm.compression.prices import Costs, Prices, Taken, prices
 from eigenlm.errors import ConfigError, explain
 from eigenlm.observe.predictions import gives_vectors
 
@@ -43,7 +43,7 @@ def plan(
         goal: one goal instead, such as `{"size": "50MB"}`; without either, .9 is kept.
         model: what the module is, for the one who applies the plan.
         text: what the windows are, likewise.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
         methods: names of those that make offers, of `compression.methods.METHODS`.
 
     Raises:
@@ -72,10 +72,11 @@ def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | N
         ConfigError: the goal is out of reach.
     """
     others = (found.others if others is None else others) if goal.whole else 0
+    costs = found.nanoseconds() if goal.kind == "time" else found.sizes
     if goal.kind in ("max_loss", "max_kl"):
         taken, told = _smallest(found, goal)
     else:
-        taken = found.choose(_budget(found, goal, others))
+        taken = found.choose(_budget(found, goal, others, costs), costs)
         told = found.forecast(taken)
     decided = [Decision(**vars(found.found[name]), action=o.action, loss=o.loss) for name, o in taken.items()]
     chosen = _point(found, taken, told, others)
@@ -90,23 +91,38 @@ def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | N
         ),
         unit=COSINE if gives_vectors(found.module) else NATS,
         chosen=chosen,
+        timing=_timing(found, taken, costs) if goal.kind == "time" else None,
         others=_tried(found, others, sizes),
         factors={name: tensors for name, tensors in parts.items() if tensors},
     )
 
 
-def _budget(found: Prices, goal: Goal, others: int) -> int:
-    """Bytes of the matrices."""
-    numbers = sum(each.rows * each.columns for each in found.found.values())
-    budgets = {"keep": goal.value * found.num_bytes + 1e-6, "bits": goal.value * numbers / 8}
-    budget = int(budgets.get(goal.kind, goal.value - others))
-    if budget < found.least:
-        least = {"keep": f"{found.least / found.num_bytes:.4f}", "bits": f"{8 * found.least / numbers:.3f} bits"}
-        expected = f"{least.get(goal.kind, f'{found.least + others:,} bytes')} at least"
+def _budget(found: Prices, goal: Goal, others: int, costs: Costs) -> int:
+    """Bytes of the matrices, or nanoseconds of a token in them."""
+    numbers, now = sum(each.rows * each.columns for each in found.found.values()), _as_it_is(costs)
+    budgets = {"keep": goal.value * found.num_bytes + 1e-6, "bits": goal.value * numbers / 8, "time": goal.value * now}
+    budget, least = int(budgets.get(goal.kind, goal.value - others)), sum(map(min, costs.values()))
+    if budget < least:
+        words = {
+            "keep": f"{least / found.num_bytes:.4f}",
+            "bits": f"{8 * least / numbers:.3f} bits",
+            "time": f"{least / now:.3f}",
+        }
+        expected = f"{words.get(goal.kind, f'{least + others:,} bytes')} at least"
         do = "allow more, add methods, or give text that reaches every layer"
         got = f"{goal.value:,.10g}"
         raise ConfigError(explain(f"planning for the methods given, {goal.kind}", expected=expected, got=got, do=do))
     return budget
+
+
+def _as_it_is(costs: Costs) -> int:
+    """What the matrices cost now: to keep them is the last offer for each."""
+    return sum(each[-1] for each in costs.values())
+
+
+def _timing(found: Prices, taken: Taken, costs: Costs) -> Timing:
+    after = sum(costs[name][found.offers[name].index(offer)] for name, offer in taken.items())
+    return Timing(before=_as_it_is(costs) / 1e9, after=after / 1e9)
 
 
 def _smallest(found: Prices, goal: Goal) -> tuple[Taken, LossForecast]:

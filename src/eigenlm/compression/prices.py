@@ -1,36 +1,36 @@
 """What every matrix of a model costs in every form, and what a choice of forms costs on text kept apart."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
 from eigenlm.compression.actions import Found, Keep
+from eigenlm.compression.clock import Clock
+from eigenlm.compression.fits import Fitting
 from eigenlm.compression.forecast import LossForecast, forecast
 from eigenlm.compression.held_out import kept_apart
 from eigenlm.compression.methods import methods_named
-from eigenlm.compression.metrics import Metrics, fitting_and_pricing
-from eigenlm.compression.offers import AtPrices, Metric, Offer, keep_offer
+from eigenlm.compression.metrics import Metrics
+from eigenlm.compression.offers import Metric, Offer, keep_offer
 from eigenlm.errors import ConfigError, explain
 from eigenlm.linalg.allocation import choose
 from eigenlm.linear import LinearMap
-from eigenlm.machine.heap import give_back_freed_memory, keep_large_blocks_apart
+from eigenlm.machine.heap import keep_large_blocks_apart
 from eigenlm.model import Transformer
 from eigenlm.model.head import Head
 from eigenlm.observe import evaluating, linears, token_table
 from eigenlm.observe.linears import TABLE
 from eigenlm.observe.predictions import gives_vectors
 from eigenlm.observe.vocabulary_gram import vocabulary_gram
-from eigenlm.progress import track
 
 Taken = Mapping[str, Offer]
 """One offer for each matrix."""
-Made = TypeVar("Made")
+Costs = Mapping[str, Sequence[int]]
+"""What each offer for each matrix costs, in bytes or nanoseconds."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Prices:
         apart: (B, T) windows that nothing was fitted to.
         whole: whether all bytes of a file count, those of the places of rows included.
         fitted_tokens: that the offers were fitted to and priced on.
-        seed: of the random generator that sampled labels.
+        seed: of the random generator that draws gradients.
     """
 
     module: nn.Module
@@ -61,9 +61,14 @@ class Prices:
         return sum(found.num_bytes_before for found in self.found.values())
 
     @property
+    def sizes(self) -> Costs:
+        """Bytes of each offer, as they count."""
+        return {name: [self.bytes(offer) for offer in offers] for name, offers in self.offers.items()}
+
+    @property
     def least(self) -> int:
         """Bytes of the smallest choice."""
-        return sum(min(map(self.bytes, offers)) for offers in self.offers.values())
+        return sum(map(min, self.sizes.values()))
 
     @cached_property
     def others(self) -> int:
@@ -75,23 +80,29 @@ class Prices:
         """What counts of an offer."""
         return offer.bytes + (offer.beside if self.whole else 0)
 
-    def choose(self, budget: int) -> Taken:
-        """The offers that lose least to second order within so many bytes.
+    def nanoseconds(self) -> Costs:
+        """What each offer takes for one token on this machine, as it decodes."""
+        return Clock().nanoseconds(matrices(self.module), self.offers)
+
+    def choose(self, budget: int, costs: Costs | None = None) -> Taken:
+        """The offers that lose least to second order within a budget.
+
+        Args:
+            budget: bytes, or the unit of the costs.
+            costs: what each offer costs; its bytes by default.
 
         Raises:
             ConfigError: no choice is so small.
         """
-        tables = {name: self._bytes_and_losses(offers) for name, offers in self.offers.items()}
+        costs = costs or self.sizes
+        tables = {
+            name: (_wide(costs[name]), _wide([offer.loss for offer in offers])) for name, offers in self.offers.items()
+        }
         choice = choose(tables, budget)
         if choice.cost > budget:
             do = "allow more, or give text that reaches every layer"
-            expected = f"{choice.cost:,} bytes of matrices at least"
-            raise ConfigError(explain("planning", expected=expected, got=f"room for {budget:,}", do=do))
+            raise ConfigError(explain("planning", expected=f"{choice.cost:,} at least", got=f"{budget:,}", do=do))
         return {name: self.offers[name][option] for name, option in choice.options.items()}
-
-    def _bytes_and_losses(self, offers: Sequence[Offer]) -> tuple[Tensor, Tensor]:
-        num_bytes, losses = zip(*((float(self.bytes(offer)), offer.loss) for offer in offers))
-        return torch.tensor(num_bytes, dtype=torch.float64), torch.tensor(losses, dtype=torch.float64)
 
     def forecast(self, taken: Taken) -> LossForecast:
         """What a choice costs on the text kept apart."""
@@ -117,7 +128,7 @@ def prices(
         windows: (B, T) calibration text; a quarter of the rows, one at least, is kept apart.
         methods: names of those that make offers, of `compression.methods.METHODS`.
         whole: count all bytes of a file, and ask for the table of tokens, too, where a model of ours scores them.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
 
     Raises:
         ConfigError: an unknown method, or a module that gives no logits.
@@ -126,43 +137,22 @@ def prices(
     used = methods_named(methods)
     keep_large_blocks_apart()
     fitted, apart = kept_apart(windows, "planning")
-    to_fit, to_price = fitting_and_pricing(module, fitted, used, seed=seed)
     table = _of_table(module, fitted, seed) if whole else {}
     layers = {name: layer for name, layer in matrices(module).items() if name != TABLE or TABLE in table}
     found = {name: Found.of(name, layer) for name, layer in layers.items()}
-    to_fit |= table
+    fitting = Fitting(module, layers, found, used, table, seed)
+    made = fitting.fits(fitted)
 
-    def fit(name: str) -> list[AtPrices]:
-        if name not in to_fit:
-            return []
-        metric = to_fit.pop(name)()
-        return [method.fit(layers[name], found[name], metric) for method in used]
+    def offers(name: str) -> list[Offer]:
+        return [offer for fit, losses in made.pop(name) for offer in fit.offers(losses)]
 
-    def price(name: str, fits: Sequence[AtPrices], metrics: Metrics) -> list[Offer]:
-        kept = keep_offer(layers[name], found[name])
-        if name not in metrics:
-            return [kept]
-        metric = metrics.pop(name)()
-        return [*(offer for at_prices in fits for offer in at_prices(metric)), kept]
-
-    if callable(to_price):
-        made = _each(fit, found, "factoring")
-        metrics = to_price() | table
-        offers = _each(lambda name: price(name, made.pop(name), metrics), found, "pricing")
-    else:
-        metrics = to_price | table
-        offers = _each(lambda name: price(name, fit(name), metrics), found, "factoring")
-    return Prices(module, found, offers, apart, whole, fitted.numel(), seed)
+    offered = fitting.each(offers, list(made), "making offers")
+    every = {name: [*offered.get(name, ()), keep_offer(layer, found[name])] for name, layer in layers.items()}
+    return Prices(module, found, every, apart, whole, fitted.numel(), seed)
 
 
-def _each(does: Callable[[str], Made], found: Mapping[str, Found], said: str) -> dict[str, Made]:
-    """What is done for each matrix, the largest first, with as many at once as there are threads."""
-    give_back_freed_memory()
-    largest_first = sorted(found, key=lambda name: -found[name].rows * found[name].columns)
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        done = dict(zip(largest_first, track(pool.map(does, largest_first), said, total=len(found))))
-    give_back_freed_memory()
-    return {name: done[name] for name in found}
+def _wide(numbers: Sequence[int] | Sequence[float]) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.float64)
 
 
 def _of_table(module: nn.Module, windows: Int[Tensor, "F T"], seed: int) -> Metrics:

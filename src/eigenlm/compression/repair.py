@@ -106,7 +106,7 @@ def repair(
         rank: R of each matrix; one with a smaller side gets all of its error back.
         choose_ranks: choose a rank for each matrix, so that as many numbers in all leave the least loss.
         text: what the windows are.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
 
     Returns:
         A model whose layers are sums of the rounded one's, which it shares, and a low-rank one each; and what it is.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from eigenlm.checkpoint import Opened, Work
 from eigenlm.compression.methods import low_rank, methods_named
 from eigenlm.compression.offers import CompressionMethod
-from eigenlm.engine.room import usual_window
+from eigenlm.engine.room import LOGIT_ROWS, scored_bytes, usual_window
 from eigenlm.linalg.gram_sum import GramSum
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import Transformer, TransformerConfig
@@ -18,7 +18,7 @@ from eigenlm.text.tokenizer import Tokenizer
 _LOGITS = 4 * 5
 _WINDOW = 256  # tokens
 _HEAP = 1.1  # what the holes between what is kept take
-_REPAIR = [replace(low_rank.METHOD, priced_apart=False)]  # factors of every rank
+_REPAIR = [replace(low_rank.METHOD, rehearses=False)]  # factors of every rank
 _SMALLER = "take --dtype bfloat16, fewer --tokens, a smaller model, or a larger machine"
 
 
@@ -58,10 +58,8 @@ def rounding(tokens: int) -> Work:
     def needed(opened: Opened, _: Tokenizer | None, number: int) -> int:
         layers, window = list(linears(opened.skeleton).values()), calibration_window(opened.config, tokens)
         grams = sum(GramSum.num_bytes(layer.in_features) for layer in layers)
-        passed = window * sum(4 * (layer.out_features + layer.in_features) for layer in layers)
         largest = max(layer.in_features * (6 * layer.out_features + 40 * layer.in_features) for layer in layers)
-        logits = window * opened.config.vocab_size * _LOGITS
-        return int(_HEAP * (grams + max(passed + logits, largest)))
+        return int(_HEAP * (grams + max(_passed_bytes(opened.skeleton, window), largest)))
 
     return Work(num_bytes=needed, do=_SMALLER)
 
@@ -90,11 +88,11 @@ def _check(model: Transformer, window: int, used: Sequence[CompressionMethod], a
 
 
 def calibration_window(config: TransformerConfig, tokens: int) -> int:
-    """Tokens of a window: 256, of which there are eight or more, or as many as a sentence has for what gives vectors.
+    """Tokens of a window: as many as the model usually reads, where that gives 32 windows; else 256, or fewer for 8.
 
-    What a pass back through a window keeps is the most that planning holds at once.
+    What is apart, for prices and forecasts, is whole windows; and what is fitted holds for contexts of their length.
     """
-    return max(2, min(usual_window(config), _WINDOW, tokens // 8))
+    return max(2, min(usual_window(config), max(tokens // 32, min(tokens // 8, _WINDOW))))
 
 
 def _planned_bytes(
@@ -102,35 +100,37 @@ def _planned_bytes(
 ) -> int:
     """Beside the weights, at the height of what comes one after another: to measure, to make offers, to try a choice.
 
-    While a window passes back, what every layer read and gave is there beside the Grams, and where prices are apart
-    what was fitted before. Two matrices are at work at once. A choice is tried with dense matrices.
+    While a window passes back, what a block reads and gives is there beside the Grams, and where methods rehearse also
+    the halved Grams of the first part. Two matrices are at work at once. A choice is tried with dense matrices.
     """
     layers = linears(model) | (token_table(model) if whole else {})
     sizes = {name: (layer.out_features, layer.in_features) for name, layer in layers.items()}
-    logits = window * model.config.vocab_size * _LOGITS
+    held = sum(method.held(m, n, number) for m, n in sizes.values() for method in used)
     grams = _gram_bytes(sizes, used)
-    passed = window * sum(4 * (m + n) for name, (m, n) in sizes.items() if name != TABLE)
-    fitted, held = (
-        sum(each(m, n, number) for m, n in sizes.values() for each in of_methods)
-        for of_methods in ([method.fitted for method in used], [method.held for method in used])
-    )
-    before = fitted if any(method.priced_apart for method in used) else 0
+    grams += grams // 2 if any(method.rehearses for method in used) else 0
     at_work = sum(sorted((_at_work(name == TABLE, m, n) for name, (m, n) in sizes.items()), reverse=True)[:2])
-    dense = sum(number * m * n for m, n in sizes.values())
-    return int(
-        _HEAP * max(before + grams + passed + logits, max(before + grams, held) + at_work, held + dense + logits)
-    )
+    dense, tried = sum(number * m * n for m, n in sizes.values()), scored_bytes(model.config, window, number, models=2)
+    passed = _passed_bytes(model, window)
+    return int(_HEAP * max(grams + passed, max(grams, held) + at_work, held + dense + tried))
+
+
+def _passed_bytes(model: Transformer, window: int) -> int:
+    """What enters every block, what is in one of them, and the logits of some rows."""
+    entered = 4 * window * model.config.d_model * (len(model.config.layers) + 2)
+    blocks = [linears(block).values() for block in model.blocks]
+    inside = max((sum(layer.out_features + layer.in_features for layer in each) for each in blocks), default=0)
+    return entered + 8 * window * inside + LOGIT_ROWS * model.config.vocab_size * _LOGITS
 
 
 def _gram_bytes(sizes: Mapping[str, tuple[int, int]], used: Sequence[CompressionMethod]) -> int:
     """Those of outputs, of weighted tokens and, once for all layers that read the same, of inputs.
 
-    The table has but a diagonal. Where prices are apart there are none of inputs.
+    The table has but a diagonal. Where methods rehearse there are none of inputs.
     """
     read = {(name.rpartition(".")[0], n, name.endswith("output")) for name, (_, n) in sizes.items()}
     outputs = sum(GramSum.num_bytes(m) for name, (m, _) in sizes.items() if name != TABLE)
     weighted = sum(GramSum.num_bytes(n) for name, (_, n) in sizes.items() if name != TABLE)
-    if any(method.priced_apart for method in used):
+    if any(method.rehearses for method in used):
         return outputs + weighted
     inputs = sum(GramSum.num_bytes(n) for _, n, _ in read)
     return outputs + inputs + (weighted if any(method.weighs for method in used) else 0)

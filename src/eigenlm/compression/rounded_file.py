@@ -79,7 +79,7 @@ def quantize(
         windows: (B, T) calibration text.
         storage: a type of `allowed.gguf_type`.
         like_llama_cpp: with the bytes that llama.cpp's own quantization gives for an imatrix of the same text.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
         parts: what else `write_gguf` takes.
     """
     if like_llama_cpp:

@@ -72,7 +72,7 @@ def _codes_are_faster(coded: CodedLinear, weight: CodedMatrix) -> bool:
     if key not in _known:
         count = min(max(1, _APART // (4 * weight.codes.numel())), _MOST)
         ways = [[make() for _ in range(count)] for make in (lambda: CodedLinear(weight, None), lambda: _packed(weight))]
-        times = _seconds(ways, torch.ones(1, weight.codes.shape[1], dtype=weight.dtype))
+        times = least_seconds(ways, torch.ones(1, weight.codes.shape[1], dtype=weight.dtype))
         _known[key] = times[0] <= times[1]
     return _known[key]
 
@@ -81,11 +81,11 @@ def _packed(weight: CodedMatrix) -> PackedLinear:
     return PackedLinear(weight.dense(), None)
 
 
-def _seconds(ways: Sequence[Sequence[nn.Module]], x: Tensor) -> list[float]:
+def least_seconds(ways: Sequence[Sequence[nn.Module]], x: Tensor) -> list[float]:
     """Of each way to multiply, the least of some turns: what else the machine does can only slow it down.
 
     Args:
-        ways: each as layers that lie apart, so that they come from memory as those of a model do.
+        ways: each as layers that lie apart in memory, so that they are read from there as those of a model are.
         x: what they get.
     """
     seconds = [torch.inf] * len(ways)

@@ -109,12 +109,18 @@ class Transformer(nn.Module):
         token_types: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
         """The last hidden vectors of tokens that have been checked and placed; `hidden` does both."""
-        x_BTD = self._embed(ids, place.positions, token_types)
+        x_BTD = self.embed(ids, place.positions, token_types)
         for i, block in enumerate(self.blocks):
             layer_state = state.layers[i] if state is not None else None
             memory_state = state.cross[i] if state is not None and memory is not None else None
             x_BTD = block(x_BTD, place, layer_state, memory, memory_state)
         return x_BTD if self.norm is None else self.norm(x_BTD)
+
+    def embed(
+        self, ids: Int[Tensor, "B T"], positions: Int[Tensor, "B T"], token_types: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B T D"]:
+        """What the first block reads."""
+        return self._activated(self.embedding(ids, positions, token_types))
 
     def logits(
         self, hidden: Float[Tensor, "B T D"], positions: Int[Tensor, "B T"] | None = None
@@ -131,7 +137,7 @@ class Transformer(nn.Module):
         """What the decoder of an encoder-decoder looks at; positions as in `forward`, -1 for padding."""
         place = self.place(source, positions, causal=False)
         if self.encoder_embedding is None:
-            x_BSD = self._embed(source, place.positions, None)
+            x_BSD = self.embed(source, place.positions, None)
         else:
             x_BSD = self._activated(self.encoder_embedding(self.embedding.vectors(source), place.positions))
         for block in self.encoder:
@@ -190,9 +196,6 @@ class Transformer(nn.Module):
             raise ShapeError(
                 explain("text length", expected=f"at most {self.config.context_length} tokens", got=length, do=do)
             )
-
-    def _embed(self, ids: Tensor, positions: Tensor, token_types: Tensor | None) -> Tensor:
-        return self._activated(self.embedding(ids, positions, token_types))
 
     def _activated(self, x_BTD: Tensor) -> Tensor:
         return x_BTD if self.activation_dtype is None else x_BTD.to(self.activation_dtype)

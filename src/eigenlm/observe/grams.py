@@ -1,6 +1,6 @@
 """What each matrix sees and what its outputs weigh: Grams of inputs and of output gradients, streamed over text."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -12,10 +12,11 @@ from eigenlm.errors import DataError, explain
 from eigenlm.linalg.gram_sum import GramSum
 from eigenlm.linalg.seeded import seeded
 from eigenlm.machine.heap import give_back_freed_memory
+from eigenlm.observe.drawn_gradients import backward_of_draws
 from eigenlm.observe.foreign import experts_apart
 from eigenlm.observe.inputs import SharedInputs
 from eigenlm.observe.linears import linears
-from eigenlm.observe.predictions import backward_of_samples, quick_products
+from eigenlm.observe.predictions import quick_products
 from eigenlm.observe.watch import frozen, watch
 from eigenlm.progress import track
 
@@ -34,6 +35,11 @@ class Grams(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._sums)
+
+    def halve_(self) -> None:
+        """Keep them in half of the memory, to three digits."""
+        for total in {id(total): total for total in self._sums.values()}.values():
+            total.halve_()
 
     def take(self, name: str) -> Float[Tensor, "n n"]:
         """A layer's Gram, which is let go here; layers that share it keep it."""
@@ -68,15 +74,15 @@ def measure(
 ) -> Measurement:
     """Stream windows of token ids through a module and average the Grams of its linear layers.
 
-    Memory is that of the Grams and of one window's activations, however many windows there are. The model runs in
-    bfloat16 where the processor has it: that rounds each number by at most 0.4 %, and a Gram of thousands of samples
-    carries more noise than that.
+    Memory is that of the Grams and of one window's activations, of a transformer of ours in one block at a time,
+    however many windows there are. The model runs in bfloat16 where the processor has it: that rounds each number by at
+    most 0.4 %, and a Gram of thousands of samples carries more noise than that.
 
     Args:
         module: gives logits for ids, as ours and Hugging Face's causal models do, or hidden vectors, as an encoder of
             ours without a head.
         windows: (B, T) rows of token ids.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
         kinds: of Grams to sum up, `inputs`, `outputs` and `weighted`; the others are empty.
 
     Raises:
@@ -90,16 +96,16 @@ def measure(
         experts_apart(module),
         ExitStack() as watched,
     ):
-        layers = linears(module)
+        layers, tells = linears(module), bool({"outputs", "weighted"} & set(kinds))
         if "inputs" in kinds:
-            watched.enter_context(watch(layers, inputs=inputs.see))
+            watched.enter_context(watch(layers, inputs=_where_gradients_flow(inputs.see) if tells else inputs.see))
         if "outputs" in kinds:
             watched.enter_context(watch(layers, gradients=outputs.feel))
         if "weighted" in kinds:
-            watched.enter_context(watch(layers, inputs=weighted.see, gradients=weighted.feel))
+            watched.enter_context(watch(layers, inputs=_where_gradients_flow(weighted.see), gradients=weighted.feel))
         for window in track(windows, "measuring"):
-            if {"outputs", "weighted"} & set(kinds):
-                backward_of_samples(module, window[None], generator)
+            if tells:
+                backward_of_draws(module, window[None], generator, after_each=inputs.next_window)
             else:
                 with torch.no_grad():
                     module(window[None])
@@ -118,6 +124,11 @@ def measure(
             if not gram.is_finite():
                 raise DataError(explain(f"measuring {name}", expected="finite activations", got="NaN or infinity"))
     return Measurement(windows.numel(), Grams(reached), Grams(outputs.sums), Grams(weighted.sums))
+
+
+def _where_gradients_flow(see: Callable[[str, Tensor], None]) -> Callable[[str, Tensor], None]:
+    """A pass without gradients comes first where blocks hold their activations one at a time."""
+    return lambda name, x: see(name, x) if torch.is_grad_enabled() else None
 
 
 class _Outputs:

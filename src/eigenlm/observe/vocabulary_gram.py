@@ -6,14 +6,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from eigenlm.engine.room import LOGIT_ROWS
 from eigenlm.linalg.gram_sum import GramSum
 from eigenlm.linalg.seeded import seeded
 from eigenlm.model import Transformer
 from eigenlm.model.embedding import TokenTable
 from eigenlm.model.head import Head
+from eigenlm.observe.drawn_gradients import backward_of_draws
 from eigenlm.observe.linears import TABLE, replaced
-from eigenlm.observe.predictions import backward_of_directions, backward_of_labels, quick_products
+from eigenlm.observe.predictions import quick_products
 from eigenlm.observe.watch import frozen, watch
 from eigenlm.progress import track
 
@@ -49,32 +49,31 @@ def vocabulary_gram(model: Transformer, windows: Int[Tensor, "B T"], *, seed: in
     Args:
         model: of ours; it scores every token, or gives hidden vectors.
         windows: (B, T) rows of token ids.
-        seed: of the random generator that samples labels.
+        seed: of the random generator that draws gradients.
     """
     table = TokenTable.from_pretrained(model.embedding.token.dense().detach())
     expected, generator = torch.zeros(model.config.vocab_size), seeded(seed, windows.device)
-    tied = isinstance(model.head, Head) and model.head.weight is None
     total = GramSum(table.in_features, windows.device)
 
     def felt(_: str, gradient: Tensor) -> None:
         total.add_(gradient.flatten(0, -2))
 
-    watched = watch({"token": table}, gradients=felt)
-    with quick_products(windows.device), replaced(model, {TABLE: table}), frozen(model), watched:
+    def scored(_: str, logits: Tensor) -> None:
+        nonlocal expected
+        expected += logits.detach().flatten(0, -2).float().softmax(dim=-1).sum(0).cpu()
+
+    def scores(_: str, hidden: Tensor, *__: object) -> None:
+        assert isinstance(model.head, Head)
+        if model.head.weight is None:
+            total.add_(model.head.scale * model.head.before(hidden.detach()).flatten(0, -2))
+
+    heads = {} if model.head is None else {"head": model.head}
+    watched = watch({"token": table}, gradients=felt), watch(heads, inputs=scores, outputs=scored)
+    with quick_products(windows.device), replaced(model, {TABLE: table}), frozen(model), watched[0], watched[1]:
         for window in track(windows, "measuring the vocabulary"):
-            with torch.enable_grad():
-                hidden_BTD = model.hidden(window[None])
-                if not isinstance(model.head, Head):
-                    backward_of_directions(hidden_BTD, generator)
-                    expected += torch.bincount(window.cpu(), minlength=len(expected))
-                    continue
-                before_BTE = model.head.before(hidden_BTD)
-                logits_BTV = model.logits(hidden_BTD)
-                backward_of_labels(logits_BTV, generator)
-            for logits_RV in logits_BTV.detach().flatten(0, -2).split(LOGIT_ROWS):
-                expected += logits_RV.float().softmax(dim=-1).sum(0).cpu()
-            if tied:
-                total.add_(model.head.scale * before_BTE.detach().flatten(0, -2))
+            backward_of_draws(model, window[None], generator)
+            if model.head is None:
+                expected += torch.bincount(window.cpu(), minlength=len(expected))
     total.scale_(1 / windows.numel())
     share = expected / windows.numel()
     return VocabularyGram(total.full(), (1 - _EVERY) * share + _EVERY / len(share))

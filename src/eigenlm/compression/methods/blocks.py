@@ -9,7 +9,7 @@ from gguf.constants import GGML_QUANT_SIZES
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import AtPrices, CompressionMethod, Metric, Offer
+from eigenlm.compression.offers import Changes, CompressionMethod, Fit, Metric
 from eigenlm.errors import explain
 from eigenlm.linalg.error_feedback import Feedback
 from eigenlm.linear import BlockLinear, LinearMap
@@ -74,13 +74,12 @@ class FewBits(Action):
         return int(GGMLQuantizationType[self.type])
 
 
-def fit(layer: LinearMap, found: Found, metric: Metric) -> AtPrices:
+def fit(layer: LinearMap, found: Found, metric: Metric) -> Fit:
     """One of each type that is smaller than what is there."""
     actions = [FewBits(type=name) for name in TYPES if _fits(name, found.columns)]
     smaller = [action for action in actions if action.num_bytes(found) < found.num_bytes_before]
     given = metric.feedback()
-    made = [(action, {"blocks": _rounded(action, layer, given)}) for action in smaller]
-    return lambda prices: [_offer(action, parts, layer, found, prices) for action, parts in made]
+    return Changes(layer, found, [(action, {"blocks": _rounded(action, layer, given)}) for action in smaller])
 
 
 def held(rows: int, columns: int, itemsize: int) -> int:
@@ -89,7 +88,7 @@ def held(rows: int, columns: int, itemsize: int) -> int:
     return rows * sum(bytes_of_row(columns, number) for number in numbers)
 
 
-METHOD = CompressionMethod(fit, weighs=True, gguf=True, fitted=held, held=held)
+METHOD = CompressionMethod(fit, weighs=True, gguf=True, held=held)
 
 
 def _fits(name: str, columns: int) -> bool:
@@ -100,13 +99,6 @@ def _fits(name: str, columns: int) -> bool:
 def _whole(name: str, columns: int) -> bool:
     block, _ = GGML_QUANT_SIZES[GGMLQuantizationType[name]]
     return block <= 32 or columns % block == 0
-
-
-def _offer(action: FewBits, parts: Mapping[str, Tensor], layer: LinearMap, found: Found, prices: Metric) -> Offer:
-    rounded = action.build(layer, parts)
-    loss = prices.loss(layer.dense().detach(), rounded.dense().detach())
-    num_bytes, time = action.num_bytes(found), rounded.num_multiplications
-    return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
 
 
 def _rounded(action: FewBits, layer: LinearMap, given: _Given) -> Tensor:

@@ -1,6 +1,6 @@
 """A matrix told by some of its rows, of every rank at which that is smaller than what is there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import AtPrices, CompressionMethod, Metric, Offer
+from eigenlm.compression.offers import CompressionMethod, Fit, Metric, Offer
 from eigenlm.errors import explain
-from eigenlm.linalg.low_rank import RankedFactors, low_rank, tail_in
+from eigenlm.linalg.low_rank import low_rank, tail_in
 from eigenlm.linear import InterpolativeLinear, LinearMap
 
 # Found on SmolLM2 with 18,432 tokens (docs/log.md): C shrunk less loses as much on like text and more on another, G
@@ -71,39 +71,53 @@ class LowRank(Action):
         return parts["B"][:, : self.rank].to(like), parts["A"][: self.rank].to(like)
 
 
-def basis(W: Float[Tensor, "m n"], metric: Metric) -> Float[Tensor, "k k"]:
-    """P (k, k) with k = min(m, n), which tells the best approximations of W of every rank, the best direction first.
+@dataclass(frozen=True)
+class RankedFit(Fit):
+    """The best approximations of a matrix, of every rank.
 
     B = W P and A = P^-1 where n <= m, and B = P and A = P^-1 W where m < n (`linalg.low_rank`).
+
+    Attributes:
+        layer: as it is.
+        found: likewise.
+        basis: P (k, k) with k = min(m, n), the best direction first.
     """
-    C, G = metric.input_gram, metric.output_gram
+
+    layer: LinearMap
+    found: Found
+    basis: Float[Tensor, "k k"]
+
+    def losses(self, prices: Metric) -> list[float]:
+        """Of each rank from 0 to k."""
+        return (tail_in(*self._factors(), *prices.shrunk) / 2).tolist()
+
+    def offers(self, losses: Sequence[float]) -> list[Offer]:
+        """Those of ranks that are smaller than what is there."""
+        like = self.layer.dense()
+        B, A = (factor.to(like) for factor in self._factors())
+        every = [self._offer(rank, loss, B, A) for rank, loss in enumerate(losses)]
+        return [offer for offer in every if offer.bytes < self.found.num_bytes_before]
+
+    def _factors(self) -> tuple[Float[Tensor, "m k"], Float[Tensor, "k n"]]:
+        W, P = self.layer.dense().detach().double(), self.basis.double()
+        return (P, torch.linalg.inv(P) @ W) if len(W) < W.shape[1] else (W @ P, torch.linalg.inv(P))
+
+    def _offer(self, rank: int, loss: float, B: Tensor, A: Tensor) -> Offer:
+        action, found = LowRank(rank=rank), self.found
+
+        def parts() -> dict[str, Tensor]:
+            return {"B": B[:, :rank].contiguous(), "A": A[:rank].contiguous()}
+
+        num_bytes, time, places = action.num_bytes(found), action.num_params(found), found.rows * torch.int64.itemsize
+        return Offer(action=action, bytes=num_bytes, loss=loss, time=time, beside=places, parts=parts)
+
+
+def fit(layer: LinearMap, found: Found, metric: Metric) -> RankedFit:
+    """The best approximation of each rank."""
+    W, C, G = layer.dense().detach(), metric.input_gram, metric.output_gram
     best = low_rank(W, C, G, input_shrinkage=_INPUT_SHRINKAGE, output_shrinkage=_OUTPUT_SHRINKAGE)
     P = best.B if len(W) < W.shape[1] else torch.linalg.inv(best.A)
-    return P.to(torch.promote_types(W.dtype, torch.float32))
-
-
-def factors(W: Float[Tensor, "m n"], basis: Float[Tensor, "k k"], prices: Metric) -> RankedFactors:
-    """B and A of every rank in the type of W; the tail is what each loses, nats per token to second order."""
-    wide, P = W.double(), basis.double()
-    B, A = (P, torch.linalg.inv(P) @ wide) if len(W) < W.shape[1] else (wide @ P, torch.linalg.inv(P))
-    return RankedFactors(B.to(W), A.to(W), tail_in(B, A, *prices.shrunk) / 2)
-
-
-def fit(layer: LinearMap, found: Found, metric: Metric) -> AtPrices:
-    """The best approximation of each rank that is smaller than what is there."""
-    P = basis(layer.dense().detach(), metric)
-
-    def offers(prices: Metric) -> list[Offer]:
-        best = factors(layer.dense().detach(), P, prices)
-        every = [_offer(R, loss, best, found) for R, loss in enumerate(best.tail.tolist())]
-        return [offer for offer in every if offer.bytes < found.num_bytes_before]
-
-    return offers
-
-
-def fitted(rows: int, columns: int, itemsize: int) -> int:
-    """Bytes of the basis."""
-    return max(itemsize, 4) * min(rows, columns) ** 2
+    return RankedFit(layer, found, P.to(torch.promote_types(W.dtype, torch.float32)))
 
 
 def held(rows: int, columns: int, itemsize: int) -> int:
@@ -111,14 +125,4 @@ def held(rows: int, columns: int, itemsize: int) -> int:
     return itemsize * min(rows, columns) * (2 * rows + columns)
 
 
-METHOD = CompressionMethod(fit, weighs=True, priced_apart=True, fitted=fitted, held=held)
-
-
-def _offer(rank: int, loss: float, best: RankedFactors, found: Found) -> Offer:
-    action = LowRank(rank=rank)
-
-    def parts() -> dict[str, Tensor]:
-        return {name: factor.contiguous() for name, factor in zip("BA", best.at(rank))}
-
-    num_bytes, time, places = action.num_bytes(found), action.num_params(found), found.rows * torch.int64.itemsize
-    return Offer(action=action, bytes=num_bytes, loss=loss, time=time, beside=places, parts=parts)
+METHOD = CompressionMethod(fit, weighs=True, rehearses=True, held=held)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import AtPrices, CompressionMethod, Metric, Offer
+from eigenlm.compression.offers import Changes, CompressionMethod, Fit, Metric
 from eigenlm.linear import Int8Linear, LinearMap
 
 
@@ -30,16 +30,10 @@ class Int8(Action):
         return Int8Linear.from_dense(layer.dense(), layer.bias)
 
 
-def fit(layer: LinearMap, found: Found, _: Metric) -> AtPrices:
+def fit(layer: LinearMap, found: Found, _: Metric) -> Fit:
     """One offer, where it is smaller than what is there; nothing is fitted."""
     action = Int8()
-
-    def offers(prices: Metric) -> list[Offer]:
-        rounded = action.build(layer, {})
-        loss = prices.loss(layer.dense().detach(), rounded.dense().detach())
-        return [Offer(action=action, bytes=action.num_bytes(found), loss=loss, time=rounded.num_multiplications)]
-
-    return offers if action.num_bytes(found) < found.num_bytes_before else lambda prices: []
+    return Changes(layer, found, [(action, {})] if action.num_bytes(found) < found.num_bytes_before else [])
 
 
 METHOD = CompressionMethod(fit)

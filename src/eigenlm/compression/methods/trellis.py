@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found
-from eigenlm.compression.offers import AtPrices, CompressionMethod, Metric, Offer
+from eigenlm.compression.offers import Changes, CompressionMethod, Fit, Metric
 from eigenlm.errors import explain
 from eigenlm.linalg.error_feedback import Feedback
 from eigenlm.linalg.trellis import TRELLISES
@@ -83,12 +83,12 @@ class OnTrellis(Action):
         return TrellisLinear.from_rows(parts["rows"], parts["apart"], sizes, bias, dtype)
 
 
-def fit(layer: LinearMap, found: Found, metric: Metric) -> AtPrices:
+def fit(layer: LinearMap, found: Found, metric: Metric) -> Fit:
     """One of each number of bits that is smaller than what is there."""
     given = metric.feedback()
     made = [_rounded(bits, layer, given) for bits in BITS]
     smaller = [(action, parts) for action, parts in made if action.num_bytes(found) < found.num_bytes_before]
-    return lambda prices: [_offer(action, parts, layer, found, prices) for action, parts in smaller]
+    return Changes(layer, found, smaller)
 
 
 def held(rows: int, columns: int, itemsize: int) -> int:
@@ -96,7 +96,7 @@ def held(rows: int, columns: int, itemsize: int) -> int:
     return rows * sum(bytes_of_row(columns, bits, _GROUP) for bits in BITS)
 
 
-METHOD = CompressionMethod(fit, weighs=True, fitted=held, held=held)
+METHOD = CompressionMethod(fit, weighs=True, held=held)
 
 
 def _rounded(bits: int, layer: LinearMap, given: tuple[Feedback, Feedback]) -> tuple[OnTrellis, dict[str, Tensor]]:
@@ -107,10 +107,3 @@ def _rounded(bits: int, layer: LinearMap, given: tuple[Feedback, Feedback]) -> t
         "rows": packed_rows(rounded.codes, rounded.scales, rounded.steps, bits),
         "apart": packed_apart(rounded.places, rounded.numbers),
     }
-
-
-def _offer(action: OnTrellis, parts: Mapping[str, Tensor], layer: LinearMap, found: Found, prices: Metric) -> Offer:
-    built = action.build(layer, parts)
-    loss = prices.loss(layer.dense().detach(), built.dense().detach())
-    num_bytes, time = action.num_bytes(found), built.num_multiplications
-    return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
