@@ -20,22 +20,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Int
 from record import record
 from torch import Tensor
 
 import eigenlm
-from eigenlm import compression
+from eigenlm.compression.forecast import LossForecast
 from eigenlm.compression.prices import prices
 from eigenlm.compression.room import calibration_window
+from eigenlm.linalg.divergence import kl_divergence
 from eigenlm.linalg.low_rank import RankedFactors, low_rank
-from eigenlm.observe import linears
+from eigenlm.linalg.token_means import mean_over_tokens
+from eigenlm.linear import DenseLinear
+from eigenlm.observe import linears, replaced
 from eigenlm.observe.grams import Measurement, measure
 from eigenlm.text.corpus import read_documents
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.split import split_documents
 from eigenlm.text.windows import token_windows, windows_across
 
+ROWS = 128  # of logits that are compared at once
 MODEL, WINDOW = "smollm2-135m-instruct", 1024
 KEEPS, KEEPS_OF_OTHERS = (0.9, 0.8, 0.6), (0.9, 0.8)
 _ONE_PERCENT = {"input_shrinkage": 0.01, "output_shrinkage": 0.01}
@@ -67,8 +72,9 @@ def main() -> None:
         name: token_windows([text], lm.tokenizer, WINDOW)[: options.judged]
         for name, text in ((options.text.name, "\n\n".join(evaluation)), ("python documentation", documentation))
     }
-    rows = [row for seed in options.seeds for row in ours(lm, chosen, texts, seed)]
-    rows += of_others(lm, chosen, texts)
+    judge = Judge(lm, texts)
+    rows = [row for seed in options.seeds for row in ours(lm, chosen, judge, seed)]
+    rows += of_others(lm, chosen, judge)
     record(
         "low_rank",
         {
@@ -82,7 +88,46 @@ def main() -> None:
     )
 
 
-def ours(lm: eigenlm.LanguageModel, chosen: Tensor, texts: Texts, seed: int) -> Iterator[dict[str, Any]]:
+class Judge:
+    """What a model said of some texts, beside which its changes are put; logits are of bfloat16, as they come."""
+
+    def __init__(self, lm: eigenlm.LanguageModel, texts: Texts) -> None:
+        self._model, self._texts = lm.model, texts
+        self._before = {name: [self._told(window) for window in windows] for name, windows in texts.items()}
+
+    def __call__(self, changed: Changed, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What a change costs on each text."""
+        matrices = {name: DenseLinear.from_dense(W.bfloat16()) for name, W in changed}
+        with replaced(self._model, matrices):
+            told = {name: self._cost(name, windows) for name, windows in self._texts.items()}
+        print(*row.values(), {name: f"{cost.loss} KL {cost.divergence}" for name, cost in told.items()}, flush=True)
+        return {
+            name: {"nll increase": vars(cost.loss), "divergence": vars(cost.divergence)} for name, cost in told.items()
+        }
+
+    @torch.no_grad()
+    def _told(self, window: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return self._model(window[None])[0].bfloat16()
+
+    def _cost(self, name: str, windows: Tensor) -> LossForecast:
+        losses, divergences = [], []
+        for before_TV, window in zip(self._before[name], windows, strict=True):
+            parts = zip(before_TV.split(ROWS), self._told(window).split(ROWS), window.roll(-1).split(ROWS))
+            told = [compared(before.float(), after.float(), labels) for before, after, labels in parts]
+            more, apart = (torch.cat(each).double() for each in zip(*told))
+            losses.append(more[:-1])
+            divergences.append(apart)
+        return LossForecast(loss=mean_over_tokens(losses), divergence=mean_over_tokens(divergences))
+
+
+def compared(before: Tensor, after: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each row how much more the label costs, and the divergence."""
+    more = F.cross_entropy(after, labels, reduction="none") - F.cross_entropy(before, labels, reduction="none")
+    return more, kl_divergence(before, after)
+
+
+def ours(lm: eigenlm.LanguageModel, chosen: Tensor, judge: Judge, seed: int) -> Iterator[dict[str, Any]]:
     """What a plan decides, where labels are drawn by one seed."""
     start = time.perf_counter()
     found = prices(lm.model, chosen, methods=["low_rank"], seed=seed)
@@ -91,22 +136,20 @@ def ours(lm: eigenlm.LanguageModel, chosen: Tensor, texts: Texts, seed: int) -> 
         taken = {name: each for name, each in found.choose(int(keep * found.num_bytes)).items() if each.loss}
         told = found.forecast(taken)
 
-        def changed(taken: Any = taken) -> Changed:
-            return ((name, offer.action.dense(layers[name], offer.parts())) for name, offer in taken.items())
-
+        changed = ((name, offer.action.dense(layers[name], offer.parts())) for name, offer in taken.items())
         row = {"method": "eigenlm plan", "keep": keep, "seed": seed, "seconds": seconds, "forecast": vars(told.loss)}
         row |= {"second order": sum(offer.loss for offer in taken.values()), "dense": len(layers) - len(taken)}
-        yield row | judged(lm, changed, texts, row)
+        yield row | judge(changed, row)
 
 
-def of_others(lm: eigenlm.LanguageModel, chosen: Tensor, texts: Texts) -> Iterator[dict[str, Any]]:
+def of_others(lm: eigenlm.LanguageModel, chosen: Tensor, judge: Judge) -> Iterator[dict[str, Any]]:
     """What the formulas of others make of the same text."""
     seen = measure(lm.model, chosen)
     for name, factor in OTHERS.items():
         found = {layer: each(factor, lm, seen, layer) for layer in linears(lm.model)}
         for keep in KEEPS_OF_OTHERS:
             row = {"method": name, "keep": keep}
-            yield row | judged(lm, lambda keep=keep, found=found: products(found, keep), texts, row)
+            yield row | judge(products(found, keep), row)
 
 
 def each(factor: Callable[..., RankedFactors], lm: eigenlm.LanguageModel, seen: Measurement, name: str) -> Any:
@@ -121,13 +164,6 @@ def products(found: Mapping[str, Any], keep: float) -> Changed:
     for name, (B, A) in found.items():
         rank = int(keep * len(B) * A.shape[1] / (len(B) + A.shape[1]))
         yield name, B[:, :rank] @ A[:rank]
-
-
-def judged(lm: eigenlm.LanguageModel, changed: Callable[[], Changed], texts: Texts, row: Mapping) -> dict[str, Any]:
-    """What it costs on each text."""
-    told = {name: compression.forecast(lm.model, changed(), windows) for name, windows in texts.items()}
-    print(*row.values(), {name: f"{cost.loss} KL {cost.divergence}" for name, cost in told.items()}, flush=True)
-    return {name: {"nll increase": vars(cost.loss), "divergence": vars(cost.divergence)} for name, cost in told.items()}
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def built(kind=None):
 def always_faster(monkeypatch):
     """What is measured on a busy machine is no matter of these tests."""
     monkeypatch.setattr(packed_linear, "_known", {})
-    monkeypatch.setattr(packed_linear, "_seconds", lambda ways, x: [1.0, 2.0])
+    monkeypatch.setattr(packed_linear, "least_seconds", lambda ways, x: [1.0, 2.0])
 
 
 @TYPES
@@ -110,7 +110,7 @@ def test_the_same_tokens_come_as_from_dense_matrices(kind, monkeypatch):
     runners = [Runner(model), Runner(dense)]
     runners[0].current()
     monkeypatch.setattr(packed_linear, "_known", {})
-    monkeypatch.setattr(packed_linear, "_seconds", lambda ways, x: [2.0, 1.0])
+    monkeypatch.setattr(packed_linear, "least_seconds", lambda ways, x: [2.0, 1.0])
     prompts = [[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8], [2, 7]]
     texts = [[list(step) for step in generate(runner, prompts, max_tokens=24)] for runner in runners]
     assert texts[0] == texts[1]
@@ -168,7 +168,7 @@ def test_it_takes_fewer_bytes(kind):
 def test_what_is_slower_runs_dense(monkeypatch):
     layer = few_bits("Q4_0", torch.randn(50, 96), None)
     asked = []
-    monkeypatch.setattr(packed_linear, "_seconds", lambda ways, x: asked.append(x.dtype) or [2.0, 1.0])
+    monkeypatch.setattr(packed_linear, "least_seconds", lambda ways, x: asked.append(x.dtype) or [2.0, 1.0])
     assert all(isinstance(pack(layer), PackedLinear) for _ in range(3))
     assert asked == [torch.float32]
     assert isinstance(pack(few_bits("Q4_0", torch.randn(50, 96), None, torch.bfloat16)), PackedLinear)
@@ -179,7 +179,7 @@ def test_both_ways_are_timed(monkeypatch):
     monkeypatch.undo()
     layer = few_bits("Q4_0", torch.randn(64, 96), None)
     ways = ([CodedLinear(layer.coded(), None)], [PackedLinear(layer.dense(), None)] * 2)
-    assert all(0 < seconds < 1 for seconds in packed_linear._seconds(ways, torch.ones(1, 96)))
+    assert all(0 < seconds < 1 for seconds in packed_linear.least_seconds(ways, torch.ones(1, 96)))
 
 
 @pytest.mark.parametrize("columns", [40, 7])

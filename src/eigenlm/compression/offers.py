@@ -141,7 +141,7 @@ class Changes(Fit):
         return [self._offer(action, parts, loss) for (action, parts), loss in zip(self.changes, losses, strict=True)]
 
     def _offer(self, action: Action, parts: Mapping[str, Tensor], loss: float) -> Offer:
-        num_bytes, time = action.num_bytes(self.found), self.found.rows * self.found.columns
+        num_bytes, time = action.num_bytes(self.found), action.build(self.layer, parts).num_multiplications
         return Offer(action=action, bytes=num_bytes, loss=loss, time=time, parts=lambda: parts)
 
 
