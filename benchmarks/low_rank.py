@@ -128,14 +128,13 @@ def compared(before: Tensor, after: Tensor, labels: Tensor) -> tuple[Tensor, Ten
 
 
 def ours(lm: eigenlm.LanguageModel, chosen: Tensor, judge: Judge, seed: int) -> Iterator[dict[str, Any]]:
-    """What a plan decides, where labels are drawn by one seed."""
+    """What a plan decides, where gradients are drawn by one seed."""
     start = time.perf_counter()
     found = prices(lm.model, chosen, methods=["low_rank"], seed=seed)
     seconds, layers = time.perf_counter() - start, linears(lm.model)
     for keep in KEEPS:
         taken = {name: each for name, each in found.choose(int(keep * found.num_bytes)).items() if each.loss}
         told = found.forecast(taken)
-
         changed = ((name, offer.action.dense(layers[name], offer.parts())) for name, offer in taken.items())
         row = {"method": "eigenlm plan", "keep": keep, "seed": seed, "seconds": seconds, "forecast": vars(told.loss)}
         row |= {"second order": sum(offer.loss for offer in taken.values()), "dense": len(layers) - len(taken)}

@@ -32,7 +32,7 @@ def ranked(size: int) -> tuple[DenseLinear, list[Offer]]:
 def test_ranks_that_are_not_measured_lie_between_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
 
-    def least(name: str, layer: Any, count: int, x: torch.Tensor) -> float:
+    def least(name: str, layer: Any, x: torch.Tensor) -> float:
         measured.append(layer.num_multiplications)
         return 1e-9 * (100 + 3 * layer.num_multiplications)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eigenlm.engine.room import LOGIT_ROWS
+from eigenlm.errors import ShapeError
 from eigenlm.model import Transformer
 from eigenlm.model.head_config import VocabularyHead
 from eigenlm.observe import grams, linears, measure
@@ -100,6 +101,11 @@ def test_one_block_at_a_time_holds_what_gradients_need() -> None:
         return most
 
     assert kept(8) == kept(2) > 0
+
+
+def test_a_model_of_two_stacks_asks_for_its_source() -> None:
+    with pytest.raises(ShapeError, match="a source for the encoder"):
+        measure(build(ALL["original"]), ids(1, 6))
 
 
 class Kept:

@@ -129,7 +129,7 @@ def _print(plan: "PlanMade") -> None:
             ("matrices", f"{len(plan.actions):,}: {made}"),
             ("numbers in them", f"{plan.num_params_before:,} -> {plan.num_params_after:,}"),
             ("bytes in memory", f"{plan.num_bytes_before:,} -> {plan.num_bytes_after:,} ({-saved:+.1%})"),
-            *([] if plan.timing is None else [("a token in them", _in_milliseconds(plan.timing))]),
+            *([] if plan.timing is None else [("a token's time in them", _in_milliseconds(plan.timing))]),
             ("loss, forecast", said_of_loss(cost, plan.unit)),
             *([] if plan.divergence is None else [("divergence, forecast", said_of_loss(plan.divergence, plan.unit))]),
         ]

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from eigenlm.compression.offers import Offer
-from eigenlm.engine.packed_linear import fast_linear, least_seconds
+from eigenlm.engine.packed_linear import copies_apart, fast_linear, least_seconds
 from eigenlm.engine.packing import pack
+from eigenlm.errors import ConfigError, explain
 from eigenlm.linear import LinearMap
 from eigenlm.observe.linears import TABLE
 from eigenlm.progress import track
 
 _MEASURED = 9  # offers of one kind for a matrix
-_APART, _MOST = 1 << 25, 24  # bytes of the copies that are multiplied by turns, and how many at most
 
 
 class Clock:
@@ -35,6 +35,9 @@ class Clock:
         Args:
             layers: as they are.
             offers: for each of them, those of one kind after each other.
+
+        Raises:
+            ConfigError: they are not on the CPU.
         """
         return {name: self._of_layer(name, layers[name], each) for name, each in track(offers.items(), "timing")}
 
@@ -54,21 +57,25 @@ class Clock:
 
     def _seconds(self, name: str, layer: LinearMap, offer: Offer) -> float:
         W = layer.dense()
+        if W.device.type != "cpu":
+            do = "plan with --device cpu"
+            raise ConfigError(explain("timing matrices", expected="a model on the CPU", got=W.device.type, do=do))
         form = layer.kind, tuple(W.shape), W.dtype, offer.action.label, name == TABLE, torch.get_num_threads()
         if form not in self._known:
             built = offer.action.build(layer, offer.parts())
-            count = min(max(1, _APART // max(built.num_bytes, 1)), _MOST)
-            self._known[form] = _least(name, built, count, torch.ones(1, layer.in_features, dtype=W.dtype))
+            self._known[form] = _least(name, built, torch.ones(1, layer.in_features, dtype=W.dtype))
         return self._known[form]
 
 
 @torch.no_grad()
-def _least(name: str, layer: LinearMap, count: int, x: Tensor) -> float:
+def _least(name: str, layer: LinearMap, x: Tensor) -> float:
     """Seconds of one product, of copies that lie apart."""
-    copies = [_fast(name, layer) for _ in range(count)]
-    return least_seconds([copies], x)[0] / count
+    copies = [_fast(name, layer, x.dtype) for _ in range(copies_apart(layer.num_bytes))]
+    return least_seconds([copies], x)[0] / len(copies)
 
 
-def _fast(name: str, layer: LinearMap) -> nn.Module:
+def _fast(name: str, layer: LinearMap, dtype: torch.dtype) -> nn.Module:
     """As decoding runs it; a table of tokens scores them whole."""
+    if dtype not in (torch.float32, torch.bfloat16) or not torch.backends.mkldnn.is_available():
+        return layer
     return fast_linear(layer.coded() or layer.dense(), None) if name == TABLE else pack(layer)

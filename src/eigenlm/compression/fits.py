@@ -31,7 +31,7 @@ class Fitting:
         layers: those of its linear maps that are asked for.
         found: what they are.
         methods: that make changes.
-        table: the metric of the table of tokens, where that is asked for.
+        table: the metric of the table of tokens, where that is asked for, which is told beforehand.
         seed: of the random generator that draws gradients.
     """
 
@@ -73,7 +73,7 @@ class Fitting:
             metric, prices = to_fit.pop(name)(), to_price.pop(name)()
             fits = [self._fit(method, name, metric) for method in self.methods]
             losses = [fit.losses(prices) for fit in fits]
-            both = metric.beside(prices, share)
+            both = metric.joined(prices, share)
             again = (
                 self._fit(method, name, both) if method.rehearses else fit for method, fit in zip(self.methods, fits)
             )

@@ -57,7 +57,7 @@ class Metric:
     input_gram: Float[Tensor, "n n"]
     output_gram: Float[Tensor, "m m"] | Float[Tensor, " m"]
 
-    def beside(self, other: "Metric", share: float) -> "Metric":
+    def joined(self, other: "Metric", share: float) -> "Metric":
         """That of both texts together, of which the other's part of the tokens is `share`."""
         C = torch.lerp(self.input_gram, other.input_gram, share)
         return Metric(C, torch.lerp(self.output_gram, other.output_gram, share))

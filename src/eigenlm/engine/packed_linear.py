@@ -70,11 +70,16 @@ def _codes_are_faster(coded: CodedLinear, weight: CodedMatrix) -> bool:
     form = (weight.codes.shape, weight.group, weight.lows is None, coded.product.num_bytes, weight.dtype)
     key = (*form, torch.get_num_threads())
     if key not in _known:
-        count = min(max(1, _APART // (4 * weight.codes.numel())), _MOST)
+        count = copies_apart(4 * weight.codes.numel())
         ways = [[make() for _ in range(count)] for make in (lambda: CodedLinear(weight, None), lambda: _packed(weight))]
         times = least_seconds(ways, torch.ones(1, weight.codes.shape[1], dtype=weight.dtype))
         _known[key] = times[0] <= times[1]
     return _known[key]
+
+
+def copies_apart(num_bytes: int) -> int:
+    """How many copies of a matrix of so many bytes are more than what lies near the processor, or many."""
+    return min(max(1, _APART // max(num_bytes, 1)), _MOST)
 
 
 def _packed(weight: CodedMatrix) -> PackedLinear:

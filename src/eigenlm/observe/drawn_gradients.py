@@ -30,7 +30,7 @@ def backward_of_draws(
         generator: that gradients are drawn by.
         after_each: called when a block is done.
     """
-    if isinstance(module, Transformer) and (isinstance(module.head, Head) or gives_vectors(module)):
+    if isinstance(module, Transformer) and _has_one_stack(module):
         _block_by_block(module, ids, generator, after_each)
     else:
         with torch.enable_grad():
@@ -65,6 +65,11 @@ def at_vectors(hidden: Float[Tensor, "B T D"], generator: torch.Generator) -> Fl
     (u_BTD * torch.randn(u_BTD.shape, generator=generator, device=u_BTD.device)).sum().backward()
     assert hidden.grad is not None
     return hidden.grad
+
+
+def _has_one_stack(model: Transformer) -> bool:
+    """Whether tokens go through the blocks and then, one by one, to logits or are told as vectors."""
+    return model.config.kind != "encoder_decoder" and (isinstance(model.head, Head) or gives_vectors(model))
 
 
 def _block_by_block(

@@ -40,7 +40,7 @@ class Sums:
 class SharedInputs:
     """Sums over the inputs of layers, one Gram for all that read the same tensor.
 
-    `see` is for `watch(..., inputs=...)`, and `next_window` comes after each pass.
+    `see` is for `watch(..., inputs=...)`, and `next_window` comes after each pass, or each block of one.
 
     Attributes:
         sums: by the first layer that reads an input.

@@ -68,8 +68,8 @@ def vocabulary_gram(model: Transformer, windows: Int[Tensor, "B T"], *, seed: in
             total.add_(model.head.scale * model.head.before(hidden.detach()).flatten(0, -2))
 
     heads = {} if model.head is None else {"head": model.head}
-    watched = watch({"token": table}, gradients=felt), watch(heads, inputs=scores, outputs=scored)
-    with quick_products(windows.device), replaced(model, {TABLE: table}), frozen(model), watched[0], watched[1]:
+    looked_up, at_heads = watch({"token": table}, gradients=felt), watch(heads, inputs=scores, outputs=scored)
+    with quick_products(windows.device), replaced(model, {TABLE: table}), frozen(model), looked_up, at_heads:
         for window in track(windows, "measuring the vocabulary"):
             backward_of_draws(model, window[None], generator)
             if model.head is None:
