@@ -1,10 +1,11 @@
 """What low rank costs SmolLM2 without training: our plan against the formulas of others, on two texts.
 
-    python benchmarks/low_rank.py --text wikitext2.valid.txt [--tokens 32768] [--judged 32] [--seeds 0 1 2]
+    python benchmarks/low_rank.py --text wikitext2.valid.txt [--tokens 49152] [--judged 32] [--seeds 0 1 2]
 
 Documents are split by hash: factors are fitted and priced on some, a quarter of these for forecasts, and both judged
 on the rest. `keep` is the fraction of the 210 linear layers' numbers that stays; the embedding is not touched. Ours is
-what `eigenlm plan --keep` does; the others have one rank for all matrices of a size, stored as B and A:
+what `eigenlm plan --keep` does, which reads an eighth as much of the model's own words beside the text; the others have
+one rank for all matrices of a size, stored as B and A:
 
 - SVD-LLM (arXiv:2403.07378): the error of a layer's output on its inputs;
 - ASVD (arXiv:2312.05821): columns scaled by the size of their input to the power of 1/2, here its root mean square;
@@ -35,6 +36,7 @@ from eigenlm.linalg.token_means import mean_over_tokens
 from eigenlm.linear import DenseLinear
 from eigenlm.observe import linears, replaced
 from eigenlm.observe.grams import Measurement, measure
+from eigenlm.tasks.own_words import own_windows
 from eigenlm.text.corpus import read_documents
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.split import split_documents
@@ -58,7 +60,7 @@ def main() -> None:
     """Fill the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, required=True)
-    parser.add_argument("--tokens", type=int, default=32768, help="of the calibration, forecasts included")
+    parser.add_argument("--tokens", type=int, default=49152, help="of the calibration, forecasts included")
     parser.add_argument("--judged", type=int, default=32, help="windows of each text, the first")
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2), help="of the drawn gradients")
     options = parser.parse_args()
@@ -130,7 +132,8 @@ def compared(before: Tensor, after: Tensor, labels: Tensor) -> tuple[Tensor, Ten
 def ours(lm: eigenlm.LanguageModel, chosen: Tensor, judge: Judge, seed: int) -> Iterator[dict[str, Any]]:
     """What a plan decides, where gradients are drawn by one seed."""
     start = time.perf_counter()
-    found = prices(lm.model, chosen, methods=["low_rank"], seed=seed)
+    own = own_windows(lm, chosen.shape[1], len(chosen) // 8, seed=seed)
+    found = prices(lm.model, torch.cat([own, chosen]), methods=["low_rank"], seed=seed)
     seconds, layers = time.perf_counter() - start, linears(lm.model)
     for keep in KEEPS:
         taken = {name: each for name, each in found.choose(int(keep * found.num_bytes)).items() if each.loss}

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from eigenlm.language_model import LanguageModel, check_speaks, load
 from eigenlm.planner.room import check_run
 from eigenlm.tasks import Effect, SideBySide, effect
 from eigenlm.tasks import side_by_side as compared
+from eigenlm.tasks.own_words import own_windows
 from eigenlm.text.corpus import documents_of
 from eigenlm.text.reading import Text
 from eigenlm.text.windows import markers_around, windows_across
@@ -48,7 +49,8 @@ def plan(
         goal: one goal instead, such as `{"size": "50MB"}`: `bits`, `size`, `max_loss` or `max_kl`, as
             `compression.goal.Asked` says; without either, .9 is kept. A size is that of a GGUF file where one holds all
             that the methods make, vocabulary included, else that of the tensors.
-        calibration: documents, a file or folder of them, or None for the documentation inside Python.
+        calibration: documents, a file or folder of them, or None for the documentation inside Python. A decoder's own
+            words are an eighth as many beside them, which nothing is priced or tried on.
         tokens: how many of their tokens to use, spread over them evenly.
         seed: of the random generator that draws gradients.
         methods: what may be done to a matrix, `low_rank`, `int8`, `bits`, `trellis` or several of them.
@@ -63,13 +65,13 @@ def plan(
     check(tokens=tokens, seed=seed)
     check_methods(methods)
     _check_tells(lm, "planning", "see which of its matrices are of low rank with analyze")
-    text, documents = documents_of(calibration)
     check_planning(lm.model, calibration_window(lm.config, tokens), methods, whole=reached.whole)
-    windows = _calibration(lm, documents, tokens)
+    text, windows, own = _calibration(lm, calibration, tokens, seed)
     found = compression.prices(lm.model, windows, methods=methods, whole=reached.whole, seed=seed)
     in_gguf = reached.whole and all(method.gguf for method in methods_named(methods))
     others = beside_matrices(lm.model, found, **lm.foreign_parts) if in_gguf else None
-    return compression.planned(found, reached, model=lm.name, text=text, others=others, sizes=sizes)
+    made = compression.planned(found, reached, model=lm.name, text=text, others=others, sizes=sizes)
+    return _knowing(made, own)
 
 
 def apply(plan: Plan | str | Path, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> LanguageModel:
@@ -131,8 +133,7 @@ def quantize(
     _check_tells(lm, "quantizing for a text", "write it with export, which needs no text")
     from eigenlm.compression import rounded_file  # compiles, which other verbs need not wait for
 
-    _, documents = documents_of(calibration)
-    windows = _calibration(lm, documents, tokens)
+    _, windows, _ = _calibration(lm, calibration, tokens, None if like_llama_cpp else seed)
     if size is None:
         rounded_file.quantize(
             path,
@@ -184,13 +185,12 @@ def repair(
     """
     check(rank=rank, tokens=tokens, seed=seed)
     _check_tells(lm, "repairing", "repair a model that predicts tokens, or an encoder")
-    text, documents = documents_of(calibration)
     check_repairing(lm.model, calibration_window(lm.config, tokens))
     before = original if isinstance(original, LanguageModel) else load(original, device=str(lm.device))
-    windows = _calibration(lm, documents, tokens)
+    text, windows, own = _calibration(before, calibration, tokens, seed)
     options: dict[str, Any] = {"rank": rank, "choose_ranks": choose_ranks, "text": text, "seed": seed}
     model, told = compression.repair(before.model, lm.model, windows, **options)
-    return dataclasses.replace(lm, model=model), told
+    return dataclasses.replace(lm, model=model), _knowing(told, own)
 
 
 def knob(
@@ -222,10 +222,10 @@ def knob(
     """
     check(tokens=tokens, seed=seed)
     _check_tells(lm, "making a knob", "make one of a model that predicts tokens, or of an encoder")
-    text, documents = documents_of(calibration)
     check_planning(lm.model, calibration_window(lm.config, tokens), ("low_rank",), whole=False)
-    model, told = compression.knob(lm.model, _calibration(lm, documents, tokens), text=text, seed=seed)
-    return dataclasses.replace(lm, model=model), told
+    text, windows, own = _calibration(lm, calibration, tokens, seed)
+    model, told = compression.knob(lm.model, windows, text=text, seed=seed)
+    return dataclasses.replace(lm, model=model), _knowing(told, own)
 
 
 def turn(lm: LanguageModel, keep: float) -> None:
@@ -344,11 +344,30 @@ def _check_tells(lm: LanguageModel, act: str, do: str) -> None:
         raise ConfigError(explain(act, expected="a decoder with a head, or an encoder", got=got, do=do))
 
 
-def _calibration(lm: LanguageModel, documents: Iterable[str], tokens: int) -> Tensor:
-    """Windows of a text; those that a sentence encoder reads stand between its markers."""
+def _calibration(
+    lm: LanguageModel, text: Iterable[str] | str | Path | None, tokens: int, seed: int | None
+) -> tuple[str, Tensor, int]:
+    """A text's name, windows to fit to, and how many of their tokens are the model's own words.
+
+    With a seed there are such words, an eighth as many. They come first: what is kept apart for prices and forecasts is
+    the end, of the text alone. Windows that a sentence encoder reads stand between its markers.
+    """
+    name, documents = documents_of(text)
     window = calibration_window(lm.config, tokens)
     around = markers_around(lm.tokenizer) if lm.config.head is None else ([], [])
     inside = max(2, window - sum(map(len, around)))
     windows = windows_across(documents, lm.tokenizer, inside, max(2, tokens // inside))
     first, last = (torch.tensor(part, dtype=torch.int64).expand(len(windows), -1) for part in around)
-    return torch.cat([first, windows, last], dim=1).to(lm.device)
+    windows = torch.cat([first, windows, last], dim=1)
+    own = None if seed is None else own_windows(lm, window, len(windows) // 8, seed=seed)
+    if own is None:
+        return name, windows.to(lm.device), 0
+    return name, torch.cat([own, windows]).to(lm.device), own.numel()
+
+
+Fitted = TypeVar("Fitted", Plan, Repair, Knob)
+
+
+def _knowing(made: Fitted, own: int) -> Fitted:
+    """The same, which tells how many of the tokens it was fitted to are the model's own words."""
+    return dataclasses.replace(made, calibration=dataclasses.replace(made.calibration, own_tokens=own))

@@ -69,7 +69,9 @@ Html = Annotated[
 Calibration = Annotated[
     Path | None,
     tyro.conf.arg(
-        metavar="PATH", aliases=["-f"], help="Calibration text; the documentation inside Python itself by default."
+        metavar="PATH",
+        aliases=["-f"],
+        help="Calibration text, the documentation inside Python by default; an eighth more is a decoder's own words.",
     ),
 ]
 Adapter = Annotated[

@@ -124,13 +124,16 @@ def _print(plan: "PlanMade") -> None:
     cost, words = plan.forecast, Counter(decision.action.words for decision in plan.actions)
     made = ", ".join(f"{count:,} {said}" for said, count in words.most_common())
     saved = 1 - plan.num_bytes_after / plan.num_bytes_before
+    read = plan.calibration
+    own = f", {read.own_tokens:,} of them the model's own words" if read.own_tokens else ""
     print_facts(
         [
+            ("fitted to", f"{read.text}: {read.tokens:,} tokens{own}"),
             ("matrices", f"{len(plan.actions):,}: {made}"),
             ("numbers in them", f"{plan.num_params_before:,} -> {plan.num_params_after:,}"),
             ("bytes in memory", f"{plan.num_bytes_before:,} -> {plan.num_bytes_after:,} ({-saved:+.1%})"),
             *([] if plan.timing is None else [("a token's time in them", _in_milliseconds(plan.timing))]),
-            ("loss, forecast", said_of_loss(cost, plan.unit)),
+            ("loss, forecast", f"{said_of_loss(cost, plan.unit)} on {read.held_out_tokens:,} tokens kept apart"),
             *([] if plan.divergence is None else [("divergence, forecast", said_of_loss(plan.divergence, plan.unit))]),
         ]
     )

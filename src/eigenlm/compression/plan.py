@@ -25,12 +25,14 @@ class Calibration(Shown):
         tokens: that changes were fitted to and priced on.
         held_out_tokens: that the forecast was made on.
         seed: of the random generator that draws gradients.
+        own_tokens: of those that were fitted to, how many the model wrote by itself.
     """
 
     text: str
     tokens: int
     held_out_tokens: int
     seed: int
+    own_tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

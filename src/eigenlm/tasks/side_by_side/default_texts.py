@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from eigenlm.engine import Sampling, generate
 from eigenlm.language_model import LanguageModel
+from eigenlm.tasks.own_words import own_words
 from eigenlm.text.opening import opening
 from eigenlm.text.python_documentation import python_documentation
 from eigenlm.text.reading import Text
@@ -22,15 +22,11 @@ def default_texts(lm: LanguageModel) -> dict[str, Text]:
     documents = [document.text for document in python_documentation()[3::4]]
     texts: dict[str, Text] = {DOCUMENTATION: opening(documents, lm.tokenizer, _TOKENS)}
     if lm.config.kind == "decoder" and lm.tokenizer.bos is not None:
-        texts["what the first model writes by itself"] = _own_words(lm, lm.tokenizer.bos)
+        texts["what the first model writes by itself"] = _own_texts(lm, lm.tokenizer.bos)
     return texts
 
 
-def _own_words(lm: LanguageModel, begin: int) -> Sequence[str]:
+def _own_texts(lm: LanguageModel, begin: int) -> Sequence[str]:
     count = min(_SAMPLED, lm.config.context_length - 1)
-    texts: list[list[int]] = [[] for _ in range(_SAMPLES)]
-    sampling = Sampling(temperature=1.0, seed=0, never=lm.generation.never)
-    for step in generate(lm.runner, [[begin]] * _SAMPLES, max_tokens=count, sampling=sampling):
-        for text, token in zip(texts, step):
-            text += [] if token is None else [token]
-    return [lm.tokenizer.decode(text) for text in texts]
+    texts = own_words(lm, lm.runner, [[begin]] * _SAMPLES, count)
+    return [lm.tokenizer.decode(text[1:]) for text in texts]
