@@ -10,6 +10,8 @@ from eigenlm.errors import ConfigError, explain, nearest
 
 METHODS = ("low_rank", "int8", "bits", "trellis")
 """Names of the ways to make a matrix smaller, in the order of `compression.methods`."""
+CACHES = ("float", "int8", "int4")
+"""Names of the forms in which decoding keeps keys and values, in the order of `attention.vector_codes`."""
 GOALS = ("keep", "bits", "size", "time", "max_loss", "max_kl")
 """What a plan may be asked for, of which it is one."""
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon", "soap", "shampoo")
@@ -119,6 +121,16 @@ def check_methods(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in METHODS] if names else [None]
     if unknown:
         raise ConfigError(nearest("methods", unknown[0], METHODS, "some of"))
+
+
+def check_cache(name: str) -> None:
+    """Refuse forms of keys and values that there are not.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if name not in CACHES:
+        raise ConfigError(nearest("cache", name, CACHES))
 
 
 def chosen_goal(asked: Mapping[str, Any]) -> tuple[str, float]:

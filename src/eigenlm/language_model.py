@@ -36,6 +36,8 @@ class LanguageModel(Shown):
         path: where it was read from.
         name: what `load` finds it by again.
         generation: how its answers begin and end.
+        cache: how keys and values are kept while it answers: as they are (`float`), or in 8 or 5 bits a number (`int8`,
+            `int4`); it may be set.
     """
 
     model: Transformer
@@ -44,6 +46,7 @@ class LanguageModel(Shown):
     path: Path
     name: str
     generation: Generation = field(default_factory=Generation)
+    cache: str = "float"
     _runner: Runner | None = field(default=None, init=False, repr=False)
 
     @property
@@ -91,7 +94,8 @@ class LanguageModel(Shown):
         ...     for slot, piece in session:
         ...         print(slot, piece)
         """
-        return TextSession(Session(self.runner), self.tokenizer, frozenset(self.stop_tokens), self.generation)
+        session = Session(self.runner, cache=self.cache)
+        return TextSession(session, self.tokenizer, frozenset(self.stop_tokens), self.generation)
 
     @shows(fields_of(Sampling))
     def generate(

@@ -126,3 +126,14 @@ def test_stop_string_ends_the_text(tiny_model: Path, capsys: pytest.CaptureFixtu
     stop = whole[len(whole) // 2]
     main([*words, "--stop", stop])
     assert capsys.readouterr().out.rstrip("\n") == whole[: whole.index(stop)]
+
+
+def test_a_cache_of_few_bits_writes_nearly_as_likely_a_text_and_an_unknown_one_is_refused(tiny_model, capsys) -> None:
+    words = ["generate", str(tiny_model), "--prompt", "the rank of", "--max-tokens", "12", "--quiet"]
+    texts = []
+    for cache in ("float", "int8"):
+        assert main([*words, "--cache", cache]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert main([*words, "--cache", "int5"]) == 2
+    assert "cache: expected one of float, int8, int4, got 'int5'" in capsys.readouterr().err

@@ -95,3 +95,13 @@ def test_two_measurements_must_share_their_windows():
     one = _measurement([1.0, 2.0])
     with pytest.raises(DataError, match="same windows"):
         nll_increase(one, dataclasses.replace(one, window=7))
+
+
+def test_what_a_cache_of_few_bits_costs_is_scored(lm):
+    text = "the rank of a matrix is no more than its width. " * 8
+    before = perplexity(lm, text, window=48)
+    costs = {}
+    for name in ("int8", "int4"):
+        coded = dataclasses.replace(lm, cache=name)
+        costs[name] = abs(perplexity(coded, text, window=48).nll - before.nll)
+    assert 0 < costs["int8"] < costs["int4"] < 0.05

@@ -57,8 +57,8 @@ class AttentionConfig(Tagged):
 
     @property
     @abstractmethod
-    def kept_per_token(self) -> int:
-        """Numbers that a state keeps of each token."""
+    def kept_per_token(self) -> tuple[int, int]:
+        """How many vectors a state keeps of each token, and how many numbers each has."""
 
     @property
     def changes_beyond(self) -> int | None:

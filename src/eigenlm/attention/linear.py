@@ -44,9 +44,9 @@ class LinearAttentionConfig(AttentionConfig):
             raise ConfigError(explain("attention", expected=expected, got=got))
 
     @property
-    def kept_per_token(self) -> int:
+    def kept_per_token(self) -> tuple[int, int]:
         """None: a state is as large after one token as after a million."""
-        return 0
+        return 0, 0
 
     def build(self, d_model: int, norm: NormConfig) -> Attention:
         """The layer."""

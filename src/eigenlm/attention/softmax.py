@@ -65,9 +65,9 @@ class SoftmaxConfig(AttentionConfig):
             _check_rotary(self.rotary, self.head_dim)
 
     @property
-    def kept_per_token(self) -> int:
+    def kept_per_token(self) -> tuple[int, int]:
         """A key and a value for each of G heads."""
-        return 2 * self.num_kv_heads * self.head_dim
+        return 2 * self.num_kv_heads, self.head_dim
 
     @property
     def changes_beyond(self) -> int | None:

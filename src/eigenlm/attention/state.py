@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from eigenlm.attention.place import Columns, Place
+from eigenlm.attention.vector_codes import AsTheyAre, VectorCodes
 from eigenlm.errors import ShapeError, explain
 
 
@@ -27,57 +28,65 @@ class KeyValueState:
 
     Args:
         capacity: columns there is room for at first.
+
+    Attributes:
+        codes: how vectors are kept; it may change only as long as there are none.
     """
 
     def __init__(self, capacity: int = 256) -> None:
+        self.codes: VectorCodes = AsTheyAre()
         self._rows, self._columns, self._used = 1, capacity, 0
-        self._room: Tensor | None = None  # (2, rows, G, columns, K)
+        self._room: tuple[Tensor, ...] = ()  # each (2, rows, G, columns, ...)
+        self._dtype = torch.float32
 
     def append(
         self, key: Float[Tensor, "B T G K"], value: Float[Tensor, "B T G K"], place: Place
     ) -> tuple[Float[Tensor, "B S G K"], Float[Tensor, "B S G K"]]:
-        """Add T tokens to B rows; return keys and values at the S columns that are in use there, as views."""
+        """Add T tokens to B rows; return keys and values at the S columns that are in use there."""
         rows, columns = place.rows, place.columns
-        if self._room is None:
-            G, K = key.shape[2:]
-            self._room = key.new_zeros(2, max(self._rows, rows.stop), G, max(self._columns, place.num_keys), K)
+        parts = [self.codes.encode(x) for x in (key, value)]
+        if not self._room:
+            self._dtype, shape = key.dtype, (2, max(self._rows, rows.stop), max(self._columns, place.num_keys))
+            self._room = tuple(part.new_zeros(*shape[:2], part.shape[2], shape[2], part.shape[3]) for part in parts[0])
         elif rows.stop > self._rows or place.num_keys > self._columns:
             grown = 2 * self._columns if place.num_keys > self._columns else self._columns
             self.resize(max(rows.stop, self._rows), max(place.num_keys, grown))
-        self._rows, self._columns = self._room.shape[1], self._room.shape[3]
+        self._rows, self._columns = self._room[0].shape[1], self._room[0].shape[3]
         self._used = max(self._used, place.num_keys)
-        if isinstance(columns, Columns):
-            self._room[0, rows][columns.row, :, columns.column] = key[columns.row, columns.token]
-            self._room[1, rows][columns.row, :, columns.column] = value[columns.row, columns.token]
-        else:
-            self._room[0, rows, :, columns] = key.transpose(1, 2)
-            self._room[1, rows, :, columns] = value.transpose(1, 2)
+        for i, kept in enumerate(parts):
+            for room, part in zip(self._room, kept, strict=True):
+                if isinstance(columns, Columns):
+                    room[i, rows][columns.row, :, columns.column] = part[columns.row, columns.token]
+                else:
+                    room[i, rows, :, columns] = part.transpose(1, 2)
         return self.held(place)
 
     def held(self, place: Place) -> tuple[Float[Tensor, "B S G K"], Float[Tensor, "B S G K"]]:
-        """Keys and values at the columns that are in use in B rows, as views."""
-        assert self._room is not None
-        key_BSGK, value_BSGK = self._room[:, place.rows, :, : place.num_keys].transpose(2, 3)
+        """Keys and values at the columns that are in use in B rows, as views where they are kept as they are."""
+        kept = tuple(room[:, place.rows, :, : place.num_keys] for room in self._room)
+        key_BSGK, value_BSGK = self.codes.decode(kept, self._dtype).transpose(2, 3)
         return key_BSGK, value_BSGK
 
     def resize(self, rows: int, columns: int) -> None:
         """Have room for so many rows and columns, those in use among them."""
         self._rows, self._columns, self._used = rows, columns, min(self._used, columns)
-        if self._room is None:
-            return
-        old, (_, _, G, _, K) = self._room, self._room.shape
-        # Zeros, because a column without a token gets the weight 0, and 0 times NaN is NaN.
-        self._room = old.new_zeros(2, rows, G, columns, K)
-        kept = old[:, :rows, :, :columns]
-        self._room[:, : kept.shape[1], :, : kept.shape[3]] = kept
+        self._room = tuple(_resized(room, rows, columns) for room in self._room)
 
     def drop(self, row: int, last: int) -> None:
         """Forget a row; the last one in use takes its place."""
-        if self._room is not None:
-            used = self._room[..., : self._used, :]
+        for room in self._room:
+            used = room[..., : self._used, :]
             if row != last:
                 used[:, row] = used[:, last]
             used[:, last] = 0
+
+
+def _resized(old: Tensor, rows: int, columns: int) -> Tensor:
+    """Zeros where nothing was: a column without a token gets the weight 0, and 0 times NaN is NaN."""
+    new = old.new_zeros(2, rows, old.shape[2], columns, old.shape[4])
+    kept = old[:, :rows, :, :columns]
+    new[:, : kept.shape[1], :, : kept.shape[3]] = kept
+    return new
 
 
 class DecodingState:
@@ -92,6 +101,12 @@ class DecodingState:
     def __init__(self, layers: Sequence[AttentionState], cross: Sequence[AttentionState]) -> None:
         self.layers, self.cross = layers, cross
         self.lengths: list[int] = []
+
+    def keep(self, codes: VectorCodes) -> None:
+        """Keep keys and values in this form from now on; of an empty state."""
+        for layer in (*self.layers, *self.cross):
+            if isinstance(layer, KeyValueState):
+                layer.codes = codes
 
     @property
     def length(self) -> int:

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import tyro
 
+from eigenlm.allowed import check_cache
 from eigenlm.cli.command import Command
 from eigenlm.cli.early import STREAM
-from eigenlm.cli.options import Compute, Control, MaxTokens, Model, SamplingOptions, tell_of_control_tokens
+from eigenlm.cli.options import Cache, Compute, Control, MaxTokens, Model, SamplingOptions, tell_of_control_tokens
 from eigenlm.cli.output import print_json
 from eigenlm.errors import ConfigError, explain
 from eigenlm.terminal import say_piece
@@ -26,11 +27,13 @@ class GenerateCommand(Command):
     stop: tuple[str, ...] = ()
     """Strings that end the text; they are not printed."""
     control: Control = False
+    cache: Cache = "float"
     choice: SamplingOptions = field(default_factory=SamplingOptions)
     compute: Compute = field(default_factory=Compute)
 
     def check(self) -> None:
-        """Refuse to wait for a prompt that nobody said to type."""
+        """Refuse to wait for a prompt that nobody said to type, and unknown forms."""
+        check_cache(self.cache)
         if self.prompt is None and sys.stdin.isatty():
             do = "add --prompt TEXT, or pipe it in"
             raise ConfigError(explain("generate", expected="a prompt", got="none", do=do))
@@ -40,7 +43,8 @@ class GenerateCommand(Command):
         from eigenlm.engine.room import continuing
 
         prompt = sys.stdin.read().removesuffix("\n") if self.prompt in (None, STREAM) else self.prompt
-        lm = self.compute.load(self.model, continuing(prompt, self.max_tokens))
+        lm = self.compute.load(self.model, continuing(prompt, self.max_tokens, self.cache))
+        lm.cache = self.cache
         if not self.control:
             tell_of_control_tokens(lm, prompt)
         options: dict[str, Any] = {"max_tokens": self.max_tokens, "stop": self.stop, "control": self.control}

@@ -81,6 +81,12 @@ Out = Annotated[
     Path, tyro.conf.arg(metavar="PATH", aliases=["-o"], help="Where to write; it appears whole or not at all.")
 ]
 MaxTokens = Annotated[int, tyro.conf.arg(aliases=["-n"])]
+Cache = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar="FORM", help="How keys and values are kept: float, as they are, or in few bits, int8 or int4."
+    ),
+]
 Control = Annotated[
     bool, tyro.conf.arg(help="Read control tokens that the text spells, such as <|im_end|>, as control tokens.")
 ]

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import tyro
 
-from eigenlm.allowed import check_scored
+from eigenlm.allowed import check_cache, check_scored
 from eigenlm.cli.command import Command
-from eigenlm.cli.options import Compute, Control, Model, Text, beginning_of, tell_of_control_tokens
+from eigenlm.cli.options import Cache, Compute, Control, Model, Text, beginning_of, tell_of_control_tokens
 from eigenlm.cli.output import print_facts, print_json
 from eigenlm.errors import counted
 
@@ -23,10 +23,12 @@ class PerplexityCommand(Command):
     stride: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Tokens from one window's start to the next; as many as the window holds by default."""
     control: Control = False
+    cache: Cache = "float"
     compute: Compute = field(default_factory=Compute)
 
     def check(self) -> None:
-        """Refuse windows that cannot be scored in."""
+        """Refuse windows that cannot be scored in, and unknown forms."""
+        check_cache(self.cache)
         check_scored(1024 if self.window is None else self.window, self.stride)
 
     def run(self) -> None:
@@ -36,6 +38,7 @@ class PerplexityCommand(Command):
 
         beginning = beginning_of(self.text)
         lm = self.compute.load(self.model, scoring(self.window))
+        lm.cache = self.cache
         if not self.control:
             tell_of_control_tokens(lm, beginning)
         window = min(1024, lm.config.context_length) if self.window is None else self.window

@@ -2,6 +2,7 @@
 
 import torch
 
+from eigenlm.attention.vector_codes import VectorCodes, codes_named
 from eigenlm.checkpoint import Opened, Work
 from eigenlm.machine.memory import check_memory
 from eigenlm.model import TransformerConfig
@@ -22,14 +23,14 @@ def usual_window(config: TransformerConfig) -> int:
     return min(longest, config.context_length)
 
 
-def continuing(prompt: str, max_tokens: int) -> Work:
+def continuing(prompt: str, max_tokens: int, cache: str = "float") -> Work:
     """To read a prompt and to continue it, in a session, whose state takes no more than half of what is free."""
 
     def needed(opened: Opened, tokenizer: Tokenizer | None, number: int) -> int:
         context = opened.config.context_length
         read = min(0 if tokenizer is None else len(tokenizer.encode(prompt)), context)
         dtype = torch.float32 if number == 4 else torch.bfloat16
-        held = min(read + max_tokens, context) * bytes_per_token(opened.config, dtype)
+        held = min(read + max_tokens, context) * bytes_per_token(opened.config, dtype, cache)
         return 2 * held + pass_bytes(opened.config, read, number)
 
     return Work(num_bytes=needed, do="lower --max-tokens, take --dtype bfloat16, or a smaller model")
@@ -88,7 +89,22 @@ def pass_bytes(config: TransformerConfig, tokens: int, number: int) -> int:
     return tokens * (4 * inner + 12 * config.d_model) * number
 
 
-def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
-    """What the state of decoding takes for each token of a text."""
+def bytes_per_token(config: TransformerConfig, dtype: torch.dtype, cache: str = "float") -> int:
+    """What the state of decoding takes for each token of a text, with keys and values kept in a form."""
+    codes = vector_codes(cache, config)
+    return max(1, sum(count * codes.num_bytes(width, dtype.itemsize) for count, width in _kept(config)))
+
+
+def vector_codes(cache: str, config: TransformerConfig) -> VectorCodes:
+    """The form of a name, in which a model's state keeps keys and values.
+
+    Raises:
+        ConfigError: there is no such form, or the model's heads do not take it.
+    """
+    return codes_named(cache, [width for _, width in _kept(config)])
+
+
+def _kept(config: TransformerConfig) -> list[tuple[int, int]]:
+    """How many vectors each attention keeps of a token, and their width."""
     parts = [part for layer in config.layers for part in (layer.attention, layer.cross_attention) if part is not None]
-    return max(1, sum(part.kept_per_token for part in parts) * dtype.itemsize)
+    return [part.kept_per_token for part in parts if all(part.kept_per_token)]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from eigenlm.allowed import check
-from eigenlm.attention import Memory, Place, Visibility
+from eigenlm.attention import DecodingState, Memory, Place, Visibility
 from eigenlm.engine.left_padding import left_padded
-from eigenlm.engine.room import bytes_per_token
+from eigenlm.engine.room import bytes_per_token, vector_codes
 from eigenlm.engine.runner import Runner
 from eigenlm.engine.sampling import BEYOND_FLOATS, Sampler, Sampling, choose
 from eigenlm.errors import ConfigError, DataError, ShapeError, explain
@@ -52,6 +52,7 @@ class Session:
         runner: of a decoder, or of an encoder-decoder.
         max_tokens_held: the most places for tokens in the state, which has as many for each text as the longest needs;
             by default as many as half of the free memory holds.
+        cache: how keys and values are kept: as they are (`float`), or in 8 or 5 bits a number (`int8`, `int4`).
 
     Attributes:
         cut: slots whose text ended at its `max_tokens` or with the context, not by itself.
@@ -60,7 +61,7 @@ class Session:
         ShapeError: the model does not generate.
     """
 
-    def __init__(self, runner: Runner, *, max_tokens_held: int | None = None) -> None:
+    def __init__(self, runner: Runner, *, max_tokens_held: int | None = None, cache: str = "float") -> None:
         config = runner.model.config
         if config.kind == "encoder" or not isinstance(config.head, VocabularyHead):
             got = "an encoder" if config.kind == "encoder" else "one without a head over the vocabulary"
@@ -70,11 +71,12 @@ class Session:
         weight = next(runner.model.parameters())
         self._runner, self._config, self._device = runner, config, weight.device
         if max_tokens_held is None:
-            max_tokens_held = free_memory(weight.device) // 2 // bytes_per_token(config, weight.dtype)
+            max_tokens_held = free_memory(weight.device) // 2 // bytes_per_token(config, weight.dtype, cache)
         self.max_tokens_held = max_tokens_held
         self._changes_beyond = {layer.attention.changes_beyond for layer in config.layers}
+        self._codes = vector_codes(cache, config)
         self._model = runner.model
-        self._state = runner.model.new_state()
+        self._state = self._new_state()
         self._texts: list[_Text] = []  # that have rows, in the order of these
         self._waiting: deque[_Text] = deque()
         self._ended: list[int] = []  # slots whose end is still to be told
@@ -92,7 +94,12 @@ class Session:
         self._waiting.clear()
         self._ended.clear()
         self._failed.clear()
-        self._state, self._room = self._model.new_state(), (0, 0, 0)
+        self._state, self._room = self._new_state(), (0, 0, 0)
+
+    def _new_state(self) -> DecodingState:
+        state = self._model.new_state()
+        state.keep(self._codes)
+        return state
 
     @property
     def has_encoder(self) -> bool:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from eigenlm.engine.room import LOGIT_ROWS, check_scoring
+from eigenlm.engine.room import LOGIT_ROWS, check_scoring, vector_codes
 from eigenlm.engine.sampling import BEYOND_FLOATS
 from eigenlm.errors import ConfigError, DataError, explain
 from eigenlm.estimate import Estimate
@@ -68,6 +68,8 @@ def perplexity(
     With `stride` equal to `window` (the default) the first token of each window is left out. With a smaller stride,
     windows overlap and each token is scored once, with the longest context it gets.
 
+    A model whose `cache` is of few bits scores what it says with keys and values that went through it.
+
     Args:
         lm: a decoder with its tokenizer.
         text: the text; the path of a file or folder, which is read piece by piece; or documents, read as one text with
@@ -86,10 +88,13 @@ def perplexity(
     _check(lm, window)
     check_scoring(lm.model, lm.config, window)
     windows = ScoredText(text, lm.tokenizer, window, stride, control=control)
-    model, sums = lm.runner.current(), []
+    model, sums, codes = lm.runner.current(), [], vector_codes(lm.cache, lm.config)
     for scored in track(windows, "perplexity", windows.expected):
-        ids_T = torch.tensor(scored.ids, device=lm.device)
-        sums.append(float(token_nll(model(ids_T[None])[0], ids_T)[-scored.num_scored :].double().sum()))
+        ids_T, state = torch.tensor(scored.ids, device=lm.device), None
+        if lm.cache != "float":
+            state = model.new_state(len(ids_T))
+            state.keep(codes)
+        sums.append(float(token_nll(model(ids_T[None], state=state)[0], ids_T)[-scored.num_scored :].double().sum()))
     return perplexity_of(windows, sums)
 
 

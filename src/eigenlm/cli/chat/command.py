@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from eigenlm.allowed import check_cache
 from eigenlm.cli.boundary import one_line
 from eigenlm.cli.chat.answer_text import AnswerText
 from eigenlm.cli.chat.conversation import Conversation, check_length
@@ -14,7 +15,7 @@ from eigenlm.cli.chat.keyboard import Keyboard
 from eigenlm.cli.chat.said import Said, next_said
 from eigenlm.cli.chat.slash_commands import obey
 from eigenlm.cli.command import Command
-from eigenlm.cli.options import Compute, MaxTokens, Model, SamplingOptions
+from eigenlm.cli.options import Cache, Compute, MaxTokens, Model, SamplingOptions
 from eigenlm.errors import ConfigError, ShapeError, explain
 from eigenlm.terminal import tell
 
@@ -31,13 +32,15 @@ class ChatCommand(Command):
     """The most tokens of an answer."""
     system: Annotated[str, tyro.conf.arg(aliases=["-s"])] = ""
     """What the model is told before the conversation; its template may have words of its own."""
+    cache: Cache = "float"
     choice: SamplingOptions = field(
         default_factory=lambda: SamplingOptions(temperature=0.7, top_p=0.9, repetition_penalty=1.1)
     )
     compute: Compute = field(default_factory=Compute)
 
     def check(self) -> None:
-        """Refuse answers without a token."""
+        """Refuse answers without a token, and unknown forms."""
+        check_cache(self.cache)
         check_length(self.max_tokens)
 
     def run(self) -> None:
@@ -69,7 +72,9 @@ class ChatCommand(Command):
             raise ShapeError(explain("chat", expected="a model that predicts tokens", got=got, do="use analyze"))
         if opened.chat_template is None:
             raise ConfigError(explain("chat", expected="a model with a chat template", got="none", do="use generate"))
-        return self.compute.load(self.model, continuing(self.system, self.max_tokens))
+        lm = self.compute.load(self.model, continuing(self.system, self.max_tokens, self.cache))
+        lm.cache = self.cache
+        return lm
 
 
 def _answer_all(conversation: Conversation) -> None:
