@@ -22,11 +22,14 @@ from eigenlm.planner.room import check_run
 from eigenlm.tasks import Effect, SideBySide, effect
 from eigenlm.tasks import side_by_side as compared
 from eigenlm.tasks.own_words import own_windows
+from eigenlm.terminal import tell
 from eigenlm.text.corpus import documents_of
 from eigenlm.text.reading import Text
 from eigenlm.text.windows import markers_around, windows_across
 from eigenlm.training import Outcome, Recipe, Watcher, started_from
 from eigenlm.training import train as train_unchecked
+
+_FOREIGN = 0.8  # of the characters of a token of SmolLM2's own words: French has .74, German .65, Shakespeare .85
 
 
 def plan(
@@ -359,10 +362,21 @@ def _calibration(
     windows = windows_across(documents, lm.tokenizer, inside, max(2, tokens // inside))
     first, last = (torch.tensor(part, dtype=torch.int64).expand(len(windows), -1) for part in around)
     windows = torch.cat([first, windows, last], dim=1)
+    if windows.numel() + window <= tokens:
+        tell(f"eigenlm: {name} has {windows.numel():,} of the {tokens:,} tokens that were asked for")
     own = None if seed is None else own_windows(lm, window, len(windows) // 8, seed=seed)
     if own is None:
         return name, windows.to(lm.device), 0
+    _tell_if_foreign(lm, name, windows, own)
     return name, torch.cat([own, windows]).to(lm.device), own.numel()
+
+
+def _tell_if_foreign(lm: LanguageModel, name: str, windows: Tensor, own: Tensor) -> None:
+    """Say on standard error that a text is cut into far shorter tokens than what the model writes."""
+    letters, usual = (len(lm.tokenizer.decode(read.flatten().tolist())) / read.numel() for read in (windows, own))
+    if letters < _FOREIGN * usual:
+        had = f"{letters:.1f} characters a token, the model's own words {usual:.1f}"
+        tell(f"eigenlm: {name} has {had}: it may be in another language than the model learned, which loses most then")
 
 
 Fitted = TypeVar("Fitted", Plan, Repair, Knob)

@@ -43,3 +43,10 @@ def test_rows_of_whole_blocks_of_256_are_offered_types_of_256_first(columns: int
     assert [offer.action.label for offer in made] == offered
     assert [offer.bytes for offer in made] == sorted(offer.bytes for offer in made)
     assert made[0].loss > made[-1].loss > 0
+
+
+@pytest.mark.parametrize("samples", [3, 17, 40])
+def test_the_reach_of_a_text_is_the_rank_of_its_inputs_whatever_their_sizes(samples):
+    X = torch.randn(samples, 24, generator=torch.Generator().manual_seed(0)) * torch.logspace(-4, 4, 24)
+    metric = Metric(X.mT @ X, torch.eye(3))
+    assert metric.reach() == min(samples, 24)

@@ -70,3 +70,25 @@ def test_it_is_judged_by_other_words_than_it_is_fitted_to(tiny_model):
     fitted = own_windows(lm, 64, 8, seed=0)
     judged = default_texts(lm)["what the first model writes by itself"]
     assert not {lm.tokenizer.decode(row[1:].tolist()) for row in fitted} & set(judged)
+
+
+def test_a_text_of_shorter_tokens_than_the_model_writes_is_told(tiny_model, monkeypatch, capsys):
+    lm = load(tiny_model)
+    long = next(i for i in range(lm.config.vocab_size) if len(lm.tokenizer.decode([i])) > 3)
+    monkeypatch.setattr("eigenlm.verbs.own_windows", lambda lm, window, count, seed: torch.full((count, window), long))
+    eigenlm.plan(lm, tokens=512, calibration=["q w x z y. " * 500])
+    assert "it may be in another language" in capsys.readouterr().err
+    eigenlm.plan(lm, tokens=512, calibration=[lm.tokenizer.decode([long] * 2000)])
+    assert "language" not in capsys.readouterr().err
+
+
+def test_a_text_of_few_tokens_or_directions_is_told(tiny_model, capsys):
+    lm = load(tiny_model)
+    made = eigenlm.plan(lm, tokens=512, calibration=["the rank of a matrix. " * 20])
+    assert "of the 512 tokens that were asked for" in capsys.readouterr().err
+    assert 0 < made.calibration.directions < 0.9 * made.calibration.of_directions
+    assert f"has {made.calibration.directions} of the" in made.calibration.warning
+    varied = eigenlm.plan(lm, tokens=4096).calibration
+    assert "asked for" not in capsys.readouterr().err
+    assert varied.directions == varied.of_directions
+    assert varied.warning == ""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Calibration, Compute, Model, Out
-from eigenlm.cli.output import print_json, print_table
+from eigenlm.cli.output import print_json, print_table, warn_of
 from eigenlm.files import check_new
 from eigenlm.terminal import say
 
@@ -39,6 +39,7 @@ class KnobCommand(Command):
         lm = self.compute.load(self.model, planning(self.tokens, ("low_rank",), whole=False))
         made, told = verbs.knob(lm, calibration=self.text, tokens=self.tokens, seed=self.seed)
         told.save(self.out, made)
+        warn_of(told.calibration)
         if self.json:
             print_json({"out": self.out, "num_bytes": made.num_bytes, "settings": told.settings, "unit": told.unit})
             return

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eigenlm.plain_table import PlainTable, print_tables
-from eigenlm.terminal import Terminal
+from eigenlm.terminal import Terminal, tell
 
 if TYPE_CHECKING:
+    from eigenlm.compression.plan import Calibration
     from eigenlm.estimate import Estimate
 
 
@@ -40,6 +41,12 @@ def print_facts(facts: Sequence[tuple[str, str]]) -> None:
     for fact in facts:
         table.add_row(*fact)
     Terminal().print(table)
+
+
+def warn_of(calibration: "Calibration") -> None:
+    """Say on standard error what a calibration text lacks."""
+    if calibration.warning:
+        tell(f"eigenlm: {calibration.warning}")
 
 
 def said_of_format(name: str | None) -> str:

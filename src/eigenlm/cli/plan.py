@@ -11,7 +11,7 @@ import tyro
 from eigenlm.allowed import GOALS, check_methods, chosen_goal
 from eigenlm.cli.command import Command
 from eigenlm.cli.options import Calibration, Compute, Model, Out, Overwrite
-from eigenlm.cli.output import print_facts, print_json, said_of_loss
+from eigenlm.cli.output import print_facts, print_json, said_of_loss, warn_of
 from eigenlm.cli.size_curve import print_curve
 from eigenlm.config import to_dict
 from eigenlm.files import check_plan, tensors_beside
@@ -89,6 +89,7 @@ class PlanCommand(Command):
             sizes=self.sizes,
         )
         plan.save(self.out)
+        warn_of(plan.calibration)
         if self.json:
             print_json(_figures(plan, self.out))
         else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
@@ -15,6 +15,7 @@ from eigenlm.compression.metrics import Metrics, metrics_to_fit_and_price, weigh
 from eigenlm.compression.offers import CompressionMethod, Fit, Metric
 from eigenlm.linear import LinearMap
 from eigenlm.machine.heap import give_back_freed_memory
+from eigenlm.observe.linears import TABLE
 from eigenlm.progress import track
 
 Priced = tuple[Fit, list[float]]
@@ -33,6 +34,7 @@ class Fitting:
         methods: that make changes.
         table: the metric of the table of tokens, where that is asked for, which is told beforehand.
         seed: of the random generator that draws gradients.
+        reached: of the layer with the widest inputs, once it was fitted, how many directions of these the text has.
     """
 
     module: nn.Module
@@ -41,6 +43,7 @@ class Fitting:
     methods: Sequence[CompressionMethod]
     table: Metrics
     seed: int
+    reached: dict[str, int] = field(default_factory=dict)
 
     def fits(self, windows: Int[Tensor, "F T"]) -> dict[str, list[Priced]]:
         """What each method made of each layer that the text reaches, and its prices.
@@ -56,7 +59,7 @@ class Fitting:
         to_fit, to_price = self._asked(to_fit), self._asked(to_price)
 
         def priced(name: str) -> list[Priced]:
-            metric = to_fit.pop(name)()
+            metric = self._noted(name, to_fit.pop(name)())
             fits = [self._fit(method, name, metric) for method in self.methods]
             metric = to_price.pop(name)()
             return [(fit, fit.losses(metric)) for fit in fits]
@@ -70,7 +73,7 @@ class Fitting:
         share = len(last) / len(windows)
 
         def priced(name: str) -> list[Priced]:
-            metric, prices = to_fit.pop(name)(), to_price.pop(name)()
+            metric, prices = self._noted(name, to_fit.pop(name)()), to_price.pop(name)()
             fits = [self._fit(method, name, metric) for method in self.methods]
             losses = [fit.losses(prices) for fit in fits]
             both = metric.joined(prices, share)
@@ -89,6 +92,12 @@ class Fitting:
             done = dict(zip(largest_first, track(pool.map(does, largest_first), said, total=len(names))))
         give_back_freed_memory()
         return {name: done[name] for name in names}
+
+    def _noted(self, name: str, metric: Metric) -> Metric:
+        widest = max(self.found, key=lambda name: (name != TABLE, self.found[name].columns, name))
+        if name == widest:
+            self.reached[name] = metric.reach()
+        return metric
 
     def _fit(self, method: CompressionMethod, name: str, metric: Metric) -> Fit:
         return method.fit(self.layers[name], self.found[name], metric)

@@ -117,13 +117,21 @@ def knob(
         do = "take the model as it was before it was compressed"
         raise ConfigError(explain("making a knob", expected="a model with dense matrices", got="none", do=do))
     found = {name: Found.of(name, layer) for name, layer in dense.items()}
-    made = Fitting(model, dense, found, [low_rank.METHOD], {}, seed).fits(fitted)
+    fitting = Fitting(model, dense, found, [low_rank.METHOD], {}, seed)
+    made = fitting.fits(fitted)
     nested, twin = _nested(dense, made), twin_of(model)
     for name, layer in nested.items():
         replace_(twin, name, layer)
     settings = tuple(_tried(model, twin, keep, apart) for keep in sorted(keeps, reverse=True))
     turn_(twin, 1.0)
-    calibration = Calibration(text=text, tokens=fitted.numel(), held_out_tokens=apart.numel(), seed=seed)
+    calibration = Calibration(
+        text=text,
+        tokens=fitted.numel(),
+        held_out_tokens=apart.numel(),
+        seed=seed,
+        directions=sum(fitting.reached.values()),
+        of_directions=sum(found[name].columns for name in fitting.reached),
+    )
     unit = COSINE if gives_vectors(model) else NATS
     return twin, Knob(settings=settings, calibration=calibration, unit=unit)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eigenlm.compression.actions import Action, Found, Keep
 from eigenlm.linalg.error_feedback import Feedback, feedback
+from eigenlm.linalg.spectrum import numerical_rank
 from eigenlm.linear import LinearMap
 
 # Found on SmolLM2 with 24,000 tokens (docs/log.md): 1 to 3 % lose 10 % less than no shrinkage.
@@ -61,6 +62,16 @@ class Metric:
         """That of both texts together, of which the other's part of the tokens is `share`."""
         C = torch.lerp(self.input_gram, other.input_gram, share)
         return Metric(C, torch.lerp(self.output_gram, other.output_gram, share))
+
+    def reach(self) -> int:
+        """How many directions of the layer's inputs the text has: the rank of C, each input measured in its own size.
+
+        To the precision of Grams that are kept halved.
+        """
+        C = self.input_gram.double()
+        size = C.diagonal().sqrt().clamp_min(torch.finfo(torch.float32).tiny)
+        values = torch.linalg.eigvalsh(C / size[:, None] / size).clamp_min(0).flip(0)
+        return int(numerical_rank(values, eps=2**-12))
 
     def feedback(self) -> tuple[Feedback, Feedback]:
         """What numbers are rounded by: the factors of C and G."""

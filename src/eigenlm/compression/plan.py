@@ -15,6 +15,8 @@ from eigenlm.errors import CheckpointError, ConfigError, explain
 from eigenlm.estimate import Estimate
 from eigenlm.shown import Shown
 
+_ENOUGH = 0.9  # of the directions that a matrix reads
+
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration(Shown):
@@ -26,6 +28,9 @@ class Calibration(Shown):
         held_out_tokens: that the forecast was made on.
         seed: of the random generator that draws gradients.
         own_tokens: of those that were fitted to, how many the model wrote by itself.
+        directions: that a layer's inputs have in what was fitted to, of the layer with the widest: the rank of their
+            Gram; with fewer than the inputs are wide the text says nothing of the others.
+        of_directions: how wide these inputs are; 0 where it was not measured.
     """
 
     text: str
@@ -33,6 +38,16 @@ class Calibration(Shown):
     held_out_tokens: int
     seed: int
     own_tokens: int = 0
+    directions: int = 0
+    of_directions: int = 0
+
+    @property
+    def warning(self) -> str:
+        """What the text lacks, in a line; nothing of one that has enough."""
+        if self.directions >= _ENOUGH * self.of_directions:
+            return ""
+        had = f"{self.directions:,} of the {self.of_directions:,} directions that a matrix of this model reads"
+        return f"{self.text} has {had}, so that much may be lost elsewhere: give more tokens, or a longer text"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,7 +87,12 @@ def planned(found: Prices, goal: Goal, *, model: str, text: str, others: int | N
         actions=tuple(decided),
         forecast=told.loss,
         calibration=Calibration(
-            text=text, tokens=found.fitted_tokens, held_out_tokens=found.apart.numel(), seed=found.seed
+            text=text,
+            tokens=found.fitted_tokens,
+            held_out_tokens=found.apart.numel(),
+            seed=found.seed,
+            directions=sum(found.reached.values()),
+            of_directions=sum(found.found[name].columns for name in found.reached),
         ),
         unit=COSINE if gives_vectors(found.module) else NATS,
         chosen=chosen,

@@ -44,6 +44,7 @@ class Prices:
         apart: (B, T) windows that nothing was fitted to.
         whole: whether all bytes of a file count, those of the places of rows included.
         fitted_tokens: that the offers were fitted to and priced on.
+        reached: how many directions of the inputs of a layer, the widest, these tokens have.
         seed: of the random generator that draws gradients.
     """
 
@@ -53,6 +54,7 @@ class Prices:
     apart: Int[Tensor, "B T"]
     whole: bool
     fitted_tokens: int
+    reached: Mapping[str, int]
     seed: int
 
     @property
@@ -148,7 +150,7 @@ def prices(
 
     offered = fitting.each(offers, list(made), "making offers")
     every = {name: [*offered.get(name, ()), keep_offer(layer, found[name])] for name, layer in layers.items()}
-    return Prices(module, found, every, apart, whole, fitted.numel(), seed)
+    return Prices(module, found, every, apart, whole, fitted.numel(), fitting.reached, seed)
 
 
 def _wide(numbers: Sequence[int] | Sequence[float]) -> Tensor:
