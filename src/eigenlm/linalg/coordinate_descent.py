@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Int16, UInt8
 from torch import Tensor
 
 from eigenlm.linalg.error_feedback import Feedback, Rounded
 from eigenlm.linalg.grid_search.table import code_of
+from eigenlm.linalg.grid_search.tuples import Tuples
 from eigenlm.machine.compiled import compiled
 
 _ROWS = 32  # moved one after another; how others pull at them is a product of matrices
@@ -21,6 +22,7 @@ def descend(
     outputs: Feedback,
     values: Float32[np.ndarray, " v"],
     sweeps: int = 2,
+    tuples: Tuples | None = None,
 ) -> None:
     """Set codes anew, each to the value for which tr(G E C E^T) is least while all others stay (arXiv:2406.17542).
 
@@ -33,20 +35,24 @@ def descend(
         outputs: of G; of its diagonal alone where rows have nothing to do with each other.
         values: v, what codes stand for, in order.
         sweeps: over all numbers.
+        tuples: which four codes may stand together; any where none are given.
     """
     size = W.shape[1] // len(blocks)
     codes = np.concatenate([block.codes for block in blocks], axis=1)
     steps, lows = (np.concatenate(each, axis=1) for each in zip(*((block.steps(), block.lows()) for block in blocks)))
     errors = W - _numbers(codes, steps, lows, values)
     C, G = inputs.gram, outputs.gram if len(outputs.passed_on) else None
-    alone = torch.eye(_ROWS)
+    alone, at = torch.eye(_ROWS), np.empty(0, np.int16) if tuples is None else tuples.at
+    bound = at, tuples is not None and tuples.even
     for _ in range(sweeps):
         seen = errors[:0] if G is None else errors @ C
         for top in range(0, len(W), _ROWS):
             rows = slice(top, top + _ROWS)
             pull = errors[rows] @ C if G is None else G[rows] @ seen
             grams = (alone if G is None else G[rows, rows].contiguous()).numpy(), C.numpy()
-            undone = _move(errors[rows].numpy(), pull.numpy(), grams, (steps[rows], lows[rows]), values, codes[rows])
+            undone = _move(
+                errors[rows].numpy(), pull.numpy(), grams, (steps[rows], lows[rows]), values, bound, codes[rows]
+            )
             if G is not None:
                 seen[rows] -= torch.from_numpy(undone)
     for block, start in zip(blocks, range(0, W.shape[1], size)):
@@ -68,6 +74,7 @@ def _move(
     grams: tuple[Float32[np.ndarray, "_ _"], Float32[np.ndarray, "n n"]],
     grids: tuple[Float32[np.ndarray, "m g"], Float32[np.ndarray, "m g"]],
     values: Float32[np.ndarray, " v"],
+    bound: tuple[Int16[np.ndarray, " _"], bool],
     codes: UInt8[np.ndarray, "m n"],
 ) -> Float32[np.ndarray, "m n"]:
     """Set the codes of some rows; those of a group whose step is 0 stay. Returns what E C became less.
@@ -78,9 +85,11 @@ def _move(
         grams: G of these rows, and C.
         grids: steps and lows.
         values: what codes stand for.
+        bound: by the levels of four magnitudes, whether a point has them (`grid_search.tuples`); and whether signs are
+            bound to each other, so that they stay.
         codes: to be set.
     """
-    (G, C), (steps, lows) = grams, grids
+    (G, C), (steps, lows), (at, signs_stay) = grams, grids, bound
     m, n = errors.shape
     group = n // steps.shape[1]
     undone = np.zeros_like(errors)
@@ -93,7 +102,8 @@ def _move(
             if step == 0 or not curvature > 0:
                 continue
             before = step * values[codes[i, j]] - low
-            code = code_of(values, (before + pull[i, j] / curvature + low) / step)
+            wanted = (before + pull[i, j] / curvature + low) / step
+            code = _nearest(values, wanted, at, signs_stay, codes[i], j) if len(at) else code_of(values, wanted)
             change = step * values[code] - low - before
             if change * (2 * pull[i, j] - change * curvature) > 0:
                 codes[i, j] = code
@@ -102,3 +112,29 @@ def _move(
                     undone[i, k] += change * C[j, k]
                     pull[i, k] -= G[i, i] * change * C[j, k]
     return undone
+
+
+@compiled
+def _nearest(
+    values: Float32[np.ndarray, " v"],
+    wanted: np.float32,
+    at: Int16[np.ndarray, " _"],
+    signs_stay: bool,
+    codes: UInt8[np.ndarray, " n"],
+    j: int,
+) -> int:
+    """The code of number j, beside the three others of its four, whose value is nearest to what is wanted."""
+    L, first, place, power, own = len(values) // 2, j // 4 * 4, 0, 1, 1
+    for k in range(first, first + 4):
+        if k == j:
+            own = power
+        else:
+            place += power * (codes[k] - L if codes[k] >= L else L - 1 - codes[k])
+        power *= L
+    best, nearest = np.float32(np.inf), int(codes[j])
+    for code in range(2 * L):
+        level = code - L if code >= L else L - 1 - code
+        off = abs(values[code] - wanted)
+        if off < best and at[place + own * level] >= 0 and not (signs_stay and (code >= L) != (codes[j] >= L)):
+            best, nearest = off, code
+    return nearest

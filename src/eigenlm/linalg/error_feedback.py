@@ -12,6 +12,8 @@ from torch import Tensor
 
 from eigenlm.errors import DataError, explain
 from eigenlm.linalg.grid_search.table import code_of
+from eigenlm.linalg.grid_search.tuples import Tuples
+from eigenlm.linalg.tuple_rounding import tuples_in_turn
 from eigenlm.machine.compiled import compiled
 
 
@@ -100,6 +102,7 @@ def round_in_turn(
     size: int,
     values: Float32[np.ndarray, " v"],
     fit: Callable[[Float32[np.ndarray, "m size"], Float32[np.ndarray, " size"]], Grid],
+    tuples: Tuples | None = None,
 ) -> Iterator[Grid]:
     """Round blocks of columns one after another, each number from what errors left of it and above it leave to it.
 
@@ -112,6 +115,7 @@ def round_in_turn(
         size: columns in a block.
         values: v, what codes stand for, in order.
         fit: makes a grid for a block's targets and the weights of its columns; its codes are set anew.
+        tuples: which four codes may stand together, so that numbers are rounded four at a time; any by default.
 
     Yields:
         The grid of each block.
@@ -130,7 +134,13 @@ def round_in_turn(
                 left[rows] = S[:top, rows].mT @ left[:top]
             numbers = own[rows], moved[rows], left[rows].numpy(), found[rows]
             passed_on = R, S[rows, rows].contiguous().numpy()
-            _in_turn(numbers, passed_on, (steps[rows], lows[rows]), values, grid.codes[rows])
+            if tuples is None:
+                _in_turn(numbers, passed_on, (steps[rows], lows[rows]), values, grid.codes[rows])
+            else:
+                weights, codes = inputs.weights[block].numpy(), grid.codes[rows]
+                tuples_in_turn(
+                    numbers, passed_on, weights, steps[rows], tuples.levels, tuples.magnitudes, tuples.even, codes
+                )
         errors[:, block] = torch.from_numpy(found)
         yield grid
 

@@ -5,6 +5,7 @@ of 0 a block spells its codes, with codes of 1 its steps, and with codes of 0 it
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,9 +20,13 @@ from eigenlm.linalg.coded_matrix import CodedMatrix
 
 @dataclass(frozen=True, kw_only=True)
 class _Bytes:
-    """Some bytes of a block, and what takes their place where codes, steps or least values are asked for."""
+    """Some bytes of a block, and what takes their place where codes, steps or least values are asked for.
+
+    Of bytes that hold parts of both, the bits `of_codes` stay where codes are asked for, and the others for steps.
+    """
 
     size: int
+    of_codes: bytes = b""
     for_codes: bytes | None = None
     for_steps: bytes | None = None
     for_lows: bytes | None = None
@@ -37,6 +42,7 @@ _LOW = _Bytes(size=2, for_codes=bytes(2), for_steps=bytes(2))
 _SCALES_AND_MINS = _Bytes(size=12, for_codes=bytes([1] * 4 + [0] * 4 + [1] * 4))
 _SCALES = _Bytes(size=16, for_codes=bytes([1] * 16))
 _SIX_BITS = _Bytes(size=12, for_codes=bytes([0x11] * 8 + [0xAA] * 4))  # 33 each, of which 32 are taken away
+_SIGNS_AND_SCALES = _Bytes(size=32, of_codes=bytes([255, 255, 255, 15]) * 8, for_codes=bytes(32), for_steps=bytes(32))
 _XS = (_Bytes(size=2, for_codes=bytes([0xAA] * 2)), _Bytes(size=4, for_codes=bytes([0x11] * 4)))
 
 # Columns of a group, what is added to codes so that none is negative, and the bytes of a block.
@@ -49,12 +55,15 @@ _FORMS: dict[str, tuple[int, int, tuple[_Bytes, ...]]] = {
     "IQ4_NL": (32, 0, (_STEP, _codes(16, 0x88))),
     "MXFP4": (32, 0, (_POWER, _codes(16, 0x11))),
     "IQ4_XS": (32, 0, (_STEP, *_XS, _codes(128, 0x88))),
+    "IQ3_XXS": (32, 0, (_Bytes(size=2, for_codes=np.float16(4).tobytes()), _codes(64, 0), _SIGNS_AND_SCALES)),
+    "IQ3_S": (32, 0, (_STEP, _codes(64, 0), _codes(8, 0), _codes(32, 0), _Bytes(size=4, for_codes=bytes(4)))),
     "Q2_K": (16, 0, (_SCALES, _codes(64, 0x55), _STEP, _LOW)),
     "Q3_K": (16, 4, (_codes(32, 0xFF), _codes(64, 0x55), _SIX_BITS, _STEP)),
     "Q4_K": (32, 0, (_STEP, _LOW, _SCALES_AND_MINS, _codes(128, 0x11))),
     "Q5_K": (32, 0, (_STEP, _LOW, _SCALES_AND_MINS, _codes(32, 0), _codes(128, 0x11))),
     "Q6_K": (16, 0, (_codes(128, 0x11), _codes(64, 0xAA), _SCALES, _STEP)),
 }
+_LEAST = {"IQ3_XXS": 4}  # what a code is that steps are read by, if not 1
 
 
 def block_codes(
@@ -74,25 +83,30 @@ def block_codes(
         return None
     stored = blocks.cpu().numpy().reshape(-1, GGML_QUANT_SIZES[kind][1])
 
-    def read(bytes_of: list[bytes | None], every: int) -> Tensor:
-        numbers = dequantize(_replaced(stored, form, bytes_of), kind).reshape(len(blocks), -1)
+    def read(what: Literal["codes", "steps", "lows"], every: int) -> Tensor:
+        numbers = dequantize(_with_the_rest_replaced(stored, form, what), kind).reshape(len(blocks), -1)
         return torch.from_numpy(np.ascontiguousarray(numbers[:, :columns:every]))
 
     with np.errstate(all="ignore"):
-        steps = read([part.for_steps for part in form], group)
-        codes = read([part.for_codes for part in form], 1).to(torch.int8) + shift
-        lows = read([part.for_lows for part in form], group) if _LOW in form else -shift * steps if shift else None
+        steps = read("steps", group) / _LEAST.get(kind.name, 1)
+        codes = read("codes", 1).to(torch.int8) + shift
+        lows = read("lows", group) if _LOW in form else -shift * steps if shift else None
     if not (steps.isfinite().all() and (lows is None or lows.isfinite().all())):
         return None
     return CodedMatrix(codes=codes, steps=steps, lows=lows, dtype=dtype)
 
 
-def _replaced(
-    blocks: UInt8[np.ndarray, "B bytes"], form: tuple[_Bytes, ...], bytes_of: list[bytes | None]
+def _with_the_rest_replaced(
+    blocks: UInt8[np.ndarray, "B bytes"], form: tuple[_Bytes, ...], what: Literal["codes", "steps", "lows"]
 ) -> UInt8[np.ndarray, "B bytes"]:
     changed, start = blocks.copy(), 0
-    for part, new in zip(form, bytes_of):
+    for part in form:
+        place = slice(start, start + part.size)
+        new = {"codes": part.for_codes, "steps": part.for_steps, "lows": part.for_lows}[what]
         if new is not None:
-            changed[:, start : start + part.size] = np.frombuffer(new, np.uint8)
+            changed[:, place] = np.frombuffer(new, np.uint8)
+        if part.of_codes:
+            bits = np.frombuffer(part.of_codes, np.uint8)
+            changed[:, place] |= blocks[:, place] & (bits if what == "codes" else ~bits)
         start += part.size
     return changed

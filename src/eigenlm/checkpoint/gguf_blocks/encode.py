@@ -17,7 +17,7 @@ from eigenlm.checkpoint.gguf_blocks.table import TABLE
 
 _INFORMED = AFFINE | SYMMETRIC | TABLE
 SEARCHED = _INFORMED | MICROSCALED
-"""Types whose steps are searched for."""
+"""Types whose steps are searched for as llama.cpp does."""
 _AT_ONCE = 1 << 16  # numbers that a thread takes
 
 

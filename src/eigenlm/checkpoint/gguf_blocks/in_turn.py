@@ -11,11 +11,14 @@ from gguf.quants import quantize
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from eigenlm.checkpoint.gguf_blocks.blocks import BlockGrid
 from eigenlm.checkpoint.gguf_blocks.encode import SEARCHED
 from eigenlm.checkpoint.gguf_blocks.packing import packed
+from eigenlm.checkpoint.gguf_blocks.points import POINTS
 from eigenlm.linalg.coordinate_descent import descend
 from eigenlm.linalg.error_feedback import Feedback, round_in_turn
 
+_GRIDS: dict[str, BlockGrid] = SEARCHED | POINTS
 _MANY_BITS = 5  # from which on so little is lost that codes stay where rounding has put them
 _ROWS = 4096  # that are rounded at once, where none makes up for another
 
@@ -29,19 +32,19 @@ def encode_in_turn(
         W: on the processor; the last block of a row is padded with zeros.
         inputs: of the Gram of its inputs.
         outputs: of the Gram of its outputs' gradients; of a diagonal where rows make up for nothing.
-        kind: the type; of one that is not `SEARCHED`, numbers are rounded one by one.
+        kind: the type; of one whose steps are not searched for, numbers are rounded one by one.
     """
     size, num_bytes = GGML_QUANT_SIZES[kind]
     padding = -W.shape[1] % size
     wide, inputs = F.pad(W.float(), (0, padding)), _padded(inputs, padding)
-    if kind.name not in SEARCHED:
+    if kind.name not in _GRIDS:
         return quantize(wide.numpy(), kind)
-    grid = SEARCHED[kind.name]
+    grid, tuples = _GRIDS[kind.name], POINTS[kind.name].tuples if kind.name in POINTS else None
 
     def bytes_of(rows: Tensor) -> np.ndarray:
-        blocks = list(round_in_turn(rows, inputs, outputs, size, grid.values, grid.fit))
+        blocks = list(round_in_turn(rows, inputs, outputs, size, grid.values, grid.fit, tuples))
         if 8 * num_bytes < _MANY_BITS * size:
-            descend(rows, blocks, inputs, outputs, grid.values)
+            descend(rows, blocks, inputs, outputs, grid.values, tuples=tuples)
         return np.concatenate([packed(kind.name, block) for block in blocks], axis=1)
 
     if len(outputs.passed_on):

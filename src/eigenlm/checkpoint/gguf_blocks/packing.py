@@ -1,9 +1,10 @@
 """The bits of a block in the order of its type in ggml; `gguf.quants` reads them back."""
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int16, UInt8
 
 from eigenlm.checkpoint.gguf_blocks.blocks import RoundedBlocks
+from eigenlm.checkpoint.gguf_blocks.points import POINTS
 
 Bytes = UInt8[np.ndarray, "B size"]
 _E2M1 = np.array([*range(15, 8, -1), *range(8)], np.uint8)  # codes of the values in order: those below 0 come last
@@ -118,6 +119,30 @@ def _iq4_xs(blocks: RoundedBlocks) -> Bytes:
     return np.concatenate([_bytes(blocks.step), _bytes(high), low, _four_bits(blocks.codes, 16)], axis=1)
 
 
+def _points_and_signs(blocks: RoundedBlocks, kind: str) -> tuple[Int16[np.ndarray, "B 64"], Bytes]:
+    """Of each four numbers the place of their point, and of each eight a byte of signs."""
+    tuples = POINTS[kind].tuples
+    L, codes = len(tuples.magnitudes), blocks.codes.astype(np.int64)
+    levels = np.where(codes >= L, codes - L, L - 1 - codes).reshape(len(codes), 64, 4)
+    return tuples.at[levels @ L ** np.arange(4)], np.packbits(codes < L, axis=1, bitorder="little")
+
+
+def _iq3_s(blocks: RoundedBlocks) -> Bytes:
+    points, signs = _points_and_signs(blocks, "IQ3_S")
+    scales = (blocks.scales // 2).astype(np.uint8)
+    low, high = points.astype(np.uint8), np.packbits(points >> 8, axis=1, bitorder="little")
+    step = blocks.step.astype(np.float16)
+    return np.concatenate([_bytes(step), low, high, signs, scales[:, ::2] | scales[:, 1::2] << 4], axis=1)
+
+
+def _iq3_xxs(blocks: RoundedBlocks) -> Bytes:
+    points, signs = _points_and_signs(blocks, "IQ3_XXS")
+    seven = (signs & 127).reshape(len(signs), 8, 4).astype(np.uint32) << np.array([0, 7, 14, 21], np.uint32)
+    stored = np.bitwise_or.reduce(seven, axis=2) | (blocks.scales // 2).astype(np.uint32) << 28
+    step = (4 * blocks.step).astype(np.float16)
+    return np.concatenate([_bytes(step), points.astype(np.uint8), _bytes(stored)], axis=1)
+
+
 PACKED = {
     "Q2_K": _q2_k,
     "Q3_K": _q3_k,
@@ -131,4 +156,6 @@ PACKED = {
     "IQ4_NL": _q4_0,
     "IQ4_XS": _iq4_xs,
     "MXFP4": _mxfp4,
+    "IQ3_S": _iq3_s,
+    "IQ3_XXS": _iq3_xxs,
 }

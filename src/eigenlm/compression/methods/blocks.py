@@ -15,7 +15,21 @@ from eigenlm.linalg.error_feedback import Feedback
 from eigenlm.linear import BlockLinear, LinearMap
 from eigenlm.linear.blocks import bytes_of_row
 
-TYPES = ("Q2_K", "Q3_K", "IQ4_XS", "MXFP4", "IQ4_NL", "Q4_K", "Q4_1", "Q5_0", "Q5_K", "Q5_1", "Q6_K", "Q8_0")
+TYPES = (
+    "Q2_K",
+    "IQ3_XXS",
+    "IQ3_S",
+    "IQ4_XS",
+    "MXFP4",
+    "IQ4_NL",
+    "Q4_K",
+    "Q4_1",
+    "Q5_0",
+    "Q5_K",
+    "Q5_1",
+    "Q6_K",
+    "Q8_0",
+)
 """Types that are offered, from the fewest bits to the most; those of 256 numbers for rows of whole blocks alone."""
 _WIDER = {"MXFP4": "IQ4_XS", "IQ4_NL": "Q4_K", "Q5_0": "Q5_K"}
 """Types of as many bits, nearer to the numbers (docs/log.md), that take their place where rows are of whole blocks."""
