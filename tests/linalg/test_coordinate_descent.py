@@ -21,12 +21,19 @@ class Steps:
     codes: np.ndarray
     step: np.ndarray
     low: np.ndarray
+    between: float = 0.0
 
     def steps(self) -> np.ndarray:
         return self.step
 
     def lows(self) -> np.ndarray:
         return self.low
+
+    def ladder(self) -> tuple[np.ndarray, np.ndarray, int]:
+        return self.step, np.full_like(self.step, self.between), 40
+
+    def climb(self, steps: np.ndarray) -> None:
+        self.step[:] = steps
 
     def numbers(self, values: np.ndarray) -> torch.Tensor:
         step, low = (each.repeat(4, axis=1) for each in (self.step, self.low))
@@ -129,3 +136,23 @@ def test_groups_without_a_step_and_inputs_that_are_never_there_stay():
     assert not np.array_equal(blocks[0].codes[:, 4:], before[0][:, 4:])
     assert np.array_equal(blocks[1].codes, before[1])
     assert numbers(blocks, EVEN).isfinite().all()
+
+
+@pytest.mark.parametrize("values", [EVEN, UNEVEN])
+def test_steps_move_to_the_best_that_there_are_and_codes_with_them(values):
+    W, C, G = torch.randn(37, 16, generator=seeded(1, "cpu")), gram(16, 2), gram(37, 4)
+    inputs, outputs = feedback(C), feedback(G)
+    found = {}
+    for between in (0.0, 0.01):
+        blocks = list(round_in_turn(W, inputs, outputs, 8, values, steps_of))
+        first = [block.step.copy() for block in blocks]
+        for block in blocks:
+            block.between = between
+        descend(W, blocks, inputs, outputs, values, sweeps=12)
+        found[between] = loss(W.double() - numbers(blocks, values), damped(C), damped(G))
+        for block, step in zip(blocks, first):
+            places = (block.step - step) / 0.01
+            assert np.allclose(places, np.rint(places), atol=1e-3)
+            assert (np.abs(places) <= 40.001).all()
+            assert bool((places != 0).any()) == bool(between)
+    assert found[0.01] < 0.9 * found[0.0]

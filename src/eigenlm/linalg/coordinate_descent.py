@@ -1,4 +1,4 @@
-"""Rounded numbers moved one by one to where the whole matrix loses least."""
+"""Rounded numbers, and the steps of their groups, moved one by one to where the whole matrix loses least."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,7 @@ from eigenlm.linalg.grid_search.table import code_of
 from eigenlm.linalg.grid_search.tuples import Tuples
 from eigenlm.machine.compiled import compiled
 
+_LITTLE = 0.002  # of a step, which is not worth a change
 _ROWS = 32  # moved one after another; how others pull at them is a product of matrices
 
 
@@ -21,16 +22,17 @@ def descend(
     inputs: Feedback,
     outputs: Feedback,
     values: Float32[np.ndarray, " v"],
-    sweeps: int = 2,
+    sweeps: int = 4,
     tuples: Tuples | None = None,
 ) -> None:
     """Set codes anew, each to the value for which tr(G E C E^T) is least while all others stay (arXiv:2406.17542).
 
-    For the error E of W, a change t of number (i, j) adds t^2 G_ii C_jj - 2 t (G E C)_ij; none is made that adds.
+    For the error E of W, a change t of number (i, j) adds t^2 G_ii C_jj - 2 t (G E C)_ij; none is made that adds. Once
+    the codes of a group are set so is its step, where the type has others.
 
     Args:
         W: what was rounded.
-        blocks: its columns on their grids, from left to right; their codes are set.
+        blocks: its columns on their grids, from left to right; their codes and steps are set.
         inputs: of C.
         outputs: of G; of its diagonal alone where rows have nothing to do with each other.
         values: v, what codes stand for, in order.
@@ -40,6 +42,8 @@ def descend(
     size = W.shape[1] // len(blocks)
     codes = np.concatenate([block.codes for block in blocks], axis=1)
     steps, lows = (np.concatenate(each, axis=1) for each in zip(*((block.steps(), block.lows()) for block in blocks)))
+    firsts, between, last = zip(*(block.ladder() for block in blocks))
+    ladders = np.concatenate(firsts, axis=1), np.concatenate(between, axis=1), last[0]
     errors = W - _numbers(codes, steps, lows, values)
     C, G = inputs.gram, outputs.gram if len(outputs.passed_on) else None
     alone, at = torch.eye(_ROWS), np.empty(0, np.int16) if tuples is None else tuples.at
@@ -50,13 +54,13 @@ def descend(
             rows = slice(top, top + _ROWS)
             pull = errors[rows] @ C if G is None else G[rows] @ seen
             grams = (alone if G is None else G[rows, rows].contiguous()).numpy(), C.numpy()
-            undone = _move(
-                errors[rows].numpy(), pull.numpy(), grams, (steps[rows], lows[rows]), values, bound, codes[rows]
-            )
+            grids = steps[rows], lows[rows], ladders[0][rows], ladders[1][rows], ladders[2]
+            undone = _move(errors[rows].numpy(), pull.numpy(), grams, grids, values, bound, codes[rows])
             if G is not None:
                 seen[rows] -= torch.from_numpy(undone)
-    for block, start in zip(blocks, range(0, W.shape[1], size)):
+    for block, start, moved in zip(blocks, range(0, W.shape[1], size), np.split(steps, len(blocks), axis=1)):
         block.codes[:] = codes[:, start : start + size]
+        block.climb(moved)
 
 
 def _numbers(codes: np.ndarray, steps: np.ndarray, lows: np.ndarray, values: np.ndarray) -> Tensor:
@@ -72,24 +76,30 @@ def _move(
     errors: Float32[np.ndarray, "m n"],
     pull: Float32[np.ndarray, "m n"],
     grams: tuple[Float32[np.ndarray, "_ _"], Float32[np.ndarray, "n n"]],
-    grids: tuple[Float32[np.ndarray, "m g"], Float32[np.ndarray, "m g"]],
+    grids: tuple[
+        Float32[np.ndarray, "m g"],
+        Float32[np.ndarray, "m g"],
+        Float32[np.ndarray, "m g"],
+        Float32[np.ndarray, "m g"],
+        int,
+    ],
     values: Float32[np.ndarray, " v"],
     bound: tuple[Int16[np.ndarray, " _"], bool],
     codes: UInt8[np.ndarray, "m n"],
 ) -> Float32[np.ndarray, "m n"]:
-    """Set the codes of some rows; those of a group whose step is 0 stay. Returns what E C became less.
+    """Set the codes and steps of some rows; those of a group whose step is 0 stay. Returns what E C became less.
 
     Args:
         errors: E.
         pull: G E C.
         grams: G of these rows, and C.
-        grids: steps and lows.
+        grids: steps, to be set as well, lows, and the steps that there are: the first, what lies between, the last.
         values: what codes stand for.
         bound: by the levels of four magnitudes, whether a point has them (`grid_search.tuples`); and whether signs are
             bound to each other, so that they stay.
         codes: to be set.
     """
-    (G, C), (steps, lows), (at, signs_stay) = grams, grids, bound
+    (G, C), (steps, lows, firsts, between, last), (at, signs_stay) = grams, grids, bound
     m, n = errors.shape
     group = n // steps.shape[1]
     undone = np.zeros_like(errors)
@@ -111,7 +121,43 @@ def _move(
                 for k in range(n):
                     undone[i, k] += change * C[j, k]
                     pull[i, k] -= G[i, i] * change * C[j, k]
+            if (j + 1) % group == 0 and between[i, j // group] != 0:
+                ladder = firsts[i, j // group], between[i, j // group], last
+                part = slice(j + 1 - group, j + 1)
+                more = _other_step(values[codes[i, part]], pull[i], G[i, i], C[part], part.start, step, ladder)
+                steps[i, j // group] += more
+                for h in range(part.start, part.stop if more != 0 else part.start):
+                    change = more * values[codes[i, h]]
+                    errors[i, h] -= change
+                    for k in range(n):
+                        undone[i, k] += change * C[h, k]
+                        pull[i, k] -= G[i, i] * change * C[h, k]
     return undone
+
+
+@compiled
+def _other_step(
+    v: Float32[np.ndarray, " group"],
+    pull: Float32[np.ndarray, " n"],
+    weight: np.float32,
+    C: Float32[np.ndarray, "group n"],
+    start: int,
+    step: np.float32,
+    ladder: tuple[np.float32, np.float32, int],
+) -> np.float32:
+    """What a group's step is best made more, to the nearest that there is; 0 where that gains next to nothing."""
+    toward, curvature = np.float32(0), np.float32(0)
+    for a in range(len(v)):
+        toward += pull[start + a] * v[a]
+        for b in range(len(v)):
+            curvature += weight * v[a] * v[b] * C[a, start + b]
+    if not curvature > 0:
+        return np.float32(0)
+    first, between, last = ladder
+    place = np.rint((step + toward / curvature - first) / between)
+    more = first + between * min(max(place, np.float32(0)), np.float32(last)) - step
+    gain = more * (2 * toward - more * curvature)
+    return more if gain > 0 and abs(more) > _LITTLE * abs(step) else np.float32(0)
 
 
 @compiled

@@ -90,6 +90,12 @@ class Rounded(Protocol):
     def lows(self) -> Float32[np.ndarray, "m g"]:
         """Likewise."""
 
+    def ladder(self) -> tuple[Float32[np.ndarray, "m g"], Float32[np.ndarray, "m g"], int]:
+        """a, b and n: other steps of a group may be a + k b with whole k from 0 to n; none where b is 0."""
+
+    def climb(self, steps: Float32[np.ndarray, "m g"]) -> None:
+        """Take other steps, of those that may be."""
+
 
 Grid = TypeVar("Grid", bound=Rounded)
 _ROWS = 32  # rounded one after another; what those above leave to them is a product of matrices

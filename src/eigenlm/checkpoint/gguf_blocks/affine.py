@@ -59,7 +59,9 @@ class AffineGroups:
                 codes=codes, scales=scales, step=step.astype(np.float16), mins=mins, low=low.astype(np.float16)
             )
         codes = rounded(blocks, codes, stored.steps(), stored.lows(), (0, self.top))
-        return RoundedBlocks(codes=codes, scales=scales, step=stored.step, mins=mins, low=stored.low)
+        return RoundedBlocks(
+            codes=codes, scales=scales, step=stored.step, mins=mins, low=stored.low, may_be=range(self.scale_top + 1)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

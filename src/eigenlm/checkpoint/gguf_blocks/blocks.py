@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, Float32, Int16, UInt8
 
+_DIGITS = (1 << 11) - 1  # of float16, the largest whole number of its spacing
+
 
 class BlockGrid(Protocol):
     """A type of GGUF as a way to round."""
@@ -28,6 +30,7 @@ class RoundedBlocks:
         mins: (B, g) likewise; none where codes lie around 0.
         step: (B) of the blocks, as the type stores it.
         low: (B); none where codes lie around 0.
+        may_be: whole numbers that the type has room for as scales; none where a block has one step.
     """
 
     codes: UInt8[np.ndarray, "B n"]
@@ -35,6 +38,27 @@ class RoundedBlocks:
     step: Float[np.ndarray, " B"]
     mins: Int16[np.ndarray, "B g"] | None = None
     low: Float[np.ndarray, " B"] | None = None
+    may_be: range = range(0)
+
+    def ladder(self) -> tuple[Float32[np.ndarray, "B g"], Float32[np.ndarray, "B g"], int]:
+        """Steps that may be stored: whole scales of a block's step, or, of a block of one step, numbers of float16."""
+        one = self.step.astype(np.float32)[:, None] * np.ones(self.scales.shape, np.float32)
+        if len(self.may_be) > 1:
+            return one * np.float32(self.may_be[0]), one * np.float32(self.may_be.step), len(self.may_be) - 1
+        if self.step.dtype != np.float16:
+            return one, np.zeros_like(one), 0
+        return np.zeros_like(one), np.spacing(self.step).astype(np.float32)[:, None], _DIGITS
+
+    def climb(self, steps: Float32[np.ndarray, "B g"]) -> None:
+        """Take others of these."""
+        low, between, _ = self.ladder()
+        if len(self.may_be) > 1:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                places = np.nan_to_num(np.rint((steps - low) / between)).astype(np.int16)
+            moved = (self.may_be[0] + self.may_be.step * places).astype(np.int16)
+            self.scales[:] = np.where(between != 0, moved, self.scales)
+        elif self.step.dtype == np.float16:
+            self.step[:] = steps[:, 0]
 
     def steps(self) -> Float32[np.ndarray, "B g"]:
         """What a code more adds to a number."""

@@ -40,7 +40,7 @@ class Points:
             step = (steps.max(axis=1) / np.float32(_REACH * self.unit)).astype(np.float16)
         unit = step.astype(np.float32) * np.float32(self.unit)
         codes = np.full(blocks.shape, len(of.magnitudes), np.uint8)
-        return RoundedBlocks(codes=codes, scales=_odd(steps, unit), step=unit)
+        return RoundedBlocks(codes=codes, scales=_odd(steps, unit), step=unit, may_be=range(1, _REACH + 1, 2))
 
 
 def _odd(steps: Float32[np.ndarray, "B g"], unit: Float32[np.ndarray, " B"]) -> Int16[np.ndarray, "B g"]:

@@ -54,7 +54,8 @@ class SymmetricGroups:
         with np.errstate(over="ignore"):
             stored = RoundedBlocks(codes=codes, scales=scales, step=step.astype(np.float16))
         codes = rounded(blocks, codes, stored.steps(), np.float32(0), (-self.reach, self.reach - 1))
-        return RoundedBlocks(codes=codes, scales=scales, step=stored.step)
+        may_be = range(-self.scale_reach, self.scale_reach)
+        return RoundedBlocks(codes=codes, scales=scales, step=stored.step, may_be=may_be)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,8 @@ class TableOfValues:
         w = x * x if importance is None else important(x, importance, size, 2)
         step, scales, codes = _fitted(x.reshape(-1, size), w.reshape(-1, size), _VALUES)
         with np.errstate(over="ignore"):
-            return RoundedBlocks(codes=codes, scales=scales, step=step.astype(np.float16))
+            may_be = range(-_REACH, _REACH if self.groups > 1 else -_REACH)
+            return RoundedBlocks(codes=codes, scales=scales, step=step.astype(np.float16), may_be=may_be)
 
 
 TABLE: dict[str, BlockGrid] = {"IQ4_NL": TableOfValues(groups=1), "IQ4_XS": TableOfValues(groups=8)}
