@@ -70,7 +70,8 @@ def plan(
     _check_tells(lm, "planning", "see which of its matrices are of low rank with analyze")
     check_planning(lm.model, calibration_window(lm.config, tokens), methods, whole=reached.whole)
     text, windows, own = _calibration(lm, calibration, tokens, seed)
-    found = compression.prices(lm.model, windows, methods=methods, whole=reached.whole, seed=seed)
+    counted: dict[str, Any] = {"whole": reached.whole, "timed": reached.kind == "time"}
+    found = compression.prices(lm.model, windows, methods=methods, **counted, seed=seed)
     in_gguf = reached.whole and all(method.gguf for method in methods_named(methods))
     others = beside_matrices(lm.model, found, **lm.foreign_parts) if in_gguf else None
     made = compression.planned(found, reached, model=lm.name, text=text, others=others, sizes=sizes)

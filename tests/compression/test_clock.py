@@ -85,3 +85,8 @@ def test_the_times_of_a_model_are_its_own() -> None:
     assert set(times) == set(matrices(found.module))
     assert all(nanoseconds > 0 for each in times.values() for nanoseconds in each)
     assert all(isinstance(each[-1].action, Keep) for each in found.offers.values())
+
+
+def test_a_model_that_is_not_timed_is_refused_before_it_is_measured() -> None:
+    with pytest.raises(ConfigError, match="timing matrices: expected a model on the CPU, got meta; plan with"):
+        plan(build(LLAMA).to("meta"), WINDOWS, goal={"time": 0.5}, methods=("int8",))

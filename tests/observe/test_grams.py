@@ -108,6 +108,11 @@ def test_only_what_is_asked_for_is_measured():
     assert all(torch.equal(gram, want[name]) for name, gram in found.input_grams.items())
 
 
+def test_a_kind_that_there_is_not_is_refused():
+    with pytest.raises(ConfigError, match="kinds of Grams: expected some of inputs, outputs, weighted, got 'weights'"):
+        measure(build(LLAMA), ids(2, 6), kinds=("inputs", "weights"))
+
+
 def test_measuring_leaves_the_module_as_it_was():
     model, tokens = build(LLAMA), ids(1, 6)
     before = model(tokens)

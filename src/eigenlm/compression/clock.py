@@ -35,9 +35,6 @@ class Clock:
         Args:
             layers: as they are.
             offers: for each of them, those of one kind after each other.
-
-        Raises:
-            ConfigError: they are not on the CPU.
         """
         return {name: self._of_layer(name, layers[name], each) for name, each in track(offers.items(), "timing")}
 
@@ -57,14 +54,23 @@ class Clock:
 
     def _seconds(self, name: str, layer: LinearMap, offer: Offer) -> float:
         W = layer.dense()
-        if W.device.type != "cpu":
-            do = "plan with --device cpu"
-            raise ConfigError(explain("timing matrices", expected="a model on the CPU", got=W.device.type, do=do))
         form = layer.kind, tuple(W.shape), W.dtype, offer.action.label, name == TABLE, torch.get_num_threads()
         if form not in self._known:
             built = offer.action.build(layer, offer.parts())
             self._known[form] = _least(name, built, torch.ones(1, layer.in_features, dtype=W.dtype))
         return self._known[form]
+
+
+def check_timed(module: nn.Module) -> None:
+    """Refuse a model whose decoding is not timed.
+
+    Raises:
+        ConfigError: it is not on the CPU.
+    """
+    device = next(module.parameters()).device.type
+    if device != "cpu":
+        do = "plan with --device cpu"
+        raise ConfigError(explain("timing matrices", expected="a model on the CPU", got=device, do=do))
 
 
 @torch.no_grad()

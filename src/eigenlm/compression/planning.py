@@ -53,7 +53,7 @@ def plan(
     """
     check(seed=seed)
     reached = Goal.of(keep, goal)
-    found = prices(module, windows, methods=methods, whole=reached.whole, seed=seed)
+    found = prices(module, windows, methods=methods, whole=reached.whole, timed=reached.kind == "time", seed=seed)
     return planned(found, reached, model=model, text=text)
 
 

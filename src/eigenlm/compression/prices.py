@@ -9,7 +9,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from eigenlm.compression.actions import Found, Keep
-from eigenlm.compression.clock import Clock
+from eigenlm.compression.clock import Clock, check_timed
 from eigenlm.compression.fits import Fitting
 from eigenlm.compression.forecast import LossForecast, forecast
 from eigenlm.compression.held_out import kept_apart
@@ -118,7 +118,13 @@ class Prices:
 
 
 def prices(
-    module: nn.Module, windows: Int[Tensor, "B T"], *, methods: Sequence[str], whole: bool = False, seed: int = 0
+    module: nn.Module,
+    windows: Int[Tensor, "B T"],
+    *,
+    methods: Sequence[str],
+    whole: bool = False,
+    timed: bool = False,
+    seed: int = 0,
 ) -> Prices:
     """Measure a module on text and ask the methods for their offers.
 
@@ -130,12 +136,15 @@ def prices(
         windows: (B, T) calibration text; a quarter of the rows, one at least, is kept apart.
         methods: names of those that make offers, of `compression.methods.METHODS`.
         whole: count all bytes of a file, and ask for the table of tokens, too, where a model of ours scores them.
+        timed: whether what its matrices take is to be asked for.
         seed: of the random generator that draws gradients.
 
     Raises:
-        ConfigError: an unknown method, or a module that gives no logits.
+        ConfigError: an unknown method, a module that gives no logits, or one that is not timed.
         DataError: fewer than two windows, or activations that are not finite.
     """
+    if timed:
+        check_timed(module)
     used = methods_named(methods)
     keep_large_blocks_apart()
     fitted, apart = kept_apart(windows, "planning")

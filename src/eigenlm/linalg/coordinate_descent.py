@@ -118,9 +118,7 @@ def _move(
             if change * (2 * pull[i, j] - change * curvature) > 0:
                 codes[i, j] = code
                 errors[i, j] -= change
-                for k in range(n):
-                    undone[i, k] += change * C[j, k]
-                    pull[i, k] -= G[i, i] * change * C[j, k]
+                _told(undone[i], pull[i], change, G[i, i], C[j])
             if (j + 1) % group == 0 and between[i, j // group] != 0:
                 ladder = firsts[i, j // group], between[i, j // group], last
                 part = slice(j + 1 - group, j + 1)
@@ -129,10 +127,22 @@ def _move(
                 for h in range(part.start, part.stop if more != 0 else part.start):
                     change = more * values[codes[i, h]]
                     errors[i, h] -= change
-                    for k in range(n):
-                        undone[i, k] += change * C[h, k]
-                        pull[i, k] -= G[i, i] * change * C[h, k]
+                    _told(undone[i], pull[i], change, G[i, i], C[h])
     return undone
+
+
+@compiled
+def _told(
+    undone: Float32[np.ndarray, " n"],
+    pull: Float32[np.ndarray, " n"],
+    change: np.float32,
+    weight: np.float32,
+    C: Float32[np.ndarray, " n"],
+) -> None:
+    """What a change of one number makes of its row of E C and of G E C."""
+    for k in range(len(C)):
+        undone[k] += change * C[k]
+        pull[k] -= weight * change * C[k]
 
 
 @compiled

@@ -5,6 +5,11 @@ from jaxtyping import Float32, UInt8
 
 from eigenlm.machine.compiled import compiled
 
+Four = tuple[
+    Float32[np.ndarray, " 4"], Float32[np.ndarray, " 4"], Float32[np.ndarray, "4 4"], Float32[np.ndarray, " 4"]
+]
+"""What is wanted of four numbers, the numbers, their part of R, and their weights."""
+
 
 @compiled
 def tuples_in_turn(
@@ -49,20 +54,8 @@ def tuples_in_turn(
                 for k in range(4):
                     target[k] = moved[i, start + k] + left[i, start + k]
                 given = target, own[i, four], R[four, four], weights[four]
-                best, point = np.float32(np.inf), 0
-                for p in range(len(levels)):
-                    for turned in range(-1, 4):  # none of the signs, then one of them
-                        cost = _cost(given, scaled[p], turned, best, signs)
-                        if cost >= best:
-                            if turned < 0:
-                                break
-                            continue
-                        if even and start % 8 and (negative + (signs < 0).sum()) % 2:
-                            continue
-                        best, point = cost, p
-                        best_signs[:] = signs
-                        if turned < 0:
-                            break
+                left_over = negative % 2 if even and start % 8 else -1
+                point = _best(given, scaled, left_over, signs, best_signs)
                 negative += (best_signs < 0).sum()
                 for k in range(4):
                     level = levels[point, k]
@@ -77,10 +70,33 @@ def tuples_in_turn(
 
 
 @compiled
+def _best(
+    given: Four,
+    scaled: Float32[np.ndarray, "P 4"],
+    parity: int,
+    signs: Float32[np.ndarray, " 4"],
+    best_signs: Float32[np.ndarray, " 4"],
+) -> int:
+    """The point that costs least, where the number of its negative signs is even (0), odd (1) or any (-1).
+
+    If the signs of a point do not agree, each one of them is turned.
+    """
+    best, point = np.float32(np.inf), 0
+    for p in range(len(scaled)):
+        for turned in range(-1, 4):  # none of the signs, then one of them
+            cost = _cost(given, scaled[p], turned, best, signs)
+            agrees = parity < 0 or (signs < 0).sum() % 2 == parity
+            if cost < best and agrees:
+                best, point = cost, p
+                best_signs[:] = signs
+            if turned < 0 and (agrees or cost >= best):
+                break
+    return point
+
+
+@compiled
 def _cost(
-    given: tuple[
-        Float32[np.ndarray, " 4"], Float32[np.ndarray, " 4"], Float32[np.ndarray, "4 4"], Float32[np.ndarray, " 4"]
-    ],
+    given: Four,
     point: Float32[np.ndarray, " 4"],
     turned: int,
     most: np.float32,
@@ -89,7 +105,7 @@ def _cost(
     """What the magnitudes of a point cost, infinity as soon as it is `most`; number `turned` has the worse sign.
 
     Args:
-        given: what is wanted of four numbers, the numbers, their part of R, and their weights.
+        given: the numbers.
         point: magnitudes.
         turned: the place of one, or -1.
         most: as above.

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from eigenlm.errors import DataError, explain
+from eigenlm.errors import ConfigError, DataError, explain, nearest
 from eigenlm.linalg.gram_sum import GramSum
 from eigenlm.linalg.seeded import seeded
 from eigenlm.machine.heap import give_back_freed_memory
@@ -19,6 +19,8 @@ from eigenlm.observe.linears import linears
 from eigenlm.observe.predictions import quick_products
 from eigenlm.observe.watch import frozen, watch
 from eigenlm.progress import track
+
+_KINDS = ("inputs", "outputs", "weighted")
 
 
 class Grams(Mapping[str, Tensor]):
@@ -86,10 +88,11 @@ def measure(
         kinds: of Grams to sum up, `inputs`, `outputs` and `weighted`; the others are empty.
 
     Raises:
+        ConfigError: a kind that there is not.
         DataError: activations or gradients that are not finite; the layer is named.
     """
-    generator = seeded(seed, windows.device)
-    inputs, outputs, weighted = SharedInputs(), _Outputs(), _Weighted()
+    _check_kinds(kinds)
+    generator, inputs, outputs, weighted = seeded(seed, windows.device), SharedInputs(), _Outputs(), _Weighted()
     with (
         quick_products(windows.device),
         frozen(module),
@@ -124,6 +127,11 @@ def measure(
             if not gram.is_finite():
                 raise DataError(explain(f"measuring {name}", expected="finite activations", got="NaN or infinity"))
     return Measurement(windows.numel(), Grams(reached), Grams(outputs.sums), Grams(weighted.sums))
+
+
+def _check_kinds(kinds: Collection[str]) -> None:
+    if unknown := set(kinds) - set(_KINDS):
+        raise ConfigError(nearest("kinds of Grams", min(unknown), _KINDS, "some of"))
 
 
 def _where_gradients_flow(see: Callable[[str, Tensor], None]) -> Callable[[str, Tensor], None]:

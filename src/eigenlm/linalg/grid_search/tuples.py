@@ -39,7 +39,7 @@ class Tuples:
         levels = np.searchsorted(magnitudes, points)
         at = np.full(L**FOUR, -1, np.int16)
         at[levels @ L ** np.arange(FOUR)] = np.arange(len(points))
-        every = magnitudes[np.indices((L,) * FOUR).reshape(FOUR, -1)[::-1].T]
+        every = magnitudes[np.stack([*reversed(np.indices((L,) * FOUR).reshape(FOUR, -1))], axis=-1)]
         near = ((every[:, None] - points) ** 2).sum(axis=-1).argmin(axis=1).astype(np.int16)
         return cls(magnitudes, points, at, near, even)
 
