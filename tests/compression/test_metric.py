@@ -33,7 +33,23 @@ def test_the_loss_is_half_the_trace_of_both_grams_around_the_change(rows: int, d
     ("columns", "offered"),
     [
         (288, ["MXFP4", "IQ4_NL", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]),
-        (256, ["Q2_K", "IQ3_XXS", "IQ3_S", "IQ4_XS", "Q4_K", "Q4_1", "Q5_K", "Q5_1", "Q6_K", "Q8_0"]),
+        (
+            256,
+            [
+                "IQ2_XXS",
+                "IQ2_XS",
+                "IQ2_S",
+                "IQ3_XXS",
+                "IQ3_S",
+                "IQ4_XS",
+                "Q4_K",
+                "Q4_1",
+                "Q5_K",
+                "Q5_1",
+                "Q6_K",
+                "Q8_0",
+            ],
+        ),
     ],
 )
 def test_rows_of_whole_blocks_of_256_are_offered_types_of_256_first(columns: int, offered: list[str]) -> None:

@@ -9,7 +9,7 @@ from tests.linalg.test_coordinate_descent import Steps, damped, gram, loss, numb
 
 from eigenlm.linalg.coordinate_descent import descend
 from eigenlm.linalg.error_feedback import feedback, round_in_turn
-from eigenlm.linalg.grid_search.tuples import Tuples, by_tuples
+from eigenlm.linalg.grid_search.tuples import Tuples, by_tuples, place_of
 from eigenlm.linalg.seeded import seeded
 
 POINTS = np.array([[1, 1, 1, 1], [3, 1, 1, 1], [1, 3, 3, 1], [1, 1, 5, 3], [3, 3, 3, 3], [5, 1, 3, 5]], np.float32)
@@ -41,7 +41,10 @@ def test_each_four_get_the_best_of_all_points_and_signs(even):
         errors, told = np.zeros(8), np.zeros(8)
         for start in (0, 4):
             step, best = float(block.step[i, start // 4]), np.inf
-            for point, turned in product(POINTS.astype(np.float64), range(-1, 4)):
+            wanted = row[start : start + 4] + errors @ R[:, start : start + 4]
+            likely = tuples.near[place_of(wanted.astype(np.float32), tuples.magnitudes, np.float32(1 / step))]
+            in_turn = np.concatenate([tuples.points[[likely]], tuples.points]).astype(np.float64)
+            for point, turned in product(in_turn, range(-1, 4)):
                 signs = signs_of(row, errors, R, start, point * step, turned)
                 tried = errors.copy()
                 tried[start : start + 4] = row[start : start + 4] - step * point * signs
@@ -99,6 +102,6 @@ def test_every_four_levels_have_the_nearest_point():
     assert tuples.magnitudes.tolist() == [1, 3, 5]
     for levels in product(range(3), repeat=4):
         place = sum(level * 3**i for i, level in enumerate(levels))
-        off = ((POINTS - tuples.magnitudes[list(levels)]) ** 2).sum(axis=1)
+        off = ((tuples.points - tuples.magnitudes[list(levels)]) ** 2).sum(axis=1)
         assert off[tuples.near[place]] == off.min()
         assert (tuples.at[place] >= 0) == (off.min() == 0)

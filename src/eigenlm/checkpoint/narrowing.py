@@ -10,9 +10,10 @@ from eigenlm.errors import CheckpointError, explain
 # The most of a tensor's norm that rounding may take, 1 % unless a type's own steps are coarser: half a step of each of
 # 32 numbers beside the block's largest, which is 127 steps in Q8_0 and 8 in Q4_0; in Q4_1 15 steps are the range.
 _FOUR_BITS = dict.fromkeys(("Q4_0", "Q4_1", "Q4_K", "IQ4_NL", "IQ4_XS", "MXFP4"), 0.4)
+_TWO_BITS = dict.fromkeys(("Q2_K", "IQ2_S", "IQ2_XS", "IQ2_XXS"), 0.8)
 _THREE_BITS = dict.fromkeys(("Q3_K", "IQ3_S", "IQ3_XXS"), 0.6)
 _FIVE_BITS = dict.fromkeys(("Q5_0", "Q5_1", "Q5_K"), 0.2)
-_MOST_LOST = {"Q8_0": 0.03, "Q6_K": 0.1, **_FIVE_BITS, **_FOUR_BITS, **_THREE_BITS, "Q2_K": 0.8}
+_MOST_LOST = {"Q8_0": 0.03, "Q6_K": 0.1, **_FIVE_BITS, **_FOUR_BITS, **_THREE_BITS, **_TWO_BITS}
 _PIECE = 1 << 20  # numbers compared at a time
 # The largest number that a type holds, and what rounding may take of a number too small for full precision: half a step
 # of float16's subnormals, times the steps of a block where those are its scale, and the largest scale of a group.
@@ -33,6 +34,9 @@ _HOLDS = {
     "IQ4_NL": (127 * 65504.0, 127 * 2.0**-25),
     "MXFP4": (12 * 2.0**124, 2.0**-126),
     "IQ4_XS": (32 * 127 * 65504.0, 32 * 127 * 2.0**-25),
+    "IQ2_XXS": (31 * 43 / 8 * 65504.0, 31 * 43 / 8 * 2.0**-25),
+    "IQ2_XS": (31 * 43 / 8 * 65504.0, 31 * 43 / 8 * 2.0**-25),
+    "IQ2_S": (31 * 43 / 8 * 65504.0, 31 * 43 / 8 * 2.0**-25),
     "IQ3_S": (31 * 15 * 65504.0, 31 * 15 * 2.0**-25),
     "IQ3_XXS": (31 * 62 / 4 * 65504.0, 31 * 62 / 4 * 2.0**-25),
 }

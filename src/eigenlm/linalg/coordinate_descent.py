@@ -37,7 +37,7 @@ def descend(
         outputs: of G; of its diagonal alone where rows have nothing to do with each other.
         values: v, what codes stand for, in order.
         sweeps: over all numbers.
-        tuples: which four codes may stand together; any where none are given.
+        tuples: which codes may stand together; any where none are given.
     """
     size = W.shape[1] // len(blocks)
     codes = np.concatenate([block.codes for block in blocks], axis=1)
@@ -47,7 +47,7 @@ def descend(
     errors = W - _numbers(codes, steps, lows, values)
     C, G = inputs.gram, outputs.gram if len(outputs.passed_on) else None
     alone, at = torch.eye(_ROWS), np.empty(0, np.int16) if tuples is None else tuples.at
-    bound = at, tuples is not None and tuples.even
+    bound = at, 0 if tuples is None else tuples.points.shape[1], tuples is not None and tuples.even
     for _ in range(sweeps):
         seen = errors[:0] if G is None else errors @ C
         for top in range(0, len(W), _ROWS):
@@ -84,7 +84,7 @@ def _move(
         int,
     ],
     values: Float32[np.ndarray, " v"],
-    bound: tuple[Int16[np.ndarray, " _"], bool],
+    bound: tuple[Int16[np.ndarray, " _"], int, bool],
     codes: UInt8[np.ndarray, "m n"],
 ) -> Float32[np.ndarray, "m n"]:
     """Set the codes and steps of some rows; those of a group whose step is 0 stay. Returns what E C became less.
@@ -95,11 +95,11 @@ def _move(
         grams: G of these rows, and C.
         grids: steps, to be set as well, lows, and the steps that there are: the first, what lies between, the last.
         values: what codes stand for.
-        bound: by the levels of four magnitudes, whether a point has them (`grid_search.tuples`); and whether signs are
-            bound to each other, so that they stay.
+        bound: by the levels of magnitudes, whether a point has them (`grid_search.tuples`); of how many; and whether
+            signs are bound to each other, so that they stay.
         codes: to be set.
     """
-    (G, C), (steps, lows, firsts, between, last), (at, signs_stay) = grams, grids, bound
+    (G, C), (steps, lows, firsts, between, last), tuples = grams, grids, bound
     m, n = errors.shape
     group = n // steps.shape[1]
     undone = np.zeros_like(errors)
@@ -113,7 +113,7 @@ def _move(
                 continue
             before = step * values[codes[i, j]] - low
             wanted = (before + pull[i, j] / curvature + low) / step
-            code = _nearest(values, wanted, at, signs_stay, codes[i], j) if len(at) else code_of(values, wanted)
+            code = _nearest(values, wanted, tuples, codes[i], j) if tuples[1] else code_of(values, wanted)
             change = step * values[code] - low - before
             if change * (2 * pull[i, j] - change * curvature) > 0:
                 codes[i, j] = code
@@ -174,14 +174,14 @@ def _other_step(
 def _nearest(
     values: Float32[np.ndarray, " v"],
     wanted: np.float32,
-    at: Int16[np.ndarray, " _"],
-    signs_stay: bool,
+    bound: tuple[Int16[np.ndarray, " _"], int, bool],
     codes: UInt8[np.ndarray, " n"],
     j: int,
 ) -> int:
-    """The code of number j, beside the three others of its four, whose value is nearest to what is wanted."""
-    L, first, place, power, own = len(values) // 2, j // 4 * 4, 0, 1, 1
-    for k in range(first, first + 4):
+    """The code of number j, beside the others that it is bound to, whose value is nearest to what is wanted."""
+    at, width, signs_stay = bound
+    L, first, place, power, own = len(values) // 2, j // width * width, 0, 1, 1
+    for k in range(first, first + width):
         if k == j:
             own = power
         else:

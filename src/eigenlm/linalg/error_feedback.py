@@ -121,7 +121,7 @@ def round_in_turn(
         size: columns in a block.
         values: v, what codes stand for, in order.
         fit: makes a grid for a block's targets and the weights of its columns; its codes are set anew.
-        tuples: which four codes may stand together, so that numbers are rounded four at a time; any by default.
+        tuples: which codes may stand together, so that numbers are rounded some at a time; any by default.
 
     Yields:
         The grid of each block.
@@ -143,10 +143,9 @@ def round_in_turn(
             if tuples is None:
                 _in_turn(numbers, passed_on, (steps[rows], lows[rows]), values, grid.codes[rows])
             else:
-                weights, codes = inputs.weights[block].numpy(), grid.codes[rows]
-                tuples_in_turn(
-                    numbers, passed_on, weights, steps[rows], tuples.levels, tuples.magnitudes, tuples.even, codes
-                )
+                points = tuples.levels, tuples.shared, tuples.magnitudes, tuples.near
+                weights = inputs.weights[block].numpy()
+                tuples_in_turn(numbers, passed_on, weights, steps[rows], points, tuples.even, grid.codes[rows])
         errors[:, block] = torch.from_numpy(found)
         yield grid
 

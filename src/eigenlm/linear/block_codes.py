@@ -36,13 +36,20 @@ def _codes(size: int, one: int) -> _Bytes:
     return _Bytes(size=size, for_steps=bytes([one]) * size, for_lows=bytes(size))
 
 
+def _and_scales(*of_codes: int) -> _Bytes:
+    """Eight times bytes of codes, the last of which holds a scale as well."""
+    size = 8 * len(of_codes)
+    return _Bytes(size=size, of_codes=bytes(of_codes) * 8, for_codes=bytes(size), for_steps=bytes(size))
+
+
 _STEP = _Bytes(size=2, for_codes=np.float16(1).tobytes())
 _POWER = _Bytes(size=1, for_codes=bytes([128]))  # 2^(128 - 128), as ggml halves them
 _LOW = _Bytes(size=2, for_codes=bytes(2), for_steps=bytes(2))
 _SCALES_AND_MINS = _Bytes(size=12, for_codes=bytes([1] * 4 + [0] * 4 + [1] * 4))
 _SCALES = _Bytes(size=16, for_codes=bytes([1] * 16))
 _SIX_BITS = _Bytes(size=12, for_codes=bytes([0x11] * 8 + [0xAA] * 4))  # 33 each, of which 32 are taken away
-_SIGNS_AND_SCALES = _Bytes(size=32, of_codes=bytes([255, 255, 255, 15]) * 8, for_codes=bytes(32), for_steps=bytes(32))
+_ODD_SCALES = _Bytes(size=8, for_codes=bytes(8))
+_STEP_OF_FOUR, _STEP_OF_EIGHT = (_Bytes(size=2, for_codes=np.float16(step).tobytes()) for step in (4, 8))
 _XS = (_Bytes(size=2, for_codes=bytes([0xAA] * 2)), _Bytes(size=4, for_codes=bytes([0x11] * 4)))
 
 # Columns of a group, what is added to codes so that none is negative, and the bytes of a block.
@@ -55,7 +62,10 @@ _FORMS: dict[str, tuple[int, int, tuple[_Bytes, ...]]] = {
     "IQ4_NL": (32, 0, (_STEP, _codes(16, 0x88))),
     "MXFP4": (32, 0, (_POWER, _codes(16, 0x11))),
     "IQ4_XS": (32, 0, (_STEP, *_XS, _codes(128, 0x88))),
-    "IQ3_XXS": (32, 0, (_Bytes(size=2, for_codes=np.float16(4).tobytes()), _codes(64, 0), _SIGNS_AND_SCALES)),
+    "IQ2_XXS": (32, 0, (_STEP_OF_EIGHT, _and_scales(255, 255, 255, 255, 255, 255, 255, 15))),
+    "IQ2_XS": (16, 0, (_STEP_OF_EIGHT, _codes(64, 0), _ODD_SCALES)),
+    "IQ2_S": (16, 0, (_STEP_OF_EIGHT, _codes(32, 0), _codes(32, 0), _codes(8, 0), _ODD_SCALES)),
+    "IQ3_XXS": (32, 0, (_STEP_OF_FOUR, _codes(64, 0), _and_scales(255, 255, 255, 15))),
     "IQ3_S": (32, 0, (_STEP, _codes(64, 0), _codes(8, 0), _codes(32, 0), _Bytes(size=4, for_codes=bytes(4)))),
     "Q2_K": (16, 0, (_SCALES, _codes(64, 0x55), _STEP, _LOW)),
     "Q3_K": (16, 4, (_codes(32, 0xFF), _codes(64, 0x55), _SIX_BITS, _STEP)),
@@ -63,7 +73,7 @@ _FORMS: dict[str, tuple[int, int, tuple[_Bytes, ...]]] = {
     "Q5_K": (32, 0, (_STEP, _LOW, _SCALES_AND_MINS, _codes(32, 0), _codes(128, 0x11))),
     "Q6_K": (16, 0, (_codes(128, 0x11), _codes(64, 0xAA), _SCALES, _STEP)),
 }
-_LEAST = {"IQ3_XXS": 4}  # what a code is that steps are read by, if not 1
+_LEAST = {"IQ2_XXS": 8, "IQ2_XS": 8, "IQ2_S": 8, "IQ3_XXS": 4}  # what a code is that steps are read by, if not 1
 
 
 def block_codes(

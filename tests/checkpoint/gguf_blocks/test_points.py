@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType
+from gguf.constants import GGML_QUANT_SIZES
 from gguf.quants import dequantize
 
 from eigenlm.checkpoint.gguf_blocks import encode_in_turn
@@ -33,14 +34,14 @@ def test_gguf_reads_the_numbers_that_were_chosen(name: str) -> None:
     blocks = list(round_in_turn(W, *given, 256, grid.values, grid.fit, grid.tuples))
     descend(W, blocks, *given, grid.values, tuples=grid.tuples)
     for block in blocks:
-        meant = block.steps().repeat(32, axis=1) * grid.values[block.codes]
+        meant = block.steps().repeat(grid.group, axis=1) * grid.values[block.codes]
         np.testing.assert_allclose(dequantize(packed(name, block), GGMLQuantizationType[name]), meant, rtol=1e-6)
 
 
 @TYPES
 def test_a_grid_of_the_type_is_nearly_found_again(name: str) -> None:
     kind, draw = GGMLQuantizationType[name], torch.Generator().manual_seed(5)
-    size = 110 if name == "IQ3_S" else 98
+    size = GGML_QUANT_SIZES[kind][1]
     blocks = torch.randint(0, 256, (16, size), dtype=torch.uint8, generator=draw).numpy()
     blocks[:, :2] = 0, 0x38  # one half as float16
     W = torch.from_numpy(dequantize(blocks, kind))
@@ -53,7 +54,8 @@ def test_a_list_of_points_is_nearer_than_whole_numbers_of_as_many_bits() -> None
     W, ones = drawn(64, 1024), (feedback(torch.eye(1024)), feedback(torch.ones(64)))
     errors = {
         name: float((torch.from_numpy(dequantize(encode_in_turn(W, *ones, kind), kind)) - W).norm() / W.norm())
-        for name in ("Q2_K", "IQ3_XXS", "Q3_K", "IQ3_S", "IQ4_XS")
+        for name in (*POINTS, "Q2_K", "Q3_K", "IQ4_XS")
         for kind in [GGMLQuantizationType[name]]
     }
-    assert errors["IQ4_XS"] < errors["IQ3_S"] < 0.95 * errors["Q3_K"] < errors["IQ3_XXS"] < errors["Q2_K"]
+    assert errors["IQ4_XS"] < errors["IQ3_S"] < 0.95 * errors["Q3_K"] < errors["IQ3_XXS"] < errors["IQ2_S"]
+    assert errors["IQ2_S"] < errors["IQ2_XS"] < errors["IQ2_XXS"]

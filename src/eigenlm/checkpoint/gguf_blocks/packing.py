@@ -1,7 +1,7 @@
 """The bits of a block in the order of its type in ggml; `gguf.quants` reads them back."""
 
 import numpy as np
-from jaxtyping import Int16, UInt8
+from jaxtyping import UInt8, UInt16, UInt32
 
 from eigenlm.checkpoint.gguf_blocks.blocks import RoundedBlocks
 from eigenlm.checkpoint.gguf_blocks.points import POINTS
@@ -119,28 +119,60 @@ def _iq4_xs(blocks: RoundedBlocks) -> Bytes:
     return np.concatenate([_bytes(blocks.step), _bytes(high), low, _four_bits(blocks.codes, 16)], axis=1)
 
 
-def _points_and_signs(blocks: RoundedBlocks, kind: str) -> tuple[Int16[np.ndarray, "B 64"], Bytes]:
-    """Of each four numbers the place of their point, and of each eight a byte of signs."""
+def _points_and_signs(blocks: RoundedBlocks, kind: str) -> tuple[UInt16[np.ndarray, "B p"], Bytes]:
+    """Of each few numbers the place of their point, and of each eight a byte of signs."""
     tuples = POINTS[kind].tuples
-    L, codes = len(tuples.magnitudes), blocks.codes.astype(np.int64)
-    levels = np.where(codes >= L, codes - L, L - 1 - codes).reshape(len(codes), 64, 4)
-    return tuples.at[levels @ L ** np.arange(4)], np.packbits(codes < L, axis=1, bitorder="little")
+    L, width, codes = len(tuples.magnitudes), tuples.points.shape[1], blocks.codes.astype(np.int64)
+    levels = np.where(codes >= L, codes - L, L - 1 - codes).reshape(len(codes), -1, width)
+    return tuples.at[levels @ L ** np.arange(width)].astype(np.uint16), np.packbits(
+        codes < L, axis=1, bitorder="little"
+    )
+
+
+def _head(blocks: RoundedBlocks, kind: str) -> Bytes:
+    return _bytes((blocks.step / np.float32(POINTS[kind].unit)).astype(np.float16))
+
+
+def _odd_scales(blocks: RoundedBlocks) -> Bytes:
+    """Four bits each, of 1, 3, ..., 31."""
+    scales = (blocks.scales // 2).astype(np.uint8)
+    return scales[:, ::2] | scales[:, 1::2] << 4
+
+
+def _signs_and_scale(signs: Bytes, blocks: RoundedBlocks) -> UInt32[np.ndarray, "B 8"]:
+    """Seven signs of each eight numbers, the eighth being what makes their number even, and four bits of a scale."""
+    seven = (signs & 127).reshape(len(signs), 8, 4).astype(np.uint32) << np.array([0, 7, 14, 21], np.uint32)
+    return np.bitwise_or.reduce(seven, axis=2) | (blocks.scales // 2).astype(np.uint32) << 28
 
 
 def _iq3_s(blocks: RoundedBlocks) -> Bytes:
     points, signs = _points_and_signs(blocks, "IQ3_S")
-    scales = (blocks.scales // 2).astype(np.uint8)
     low, high = points.astype(np.uint8), np.packbits(points >> 8, axis=1, bitorder="little")
-    step = blocks.step.astype(np.float16)
-    return np.concatenate([_bytes(step), low, high, signs, scales[:, ::2] | scales[:, 1::2] << 4], axis=1)
+    return np.concatenate([_head(blocks, "IQ3_S"), low, high, signs, _odd_scales(blocks)], axis=1)
 
 
 def _iq3_xxs(blocks: RoundedBlocks) -> Bytes:
     points, signs = _points_and_signs(blocks, "IQ3_XXS")
-    seven = (signs & 127).reshape(len(signs), 8, 4).astype(np.uint32) << np.array([0, 7, 14, 21], np.uint32)
-    stored = np.bitwise_or.reduce(seven, axis=2) | (blocks.scales // 2).astype(np.uint32) << 28
-    step = (4 * blocks.step).astype(np.float16)
-    return np.concatenate([_bytes(step), points.astype(np.uint8), _bytes(stored)], axis=1)
+    tail = _bytes(_signs_and_scale(signs, blocks))
+    return np.concatenate([_head(blocks, "IQ3_XXS"), points.astype(np.uint8), tail], axis=1)
+
+
+def _iq2_s(blocks: RoundedBlocks) -> Bytes:
+    points, signs = _points_and_signs(blocks, "IQ2_S")
+    high = _quarters((points >> 8).astype(np.uint8).reshape(-1, 8, 4, 1))[..., 0]
+    return np.concatenate([_head(blocks, "IQ2_S"), points.astype(np.uint8), signs, high, _odd_scales(blocks)], axis=1)
+
+
+def _iq2_xs(blocks: RoundedBlocks) -> Bytes:
+    points, signs = _points_and_signs(blocks, "IQ2_XS")
+    both = points | (signs & 127).astype(np.uint16) << 9
+    return np.concatenate([_head(blocks, "IQ2_XS"), _bytes(both), _odd_scales(blocks)], axis=1)
+
+
+def _iq2_xxs(blocks: RoundedBlocks) -> Bytes:
+    points, signs = _points_and_signs(blocks, "IQ2_XXS")
+    both = [_bytes(points.astype(np.uint8)).view(np.uint32), _signs_and_scale(signs, blocks)]
+    return np.concatenate([_head(blocks, "IQ2_XXS"), _bytes(np.stack(both, axis=2))], axis=1)
 
 
 PACKED = {
@@ -156,6 +188,9 @@ PACKED = {
     "IQ4_NL": _q4_0,
     "IQ4_XS": _iq4_xs,
     "MXFP4": _mxfp4,
+    "IQ2_XXS": _iq2_xxs,
+    "IQ2_XS": _iq2_xs,
+    "IQ2_S": _iq2_s,
     "IQ3_S": _iq3_s,
     "IQ3_XXS": _iq3_xxs,
 }

@@ -16,7 +16,9 @@ from eigenlm.linear import BlockLinear, LinearMap
 from eigenlm.linear.blocks import bytes_of_row
 
 TYPES = (
-    "Q2_K",
+    "IQ2_XXS",
+    "IQ2_XS",
+    "IQ2_S",
     "IQ3_XXS",
     "IQ3_S",
     "IQ4_XS",
