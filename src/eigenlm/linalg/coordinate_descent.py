@@ -8,7 +8,6 @@ from jaxtyping import Float, Float32, Int16, UInt8
 from torch import Tensor
 
 from eigenlm.linalg.error_feedback import Feedback, Rounded
-from eigenlm.linalg.grid_search.table import code_of
 from eigenlm.linalg.grid_search.tuples import Tuples
 from eigenlm.machine.compiled import compiled
 
@@ -113,7 +112,7 @@ def _move(
                 continue
             before = step * values[codes[i, j]] - low
             wanted = (before + pull[i, j] / curvature + low) / step
-            code = _nearest(values, wanted, tuples, codes[i], j) if tuples[1] else code_of(values, wanted)
+            code = _nearest(values, wanted, tuples, codes[i], j) if tuples[1] else _walked(values, wanted, codes[i, j])
             change = step * values[code] - low - before
             if change * (2 * pull[i, j] - change * curvature) > 0:
                 codes[i, j] = code
@@ -129,6 +128,17 @@ def _move(
                     errors[i, h] -= change
                     _told(undone[i], pull[i], change, G[i, i], C[h])
     return undone
+
+
+@compiled
+def _walked(values: Float32[np.ndarray, " v"], x: np.float32, code: int) -> int:
+    """Where the value nearest to x stands, which is mostly where it was or beside it."""
+    place = int(code)
+    while place + 1 < len(values) and abs(values[place + 1] - x) <= abs(values[place] - x):
+        place += 1
+    while place > 0 and abs(values[place - 1] - x) < abs(values[place] - x):
+        place -= 1
+    return place
 
 
 @compiled

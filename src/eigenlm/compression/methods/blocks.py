@@ -17,7 +17,6 @@ from eigenlm.linear.blocks import bytes_of_row
 
 TYPES = (
     "IQ2_XXS",
-    "IQ2_XS",
     "IQ2_S",
     "IQ3_XXS",
     "IQ3_S",
