@@ -37,7 +37,6 @@ def test_the_loss_is_half_the_trace_of_both_grams_around_the_change(rows: int, d
             256,
             [
                 "IQ2_XXS",
-                "IQ2_XS",
                 "IQ2_S",
                 "IQ3_XXS",
                 "IQ3_S",
