@@ -21,7 +21,7 @@ def descend(
     inputs: Feedback,
     outputs: Feedback,
     values: Float32[np.ndarray, " v"],
-    sweeps: int = 4,
+    sweeps: int = 3,
     tuples: Tuples | None = None,
 ) -> None:
     """Set codes anew, each to the value for which tr(G E C E^T) is least while all others stay (arXiv:2406.17542).
