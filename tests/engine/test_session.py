@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 import torch
 
+from eigenlm.allowed import CACHES
 from eigenlm.attention import Place
 from eigenlm.engine import Runner, Sampling, Session
-from eigenlm.engine.room import bytes_per_token
+from eigenlm.engine.room import bytes_per_token, vector_codes
 from eigenlm.errors import ConfigError, DataError, ShapeError
 from eigenlm.model import ClassifierHead, DenseFeedForward, Transformer, TransformerConfig, VocabularyHead
 from tests.model.test_transformer import BERT, GPT2, LLAMA, ORIGINAL, SIZES, build, ids
@@ -90,7 +91,7 @@ def test_memory_stays_within_what_was_allowed():
     largest = 0
     while seats.active:
         seats.step()
-        room = seats._state.layers[0]._room
+        (room,) = seats._state.layers[0]._room
         largest = max(largest, room.shape[1] * room.shape[3])
         assert largest <= 50
     assert largest > 20
@@ -166,12 +167,14 @@ def test_a_runner_forgets_on_demand():
     assert runner.current() is not before
 
 
-def test_bytes_of_a_token_are_those_of_the_state():
+@pytest.mark.parametrize("cache", CACHES)
+def test_bytes_of_a_token_are_those_of_the_state(cache):
     model = build(ORIGINAL)
     state = model.new_state(capacity=1)
+    state.keep(vector_codes(cache, model.config))
     model(torch.tensor([[3]]), state=state, source=torch.tensor([[4]]))
-    held = sum(layer._room[:, :, :, :1].nbytes for layer in (*state.layers, *state.cross))
-    assert held == bytes_per_token(model.config, torch.float32)
+    held = sum(part[:, :, :, :1].nbytes for layer in (*state.layers, *state.cross) for part in layer._room)
+    assert held == bytes_per_token(model.config, torch.float32, cache)
 
 
 def test_rows_of_a_state_go_and_the_others_stay():

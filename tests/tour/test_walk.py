@@ -64,6 +64,7 @@ def test_bytes_on_disk_are_told_beside_those_in_memory(taken: Taken, tiny_model:
 def test_figures_are_those_of_the_file_it_leaves(taken: Taken, tiny_model: Path) -> None:
     effect = taken.told["effect"]
     before, after = eigenlm.load(tiny_model, device="cpu"), eigenlm.load(taken.told["smaller"], device="cpu")
+    after.generation = before.generation  # a GGUF file does not say that <|endoftext|> ends no answer
     for lm, measured in ((before, effect["before"]), (after, effect["after"])):
         assert measured["num_params"] == lm.num_params
         assert lm.chat(effect["question"], max_tokens=48) == measured["answer"]
