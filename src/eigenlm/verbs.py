@@ -49,7 +49,7 @@ def plan(
         lm: a decoder that predicts tokens, or an encoder; of one without a head its vectors count.
         keep: fraction of the linear layers' bytes to keep, in (0, 1]; counted on the layers as they are now, without
             biases and places of rows.
-        goal: one goal instead, such as `{"size": "50MB"}`: `bits`, `size`, `max_loss` or `max_kl`, as
+        goal: one goal instead, such as `{"size": "50MB"}`: `bits`, `size`, `time`, `max_loss` or `max_kl`, as
             `compression.goal.Asked` says; without either, .9 is kept. A size is that of a GGUF file where one holds all
             that the methods make, vocabulary included, else that of the tensors.
         calibration: documents, a file or folder of them, or None for the documentation inside Python. A decoder's own
@@ -70,8 +70,8 @@ def plan(
     _check_tells(lm, "planning", "see which of its matrices are of low rank with analyze")
     check_planning(lm.model, calibration_window(lm.config, tokens), methods, whole=reached.whole)
     text, windows, own = _calibration(lm, calibration, tokens, seed)
-    counted: dict[str, Any] = {"whole": reached.whole, "timed": reached.kind == "time"}
-    found = compression.prices(lm.model, windows, methods=methods, **counted, seed=seed)
+    whole, timed = reached.whole, reached.kind == "time"
+    found = compression.prices(lm.model, windows, methods=methods, whole=whole, timed=timed, seed=seed)
     in_gguf = reached.whole and all(method.gguf for method in methods_named(methods))
     others = beside_matrices(lm.model, found, **lm.foreign_parts) if in_gguf else None
     made = compression.planned(found, reached, model=lm.name, text=text, others=others, sizes=sizes)

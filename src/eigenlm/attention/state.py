@@ -46,8 +46,9 @@ class KeyValueState:
         rows, columns = place.rows, place.columns
         parts = [self.codes.encode(x) for x in (key, value)]
         if not self._room:
-            self._dtype, shape = key.dtype, (2, max(self._rows, rows.stop), max(self._columns, place.num_keys))
-            self._room = tuple(part.new_zeros(*shape[:2], part.shape[2], shape[2], part.shape[3]) for part in parts[0])
+            B, S = max(self._rows, rows.stop), max(self._columns, place.num_keys)
+            self._room = tuple(part.new_zeros(2, B, part.shape[2], S, part.shape[3]) for part in parts[0])
+            self._dtype = key.dtype
         elif rows.stop > self._rows or place.num_keys > self._columns:
             grown = 2 * self._columns if place.num_keys > self._columns else self._columns
             self.resize(max(rows.stop, self._rows), max(place.num_keys, grown))

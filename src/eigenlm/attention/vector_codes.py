@@ -15,7 +15,7 @@ _GROUP = 32  # numbers of 4 bits with one step
 
 
 class VectorCodes(ABC):
-    """A form of vectors; what it keeps of each are tensors, which are zero for a vector of zeros."""
+    """A way to store vectors as one or more tensors, which are zero for a vector of zeros."""
 
     @abstractmethod
     def encode(self, x: Float[Tensor, "*batch K"]) -> tuple[Tensor, ...]:
@@ -55,14 +55,14 @@ class EightBits(VectorCodes):
     """s c_k with whole numbers c_k from -127 to 127 and a step s in bfloat16: 8.25 bits a number for K = 64."""
 
     def encode(self, x: Float[Tensor, "*batch K"]) -> tuple[Tensor, ...]:
-        """c and s."""
+        """Codes c and their step s."""
         x = x.float()
         step = (x.abs().amax(dim=-1, keepdim=True) / 127).bfloat16()
         codes = (x / _never_zero(step)).round().clamp(-127, 127)
         return codes.to(torch.int8), step
 
     def decode(self, kept: tuple[Tensor, ...], dtype: torch.dtype) -> Float[Tensor, "*batch K"]:
-        """S c."""
+        """The numbers s c."""
         codes, step = kept
         return codes.to(dtype) * step.to(dtype)
 
@@ -78,7 +78,7 @@ class FourBits(VectorCodes):
     """
 
     def encode(self, x: Float[Tensor, "*batch K"]) -> tuple[Tensor, ...]:
-        """Two codes a byte, s and l."""
+        """Codes, two in a byte, and s and l of each group."""
         groups = _turned(x.float()).unflatten(-1, (-1, _group(x.shape[-1])))
         low, high = groups.amin(dim=-1).bfloat16(), groups.amax(dim=-1)
         step = ((high - low.float()) / 15).bfloat16()

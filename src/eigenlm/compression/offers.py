@@ -64,9 +64,9 @@ class Metric:
         return Metric(C, torch.lerp(self.output_gram, other.output_gram, share))
 
     def reach(self) -> int:
-        """How many directions of the layer's inputs the text has: the rank of C, each input measured in its own size.
+        """The rank of C, with each input divided by its root mean square: how many directions of them the text has.
 
-        To the precision of Grams that are kept halved.
+        Eigenvalues below the precision of Grams that are kept halved do not count.
         """
         C = self.input_gram.double()
         size = C.diagonal().sqrt().clamp_min(torch.finfo(torch.float32).tiny)

@@ -91,10 +91,10 @@ class Rounded(Protocol):
         """Likewise."""
 
     def ladder(self) -> tuple[Float32[np.ndarray, "m g"], Float32[np.ndarray, "m g"], int]:
-        """a, b and n: other steps of a group may be a + k b with whole k from 0 to n; none where b is 0."""
+        """a, b and n: steps that can be stored are a + k b with whole k from 0 to n; where b is 0 a step stays."""
 
     def climb(self, steps: Float32[np.ndarray, "m g"]) -> None:
-        """Take other steps, of those that may be."""
+        """Store other steps, each of those that `ladder` tells."""
 
 
 Grid = TypeVar("Grid", bound=Rounded)

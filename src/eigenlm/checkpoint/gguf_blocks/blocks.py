@@ -50,7 +50,7 @@ class RoundedBlocks:
         return np.zeros_like(one), np.spacing(self.step).astype(np.float32)[:, None], _DIGITS
 
     def climb(self, steps: Float32[np.ndarray, "B g"]) -> None:
-        """Take others of these."""
+        """Store other steps, each of those that `ladder` tells."""
         low, between, _ = self.ladder()
         if len(self.may_be) > 1:
             with np.errstate(divide="ignore", invalid="ignore"):
