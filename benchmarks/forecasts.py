@@ -3,9 +3,9 @@
     python benchmarks/forecasts.py --text wikitext2.valid.txt [--tokens 16384] [--judged 32] [--sizes 27] [--seeds 0 1]
 
 Plans are made as `eigenlm plan` makes them, of low rank, of bits, on a trellis, and of low rank with bits, for sizes at
-which to second order from .002 to .5 nats a token are lost, and foretold on the quarter of the text that they keep apart. The
-truth is the increase of the nll on 32 windows of 1,024 tokens of other documents. Recipes that in truth cost less than
-.005 nats or more than .5 are told but not counted.
+which from .002 to .5 nats a token are lost to second order, and foretold on the quarter of the text that they keep
+apart. The truth is the increase of the nll on 32 windows of 1,024 tokens of other documents. Recipes that in truth cost
+less than .005 nats or more than .5 are told but not counted.
 """
 
 import argparse
